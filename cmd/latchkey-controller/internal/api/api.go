@@ -31,17 +31,19 @@ type API struct {
 	streams   openStreams
 	once      *once
 	metrics   *metrics
+	sessions  *sessions // of cards being read
 }
 
 // New returns an API. Run must run while it serves.
 func New(o Options) *API {
-	a := &API{desk: o.Desk, log: o.Log, ids: idsOf(o.Desk.SiteID()), limit: newLimits(), followers: newFollowers(), news: newNews(), once: newOnce(), metrics: newMetrics(), mux: http.NewServeMux()}
+	a := &API{desk: o.Desk, log: o.Log, ids: idsOf(o.Desk.SiteID()), limit: newLimits(), followers: newFollowers(), news: newNews(), once: newOnce(), sessions: newSessions(), metrics: newMetrics(), mux: http.NewServeMux()}
 	a.routes()
 	return a
 }
 
 // Run does what goes on between requests, until ctx ends.
 func (a *API) Run(ctx context.Context) error {
+	defer a.sessions.end()
 	return a.follow(ctx)
 }
 

@@ -103,7 +103,7 @@ func (a *API) logPanic(r *http.Request) {
 // that v has not, as clients send them. The body may hold a PIN, so its bytes are wiped: v
 // must not keep any of them. Without a body v stays as it is.
 func (c *call) body(v any) error {
-	b, err := io.ReadAll(c.r.Body)
+	b, err := readAll(c.r.Body)
 	defer func() { clear(b[:cap(b)]) }()
 	if err != nil {
 		return err
@@ -124,6 +124,27 @@ func (c *call) body(v any) error {
 		return badRequest("%s must be %s, not %s", wrongType.Field, jsonName(wrongType.Type.Kind().String()), aWord(wrongType.Value))
 	}
 	return badRequest("The body is not JSON") // an error would quote it
+}
+
+// readAll reads a whole body, and wipes the buffers that it outgrows.
+func readAll(r io.Reader) ([]byte, error) {
+	b := make([]byte, 0, 4096)
+	for {
+		if len(b) == cap(b) {
+			bigger := make([]byte, len(b), 2*cap(b))
+			copy(bigger, b)
+			clear(b)
+			b = bigger
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
 }
 
 // jsonName returns what JSON calls a kind of Go's values.

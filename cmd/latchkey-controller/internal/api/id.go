@@ -72,3 +72,24 @@ func (s ids) parse(k kind, text string) (number int64, err error) {
 	}
 	return number, nil
 }
+
+// token returns the token of a credential, by which programs name cards: its id and a checksum,
+// 64 hexadecimal digits. It tells nothing of the card.
+func (s ids) token(credential uint64) string {
+	id := s.bytes(kindCredential, int64(credential))
+	sum := sha256.Sum256(append([]byte("latchkey card token\n"), id[:]...))
+	return hex.EncodeToString(append(id[:], sum[:16]...))
+}
+
+// parseToken returns the credential of a token, or desk.ErrNotFound.
+func (s ids) parseToken(text string) (credential uint64, err error) {
+	b, err := hex.DecodeString(text)
+	if err != nil || len(b) != 32 {
+		return 0, desk.ErrNotFound
+	}
+	credential = binary.BigEndian.Uint64(b[8:16]) & (1<<62 - 1)
+	if credential == 0 || s.token(credential) != text {
+		return 0, desk.ErrNotFound
+	}
+	return credential, nil
+}

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
 // The codes of the UniFi Access developer API that are sent.
@@ -56,6 +57,7 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 	var refused *refusal
 	var tooBig *http.MaxBytesError
 	var full *desk.FullError
+	var unsuitable *site.RefusedPIN
 	switch {
 	case errors.As(err, &refused):
 		return refused
@@ -65,7 +67,7 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 		return refuse(http.StatusUnauthorized, codeWrongToken, sentence(err.Error()))
 	case errors.Is(err, desk.ErrNoScope):
 		return refuse(http.StatusForbidden, codeNoScope, sentence(err.Error()))
-	case errors.Is(err, desk.ErrNotAllowed), errors.Is(err, desk.ErrSignInAgain):
+	case errors.Is(err, desk.ErrNotAllowed), errors.Is(err, desk.ErrSignInAgain), errors.Is(err, desk.ErrNotSuspended):
 		return refuse(http.StatusForbidden, codeForbidden, sentence(err.Error()))
 	case errors.Is(err, desk.ErrNotFound):
 		code := rt.missing
@@ -73,6 +75,16 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 			code = codeNotExists
 		}
 		return refuse(http.StatusNotFound, code, "What this is about was removed, or never was here")
+	case errors.Is(err, desk.ErrReaderAway):
+		return refuse(http.StatusPaymentRequired, codeOffline, sentence(err.Error()))
+	case errors.Is(err, desk.ErrNoCard):
+		return refuse(http.StatusBadRequest, codeWrongCard, sentence(err.Error()))
+	case errors.Is(err, site.ErrCardTaken):
+		return refuse(http.StatusBadRequest, codeCardTaken, sentence(err.Error()))
+	case errors.Is(err, site.ErrPINTaken), errors.As(err, &unsuitable): // which of them would tell that a PIN opens a door
+		return refuse(http.StatusBadRequest, codeParams, sentence(site.ErrPINTaken.Error()))
+	case desk.Fields(err)["email"] != "":
+		return refuse(http.StatusBadRequest, codeWrongEmail, sentence(err.Error()))
 	case desk.Fields(err) != nil:
 		return refuse(http.StatusBadRequest, codeParams, sentence(err.Error()))
 	case errors.As(err, &full):

@@ -76,6 +76,30 @@ func (a *API) unifiRoutes() []route {
 		{"POST", "/system/logs", a.systemLogs, ""},
 		{"POST", "/system/logs/export", a.exportLogs, ""},
 		{"GET", "/webhooks/endpoints", a.endpoints, ""}, {"POST", "/webhooks/endpoints", a.addEndpoint, ""}, {"PUT", "/webhooks/endpoints/{id}", a.setEndpoint, ""}, {"DELETE", "/webhooks/endpoints/{id}", a.removeEndpoint, ""},
+
+		{"POST", "/users", a.addUser, ""},
+		{"GET", "/users", a.users, ""},
+		{"GET", "/users/search", a.searchUsers, ""},
+		{"GET", "/users/{id}", a.user, codeNoUser},
+		{"PUT", "/users/{id}", a.editUser, codeNoUser},
+		{"DELETE", "/users/{id}", a.removeUser, codeNoUser},
+		{"GET", "/users/{id}/access_policies", a.policiesOfUser, codeNoUser},
+		{"PUT", "/users/{id}/access_policies", a.setPoliciesOfUser, codeNoUser},
+		{"PUT", "/users/{id}/pin_codes", a.setPIN, codeNoUser},
+		{"DELETE", "/users/{id}/pin_codes", a.removePIN, codeNoUser},
+		{"PUT", "/users/{id}/nfc_cards", a.giveCard, codeNoUser},
+		{"PUT", "/users/{id}/nfc_cards/delete", a.removeCard, codeNoUser},
+		{"POST", "/users/identity/invitations", a.invite, ""},
+
+		{"POST", "/credentials/pin_codes", a.drawPIN, ""},
+		{"POST", "/credentials/nfc_cards/sessions", a.startSession, codeNoDevice},
+		{"GET", "/credentials/nfc_cards/sessions/{id}", a.session, codeNoSession},
+		{"DELETE", "/credentials/nfc_cards/sessions/{id}", a.endSession, codeNoSession},
+		{"GET", "/credentials/nfc_cards/tokens", a.cards, ""},
+		{"GET", "/credentials/nfc_cards/tokens/{token}", a.card, ""},
+		{"PUT", "/credentials/nfc_cards/tokens/{token}", a.nameCard, ""},
+		{"DELETE", "/credentials/nfc_cards/tokens/{token}", a.takeCard, ""},
+		{"POST", "/credentials/nfc_cards/import", a.importCards, ""},
 	}
 }
 

@@ -45,6 +45,7 @@ const (
 	AddCard    Act = "card.add"
 	RemoveCard Act = "card.remove"
 	EnrolCard  Act = "card.enrol"
+	ReadCard   Act = "card.read"   // for whoever gets it later
 	DropCard   Act = "card.drop"   // that was enrolled or got keys, and is another one
 	NewCard    Act = "card.new"    // that proves itself
 	RekeyCard  Act = "card.rekey"  //
@@ -162,6 +163,7 @@ var rules = map[Act]rule{
 	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s", scope: ScopeManage},
 	DropCard:   {may: editors, past: "refused a card that was shown for %s", infinitive: "refuse a card that was shown for %s", scope: ScopeManage},
 	EnrolCard:  {may: editors, past: "had a card read for %s", infinitive: "have a card read for %s", scope: ScopeManage},
+	ReadCard:   {may: editors, past: "had a card read at %s", infinitive: "have a card read at %s", scope: ScopeManage},
 	NewCard:    {may: editors, past: "had keys written to a card for %s", infinitive: "have keys written to a card for %s"},
 	RekeyCard:  {may: editors, past: "gave a card of %s new keys", infinitive: "give a card of %s new keys"},
 	ReturnCard: {may: editors, past: "brought a card of %s back to its factory state", infinitive: "bring a card of %s back to its factory state"},

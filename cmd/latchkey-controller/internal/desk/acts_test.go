@@ -81,6 +81,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error { return w.SuspendUser(ctx, owner, user, true) }, "Owner suspended User 2 as before"},
 		{func() error { return w.SuspendUser(ctx, owner, user, false) }, "Owner ended the suspension of User 2"},
 		{func() error { _, err := w.AddGroup(ctx, owner, "night-shift"); return err }, "Owner made the group night-shift"},
+		{func() error { _, err := w.readCard(ctx, owner, reader); return err }, "Owner had a card read at " + at + ": read … 05 06"},
 		{func() error { return w.EditMembers(ctx, owner, "crew", true, []uint64{user}, nil) }, "Owner changed who is in the group crew: added User 2"},
 		{func() error { return w.GiveAccess(ctx, owner, "crew", "", door, nil, UseSchedule{}) }, "Owner gave the group crew access to " + at + ": always"},
 		{func() error { return w.TakeAccess(ctx, owner, "crew", "", door) }, "Owner took access from the group crew: " + at},

@@ -43,6 +43,15 @@ var attempts = map[Act][]attempt{
 			_, err := w.FindUser(ctx, a, fmt.Sprint(id))
 			return err
 		}),
+		act(func(w *world, ctx context.Context, a Actor) error {
+			_, _, err1 := w.NumberedUsers(ctx, a, NumberedUsers{}, 0, 0)
+			_, _, err2 := w.NumberedCards(ctx, a, 0, 0)
+			return errors.Join(err1, err2)
+		}),
+		func(w *world) func(context.Context, Actor) error {
+			_, card := w.card()
+			return func(ctx context.Context, a Actor) error { _, err := w.Card(ctx, a, card); return err }
+		},
 	},
 	ViewPlaces: {
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Places(ctx, a); return err }),
@@ -104,7 +113,7 @@ var attempts = map[Act][]attempt{
 		_, _, err := w.AddUser(ctx, a, UserForm{First: "Ada"}, PIN{}, []string{w.uid()})
 		return err
 	})},
-	EditUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+	EditUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.SetUserGroups(ctx, a, id, nil) }), user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 		return w.EditUser(ctx, a, id, "", time.UTC, func(f *UserForm) { *f = UserForm{First: "Grace"} })
 	})},
 	EditMembers: {
@@ -147,11 +156,21 @@ var attempts = map[Act][]attempt{
 		w.must(w.SuspendUser(w.t.Context(), as(Owner), id, true))
 		return func(ctx context.Context, a Actor) error { return w.SuspendUser(ctx, a, id, false) }
 	}},
-	RemoveUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.RemoveUser(ctx, a, id) })},
+	RemoveUser: {
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.RemoveUser(ctx, a, id) }),
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+			asker := a
+			asker.Role = Owner
+			if err := w.SuspendUser(ctx, asker, id, true); a.May(RemoveUser) && err != nil {
+				return err
+			}
+			return w.RemoveSuspendedUser(ctx, a, id)
+		}),
+	},
 	SetPIN: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 		_, err := w.SetPIN(ctx, a, id, PIN{Choice: Auto})
 		return err
-	})},
+	}), act(func(w *world, ctx context.Context, a Actor) error { _, err := w.DrawPIN(ctx, a); return err })},
 	ViewDuress: {act(func(w *world, ctx context.Context, a Actor) error {
 		return w.view(ctx, a, ViewDuress, func(*store.Tx) error { return nil })
 	})},
@@ -200,6 +219,11 @@ var attempts = map[Act][]attempt{
 			_, err = w.ConfirmCard(ctx, a, e.ID, e.LastFour)
 			return err
 		}),
+		func(w *world) func(context.Context, Actor) error {
+			_, card := w.card()
+			id := w.user()
+			return func(ctx context.Context, a Actor) error { return w.GiveCard(ctx, a, id, card, true) }
+		},
 	},
 	RemoveCard: {func(w *world) func(context.Context, Actor) error {
 		id, credential := w.card()
@@ -216,6 +240,10 @@ var attempts = map[Act][]attempt{
 			return err
 		}),
 	},
+	ReadCard: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
+		_, err := w.readCard(ctx, a, id)
+		return err
+	})},
 	DropCard: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 		w.live.card = []byte{4, 1, 2, 3, 4, 5, 6}
 		asker := a

@@ -50,8 +50,7 @@ func crowded(b *testing.B) *Desk {
 			if i%50 != 0 {
 				continue
 			}
-			c := &store.Credential{Kind: wire.Card, Tag: wire.Tag{byte(i >> 16), byte(i >> 8), byte(i), 1}}
-			if err := tx.AddCredential(now, u, c, func(uint64) []byte { return []byte("sealed") }); err != nil {
+			if err := s.AddCard(tx, time.Unix(now, 0), "root", u.ID, []byte{4, byte(i >> 16), byte(i >> 8), byte(i), 1, 2, 3}); err != nil {
 				return err
 			}
 		}

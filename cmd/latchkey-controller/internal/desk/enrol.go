@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -36,7 +37,7 @@ type enrolments struct {
 type waiting struct {
 	Enrolment
 	actor Actor
-	user  uint64
+	user  uint64 // 0: whoever gets it with GiveCard
 	uid   []byte
 	keys  *site.Keying // of a card that has keys, with that uid; nil: it only has a number
 	ends  time.Time
@@ -92,10 +93,13 @@ func (e *enrolments) add(now time.Time, w *waiting) *Enrolment {
 			delete(e.waiting, id)
 		}
 	}
-	w.Enrolment = Enrolment{rand.Text(), site.MaskUID(w.uid), strings.ToUpper(hex.EncodeToString(w.uid[len(w.uid)-2:])), w.keys != nil}
+	w.Enrolment = Enrolment{cmp.Or(w.ID, rand.Text()), site.MaskUID(w.uid), strings.ToUpper(hex.EncodeToString(w.uid[len(w.uid)-2:])), w.keys != nil}
 	w.ends = now.Add(enrolEnds)
 	if e.waiting == nil {
 		e.waiting = map[string]*waiting{}
+	}
+	if before := e.waiting[w.ID]; before != nil {
+		clear(before.uid)
 	}
 	e.waiting[w.ID] = w
 	read := w.Enrolment

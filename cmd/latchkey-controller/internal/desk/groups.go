@@ -234,6 +234,19 @@ func (d *Desk) Group(ctx context.Context, a Actor, name string) (g *Group, err e
 	return g, err
 }
 
+// GroupNumbers returns the numbers of groups by name, also of those that are no more.
+func (d *Desk) GroupNumbers(ctx context.Context, a Actor) (numbers map[string]int64, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		all, err := tx.GroupNumbers()
+		numbers = make(map[string]int64, len(all))
+		for name, n := range all {
+			numbers[name] = n.Number
+		}
+		return err
+	})
+	return numbers, err
+}
+
 // GroupNumbered returns the group with a number, or ErrNotFound.
 func (d *Desk) GroupNumbered(ctx context.Context, a Actor, number int64) (g *Group, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {

@@ -8,6 +8,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/device/pin"
 	"latchkey/sync/wire"
 )
 
@@ -143,6 +144,9 @@ func (d *Desk) setPIN(ctx context.Context, a Actor, act Act, id uint64, choice P
 		return nil, err
 	}
 	pin, digits, err := d.newPIN(ctx, choice)
+	if weak := (*site.RefusedPIN)(nil); a.Via == API && errors.As(err, &weak) {
+		pin, err = d.site.UnsuitablePIN(ctx, choice.Digits, weak)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +165,16 @@ func (d *Desk) setPIN(ctx context.Context, a Actor, act Act, id uint64, choice P
 		return nil, credentialError(err)
 	}
 	return digits, nil
+}
+
+// DrawPIN returns a random PIN of those that somebody may have, for the caller to wipe. It is not
+// looked up whether it is taken, so that nobody learns of a PIN that it is not: SetPIN may refuse
+// it.
+func (d *Desk) DrawPIN(ctx context.Context, a Actor) ([]byte, error) {
+	if err := d.check(ctx, a, SetPIN, new(auditTarget)); err != nil {
+		return nil, err
+	}
+	return pin.Generate()
 }
 
 // RemovePIN removes a user's PIN, and the one for duress with it.

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -83,6 +84,36 @@ func givenText(pin PIN, cards int) string {
 // nil: the site's; times that it does not change stay exact to the second. Fields
 // besides the form's: "user".
 func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, edit func(*UserForm)) error {
+	return d.editUser(ctx, a, id, was, in, func(_ *store.Tx, form *UserForm) error { edit(form); return nil })
+}
+
+// ErrNoGroup says that a group does not exist.
+var ErrNoGroup = errors.New("one of the groups was removed, or never was here")
+
+// SetUserGroups has a user be in the groups with these numbers, and in no others. That of
+// everyone may be among them. The error is ErrNoGroup if there is no such group.
+func (d *Desk) SetUserGroups(ctx context.Context, a Actor, id uint64, numbers []int64) error {
+	return d.editUser(ctx, a, id, "", nil, func(tx *store.Tx, form *UserForm) error {
+		was := form.Groups
+		form.Groups = nil
+		for _, number := range numbers {
+			name, err := tx.GroupNumbered(number)
+			if err == nil && !slices.Contains(was, name) { // which may be nobody's any more
+				_, err = groupNamed(tx, name)
+			}
+			if errors.Is(err, ErrNotFound) {
+				return ErrNoGroup
+			}
+			if err != nil {
+				return err
+			}
+			form.Groups = append(form.Groups, name)
+		}
+		return nil
+	})
+}
+
+func (d *Desk) editUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, edit func(*store.Tx, *UserForm) error) error {
 	target := &auditTarget{user: id}
 	return d.act(ctx, a, EditUser, target, func(tx *store.Tx, now time.Time) error {
 		u, err := site.User(tx, id)
@@ -100,7 +131,9 @@ func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in 
 		}
 		form := shown
 		form.Groups = slices.Clone(shown.Groups)
-		edit(&form)
+		if err := edit(tx, &form); err != nil {
+			return err
+		}
 		form.Zone = in
 		form.keep(shown, u)
 		wanted, wrongs := form.user()
@@ -134,6 +167,24 @@ func (d *Desk) SuspendUser(ctx context.Context, a Actor, id uint64, suspended bo
 // RemoveUser removes a user with their PIN and cards.
 func (d *Desk) RemoveUser(ctx context.Context, a Actor, id uint64) error {
 	return d.act(ctx, a, RemoveUser, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
+		return site.RemoveUser(tx, now, id)
+	})
+}
+
+// ErrNotSuspended refuses to remove a user who is not suspended.
+var ErrNotSuspended = errors.New("only a user who is suspended can be removed; suspend them first")
+
+// RemoveSuspendedUser is RemoveUser for programs, whose slips nobody sees: it is ErrNotSuspended
+// unless the user is suspended.
+func (d *Desk) RemoveSuspendedUser(ctx context.Context, a Actor, id uint64) error {
+	return d.act(ctx, a, RemoveUser, &auditTarget{user: id}, func(tx *store.Tx, now time.Time) error {
+		u, err := site.User(tx, id)
+		switch {
+		case err != nil:
+			return err
+		case !u.Suspended:
+			return ErrNotSuspended
+		}
 		return site.RemoveUser(tx, now, id)
 	})
 }

@@ -242,28 +242,14 @@ func (d *Desk) userRows(tx *store.Tx, a Actor, users []*store.User) ([]*UserRow,
 	}
 	rows := make([]*UserRow, len(users))
 	for i, u := range users {
-		row := &UserRow{row: u, ID: u.ID, Name: u.Name, First: u.First, Last: u.Last, Groups: ordinary(u.Groups), From: moment(u.From), Until: moment(u.Until), Extended: u.Extended, Validity: validity(u.From, u.Until, d.now()), Visit: visits[u.ID], Email: u.Email, Employee: u.Employee, Suspended: u.Suspended}
-		if seen := last[u.ID]; seen != nil {
-			row.Seen = &Seen{Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
-		}
-		if row.credentials, err = tx.CredentialsOf(u.ID); err != nil {
+		credentials, err := tx.CredentialsOf(u.ID)
+		if err != nil {
 			return nil, err
 		}
-		if !a.May(ViewDuress) {
-			row.credentials = slices.DeleteFunc(row.credentials, func(c *store.Credential) bool { return c.Duress })
-		}
-		for _, c := range row.credentials {
-			if c.Kind == wire.PIN {
-				row.PIN = true
-			} else {
-				row.Cards++
-				if c.Chip == 0 {
-					row.Copyable++
-				}
-			}
-			if c.Exposed {
-				row.Exposed++
-			}
+		row := d.userRow(a, u, credentials)
+		row.Visit = visits[u.ID]
+		if seen := last[u.ID]; seen != nil {
+			row.Seen = &Seen{Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
 		}
 		rows[i] = row
 	}
@@ -290,22 +276,9 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 			return err
 		}
 		user = &User{UserRow: *rows[0], Created: moment(u.Created)}
-		uids, err := d.site.UIDs(user.credentials)
-		if err != nil {
+		if user.Credentials, err = d.credentials(tx, user.credentials); err != nil {
 			return err
 		}
-		for _, c := range user.credentials {
-			credential := Credential{
-				ID: c.ID, Kind: c.Kind.String(), UID: uids[c.ID], Given: moment(c.Created), By: c.By, Exposed: c.Exposed,
-				Duress: c.Duress, Limits: limitsOf(c), Ends: moment(c.Ends()),
-				Chip: chips[c.Chip], Generation: c.Generation,
-			}
-			if credential.Used, err = pinUses(tx, c); err != nil {
-				return err
-			}
-			user.Credentials = append(user.Credentials, credential)
-		}
-		slices.SortStableFunc(user.Credentials, func(a, b Credential) int { return strings.Compare(b.Kind, a.Kind) })
 		doors, err := doorsOf(tx, u)
 		if err != nil {
 			return err

@@ -69,6 +69,23 @@ func (s *Site) AddCard(tx *store.Tx, now time.Time, by string, id uint64, uid []
 	return s.addCredential(tx, now, by, u, wire.Card, uid)
 }
 
+// AddReadCard gives a user a card whose credential gets an id of store.ReserveCredential.
+func (s *Site) AddReadCard(tx *store.Tx, now time.Time, by string, u *store.User, id uint64, uid []byte) error {
+	return s.storeCredential(tx, now, u, &store.Credential{ID: id, Kind: wire.Card, By: by}, uid)
+}
+
+// CardWithUID returns whose a card is by its UID, or store.ErrNotFound.
+func (s *Site) CardWithUID(tx *store.Tx, uid []byte) (*store.Credential, error) {
+	owned, err := s.ownedCard(tx, uid)
+	if err == nil && owned.credential == nil {
+		return nil, store.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return owned.credential, nil
+}
+
 // RemoveCardUID removes a user's card by its UID.
 func (s *Site) RemoveCardUID(tx *store.Tx, now time.Time, id uint64, uid []byte) error {
 	u, err := User(tx, id)

@@ -42,8 +42,9 @@ type NewPIN struct {
 	PINTerms
 
 	generated bool
-	material  []byte   // what is sealed, and what tags are made of
-	kdf       wire.KDF // parameters of the stretching
+	refused   *RefusedPIN // why nobody gets it; nil: somebody may
+	material  []byte      // what is sealed, and what tags are made of
+	kdf       wire.KDF    // parameters of the stretching
 }
 
 // PINTerms are what a PIN is for, and its limits.
@@ -66,6 +67,21 @@ func (s *Site) ChosenPIN(ctx context.Context, digits []byte) (*NewPIN, error) {
 	if err := pin.Weak(digits); err != nil {
 		return nil, &RefusedPIN{err}
 	}
+	return s.stretched(ctx, digits)
+}
+
+// UnsuitablePIN stretches a PIN that ChosenPIN refuses. SetPIN refuses it, too, after the work
+// that it has with a PIN that is taken: those who must not learn that one is taken cannot tell
+// them apart by the time.
+func (s *Site) UnsuitablePIN(ctx context.Context, digits []byte, why *RefusedPIN) (*NewPIN, error) {
+	p, err := s.stretched(ctx, digits)
+	if err == nil {
+		p.refused = why
+	}
+	return p, err
+}
+
+func (s *Site) stretched(ctx context.Context, digits []byte) (*NewPIN, error) {
 	p := &NewPIN{Digits: digits}
 	err := s.View(ctx, func(tx *store.Tx) error {
 		epoch, err := tx.Epoch()
@@ -129,6 +145,9 @@ func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p 
 		}
 	}
 	err = s.storeCredential(tx, now, u, c, p.material)
+	if err == nil && p.refused != nil {
+		return p.refused // which undoes all of it
+	}
 	if p.generated && errors.Is(err, ErrPINTaken) { // not a guess
 		return errors.New("the generated PIN has just been given to somebody; try again")
 	}

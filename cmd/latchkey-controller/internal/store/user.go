@@ -184,7 +184,7 @@ func (t *Tx) Taken(tag wire.Tag) (taken bool, err error) {
 }
 
 // AddCredential gives a user a credential and appends the change to the log. It fills
-// in the ID, which is never reused, and Material with what seal returns for it. The
+// in the ID, unless it was reserved; it is never reused; and Material with what seal returns for it. The
 // error is ErrTagTaken if the PIN or card is already assigned.
 func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint64) []byte) error {
 	if taken, err := t.Taken(c.Tag); err != nil {
@@ -193,8 +193,8 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 		return ErrTagTaken
 	}
 	c.User, c.Created = u.ID, now
-	err := t.row(`INSERT INTO credentials (user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (?, ?, ?, x'', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{c.User, c.Kind, c.Tag[:], c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within}, &c.ID)
+	err := t.row(`INSERT INTO credentials (id, user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (nullif(?, 0), ?, ?, ?, x'', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{c.ID, c.User, c.Kind, c.Tag[:], c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within}, &c.ID)
 	if err != nil {
 		return err
 	}
@@ -206,6 +206,15 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 		return err
 	}
 	return t.appendIfChanged(now, wire.Change{}, u.change(c))
+}
+
+// ReserveCredential returns an id for a credential that may be added later.
+func (t *Tx) ReserveCredential() (id uint64, err error) {
+	const next = `UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'credentials' RETURNING seq` // where AUTOINCREMENT counts
+	if err = t.rowIfAny(next, nil, &id); err != nil || id != 0 {
+		return id, err
+	}
+	return 1, t.exec(`INSERT INTO sqlite_sequence (name, seq) VALUES ('credentials', 1)`)
 }
 
 // RemoveCredential removes a credential and appends the change to the log.

@@ -4,5 +4,5 @@ ALTER TABLE users ADD COLUMN email TEXT NOT NULL DEFAULT '';
 ALTER TABLE users ADD COLUMN employee TEXT NOT NULL DEFAULT ''; -- number of an employee, as their employer writes it
 ALTER TABLE users ADD COLUMN suspended INTEGER NOT NULL DEFAULT 0 CHECK (suspended IN (0, 1));
 DROP INDEX users_sorted;
-CREATE INDEX users_sorted ON users (sort, id, words, valid_from, valid_until, suspended);
-CREATE INDEX users_suspended ON users (sort, id, words, valid_from, valid_until, suspended) WHERE suspended <> 0;
+CREATE INDEX users_sorted ON users (sort, id, words, valid_from, valid_until, suspended, invited);
+CREATE INDEX users_suspended ON users (sort, id, words, valid_from, valid_until, suspended, invited) WHERE suspended <> 0;
