@@ -267,7 +267,7 @@ func TestBadHolidaysAreRefusedWithASentence(t *testing.T) {
 		{"GET", none, nil, "404 CODE_NOT_EXISTS", ""},
 		{"DELETE", none, nil, "404 CODE_NOT_EXISTS", ""},
 		{"DELETE", group, nil, "403 CODE_OPERATION_FORBIDDEN", "empty list"},
-		{"POST", holidaysPath, map[string]any{"name": "A"}, "400 CODE_DEVICE_API_NOT_SUPPORTED", "There are no holiday groups"},
+		{"POST", holidaysPath, map[string]any{"name": "A"}, "400 CODE_DEVICE_API_NOT_SUPPORTED", "There are no other holiday groups"},
 	} {
 		if a := p.unifi(c.method, c.path, c.body); a.code() != c.want || !strings.Contains(a.body, c.says) {
 			t.Errorf("%s %s %.200v: %d %.300s\nnot %s: %s", c.method, c.path, c.body, a.status, a.body, c.want, c.says)

@@ -115,7 +115,12 @@ var attempts = map[Act][]attempt{
 	})},
 	EditUser: {user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.SetUserGroups(ctx, a, id, nil) }), user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 		return w.EditUser(ctx, a, id, "", time.UTC, func(f *UserForm) { *f = UserForm{First: "Grace"} })
-	})},
+	}), func(w *world) func(context.Context, Actor) error {
+		id := w.invite(w.visit(w.visited(), time.Hour))
+		return func(ctx context.Context, a Actor) error {
+			return w.EditVisit(ctx, a, id, func(f *VisitForm) { f.First = "Grace" })
+		}
+	}},
 	EditMembers: {
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 			w.n++
@@ -123,6 +128,9 @@ var attempts = map[Act][]attempt{
 		}),
 		group(func(w *world, ctx context.Context, a Actor, g *Group) error {
 			return w.EditMembers(ctx, a, g.Name, false, []uint64{1}, nil)
+		}),
+		group(func(w *world, ctx context.Context, a Actor, g *Group) error {
+			return w.EditMembersNumbered(ctx, a, g.Number, []uint64{1}, nil)
 		}),
 	},
 	AddGroup: {act(func(w *world, ctx context.Context, a Actor) error {

@@ -51,6 +51,7 @@ type Desk struct {
 	doubted        bool // the clock was in doubt in the last round of Maintain
 	enrolments     enrolments
 	keyings        keyings
+	drawn          drawnPINs
 	memory         uint32        // of password derivation, KiB
 	hashing        chan struct{} // limits concurrent password derivations
 	unknownClients chan struct{} // limits clients that wait for it from unknown browsers

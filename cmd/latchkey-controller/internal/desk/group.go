@@ -30,34 +30,53 @@ func editableGroup(name string) error {
 func (d *Desk) EditMembers(ctx context.Context, a Actor, group string, begins bool, add, remove []uint64) error {
 	target := &auditTarget{subject: group}
 	return d.act(ctx, a, EditMembers, target, func(tx *store.Tx, now time.Time) error {
-		if err := editableGroup(group); err != nil {
-			return err
-		}
-		switch _, err := groupNamed(tx, group); {
-		case begins && err == nil:
-			return wrong("group", "There already is a group %s: open it to add to it, or choose another name", group)
-		case !begins && err != nil:
-			return err
-		case begins && !errors.Is(err, ErrNotFound):
-			return err
-		}
-		switch n := len(add) + len(remove); {
-		case n == 0:
-			return wrong("users", "Choose at least one user")
-		case n > MaxMembersEdit:
-			return wrong("users", "%d users at once are too many: choose at most %d", n, MaxMembersEdit)
-		}
-		added, err := moveMembers(tx, now, group, add, true)
-		if err != nil {
-			return err
-		}
-		removed, err := moveMembers(tx, now, group, remove, false)
-		if err != nil {
-			return err
-		}
-		target.text = strings.Join(slices.Concat(namesText("added", added), namesText("removed", removed)), "; ")
-		return nil
+		return target.editMembers(tx, now, group, begins, add, remove)
 	})
+}
+
+// EditMembersNumbered is EditMembers of the group with a number, which must exist, whatever it is
+// called by now.
+func (d *Desk) EditMembersNumbered(ctx context.Context, a Actor, number int64, add, remove []uint64) error {
+	target := &auditTarget{}
+	return d.act(ctx, a, EditMembers, target, func(tx *store.Tx, now time.Time) error {
+		g, err := groupNumbered(tx, number)
+		if err != nil {
+			return err
+		}
+		target.subject = g.Name
+		return target.editMembers(tx, now, g.Name, false, add, remove)
+	})
+}
+
+// editMembers is the act of EditMembers.
+func (target *auditTarget) editMembers(tx *store.Tx, now time.Time, group string, begins bool, add, remove []uint64) error {
+	if err := editableGroup(group); err != nil {
+		return err
+	}
+	switch _, err := groupNamed(tx, group); {
+	case begins && err == nil:
+		return wrong("group", "There already is a group %s: open it to add to it, or choose another name", group)
+	case !begins && err != nil:
+		return err
+	case begins && !errors.Is(err, ErrNotFound):
+		return err
+	}
+	switch n := len(add) + len(remove); {
+	case n == 0:
+		return wrong("users", "Choose at least one user")
+	case n > MaxMembersEdit:
+		return wrong("users", "%d users at once are too many: choose at most %d", n, MaxMembersEdit)
+	}
+	added, err := moveMembers(tx, now, group, add, true)
+	if err != nil {
+		return err
+	}
+	removed, err := moveMembers(tx, now, group, remove, false)
+	if err != nil {
+		return err
+	}
+	target.text = strings.Join(slices.Concat(namesText("added", added), namesText("removed", removed)), "; ")
+	return nil
 }
 
 // maxGroups bounds how many groups there are when one is made in which nobody is yet.

@@ -71,9 +71,6 @@ func (d *Desk) SetHolidays(ctx context.Context, a Actor, days []wire.Holiday) (*
 			return err
 		}
 		for _, p := range policies {
-			if slices.Equal(p.Holidays, days) {
-				continue
-			}
 			p.Holidays = days
 			if err := a.setPolicy(tx, now, p); err != nil {
 				return atDoor(doorName(places, p.Reader), err)

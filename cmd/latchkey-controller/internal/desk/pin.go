@@ -143,6 +143,7 @@ func (d *Desk) setPIN(ctx context.Context, a Actor, act Act, id uint64, choice P
 	if err := d.check(ctx, a, act, target); err != nil {
 		return nil, err
 	}
+	drawn := choice.Choice == Chosen && d.drawn.has(a, d.now(), choice.Digits)
 	pin, digits, err := d.newPIN(ctx, choice)
 	if weak := (*site.RefusedPIN)(nil); a.Via == API && errors.As(err, &weak) {
 		pin, err = d.site.UnsuitablePIN(ctx, choice.Digits, weak)
@@ -156,7 +157,7 @@ func (d *Desk) setPIN(ctx context.Context, a Actor, act Act, id uint64, choice P
 		if err := d.clashLimit(tx, a, choice.Choice, false); err != nil {
 			return err
 		}
-		if err := checkVisitorsPIN(tx, now, id, choice); err != nil {
+		if err := checkVisitorsPIN(tx, now, id, choice, drawn); err != nil {
 			return err
 		}
 		return d.site.SetPIN(tx, now, a.Name, id, pin)
@@ -169,12 +170,16 @@ func (d *Desk) setPIN(ctx context.Context, a Actor, act Act, id uint64, choice P
 
 // DrawPIN returns a random PIN of those that somebody may have, for the caller to wipe. It is not
 // looked up whether it is taken, so that nobody learns of a PIN that it is not: SetPIN may refuse
-// it.
+// it. For ten minutes the same actor may give it to a visitor, too.
 func (d *Desk) DrawPIN(ctx context.Context, a Actor) ([]byte, error) {
 	if err := d.check(ctx, a, SetPIN, new(auditTarget)); err != nil {
 		return nil, err
 	}
-	return pin.Generate()
+	digits, err := pin.Generate()
+	if err == nil {
+		d.drawn.add(a, d.now(), digits)
+	}
+	return digits, err
 }
 
 // RemovePIN removes a user's PIN, and the one for duress with it.

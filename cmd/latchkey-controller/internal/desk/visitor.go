@@ -16,10 +16,11 @@ import (
 // MaxVisit is the longest time for which a visitor may be invited.
 const MaxVisit = 31 * 24 * time.Hour
 
-// A VisitForm is an invitation. Its fields in errors are "first", "last", "from", "until",
-// "doors", "uses", "within".
+// A VisitForm is an invitation. Its fields in errors are "first", "last", "email", "from",
+// "until", "doors", "uses", "within".
 type VisitForm struct {
 	First, Last string
+	Email       string // "": none
 	From        string // for ParseTime; "": now
 	Until       string // for ParseTime
 	Zone        *time.Location
@@ -27,11 +28,11 @@ type VisitForm struct {
 	Limits      PINLimits // of the PIN
 }
 
-// user returns the visitor of the form, or the errors in its fields.
-func (f *VisitForm) user(now time.Time) (*store.User, FieldErrors) {
-	u, wrongs := UserForm{First: f.First, Last: f.Last, From: f.From, Until: f.Until, Zone: f.Zone}.user()
+// user returns the visitor of the form, who was invited at a time, or the errors in its fields.
+func (f *VisitForm) user(now, invited time.Time) (*store.User, FieldErrors) {
+	u, wrongs := UserForm{First: f.First, Last: f.Last, Email: f.Email, From: f.From, Until: f.Until, Zone: f.Zone}.user()
 	if Fields(wrongs.err())["until"] == "" {
-		wrongs.add(checkVisit(now, now, u))
+		wrongs.add(checkVisit(now, invited, u))
 	}
 	doors := slices.Clone(f.Doors)
 	slices.Sort(doors)
@@ -67,9 +68,9 @@ func checkVisit(now, invited time.Time, u *store.User) error {
 	return nil
 }
 
-// checkVisitorsPIN refuses a PIN for a visitor that somebody has chosen, or that comes after the
-// visit.
-func checkVisitorsPIN(tx *store.Tx, now time.Time, user uint64, choice PIN) error {
+// checkVisitorsPIN refuses a PIN for a visitor that somebody has chosen, unless it was drawn for
+// them, or that comes after the visit.
+func checkVisitorsPIN(tx *store.Tx, now time.Time, user uint64, choice PIN, drawn bool) error {
 	if is, err := tx.IsVisitor(user); err != nil || !is {
 		return err
 	}
@@ -77,7 +78,7 @@ func checkVisitorsPIN(tx *store.Tx, now time.Time, user uint64, choice PIN) erro
 	switch {
 	case err != nil:
 		return err
-	case choice.Choice == Chosen:
+	case choice.Choice == Chosen && !drawn:
 		return wrong("pin", "The PIN of a visitor is always generated: nobody else then knows it, or guesses it")
 	case u.Until <= now.Unix():
 		return wrong("pin", "The visit of %s is over: change its end first, or invite them anew", u.Name)
@@ -115,7 +116,8 @@ func (d *Desk) Invite(ctx context.Context, a Actor, form VisitForm) (id uint64, 
 			return 0, nil, err
 		}
 	}
-	u, wrongs := form.user(d.now())
+	now := d.now()
+	u, wrongs := form.user(now, now)
 	if err := wrongs.err(); err != nil {
 		return 0, nil, err
 	}
@@ -125,7 +127,7 @@ func (d *Desk) Invite(ctx context.Context, a Actor, form VisitForm) (id uint64, 
 	}
 	defer pin.Wipe()
 	err = d.act(ctx, a, InviteVisitor, target, func(tx *store.Tx, now time.Time) error {
-		names, err := admit(tx, now, u)
+		names, err := admit(tx, now, site.VisitorDoors(u))
 		if err != nil {
 			return err
 		}
@@ -150,14 +152,14 @@ func (d *Desk) Invite(ctx context.Context, a Actor, form VisitForm) (id uint64, 
 	return u.ID, digits, nil
 }
 
-// admit checks that a new visitor can open the doors to which they are invited, and returns the
+// admit checks that a visitor can open the doors to which they are invited now, and returns the
 // doors' names.
-func admit(tx *store.Tx, now time.Time, u *store.User) (names []string, err error) {
+func admit(tx *store.Tx, now time.Time, invited []int64) (names []string, err error) {
 	doors, err := visitDoors(tx, now)
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range site.VisitorDoors(u) {
+	for _, id := range invited {
 		place, err := placeOf(tx, Doors, id)
 		if errors.Is(err, ErrNotFound) {
 			return nil, wrong("doors", "There is no door %d any more: choose another", id)

@@ -50,7 +50,7 @@ func (d *Desk) removeVisitors(ctx context.Context) error {
 			return err
 		}
 		err = d.site.Update(ctx, func(tx *store.Tx) error {
-			over, err := tx.Visitors(store.Over, before, store.VisitCursor{}, visitorsAtOnce)
+			over, err := tx.Visitors(store.Over, before, store.VisitCursor{}, 0, visitorsAtOnce)
 			if err != nil {
 				return err
 			}

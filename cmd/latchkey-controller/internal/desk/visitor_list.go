@@ -150,7 +150,10 @@ type VisitQuery struct {
 	Search string    // as in UserQuery
 	At     VisitTime // "": any
 	After  string    // VisitorPage.Next of the previous page; "": the first page
+	Skip   int       // of those after it, how many are left out
 	Limit  int       // 0: 50; at most 1000
+
+	Credentials bool // fill in VisitorPage.Credentials
 }
 
 // A VisitorPage is a page of visitors: those whose visit ends first, first.
@@ -158,6 +161,8 @@ type VisitorPage struct {
 	Visitors []*UserRow
 	Found    int    // that Search and At select
 	Next     string // "": this is the last page
+
+	Credentials map[uint64][]Credential // by the visitors' ids, as in User; nil: not asked for
 }
 
 // Visitors returns a page of visitors. Field: "at".
@@ -176,7 +181,8 @@ func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *Visit
 		var users []*store.User
 		if strings.TrimSpace(q.Search) != "" {
 			users, page.Found, err = searchVisitors(tx, q, now, after)
-		} else if users, err = tx.Visitors(q.At, now, after, limit+1); err == nil {
+			users = users[min(max(q.Skip, 0), len(users)):]
+		} else if users, err = tx.Visitors(q.At, now, after, max(q.Skip, 0), limit+1); err == nil {
 			page.Found, err = tx.CountVisitors(q.At, now)
 		}
 		if err != nil {
@@ -187,8 +193,16 @@ func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *Visit
 			last := users[limit-1]
 			page.Next = base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "%d %d", last.Until, last.ID))
 		}
-		page.Visitors, err = d.userRows(tx, a, users)
-		return err
+		if page.Visitors, err = d.userRows(tx, a, users); err != nil || !q.Credentials {
+			return err
+		}
+		page.Credentials = map[uint64][]Credential{}
+		for _, u := range page.Visitors {
+			if page.Credentials[u.ID], err = d.credentials(tx, u.credentials); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return page, err
 }

@@ -13,6 +13,7 @@ type NumberedUsers struct {
 	Search    string   // as in UserChoice
 	Suspended *bool    // nil: those who are, and those who are not
 	IDs       []uint64 // of these only; nil: of all
+	Group     string   // of its members only; "": of all
 }
 
 // from returns the FROM and WHERE of a selection with its arguments. Unless it has ids, it is on
@@ -35,6 +36,9 @@ func (n NumberedUsers) from() (clause string, args []any) {
 		where += ` AND suspended <> 0`
 	default:
 		where += ` AND suspended = 0`
+	}
+	if n.Group != "" {
+		where, args = where+` AND id IN (SELECT user_id FROM user_groups WHERE name = ?)`, append(args, n.Group)
 	}
 	for _, word := range strings.Fields(searchText(n.Search)) {
 		where, args = where+` AND instr(words, ?) > 0`, append(args, " "+word)
@@ -69,7 +73,7 @@ func (t *Tx) NumberedUsers(n NumberedUsers, skip, limit int) (users []*User, fou
 
 // countNumbered returns how many users are selected.
 func (t *Tx) countNumbered(n NumberedUsers) (found int, err error) {
-	if n.IDs == nil && n.Suspended == nil && len(strings.Fields(searchText(n.Search))) == 0 {
+	if n.IDs == nil && n.Suspended == nil && n.Group == "" && len(strings.Fields(searchText(n.Search))) == 0 {
 		err = t.row(`SELECT (SELECT count(*) FROM users) - (SELECT count(*) FROM users INDEXED BY users_invited WHERE invited <> 0)`, nil, &found)
 		return found, err
 	}

@@ -66,12 +66,12 @@ type VisitCursor struct {
 }
 
 // Visitors returns up to limit visitors whose visits are at a time, now in Unix seconds, after
-// a cursor: those that end first, first.
-func (t *Tx) Visitors(at VisitTime, now int64, after VisitCursor, limit int) ([]*User, error) {
+// a cursor and some more: those that end first, first.
+func (t *Tx) Visitors(at VisitTime, now int64, after VisitCursor, skip, limit int) ([]*User, error) {
 	var ids []int64
 	rank := map[uint64]int{}
-	err := t.rows(`SELECT id FROM users INDEXED BY visits WHERE invited <> 0 AND `+visitConditions[at]+` AND (valid_until, id) > (?, ?) ORDER BY valid_until, id LIMIT ?`,
-		[]any{now, now, after.Until, after.ID, limit}, func(r scanner) error {
+	err := t.rows(`SELECT id FROM users INDEXED BY visits WHERE invited <> 0 AND `+visitConditions[at]+` AND (valid_until, id) > (?, ?) ORDER BY valid_until, id LIMIT ? OFFSET ?`,
+		[]any{now, now, after.Until, after.ID, limit, skip}, func(r scanner) error {
 			var id int64
 			err := r.Scan(&id)
 			rank[uint64(id)] = len(ids)

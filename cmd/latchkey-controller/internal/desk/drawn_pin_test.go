@@ -1,0 +1,44 @@
+package desk
+
+import (
+	"testing"
+	"time"
+)
+
+func TestADrawnPINMayBeGivenToAVisitorByWhoDrewIt(t *testing.T) {
+	w := newWorld(t)
+	ctx := t.Context()
+	id := w.invite(w.visit(w.visited(), time.Hour))
+	give := func(a Actor, digits []byte) error {
+		_, err := w.SetPIN(ctx, a, id, chosen(string(digits)))
+		return err
+	}
+	digits, err := w.DrawPIN(ctx, as(Owner))
+	w.must(err)
+	for name, err := range map[string]error{"another PIN": give(as(Owner), []byte("58310274")), "another actor": give(as(Editor), digits)} {
+		if Fields(err)["pin"] == "" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.time = w.time.Add(drawnStays)
+	if err := give(as(Owner), digits); Fields(err)["pin"] == "" {
+		t.Errorf("late: %v", err)
+	}
+	w.time = w.time.Add(-time.Minute)
+	w.must(give(as(Owner), digits))
+}
+
+func TestDrawnPINsAreBounded(t *testing.T) {
+	var p drawnPINs
+	now := time.Now()
+	for i := range maxDrawn + 5 {
+		p.add(as(Owner), now, []byte{byte(i >> 8), byte(i)})
+	}
+	if len(p.drawn) != maxDrawn {
+		t.Errorf("%d are remembered", len(p.drawn))
+	}
+	p.add(as(Owner), now.Add(2*drawnStays), []byte("late"))
+	if len(p.drawn) != 1 {
+		t.Errorf("%d are remembered after their time", len(p.drawn))
+	}
+}
