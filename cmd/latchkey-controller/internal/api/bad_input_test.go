@@ -48,7 +48,9 @@ func attempts(t *testing.T, w *world, number int64, reader string) (all []*attem
 				a.path = before + id + after
 			}
 			if o.RequestBody != nil {
-				a.body = o.RequestBody.Value.Content.Get("application/json").Schema.Value
+				if content := o.RequestBody.Value.Content.Get("application/json"); content != nil && content.Schema != nil {
+					a.body = content.Schema.Value
+				}
 			}
 			all = append(all, a)
 		}

