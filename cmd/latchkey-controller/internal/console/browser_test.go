@@ -212,6 +212,8 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			{"user-access", "/users/1?tab=access", ""},
 			{"user-activity", "/users/1?tab=activity", ""},
 			{"user-new", "/users/new", ""},
+			{"user-suspended", "/users/11?tab=about&ask=suspend", submit},
+			{"users-suspended", "/users?state=suspended", ""},
 		}},
 		"places": {desk.Owner, []stop{
 			{"locations", "/places", ""},

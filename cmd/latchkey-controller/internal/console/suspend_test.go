@@ -13,9 +13,9 @@ func TestAUserIsSuspendedAndTheirCredentialsComeBack(t *testing.T) {
 	b := w.visitor(desk.Editor)
 	ask := b.get("/users/1?tab=about&ask=suspend")
 	ask.shows(t, http.StatusOK, "Suspend Ada Lovelace?")
-	b.post("/users/1/suspend", formIn(t, ask, "/users/1/suspend")...).shows(t, http.StatusOK, "Suspended. PIN and cards open no door", "Ada Lovelace is suspended")
+	b.post("/users/1/suspend", formIn(t, ask, "/users/1/suspend")...).shows(t, http.StatusOK, "Suspended. PIN and cards open no door", "Suspended: PIN and cards open no door")
 	b.get("/users?state=suspended").shows(t, http.StatusOK, "Ada Lovelace", "Suspended")
-	b.get("/users/1?tab=access").shows(t, http.StatusOK, "they are suspended", "Ada Lovelace is suspended")
+	b.get("/users/1?tab=access").shows(t, http.StatusOK, "they are suspended", "Suspended: PIN and cards open no door")
 	b.get("/doors/1?tab=access").shows(t, http.StatusOK, "they are suspended")
 	if p := b.get("/users?state=valid"); strings.Contains(p.body, "Ada Lovelace") {
 		t.Error("who is suspended is valid")
@@ -25,7 +25,7 @@ func TestAUserIsSuspendedAndTheirCredentialsComeBack(t *testing.T) {
 		t.Error("who may only look is asked to end it")
 	}
 	b.post("/users/1/suspend", formIn(t, end, "/users/1/suspend")...).shows(t, http.StatusOK, "The suspension is over.")
-	if p := b.get("/users/1?tab=access"); strings.Contains(p.body, "are suspended") || strings.Contains(p.body, "is suspended") {
+	if p := b.get("/users/1?tab=access"); strings.Contains(p.body, "are suspended") || strings.Contains(p.body, "Suspended:") {
 		t.Error("it is over, and the page says that they are suspended")
 	}
 }
