@@ -39,6 +39,18 @@ setup: ## what the tests need besides Go, from Debian: a browser, curl, a broker
 	@$(call install,chromium:chromium curl:curl mosquitto:mosquitto prometheus:prometheus exim4:exim4-daemon-light systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm swtpm_setup:swtpm-tools mifare-desfire-info:libfreefare-bin \
 		gcc:gcc /usr/include/stdio.h:libc6-dev /usr/include/nfc/nfc.h:libnfc-dev /usr/include/freefare.h:libfreefare-dev)
 
+CLIENTS := cmd/latchkey-tests/testdata/clients
+
+setup: setup-clients
+
+.PHONY: setup-clients
+setup-clients: ## Node, and clients of the API that are not ours, pinned, from npm
+	@$(call install,node:nodejs npm:npm)
+	@$(MAKE) -s $(CLIENTS)/node_modules/.package-lock.json
+
+$(CLIENTS)/node_modules/.package-lock.json: $(CLIENTS)/package-lock.json $(wildcard $(CLIENTS)/n8n-workflow/*)
+	cd $(CLIENTS) && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules/.package-lock.json
+
 .PHONY: setup-hil
 setup-hil:
 	@$(call install,qemu-system-aarch64:qemu-system-arm aarch64-linux-gnu-gcc-12:gcc-aarch64-linux-gnu mkfs.ext4:e2fsprogs mosquitto:mosquitto swtpm:swtpm swtpm_setup:swtpm-tools)

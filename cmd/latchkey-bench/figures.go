@@ -12,8 +12,9 @@ var runs = []run{
 	{"latchkey/cmd/latchkey-controller/internal/link", "Lockdown", "25x"},
 	{"latchkey/cmd/latchkey-controller/internal/link", "Snapshot", "5x"},
 	{"latchkey/cmd/latchkey-demo", "Unlock|Card", "1x"},
-	{"latchkey/cmd/latchkey-controller/internal/desk", "Crowd", "20x"},
-	{"latchkey/cmd/latchkey-tests", "Activity", "1x"},
+	{"latchkey/cmd/latchkey-controller/internal/desk", "Crowd|NumberedUsers", "20x"},
+	{"latchkey/cmd/latchkey-tests", "Activity|Webhook", "1x"},
+	{"latchkey/cmd/latchkey-controller/internal/api", "Feed|Listeners", "1x"},
 }
 
 // figures are what the project promises, and what explains it.
@@ -84,9 +85,19 @@ var figures = []figure{
 	{"records of 100 from the strike to the open Activity page, 90 within", "Activity ms-90%", "", "ms", 500},
 	{"  99 of 100 within", "Activity ms-99%", "", "ms", 0},
 	{"  median", "Activity ms-median", "", "ms", 0},
+	{"webhooks of 100 from the strike to the receiver, 99 within", "Webhook ms-99%", "", "ms", 200},
+	{"  median", "Webhook ms-median", "", "ms", 0},
+	{"20,000 events from the feed, of a backlog of a million, decoded", "Feed s/20000", "", "s", 1},
+	{"  memory in use above that of the first tenth", "Feed MB-rise", "", "MB", 4},
+	{"a record until the last of 100 WebSocket clients has it, 99 of 100 within", "Listeners ms-99%", "", "ms", 200},
+	{"  memory a client, both ends", "Listeners kB/client", "", "kB", 0},
 	{"first page of 100,000 users, 90 of 100", "Crowd/list/first ms-90%", "", "ms", 100},
 	{"search among them that finds many, 90 of 100", "Crowd/search/many ms-90%", "", "ms", 100},
 	{"  that finds nobody", "Crowd/search/none ms-90%", "", "ms", 100},
 	{"first page of those who are expired", "Crowd/state/expired ms-90%", "", "ms", 100},
+	{"users for programs, of 100,000: a page in the middle, 90 of 100", "NumberedUsers/list/middle ms-90%", "", "ms", 100},
+	{"  the last one, of 1,000", "NumberedUsers/list/last ms-90%", "", "ms", 100},
+	{"  a search that finds many", "NumberedUsers/search/many ms-90%", "", "ms", 100},
+	{"  that finds nobody", "NumberedUsers/search/none ms-90%", "", "ms", 100},
 	{"a PIN assigned, beyond Argon2id", "Crowd/pin ms-beyond-argon2id", "", "ms", 100},
 }
