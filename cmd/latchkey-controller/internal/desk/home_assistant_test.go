@@ -9,7 +9,7 @@ import (
 )
 
 func TestHomeAssistantLooksAndWithCommandsOperatesDoors(t *testing.T) {
-	looks := []Act{ViewPlaces, ViewReaders, ViewActivity, ViewActs}
+	looks := []Act{ViewPlaces, ViewReaders, ViewActivity, ViewActs, ExportActivity}
 	operates := []Act{Unlock, Identify, SetMode, EndMode, EndEarly}
 	for _, act := range Acts() {
 		if act == UndoMode { // only of one's own lockdown
