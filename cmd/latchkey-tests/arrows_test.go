@@ -45,7 +45,7 @@ var arrows = []struct {
 	{"cmd/latchkeyd/internal/status", []string{"cmd/latchkeyd/internal/datadir", "device", "device/journal", "sync/wire"}},
 	{"cmd/latchkeyd/internal/supervision", []string{"device", "sync/wire"}},
 	{"cmd/latchkey-controller", []string{ofController + "api", ofController + "backup", ofController + "broker", ofController + "clock", ofController + "console", ofController + "control", ofController + "desk", ofController + "homeassistant", ofController + "link", ofController + "mail", ofController + "site", ofController + "store", ofController + "webhook", ofController + "zone", "device/durable", "sync/wire"}},
-	{ofController + "api", []string{ofController + "desk", "sync/wire"}},
+	{ofController + "api", []string{ofController + "desk", ofController + "site", ofController + "zone", "sync/wire"}},
 	{ofController + "backup/...", []string{ofController + "backup", "device/durable"}},
 	{ofController + "broker", []string{"device/durable", "sync/wire"}},
 	{ofController + "clock", nil},

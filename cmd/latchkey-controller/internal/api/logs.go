@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
-	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
@@ -26,7 +25,7 @@ var topics = map[string]topic{
 	"critical":       {classes: []wire.RecordClass{wire.ClassAlarm}},
 	"updates":        {kind: string(wire.ReaderStarted)},
 	"device_events":  {classes: []wire.RecordClass{wire.ClassReader}},
-	"admin_activity": {classes: []wire.RecordClass{store.ClassAdmin}},
+	"admin_activity": {classes: []wire.RecordClass{desk.ClassAdmin}},
 	"visitor":        {empty: true},
 }
 
