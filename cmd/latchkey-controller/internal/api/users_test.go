@@ -122,12 +122,8 @@ func TestUsersAreFoundByWordsIDsAndStatus(t *testing.T) {
 	w.must(w.desk.SuspendUser(t.Context(), root, bob, true))
 	_, door := w.reader()
 	w.must(w.desk.TakeVisitors(t.Context(), root, door, true))
-	visitor, _, err := w.desk.Invite(t.Context(), root, desk.VisitForm{First: "Ada", Last: "Guest", Until: "2099-01-01", Doors: []int64{door}})
-	if err == nil {
-		t.Fatal("a visit of decades")
-	}
 	until := w.clock().Wall.AddDate(0, 0, 3).Format("2006-01-02")
-	visitor, _, err = w.desk.Invite(t.Context(), root, desk.VisitForm{First: "Ada", Last: "Guest", Until: until, Doors: []int64{door}})
+	visitor, _, err := w.desk.Invite(t.Context(), root, desk.VisitForm{First: "Ada", Last: "Guest", Until: until, Doors: []int64{door}})
 	w.must(err)
 	for query, want := range map[string]string{
 		"":                                   "[Ada Lovelace Bob Baker]",

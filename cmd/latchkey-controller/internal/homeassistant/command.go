@@ -2,7 +2,6 @@ package homeassistant
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -18,12 +17,6 @@ const press, lock, unlock = "PRESS", "LOCK", "UNLOCK"
 
 // unlockFor is how long a door is kept unlocked: what the console offers first.
 const unlockFor = 15 * time.Minute
-
-// mostModes is how many modes may be wanted at a site when Home Assistant wants another one:
-// automations must leave room for a lockdown.
-const mostModes = 128
-
-var errManyModes = errors.New("too many modes are wanted at this site: end some of them first")
 
 // commandsEach is the least time between two commands of one reader.
 const commandsEach = time.Second
@@ -113,9 +106,6 @@ func (b *Bridge) obey(ctx context.Context, r *desk.Reader, payload string) error
 	}
 	where, kept := desk.Where{Level: desk.Doors, ID: r.DoorID}, int64(0)
 	if payload == unlock {
-		if len(wanted) >= mostModes {
-			return errManyModes
-		}
 		if kept, err = b.o.Desk.SetMode(ctx, b.actor, where, wire.ModeUnlocked, time.Now().Add(unlockFor).Unix()); err != nil {
 			return err
 		}

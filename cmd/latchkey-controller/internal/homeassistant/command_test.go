@@ -267,24 +267,6 @@ func TestAStrangerWhomTheBrokerLetsWriteElsewhereOpensNothing(t *testing.T) {
 	}
 }
 
-func TestAutomationsLeaveRoomForALockdown(t *testing.T) {
-	w := newWorld(t)
-	w.reader("gauge")
-	door := w.reader("front-door")
-	for range mostModes {
-		_, err := w.desk.SetMode(t.Context(), root, desk.Where{Level: desk.Doors, ID: door}, wire.ModeUnlocked, time.Now().Add(time.Hour).Unix())
-		w.must(err)
-	}
-	w.run(func(o *Options) { o.Commands = true })
-	h := w.home()
-	h.becomes("latchkey-ha/hq/status", "online")
-	r, err := w.desk.Reader(t.Context(), root, "front-door")
-	w.must(err)
-	if err := w.bridge.obey(t.Context(), r, unlock); err == nil {
-		t.Error("it wants one more")
-	}
-}
-
 func TestJunkAndFloodsHoldUpNobody(t *testing.T) {
 	w := newWorld(t)
 	w.reader("gauge")

@@ -10,8 +10,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// maxModes bounds the modes that are wanted at once.
-const maxModes = 256
+// maxModes bounds the modes that are wanted at once, maxKept those at which doors may be kept
+// locked or unlocked: there is always room for a lockdown.
+const maxModes, maxKept = 256, 128
 
 // AddMode adds a mode that somebody wants, and gives it to all readers of its place. It
 // fills in its ID.
@@ -20,8 +21,12 @@ func AddMode(tx *store.Tx, now time.Time, m *store.Mode) error {
 	if err != nil {
 		return err
 	}
-	if len(wanted) >= maxModes {
-		return refuse("%d modes are wanted at once, which is the most there can be; end some of them first", maxModes)
+	most := maxModes
+	if m.Mode == wire.ModeLocked || m.Mode == wire.ModeUnlocked {
+		most = maxKept
+	}
+	if len(wanted) >= most {
+		return refuse("%d modes are wanted at once, which is the most there can be; end some of them first", most)
 	}
 	if err := tx.AddMode(m); err != nil {
 		return err

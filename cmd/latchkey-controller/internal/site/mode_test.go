@@ -534,12 +534,26 @@ func TestARestoredSiteHoldsNoDoorOpen(t *testing.T) {
 func TestModesAreBounded(t *testing.T) {
 	s, _ := newSite(t)
 	do(t, s, func(tx *store.Tx) error {
-		for range maxModes {
-			if err := tx.AddMode(&store.Mode{Mode: wire.ModeLocked, Level: "site"}); err != nil {
-				return err
+		fill := func(n int) error {
+			for range n {
+				if err := tx.AddMode(&store.Mode{Mode: wire.ModeLocked, Level: "site"}); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		if err := fill(maxKept); err != nil {
+			return err
+		}
+		for mode, room := range map[wire.Mode]bool{wire.ModeLocked: false, wire.ModeUnlocked: false, wire.ModeEvacuation: true, wire.ModeLockdown: true} {
+			if err := AddMode(tx, noon, &store.Mode{Mode: mode, Level: "site", Until: noon.Unix() + 60}); (err == nil) != room {
+				t.Errorf("%s beside %d modes: %v", mode, maxKept, err)
 			}
 		}
-		if err := AddMode(tx, noon, &store.Mode{Mode: wire.ModeLocked, Level: "site"}); err == nil {
+		if err := fill(maxModes - maxKept); err != nil {
+			return err
+		}
+		if err := AddMode(tx, noon, &store.Mode{Mode: wire.ModeLockdown, Level: "site"}); err == nil {
 			t.Error("one more is taken")
 		}
 		return nil

@@ -63,18 +63,21 @@ func (t *Tx) Retag(now int64, credentials []*Credential, users map[uint64]*User)
 	return nil
 }
 
-// skippedIDs is how many ids of users and credentials are skipped after a restore:
-// more than were assigned since the backup.
-const skippedIDs = 10_000
+// How many ids are skipped after a restore: more than were assigned since the backup. Of
+// events there are many, and programs remember up to which one they have read.
+const skippedIDs, skippedEvents = 10_000, 1_000_000_000
 
-// SkipIDs skips ids of users and credentials, and numbers of groups, that may have been assigned
-// in the lost state of the database.
+// SkipIDs skips the ids of whatever programs and people know by its id that may have been
+// assigned in the lost state of the database.
 func (t *Tx) SkipIDs() error {
-	for _, table := range []string{"users", "credentials", "groups"} {
+	for table, n := range map[string]int{
+		"users": skippedIDs, "credentials": skippedIDs, "groups": skippedIDs, "schedules": skippedIDs, "webhooks": skippedIDs, "tokens": skippedIDs,
+		"locations": skippedIDs, "hubs": skippedIDs, "doors": skippedIDs, "activity": skippedEvents,
+	} {
 		if err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)`, table, table); err != nil {
 			return err
 		}
-		if err := t.exec(`UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?`, skippedIDs, table); err != nil {
+		if err := t.exec(`UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?`, n, table); err != nil {
 			return err
 		}
 	}
