@@ -22,9 +22,11 @@ const (
 //	   |
 //	   +--no card, reader away--> failed
 //
-// It ends when the program removes it, or sessionKept after it was read or failed. The card that
-// was read is kept by the desk.
+// It ends when the program removes it, or sessionKept after it was read or failed. A reader goes
+// on to wait for a card after that: the program's next session there is that one, under a new id.
+// The card that was read is kept by the desk.
 type session struct {
+	id      string
 	actor   int64
 	reader  string
 	stop    context.CancelFunc
@@ -58,8 +60,9 @@ func (s *sessions) end() {
 }
 
 // add adds a session at a reader, where there is none that still reads, and returns the context
-// of its reading.
-func (s *sessions) add(id string, added *session) (context.Context, error) {
+// of its reading; nil: it is one of the same program that was removed, and whose reader still
+// waits.
+func (s *sessions) add(added *session) (context.Context, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
@@ -67,7 +70,13 @@ func (s *sessions) add(id string, added *session) (context.Context, error) {
 		switch {
 		case !before.ends.IsZero() && now.After(before.ends):
 			delete(s.byID, other)
-		case before.ends.IsZero() && before.reader == added.reader:
+		case !before.ends.IsZero() || before.reader != added.reader:
+		case before.removed && before.actor == added.actor:
+			delete(s.byID, other)
+			before.id, before.removed = added.id, false
+			s.byID[before.id] = before
+			return nil, nil
+		default:
 			return nil, refuse(http.StatusPaymentRequired, codeBusy, "This reader waits for a card already; try again in half a minute")
 		}
 	}
@@ -79,20 +88,27 @@ func (s *sessions) add(id string, added *session) (context.Context, error) {
 	}
 	ctx, stop := context.WithCancel(s.ctx)
 	added.stop = stop
-	s.byID[id] = added
+	s.byID[added.id] = added
 	s.running.Add(1)
 	return ctx, nil
 }
 
+// wanted says whether a program still waits for the card of a session.
+func (s *sessions) wanted(of *session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !of.removed
+}
+
 // settle notes what came of a reading. asked says that the reader was asked: otherwise there is
 // no session.
-func (s *sessions) settle(id string, of *session, asked bool, card *desk.UnboundCard, err error) {
+func (s *sessions) settle(of *session, asked bool, card *desk.UnboundCard, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of.stop()
 	of.card, of.failed, of.ends = card, err, time.Now().Add(sessionKept)
 	if of.removed || !asked {
-		delete(s.byID, id)
+		delete(s.byID, of.id)
 	}
 	s.running.Done()
 }
@@ -118,22 +134,25 @@ func (a *API) startSession(c *call) (any, error) {
 	if body.Reader == nil {
 		return nil, badRequest("Send device_id, the id of a reader")
 	}
-	id, started := rand.Text(), &session{actor: c.actor.ID, reader: *body.Reader}
-	ctx, err := a.sessions.add(id, started)
+	id := rand.Text()
+	started := &session{id: id, actor: c.actor.ID, reader: *body.Reader}
+	ctx, err := a.sessions.add(started)
 	if err != nil {
 		return nil, err
 	}
-	begun, actor := make(chan error, 1), c.actor
-	go func() {
-		asked := false
-		card, err := a.desk.ReadCard(ctx, actor, started.reader, func() { asked = true; begun <- nil })
-		a.sessions.settle(id, started, asked, card, err)
-		if !asked {
-			begun <- err
+	if ctx != nil {
+		begun, actor := make(chan error, 1), c.actor
+		go func() {
+			asked := false
+			card, err := a.desk.ReadCard(ctx, actor, started.reader, func() { asked = true; begun <- nil }, func() bool { return a.sessions.wanted(started) })
+			a.sessions.settle(started, asked, card, err)
+			if !asked {
+				begun <- err
+			}
+		}()
+		if err := <-begun; err != nil {
+			return nil, err
 		}
-	}()
-	if err := <-begun; err != nil {
-		return nil, err
 	}
 	return struct {
 		ID string `json:"session_id"`
@@ -177,7 +196,6 @@ func (a *API) endSession(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	of.stop()
 	of.removed = true
 	if !of.ends.IsZero() {
 		delete(a.sessions.byID, c.r.PathValue("id"))

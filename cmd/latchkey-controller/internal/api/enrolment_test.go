@@ -157,10 +157,13 @@ func TestASessionEndsWithItsReading(t *testing.T) {
 			t.Errorf("%s, not %s", a.body, want)
 		}
 	}
+	if a := w.program(desk.ScopeManage).unifi("POST", sessionsPath, `{"device_id": "`+reader+`"}`); a.code() != "402 CODE_DEVICE_DEVICE_BUSY" {
+		t.Errorf("another program took over: %s", a.body)
+	}
 	release()
 	began := false
 	for range 2000 {
-		if began = p.unifi("POST", sessionsPath, `{"device_id": "`+reader+`"}`).code() == "200 SUCCESS"; began {
+		if began = w.program(desk.ScopeManage).unifi("POST", sessionsPath, `{"device_id": "`+reader+`"}`).code() == "200 SUCCESS"; began {
 			break
 		}
 		time.Sleep(time.Millisecond)
@@ -175,44 +178,67 @@ func TestASessionEndsWithItsReading(t *testing.T) {
 	}
 }
 
+func TestAProgramThatAsksAgainGetsTheReaderThatStillWaits(t *testing.T) {
+	w := newWorld(t)
+	p := w.program(desk.ScopeManage)
+	reader, _ := w.reader()
+	w.live.say(reader, sound)
+	w.live.show([]byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80})
+	release := w.live.hold()
+	first := p.start(reader)
+	if a := p.unifi("DELETE", first, nil); a.code() != "200 SUCCESS" {
+		t.Fatal(a.body)
+	}
+	second := p.start(reader)
+	if a := p.unifi("GET", first, nil); first == second || a.code() != "404 CODE_CREDS_NFC_READ_SESSION_NOT_FOUND" {
+		t.Errorf("%s after %s: %s", second, first, a.body)
+	}
+	release()
+	var read struct{ Token string }
+	p.poll(second).into(t, &read)
+	if len(read.Token) != 64 || len(w.live.orders) != 1 {
+		t.Errorf("%+v after %d orders", read, len(w.live.orders))
+	}
+}
+
 func TestSessionsAreForgottenAndBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSessions()
 		defer s.end()
-		one := &session{actor: -1, reader: "front-door"}
-		ctx, err := s.add("one", one)
+		one := &session{id: "one", actor: -1, reader: "front-door"}
+		ctx, err := s.add(one)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.add("two", &session{actor: -1, reader: "front-door"}); err == nil {
+		if _, err := s.add(&session{id: "two", actor: -1, reader: "front-door"}); err == nil {
 			t.Error("two at one reader")
 		}
-		s.settle("one", one, true, &desk.UnboundCard{}, nil)
+		s.settle(one, true, &desk.UnboundCard{}, nil)
 		if ctx.Err() == nil {
 			t.Error("its reading goes on")
 		}
-		two := &session{actor: -1, reader: "front-door"}
-		if _, err := s.add("two", two); err != nil {
+		two := &session{id: "two", actor: -1, reader: "front-door"}
+		if _, err := s.add(two); err != nil {
 			t.Error(err)
 		}
-		s.settle("two", two, true, nil, desk.ErrReaderAway)
+		s.settle(two, true, nil, desk.ErrReaderAway)
 		time.Sleep(sessionKept + time.Second)
-		three := &session{actor: -1, reader: "front-door"}
-		if _, err := s.add("three", three); err != nil || len(s.byID) != 1 {
+		three := &session{id: "three", actor: -1, reader: "front-door"}
+		if _, err := s.add(three); err != nil || len(s.byID) != 1 {
 			t.Error(len(s.byID), err)
 		}
-		s.settle("three", three, false, nil, desk.ErrReaderAway)
+		s.settle(three, false, nil, desk.ErrReaderAway)
 		if len(s.byID) != 0 {
 			t.Error("one that never began is kept")
 		}
 		for i := range maxSessions {
-			n := &session{actor: -1, reader: string(rune('a' + i))}
-			if _, err := s.add(string(rune(i)), n); err != nil {
+			n := &session{id: string(rune(i)), actor: -1, reader: string(rune('a' + i))}
+			if _, err := s.add(n); err != nil {
 				t.Fatal(i, err)
 			}
-			s.settle(string(rune(i)), n, true, nil, desk.ErrReaderAway)
+			s.settle(n, true, nil, desk.ErrReaderAway)
 		}
-		if _, err := s.add("more", &session{actor: -1, reader: "back-door"}); err == nil {
+		if _, err := s.add(&session{id: "more", actor: -1, reader: "back-door"}); err == nil {
 			t.Error("there is no bound")
 		}
 	})

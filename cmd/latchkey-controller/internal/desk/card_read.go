@@ -23,9 +23,9 @@ type UnboundCard struct {
 
 // ReadCard has a reader read the next card shown to it, for whoever gets it from the actor with
 // GiveCard within three minutes; that takes up to 45 s. It calls begun once the reader is asked.
-// If ctx ends, no card is taken any more. The error is ErrNotFound or ErrReaderAway before begun,
+// If nobody wants a card when one comes, it is not taken. The error is ErrNotFound or ErrReaderAway before begun,
 // of the field "reader" if it read no card, of "card" if the card is unusable.
-func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func()) (read *UnboundCard, err error) {
+func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(), wanted func() bool) (read *UnboundCard, err error) {
 	err = d.actOutside(ctx, a, ReadCard, &auditTarget{reader: reader, subject: reader}, func() (string, error) {
 		if err := d.canAsk(ctx, reader); err != nil {
 			return "", err
@@ -33,7 +33,7 @@ func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(
 		begun()
 		var uid []byte
 		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || !wanted() {
 				return "nobody waits for the card any more", false
 			}
 			uid = bytes.Clone(b)

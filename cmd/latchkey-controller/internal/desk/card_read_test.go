@@ -17,7 +17,7 @@ func (w *world) readCard(ctx context.Context, a Actor, reader string) (*UnboundC
 		w.live.card = []byte{4, 1, 2, 3, 4, 5, 6}
 	}
 	w.live.states = []link.ReaderStatus{{ID: reader, Online: true}}
-	return w.ReadCard(ctx, a, reader, func() {})
+	return w.ReadCard(ctx, a, reader, func() {}, stillWanted)
 }
 
 func TestACardThatWasReadForNobodyIsOfTheFirstWhoGetsIt(t *testing.T) {
@@ -120,7 +120,7 @@ func TestNoCardIsTakenFromAReaderThatIsAwayOrForSomebodyWhoIsGone(t *testing.T) 
 	door := w.reader()
 	begun := 0
 	ask := func(ctx context.Context, reader string) error {
-		_, err := w.ReadCard(ctx, as(Editor), reader, func() { begun++ })
+		_, err := w.ReadCard(ctx, as(Editor), reader, func() { begun++ }, stillWanted)
 		return err
 	}
 	if err := ask(t.Context(), "nowhere"); !errors.Is(err, ErrNotFound) {
@@ -139,7 +139,9 @@ func TestNoCardIsTakenFromAReaderThatIsAwayOrForSomebodyWhoIsGone(t *testing.T) 
 	}
 	w.live.card = []byte{4, 1, 2, 3, 4, 5, 6}
 	gone, stop := context.WithCancel(t.Context())
-	if _, err := w.ReadCard(gone, as(Editor), door, stop); Fields(err)["reader"] != "nobody waits for the card any more" {
+	if _, err := w.ReadCard(gone, as(Editor), door, stop, stillWanted); Fields(err)["reader"] != "nobody waits for the card any more" {
 		t.Error("a card was taken although nobody waits for it:", err)
 	}
 }
+
+func stillWanted() bool { return true }
