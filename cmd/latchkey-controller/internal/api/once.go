@@ -120,7 +120,7 @@ func (o *once) end(token int64, own *onceRequest, data any, until time.Time, err
 // long as that is remembered, the same request is answered as before. A refused one was not
 // carried out, and may be sent again. It is carried out even if its client goes away, who
 // can then ask again.
-func (a *API) onceFor(remembered time.Duration, do func(*call) (any, error)) func(*call) (any, error) {
+func (a *API) onceFor(remembered time.Duration, do handler) handler {
 	return func(c *call) (data any, err error) {
 		key := c.r.Header.Get("Idempotency-Key")
 		if len(c.r.Header.Values("Idempotency-Key")) == 0 {

@@ -8,10 +8,13 @@ const (
 	ownBase   = "/api/latchkey/v1"
 )
 
+// A handler answers a request with data, or answered.
+type handler = func(*call) (data any, err error)
+
 // A route is a method and a path, below the base of its part, and what answers there.
 type route struct {
 	method, path string
-	do           func(*call) (data any, err error)
+	do           handler
 	missing      string // the code for desk.ErrNotFound, in the UniFi part; "": codeNotExists
 }
 
@@ -40,10 +43,10 @@ func (a *API) unifiRoutes() []route {
 		{"GET", "/visitors/{id}", a.visitor, ""},
 		{"PUT", "/visitors/{id}", a.changeVisitor, ""},
 		{"DELETE", "/visitors/{id}", a.cancelVisit, ""},
-		{"PUT", "/visitors/{id}/pin_codes", a.setVisitorsPIN, ""},
-		{"DELETE", "/visitors/{id}/pin_codes", a.removeVisitorsPIN, ""},
-		{"PUT", "/visitors/{id}/nfc_cards", a.giveVisitorCard, ""},
-		{"PUT", "/visitors/{id}/nfc_cards/delete", a.removeVisitorCard, ""},
+		{"PUT", "/visitors/{id}/pin_codes", a.setPIN(a.visitorOf), ""},
+		{"DELETE", "/visitors/{id}/pin_codes", a.removePIN(a.visitorOf), ""},
+		{"PUT", "/visitors/{id}/nfc_cards", a.giveCard(a.visitorOf), ""},
+		{"PUT", "/visitors/{id}/nfc_cards/delete", a.removeCard(a.visitorOf), ""},
 
 		{"GET", "/user_groups", a.userGroups, ""},
 		{"POST", "/user_groups", a.addUserGroup, ""},
@@ -114,10 +117,10 @@ func (a *API) unifiRoutes() []route {
 		{"DELETE", "/users/{id}", a.removeUser, codeNoUser},
 		{"GET", "/users/{id}/access_policies", a.policiesOfUser, codeNoUser},
 		{"PUT", "/users/{id}/access_policies", a.setPoliciesOfUser, codeNoUser},
-		{"PUT", "/users/{id}/pin_codes", a.setPIN, codeNoUser},
-		{"DELETE", "/users/{id}/pin_codes", a.removePIN, codeNoUser},
-		{"PUT", "/users/{id}/nfc_cards", a.giveCard, codeNoUser},
-		{"PUT", "/users/{id}/nfc_cards/delete", a.removeCard, codeNoUser},
+		{"PUT", "/users/{id}/pin_codes", a.setPIN(a.userOf), codeNoUser},
+		{"DELETE", "/users/{id}/pin_codes", a.removePIN(a.userOf), codeNoUser},
+		{"PUT", "/users/{id}/nfc_cards", a.giveCard(a.userOf), codeNoUser},
+		{"PUT", "/users/{id}/nfc_cards/delete", a.removeCard(a.userOf), codeNoUser},
 		{"POST", "/users/identity/invitations", a.invite, ""},
 
 		{"POST", "/credentials/pin_codes", a.drawPIN, ""},

@@ -108,41 +108,49 @@ func (p *pinDigits) wipe() {
 	*p = nil
 }
 
-// setPIN answers PUT /users/{id}/pin_codes. A PIN that is taken gets the answer of one that
-// nobody may have.
-func (a *API) setPIN(c *call) (any, error) {
-	if c.r.URL.RawQuery != "" {
-		return nil, badRequest("Send the PIN in the body, and nothing in the address, which others may log")
-	}
-	var body struct {
-		PIN pinDigits `json:"pin_code"`
-	}
-	defer body.PIN.wipe()
-	if err := c.body(&body); err != nil {
+// A person finds the one whom a request is about: userOf, visitorOf.
+type person = func(*call) (*desk.User, error)
+
+// setPIN answers PUT …/pin_codes. A PIN that is taken gets the answer of one that nobody may
+// have. A visitor gets one that the program has drawn (POST /credentials/pin_codes): the desk
+// takes no other of them.
+func (a *API) setPIN(who person) handler {
+	return func(c *call) (any, error) {
+		if c.r.URL.RawQuery != "" {
+			return nil, badRequest("Send the PIN in the body, and nothing in the address, which others may log")
+		}
+		var body struct {
+			PIN pinDigits `json:"pin_code"`
+		}
+		defer body.PIN.wipe()
+		if err := c.body(&body); err != nil {
+			return nil, err
+		}
+		if body.PIN == nil {
+			return nil, badRequest("Send pin_code, a string of eight digits")
+		}
+		u, err := who(c)
+		if err != nil {
+			return nil, err
+		}
+		_, err = a.desk.SetPIN(c.r.Context(), c.actor, u.ID, desk.PIN{Choice: desk.Chosen, Digits: body.PIN})
 		return nil, err
 	}
-	if body.PIN == nil {
-		return nil, badRequest("Send pin_code, a string of eight digits")
-	}
-	u, err := a.userOf(c)
-	if err != nil {
-		return nil, err
-	}
-	_, err = a.desk.SetPIN(c.r.Context(), c.actor, u.ID, desk.PIN{Choice: desk.Chosen, Digits: body.PIN})
-	return nil, err
 }
 
-// removePIN answers DELETE /users/{id}/pin_codes, also if there is none.
-func (a *API) removePIN(c *call) (any, error) {
-	u, err := a.userOf(c)
-	if err != nil {
+// removePIN answers DELETE …/pin_codes, also if there is none.
+func (a *API) removePIN(who person) handler {
+	return func(c *call) (any, error) {
+		u, err := who(c)
+		if err != nil {
+			return nil, err
+		}
+		err = a.desk.RemovePIN(c.r.Context(), c.actor, u.ID)
+		if errors.Is(err, desk.ErrNotFound) {
+			err = nil
+		}
 		return nil, err
 	}
-	err = a.desk.RemovePIN(c.r.Context(), c.actor, u.ID)
-	if errors.Is(err, desk.ErrNotFound) {
-		err = nil
-	}
-	return nil, err
 }
 
 // cardBody names a card by its token.
@@ -166,34 +174,38 @@ func (a *API) cardIn(c *call) (credential uint64, body cardBody, err error) {
 	return credential, body, err
 }
 
-// giveCard answers PUT /users/{id}/nfc_cards.
-func (a *API) giveCard(c *call) (any, error) {
-	credential, body, err := a.cardIn(c)
-	if err != nil {
-		return nil, err
+// giveCard answers PUT …/nfc_cards.
+func (a *API) giveCard(who person) handler {
+	return func(c *call) (any, error) {
+		credential, body, err := a.cardIn(c)
+		if err != nil {
+			return nil, err
+		}
+		u, err := who(c)
+		if err != nil {
+			return nil, err
+		}
+		return nil, a.desk.GiveCard(c.r.Context(), c.actor, u.ID, credential, body.Force != nil && *body.Force)
 	}
-	u, err := a.userOf(c)
-	if err != nil {
-		return nil, err
-	}
-	return nil, a.desk.GiveCard(c.r.Context(), c.actor, u.ID, credential, body.Force != nil && *body.Force)
 }
 
-// removeCard answers PUT /users/{id}/nfc_cards/delete.
-func (a *API) removeCard(c *call) (any, error) {
-	credential, _, err := a.cardIn(c)
-	if err != nil {
+// removeCard answers PUT …/nfc_cards/delete.
+func (a *API) removeCard(who person) handler {
+	return func(c *call) (any, error) {
+		credential, _, err := a.cardIn(c)
+		if err != nil {
+			return nil, err
+		}
+		u, err := who(c)
+		if err != nil {
+			return nil, err
+		}
+		err = a.desk.RemoveCard(c.r.Context(), c.actor, u.ID, credential)
+		if errors.Is(err, desk.ErrNotFound) {
+			err = desk.ErrNoCard
+		}
 		return nil, err
 	}
-	u, err := a.userOf(c)
-	if err != nil {
-		return nil, err
-	}
-	err = a.desk.RemoveCard(c.r.Context(), c.actor, u.ID, credential)
-	if errors.Is(err, desk.ErrNotFound) {
-		err = desk.ErrNoCard
-	}
-	return nil, err
 }
 
 // invite answers POST /users/identity/invitations: there is no app to invite to, which it says
