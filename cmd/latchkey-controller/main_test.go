@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
@@ -45,8 +46,19 @@ func TestTheProgramDoesWhatItsUsageSays(t *testing.T) {
 			"tpm-request": writeTPMRequest,
 			"holds":       bundleHolds,
 			"code":        exitCode,
+			"revision":    importRevision,
 		},
 	})
+}
+
+// importRevision sets REVISION to the revision of the preview of an import.
+func importRevision(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(ts.Exec("latchkey-controller", "user", "import", "--dir", "site", args[0], "--json"))
+	var preview struct {
+		Revision string `json:"revision"`
+	}
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &preview))
+	ts.Setenv("REVISION", preview.Revision)
 }
 
 // A board is made of its name, so that a script can come back to it.

@@ -38,6 +38,8 @@ func groups() []group {
 			{name: "user suspend", args: "USER", summary: "has readers forget a user's PIN and cards, which stay theirs", prepare: userSuspend(true)},
 			{name: "user resume", args: "USER", summary: "ends that: PIN and cards open doors again", prepare: userSuspend(false)},
 			{name: "user remove", args: "USER", summary: "removes a user with PIN and cards", prepare: userRemove},
+			{name: "user import", args: "FILE", summary: "adds and changes users as a CSV file says, after a preview", prepare: userImport},
+			{name: "user export", summary: "writes users as such a file", prepare: userExport},
 			{name: "visitor invite", args: "--name NAME --until T --door DOOR…", summary: "gives a visitor a PIN for some doors and a time", prepare: visitorInvite},
 			{name: "visitor list", summary: "shows visitors, those who leave first on top", prepare: visitorList},
 			{name: "visitor end", args: "USER", summary: "ends a visit before its time", prepare: visitorEnd},

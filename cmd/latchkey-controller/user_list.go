@@ -32,14 +32,19 @@ func rowOf(u *desk.UserRow, in *time.Location) userRow {
 	return userRow{u.ID, u.Name, u.PIN, u.Cards, u.Copyable, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed, u.Visit != nil, u.Email, u.Employee, u.Suspended}
 }
 
-func userList(c *invocation) action {
-	search := c.String("search", "", "those whose name, groups, email or employee number have `words` that begin so")
-	group := c.String("group", "", "those in this `group`")
+// stateFlag adds the flag of the state that users are in.
+func stateFlag(c *invocation) *string {
 	var states []string
 	for _, s := range desk.UserStates()[1:] { // the first is any
 		states = append(states, string(s))
 	}
-	state := c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials or a copyable-card, or are a visitor or suspended: a `state`", states...)
+	return c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials, a copyable-card or a copied-card, are a visitor or suspended, or not-seen for 90 days: a `state`", states...)
+}
+
+func userList(c *invocation) action {
+	search := c.String("search", "", "those whose name, groups, email or employee number have `words` that begin so")
+	group := c.String("group", "", "those in this `group`")
+	state := stateFlag(c)
 	return func(ctx context.Context, _ []string) error {
 		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group, Limit: 1000})
 		if err != nil {

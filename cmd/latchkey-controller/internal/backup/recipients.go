@@ -55,6 +55,9 @@ func ParseRecipients(text string) (Recipients, error) {
 // String names them.
 func (r Recipients) String() string { return r.text }
 
+// Encrypt returns a writer that encrypts to them what is written to it; its Close ends the file.
+func (r Recipients) Encrypt(w io.Writer) (io.WriteCloser, error) { return age.Encrypt(w, r.list...) }
+
 // Bounds when a backup is opened: the bytes of an identity file, and the work factor of
 // a passphrase. This program's own backups have 18; 20 takes 1 GiB for seconds.
 const (

@@ -56,6 +56,7 @@ type Console struct {
 	marker      []byte                // placeholder for a secret in a page
 	updates     *broadcaster
 	bundles     bundles
+	uploads     uploads
 	submissions submissions
 	savedForms  *savedForms
 	handler     http.Handler

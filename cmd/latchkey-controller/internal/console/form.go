@@ -21,7 +21,7 @@ type form struct {
 	Wrong  map[string]string // a sentence by field; "": about the whole form
 	Note   string            // what was done to the form itself, which nobody has sent yet; "": nothing
 	secret map[string][]byte
-	file   []byte // the uploaded file, up to desk.MaxRequest+1 bytes of it
+	file   []byte // the uploaded file, up to one byte more than it may have
 }
 
 // errBadForm refuses a form that no page of the console sends.
@@ -81,7 +81,11 @@ func (f *form) readParts(r *http.Request) error {
 		if err != nil {
 			return fmt.Errorf("read the form: %w", err)
 		}
-		b, err := io.ReadAll(io.LimitReader(part, desk.MaxRequest+1))
+		limit := int64(desk.MaxRequest)
+		if part.FileName() != "" && r.URL.Path == importPath {
+			limit = desk.MaxImport
+		}
+		b, err := io.ReadAll(io.LimitReader(part, limit+1))
 		if err != nil {
 			return fmt.Errorf("read the form: %w", err)
 		}

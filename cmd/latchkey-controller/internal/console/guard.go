@@ -20,8 +20,8 @@ var policy = strings.Join([]string{
 	"frame-ancestors 'none'",
 }, "; ")
 
-// maxBody is the largest request body, in bytes. The largest upload is an adoption
-// request.
+// maxBody is the largest request body, in bytes, but for an import of users. The largest
+// upload besides is an adoption request.
 const maxBody = 1 << 20
 
 // maxAnonymousBody is the largest body without a session: names, passwords, saved
@@ -66,7 +66,11 @@ func (c *Console) guard(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()")
 		h.Set("Cache-Control", "no-store")
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		limit := int64(maxBody)
+		if r.Method == http.MethodPost && r.URL.Path == importPath {
+			limit = maxImportBody
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		next.ServeHTTP(w, r)
 	})
 }

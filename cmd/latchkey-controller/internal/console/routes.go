@@ -33,6 +33,13 @@ func (c *Console) routes() {
 	c.page("GET /users/elsewhere", c.elsewhere)
 	c.page("GET /users/return-card", may(desk.ReturnCard, fresh(c.showReturn)))
 	c.form("POST /users/return-card", c.returnNobodysCard, c.showReturn)
+	c.page("GET /users/import", may(desk.ImportUsers, fresh(c.showUsersFile)))
+	c.page("POST /users/import", may(desk.ImportUsers, slow((&formHandler{c, c.uploadUsers, c.showUsersFile}).submit))) // before its body is read
+	c.page("GET /users/import/file/{key}", may(desk.ImportUsers, c.preview))
+	c.page("POST /users/import/file/{key}", may(desk.ImportUsers, slow((&formHandler{c, c.importUsers, c.showPreview}).submit)))
+	c.form("POST /users/export", c.exportUsers, nil) // POST: an export is audited
+	c.page("GET /users/edit", may(desk.EditUsers, c.usersEdit))
+	c.form("POST /users/edit", c.editUsers, c.showUsersEdit)
 	c.page("GET /users/{id}", c.user)
 	c.form("POST /users/{id}", c.editUser, c.showAbout)
 	c.form("POST /users/{id}/remove", c.removeUser, nil)

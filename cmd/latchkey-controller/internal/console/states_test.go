@@ -43,5 +43,5 @@ func TestTheListOfUsersKeepsItsStateThroughSearchesPagesAndPanels(t *testing.T) 
 	}
 	b.get("/users?state=not-yet-valid").shows(t, http.StatusOK, "Nobody here")
 	b.get("/users?state=not-yet-valid&q=ada").shows(t, http.StatusOK, "Nobody found")
-	b.get("/users?state=over").shows(t, http.StatusUnprocessableEntity, "Unknown state; choose valid")
+	b.get("/users?state=over").shows(t, http.StatusUnprocessableEntity, "Unknown state; choose one of these: valid")
 }

@@ -24,6 +24,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 			return []string{"base.css", "shell.css", "parts.css", "forms.css", "chart.css", "mode.css", "slip.css"}
 		},
 		"nav":          func() []navigation { return sections },
+		"fateTitle":    fateTitle,
 		"themes":       func() []theme { return themes },
 		"readerTabs":   func() []tab { return readerTabs },
 		"topics":       func() string { return strings.Join(topics, " ") },

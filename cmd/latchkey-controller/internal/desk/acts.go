@@ -23,6 +23,9 @@ const (
 	RemoveUser  Act = "user.remove"
 	SuspendUser Act = "user.suspend"
 	ResumeUser  Act = "user.resume"
+	ImportUsers Act = "users.import" // from a file
+	ExportUsers Act = "users.export"
+	EditUsers   Act = "users.edit" // several at once
 	SetPIN      Act = "pin.set"
 	RemovePIN   Act = "pin.remove"
 
@@ -139,6 +142,9 @@ var rules = map[Act]rule{
 	ResumeUser:  {may: editors, past: "ended the suspension of %s", infinitive: "end the suspension of %s", scope: ScopeManage},
 	SetPIN:      {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN", scope: ScopeManage},
 	RemovePIN:   {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s", scope: ScopeManage},
+	ImportUsers: {may: editors, past: "imported users", infinitive: "import users"},
+	ExportUsers: {may: editors, past: "exported users", infinitive: "export users"},
+	EditUsers:   {may: editors, past: "changed several users", infinitive: "change several users"},
 
 	// Who renames or removes a group changes users and policies.
 	AddGroup:    {may: editors, past: "made the group %s", infinitive: "make the group %s", scope: ScopeManage},

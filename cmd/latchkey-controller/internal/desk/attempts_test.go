@@ -36,6 +36,10 @@ var attempts = map[Act][]attempt{
 			return err
 		}),
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+			_, err := w.SelectUsers(ctx, a, Selection{Users: []uint64{id}})
+			return err
+		}),
+		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 			_, err := w.User(ctx, a, id)
 			return err
 		}),
@@ -121,6 +125,27 @@ var attempts = map[Act][]attempt{
 			return w.EditVisit(ctx, a, id, func(f *VisitForm) { f.First = "Grace" })
 		}
 	}},
+	ImportUsers: {act(func(w *world, ctx context.Context, a Actor) error {
+		w.n++
+		file := fmt.Appendf(nil, "first_name\nImported %d\n", w.n)
+		preview, err := w.PreviewImport(ctx, as(Owner), file)
+		w.must(err)
+		_, err = w.ImportUsers(ctx, a, file, preview.Revision, nil)
+		return err
+	}), act(func(w *world, ctx context.Context, a Actor) error {
+		_, err := w.PreviewImport(ctx, a, []byte("first_name\nAda\n"))
+		return err
+	})},
+	ExportUsers: {act(func(w *world, ctx context.Context, a Actor) error {
+		return w.ExportUsers(ctx, a, UserQuery{}, io.Discard)
+	})},
+	EditUsers: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
+		these := Selection{Users: []uint64{id}}
+		s, err := w.SelectUsers(ctx, as(Viewer), these)
+		w.must(err)
+		_, err = w.EditUsers(ctx, a, these, s.Revision, UsersEdit{Suspend: new(true)})
+		return err
+	})},
 	EditMembers: {
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 			w.n++

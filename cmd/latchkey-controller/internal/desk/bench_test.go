@@ -18,8 +18,13 @@ import (
 // crowded returns a desk whose site has 100,000 users, some of them with a card.
 func crowded(b *testing.B) *Desk {
 	b.Helper()
+	return crowdedIn(b, filepath.Join(b.TempDir(), "site"))
+}
+
+// crowdedIn is crowded with the site in a directory.
+func crowdedIn(b *testing.B, dir string) *Desk {
+	b.Helper()
 	const users = 100_000
-	dir := filepath.Join(b.TempDir(), "site")
 	s, err := site.Create(b.Context(), dir, "home", "UTC", clock.Read())
 	if err != nil {
 		b.Fatal(err)

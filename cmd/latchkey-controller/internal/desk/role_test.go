@@ -14,7 +14,7 @@ import (
 var may = map[Act]string{
 	ViewUsers: "OSEV", ViewPlaces: "OSEV", ViewReaders: "OSEV", ViewActivity: "OSEV",
 	ViewActs: "OSE",
-	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SuspendUser: "OSE", ResumeUser: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE", DropCard: "OSE",
+	AddUser:  "OSE", EditUser: "OSE", RemoveUser: "OSE", SuspendUser: "OSE", ResumeUser: "OSE", ImportUsers: "OSE", ExportUsers: "OSE", EditUsers: "OSE", SetPIN: "OSE", RemovePIN: "OSE", AddCard: "OSE", RemoveCard: "OSE", EnrolCard: "OSE", DropCard: "OSE",
 	AddGroup: "OSE", EditMembers: "OSE", GiveAccess: "OS", TakeAccess: "OS", SetAccess: "OS", RenameGroup: "OS", RemoveGroup: "OS",
 	ViewDuress: "OSE", SetDuressPIN: "OSE", RemoveDuressPIN: "OSE",
 	InviteVisitor: "OSE", EndInvitation: "OSE", TakeVisitors: "OS",

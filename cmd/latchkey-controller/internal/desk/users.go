@@ -121,15 +121,20 @@ type User struct {
 // A UserState is a filter for users besides their names.
 type UserState = store.UserState
 
-// UserStates returns all states. Users without credentials, those whose card can be copied,
-// visitors, and those who are suspended may also be in one of the others.
+// UnseenDays is for how many days no door has opened to store.UnseenUsers, or for as long as
+// activity is kept if that is less.
+const UnseenDays = 90
+
+// UserStates returns all states. Users without credentials, those whose card can be or was copied,
+// visitors, those who are suspended, and those who were not seen may also be in one of the others.
 func UserStates() []UserState {
-	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers, store.SuspendedUsers}
+	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers, store.SuspendedUsers, store.CopiedUsers, store.UnseenUsers}
 }
 
 var stateTitles = map[UserState]string{
 	store.AnyState: "All", store.ValidUsers: "Valid now", store.ExpiredUsers: "Expired", store.EarlyUsers: "Not yet valid", store.BareUsers: "No credentials",
 	store.CopyableUsers: "Card can be copied", store.InvitedUsers: "Visitors", store.SuspendedUsers: "Suspended",
+	store.CopiedUsers: "Card was copied", store.UnseenUsers: "Not seen for 90 days",
 }
 
 // StateTitle returns a state's name for people.
@@ -179,18 +184,15 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	if err != nil {
 		return nil, ErrNotFound // no page has such a cursor
 	}
-	if !slices.Contains(UserStates(), q.State) {
-		return nil, wrong("state", "Unknown state; choose %s, %s, %s, %s, %s, %s or %s", store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers, store.SuspendedUsers)
+	choice, err := d.userChoice(q)
+	if err != nil {
+		return nil, err
 	}
 	limit := pageSize(q.Limit)
-	choice := store.UserChoice{Search: q.Search, State: q.State, Now: d.now().Unix()}
-	if site.IsVisitorGroup(q.Group) {
-		return nil, noGroup(q.Group)
-	}
-	if q.Group != "" && q.Group != wire.Everyone {
-		choice.Groups = []string{q.Group}
-	}
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		if err := d.unseen(tx, &choice); err != nil {
+			return err
+		}
 		users, total, found, err := tx.FindUsers(choice, after, limit+1)
 		if err != nil {
 			return err
@@ -205,6 +207,44 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 		return err
 	})
 	return page, err
+}
+
+// userChoice returns which users a query selects. Field: "state".
+func (d *Desk) userChoice(q UserQuery) (choice store.UserChoice, err error) {
+	if states := UserStates(); !slices.Contains(states, q.State) {
+		names := make([]string, len(states)-1) // the first is any
+		for i, state := range states[1:] {
+			names[i] = string(state)
+		}
+		return choice, wrong("state", "Unknown state; choose one of these: %s", strings.Join(names, ", "))
+	}
+	choice = store.UserChoice{Search: q.Search, State: q.State, Now: d.now().Unix()}
+	if site.IsVisitorGroup(q.Group) {
+		return choice, noGroup(q.Group)
+	}
+	if q.Group != "" && q.Group != wire.Everyone {
+		choice.Groups = []string{q.Group}
+	}
+	return choice, nil
+}
+
+// unseen fills in since when nobody has seen the users of a choice.
+func (d *Desk) unseen(tx *store.Tx, choice *store.UserChoice) error {
+	if choice.State != store.UnseenUsers {
+		return nil
+	}
+	days, err := tx.KeepDays()
+	if err != nil {
+		return err
+	}
+	long := time.Duration(min(days, UnseenDays)) * 24 * time.Hour
+	now, err := d.steady(tx)
+	if err != nil {
+		return err
+	}
+	choice.AddedBefore = d.now().Add(-long).Unix()
+	choice.SeenSince, _, err = tx.OlderThan(now.Add(-long))
+	return err
 }
 
 func encodeCursor(at store.UserCursor) string {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // ParseNewUID parses the UID of a card that is typed for a user. It refuses 4 bytes
@@ -50,4 +53,26 @@ func ParseUID(text string) ([]byte, error) {
 // With more bytes known, the others could be guessed.
 func MaskUID(uid []byte) string {
 	return fmt.Sprintf("… % X", uid[max(0, len(uid)-2):])
+}
+
+// CardOwners returns which of some cards are assigned: the users who have them, by the UIDs.
+func (s *Site) CardOwners(tx *store.Tx, uids [][]byte) (map[string]uint64, error) {
+	keys, err := s.tagKeys(tx)
+	if err != nil {
+		return nil, err
+	}
+	byTag := make(map[wire.Tag]string, len(uids))
+	tags := make([]wire.Tag, len(uids))
+	for i, uid := range uids {
+		if tags[i], err = keys.Tag(wire.Card, uid); err != nil {
+			return nil, err
+		}
+		byTag[tags[i]] = string(uid)
+	}
+	users, err := tx.UsersTagged(tags)
+	owners := make(map[string]uint64, len(users))
+	for tag, user := range users {
+		owners[byTag[tag]] = user
+	}
+	return owners, err
 }

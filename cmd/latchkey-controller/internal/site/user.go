@@ -50,20 +50,29 @@ func SuspendUser(tx *store.Tx, now time.Time, id uint64, suspended bool) (change
 	if err != nil || u.Suspended == suspended {
 		return false, err
 	}
-	if !suspended {
-		credentials, err := tx.CredentialsOf(id)
+	u.Suspended = suspended
+	return true, SetUser(tx, now, u)
+}
+
+// SetUser updates a user. If that ends a suspension, all readers must understand the credentials.
+func SetUser(tx *store.Tx, now time.Time, u *store.User) error {
+	was, err := tx.User(u.ID)
+	if err != nil {
+		return err
+	}
+	if was.Suspended && !u.Suspended {
+		credentials, err := tx.CredentialsOf(u.ID)
 		if err != nil {
-			return false, err
+			return err
 		}
 		// Readers may have been adopted since that were not told to be too old for them.
 		if slices.ContainsFunc(credentials, func(c *store.Credential) bool { return c.Duress || c.Limited() }) {
 			if err := allUnderstand(tx, wire.LevelProofs); err != nil {
-				return false, err
+				return err
 			}
 		}
 	}
-	u.Suspended = suspended
-	return true, tx.SetUser(now.Unix(), u)
+	return tx.SetUser(now.Unix(), u)
 }
 
 // User returns a user; the error says so if there is none.

@@ -87,7 +87,7 @@ func migrateOne(ctx context.Context, db *sql.DB, steps []string) (int, error) {
 		return 0, fmt.Errorf("schema %d: %w", at+1, err)
 	}
 	if fill := backfills[at+1]; fill != nil {
-		if err := fill(&Tx{ctx, tx}); err != nil {
+		if err := fill(&Tx{ctx: ctx, tx: tx}); err != nil {
 			return 0, fmt.Errorf("schema %d: %w", at+1, err)
 		}
 	}

@@ -98,6 +98,11 @@ func (t *Tx) setNames(u *User) error {
 	return nil
 }
 
+// sameNames says whether setNames would change nothing.
+func (u *User) sameNames(before *User) bool {
+	return u.Name == before.Name && u.First == before.First && u.Last == before.Last && u.Email == before.Email && u.Employee == before.Employee && slices.Equal(u.Groups, before.Groups)
+}
+
 // A UserCursor is a position in the list of users by name.
 type UserCursor struct {
 	Sort string // SortKey of the name
@@ -120,6 +125,11 @@ const (
 	InvitedUsers UserState = "visitor"
 	// SuspendedUsers are not among ValidUsers; otherwise they are also in one of the others.
 	SuspendedUsers UserState = "suspended"
+	// UnseenUsers were added before UserChoice.AddedBefore, and no door opened to them after
+	// UserChoice.SeenSince; CopiedUsers have a card of which a copy was shown. Both are also in
+	// one of the others.
+	UnseenUsers UserState = "not-seen"
+	CopiedUsers UserState = "copied-card"
 )
 
 // A UserChoice selects users.
@@ -128,6 +138,10 @@ type UserChoice struct {
 	State  UserState
 	Now    int64    // Unix seconds, for State
 	Groups []string // in one of these; nil: in any, or none
+
+	// For UnseenUsers.
+	AddedBefore int64 // Unix seconds
+	SeenSince   int64 // an id of activity
 }
 
 // from returns the FROM and WHERE of a choice with its arguments, on an index that
@@ -148,6 +162,11 @@ func (c UserChoice) from() (clause string, args []any) {
 		clause = `users INDEXED BY users_invited WHERE invited <> 0`
 	case SuspendedUsers:
 		clause = `users INDEXED BY users_suspended WHERE suspended <> 0`
+	case UnseenUsers:
+		clause = `users INDEXED BY users_created WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM activity INDEXED BY activity_by_user WHERE user_id = users.id AND user_id <> 0 AND class = 'granted' AND activity.id > ?)`
+		args = []any{c.AddedBefore, c.SeenSince}
+	case CopiedUsers:
+		clause = `users INDEXED BY users_sorted WHERE id IN (SELECT user_id FROM alarms INDEXED BY alarms_copied WHERE kind = 'card.copied' AND user_id <> 0)`
 	default:
 		clause = `users INDEXED BY users_sorted WHERE 1`
 	}
@@ -195,30 +214,38 @@ func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User
 	if total, err = t.CountUsers(); err != nil {
 		return nil, 0, 0, err
 	}
+	if users, err = t.UsersAfter(c, after, limit); err != nil {
+		return nil, 0, 0, err
+	}
+	// A first page that is not full holds all there are.
+	if found = len(users); after != (UserCursor{}) || len(users) == limit {
+		if found, err = t.countUsers(c, total); err != nil {
+			return nil, 0, 0, err
+		}
+	}
+	return users, total, found, nil
+}
+
+// UsersAfter is FindUsers without the numbers.
+func (t *Tx) UsersAfter(c UserChoice, after UserCursor, limit int) ([]*User, error) {
 	clause, args := c.from()
 	var page []UserCursor
-	err = t.rows(pageQuery(clause), slices.Concat(args, []any{after.Sort, after.ID, limit}), func(r scanner) error {
+	err := t.rows(pageQuery(clause), slices.Concat(args, []any{after.Sort, after.ID, limit}), func(r scanner) error {
 		var at UserCursor
 		err := r.Scan(&at.Sort, &at.ID)
 		page = append(page, at)
 		return err
 	})
 	if err != nil {
-		return nil, 0, 0, err
-	}
-	// A first page that is not full holds all there are.
-	if found = len(page); after != (UserCursor{}) || len(page) == limit {
-		if found, err = t.countUsers(c, total); err != nil {
-			return nil, 0, 0, err
-		}
+		return nil, err
 	}
 	ids, rank := make([]int64, len(page)), make(map[uint64]int, len(page))
 	for i, at := range page {
 		ids[i], rank[at.ID] = int64(at.ID), i
 	}
-	users, err = t.users(`id IN `+listed, list(ids))
+	users, err := t.users(`id IN `+listed, list(ids))
 	slices.SortFunc(users, func(a, b *User) int { return cmp.Compare(rank[a.ID], rank[b.ID]) })
-	return users, total, found, err
+	return users, err
 }
 
 // UserName returns a user's name; "": no such user.

@@ -162,7 +162,7 @@ func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*
 		return fmt.Errorf("database: %w", s.reserve.fullError(err))
 	}
 	defer tx.Rollback()
-	err = act(&Tx{ctx, tx})
+	err = act(&Tx{ctx: ctx, tx: tx})
 	if err == nil {
 		if err = dbError(tx.Commit()); err == nil && options == nil {
 			s.wakes.wake()
@@ -176,12 +176,40 @@ func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*
 
 // A Tx is a transaction, valid until the function it was passed to returns.
 type Tx struct {
-	ctx context.Context
-	tx  *sql.Tx
+	ctx      context.Context
+	tx       *sql.Tx
+	prepared map[string]*sql.Stmt // nil: statements are not kept
+}
+
+// KeepStatements keeps each statement prepared until the transaction ends: for those that do
+// the same things thousands of times.
+func (t *Tx) KeepStatements() {
+	if t.prepared == nil {
+		t.prepared = map[string]*sql.Stmt{}
+	}
+}
+
+// statement returns a statement that is kept. database/sql closes it with the transaction.
+func (t *Tx) statement(text string) (*sql.Stmt, error) {
+	if s := t.prepared[text]; s != nil {
+		return s, nil
+	}
+	s, err := t.tx.PrepareContext(t.ctx, text)
+	if err == nil {
+		t.prepared[text] = s
+	}
+	return s, err
 }
 
 func (t *Tx) exec(statement string, args ...any) error {
-	_, err := t.tx.ExecContext(t.ctx, statement, args...)
+	if t.prepared == nil {
+		_, err := t.tx.ExecContext(t.ctx, statement, args...)
+		return dbError(err)
+	}
+	s, err := t.statement(statement)
+	if err == nil {
+		_, err = s.ExecContext(t.ctx, args...)
+	}
 	return dbError(err)
 }
 
@@ -211,7 +239,14 @@ func dbError(err error) error {
 
 // row reads a single row. The error is ErrNotFound if there is none.
 func (t *Tx) row(query string, args []any, into ...any) error {
-	err := t.tx.QueryRowContext(t.ctx, query, args...).Scan(into...)
+	var err error
+	if t.prepared == nil {
+		err = t.tx.QueryRowContext(t.ctx, query, args...).Scan(into...)
+	} else if s, failed := t.statement(query); failed != nil {
+		err = failed
+	} else {
+		err = s.QueryRowContext(t.ctx, args...).Scan(into...)
+	}
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
@@ -245,7 +280,15 @@ type scanner interface{ Scan(into ...any) error }
 
 // rows calls scan for each row of a query.
 func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
-	rows, err := t.tx.QueryContext(t.ctx, query, args...)
+	var rows *sql.Rows
+	var err error
+	if t.prepared == nil {
+		rows, err = t.tx.QueryContext(t.ctx, query, args...)
+	} else if s, failed := t.statement(query); failed != nil {
+		err = failed
+	} else {
+		rows, err = s.QueryContext(t.ctx, args...)
+	}
 	if err != nil {
 		return dbError(err)
 	}

@@ -108,8 +108,10 @@ func (t *Tx) SetUser(now int64, u *User) error {
 	if err != nil {
 		return err
 	}
-	if err := t.setNames(u); err != nil {
-		return err
+	if !u.sameNames(before) {
+		if err := t.setNames(u); err != nil {
+			return err
+		}
 	}
 	credentials, err := t.CredentialsOf(u.ID)
 	if err != nil {

@@ -1,0 +1,234 @@
+package desk
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// MaxSelected bounds the users that one act changes.
+const MaxSelected = 10_000
+
+// A Selection is users by their ids, or, if there are none, those that a query selects. Visitors
+// are left out of it.
+type Selection struct {
+	Users []uint64
+	Query UserQuery // its After and Limit do not matter
+}
+
+// SelectedUsers are the users of a selection.
+type SelectedUsers struct {
+	Revision  string // of the users
+	Count     int
+	Names     []string // of some
+	Visitors  int      // that are left out
+	Suspended int      // of Count
+	Groups    []string // in which any is, sorted
+}
+
+// More returns how many have no name in Names.
+func (s *SelectedUsers) More() int { return s.Count - len(s.Names) }
+
+// SelectUsers says who is in a selection. Fields: "users", "state".
+func (d *Desk) SelectUsers(ctx context.Context, a Actor, selection Selection) (s *SelectedUsers, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		_, s, err = d.selected(tx, selection)
+		return err
+	})
+	return s, err
+}
+
+// selected returns the users of a selection.
+func (d *Desk) selected(tx *store.Tx, selection Selection) (users []*store.User, s *SelectedUsers, err error) {
+	if len(selection.Users) > 0 {
+		if len(selection.Users) <= MaxSelected {
+			users, err = tx.UsersByID(selection.Users)
+		}
+	} else {
+		choice, failed := d.userChoice(selection.Query)
+		if failed != nil {
+			return nil, nil, failed
+		}
+		if err := d.unseen(tx, &choice); err != nil {
+			return nil, nil, err
+		}
+		users, err = tx.UsersAfter(choice, store.UserCursor{}, MaxSelected+1)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	if max(len(users), len(selection.Users)) > MaxSelected {
+		return nil, nil, wrong("users", "More than 10,000 users are selected: choose fewer")
+	}
+	visitors, err := tx.AllVisitors()
+	if err != nil {
+		return nil, nil, err
+	}
+	s = &SelectedUsers{Visitors: len(users)}
+	users = slices.DeleteFunc(users, func(u *store.User) bool { return visitors[u.ID] })
+	s.Count = len(users)
+	s.Visitors -= s.Count
+	hash := sha256.New()
+	for _, u := range users {
+		fmt.Fprintf(hash, "%+v\n", *u)
+		if len(s.Names) < maxToldNames {
+			s.Names = append(s.Names, u.Name)
+		}
+		if u.Suspended {
+			s.Suspended++
+		}
+		for _, group := range u.Groups {
+			if at, is := slices.BinarySearch(s.Groups, group); !is {
+				s.Groups = slices.Insert(s.Groups, at, group)
+			}
+		}
+	}
+	s.Revision = base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16])
+	return users, s, nil
+}
+
+// A UsersEdit is what to change of several users.
+type UsersEdit struct {
+	Add, Remove []string       // groups
+	From, Until *string        // for ParseTime; "": no limit; nil: as it is
+	Zone        *time.Location // of From and Until; nil: the site's
+	Suspend     *bool          // nil: as it is
+}
+
+// text says what is changed, for the audit.
+func (e UsersEdit) text() string {
+	var parts []string
+	for _, group := range e.Add {
+		parts = append(parts, "into "+group)
+	}
+	for _, group := range e.Remove {
+		parts = append(parts, "out of "+group)
+	}
+	date := func(word string, to *string) {
+		if to != nil && *to == "" {
+			parts = append(parts, "no "+word)
+		} else if to != nil {
+			parts = append(parts, word+" "+*to)
+		}
+	}
+	date("beginning", e.From)
+	date("end", e.Until)
+	if e.Suspend != nil && *e.Suspend {
+		parts = append(parts, "suspended")
+	} else if e.Suspend != nil {
+		parts = append(parts, "suspension ended")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// EditUsers changes the users of a selection, all of them or none, and returns for how many this
+// was a change. was is the selection's revision: if one of them has changed since, or another is
+// selected now, the act is refused. Fields: "users", "state", "groups", "from", "until", "edit".
+func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was string, edit UsersEdit) (changed int, err error) {
+	target := new(auditTarget)
+	err = d.act(ctx, a, EditUsers, target, func(tx *store.Tx, now time.Time) error {
+		tx.KeepStatements()
+		users, s, err := d.selected(tx, selection)
+		if err != nil {
+			return err
+		}
+		if s.Revision != was {
+			e := wrong("users", "Somebody else has changed these users, or others are selected now; check them again")
+			e.err = ErrChanged
+			return e
+		}
+		if len(users) == 0 {
+			return wrong("users", "Choose at least one user")
+		}
+		change, err := d.usersEditor(tx, edit)
+		if err != nil {
+			return err
+		}
+		var names []string
+		for _, u := range users {
+			wanted, err := change(u)
+			if err != nil {
+				return err
+			}
+			if fmt.Sprint(*wanted) == fmt.Sprint(*u) {
+				continue
+			}
+			if err := site.SetUser(tx, now, wanted); err != nil {
+				return err
+			}
+			names = append(names, u.Name)
+		}
+		changed = len(names)
+		target.text = strings.Join(slices.Concat([]string{edit.text()}, namesText(count(changed, "user")+":", names)), "; ")
+		return nil
+	})
+	return changed, err
+}
+
+// usersEditor checks an edit, and returns what changes one user. Fields: "groups", "from",
+// "until", "edit".
+func (d *Desk) usersEditor(tx *store.Tx, edit UsersEdit) (func(*store.User) (*store.User, error), error) {
+	if edit.text() == "" {
+		return nil, wrong("edit", "Choose what to change")
+	}
+	var wrongs FieldErrors
+	there, err := groupRows(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, group := range slices.Concat(edit.Add, edit.Remove) {
+		if !slices.ContainsFunc(there, func(g *GroupRow) bool { return g.Name == group && group != wire.Everyone }) {
+			wrongs.add(wrong("groups", "There is no group %.40s in which users can be put", group))
+		}
+		if slices.Contains(edit.Add, group) && slices.Contains(edit.Remove, group) {
+			wrongs.add(wrong("groups", "Put them into %s, or take them out of it, not both", group))
+		}
+	}
+	in := edit.Zone
+	if in == nil {
+		if in, err = siteZone(tx); err != nil {
+			return nil, err
+		}
+	}
+	times := func(field string, text *string, days int) (t int64) {
+		if text != nil {
+			t = UserForm{Zone: in}.time(&wrongs, field, *text, days)
+		}
+		return t
+	}
+	from, until := times("from", edit.From, 0), times("until", edit.Until, 1)
+	return func(u *store.User) (*store.User, error) {
+		wanted := *u
+		wanted.Groups = slices.Clone(u.Groups)
+		for _, group := range edit.Add {
+			if at, is := slices.BinarySearch(wanted.Groups, group); !is {
+				wanted.Groups = slices.Insert(wanted.Groups, at, group)
+			}
+		}
+		wanted.Groups = slices.DeleteFunc(wanted.Groups, func(group string) bool { return slices.Contains(edit.Remove, group) })
+		if edit.From != nil {
+			wanted.From = from
+		}
+		if edit.Until != nil {
+			wanted.Until = until
+		}
+		if edit.Suspend != nil {
+			wanted.Suspended = *edit.Suspend
+		}
+		switch {
+		case len(wanted.Groups) > wire.MaxGroups:
+			return nil, wrong("groups", "%s would be in %d groups, and nobody can be in more than %d", u.Name, len(wanted.Groups), wire.MaxGroups)
+		case wanted.Until != 0 && wanted.Until <= wanted.From:
+			return nil, wrong("until", "For %s the end would not be after the beginning", u.Name)
+		}
+		return &wanted, nil
+	}, wrongs.err()
+}
