@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"latchkey/cmd/latchkey-controller/internal/console"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
@@ -40,6 +42,7 @@ const (
 // consoleFlags are the flags of serve that are about the console.
 type consoleFlags struct {
 	listen, certificate, key string
+	name                     string // of the console, perhaps with a port; "": none
 	proxies                  []netip.Prefix
 }
 
@@ -47,6 +50,11 @@ func (f *consoleFlags) add(c *invocation) {
 	c.StringVar(&f.listen, "console", defaultConsole, "the console's `address` for browsers; off: there is no console")
 	c.StringVar(&f.certificate, "console-cert", "", "the certificate of console and API, a PEM `file`; one of the site's own authority unless given")
 	c.StringVar(&f.key, "console-key", "", "the key of that, a PEM `file`")
+	c.Func("console-name", "the `name` at which browsers reach the console, like doors.example.com, with :PORT unless it is the console's: administrators' passkeys belong to it", func(text string) error {
+		_, err := desk.ConsoleOrigin(text)
+		f.name = text
+		return err
+	})
 	c.Func("trusted-proxy", "the `address` of a proxy before the console, or a range like 192.0.2.0/24, whose X-Forwarded-For and X-Forwarded-Host are believed; may be repeated", f.addProxy)
 }
 
@@ -103,6 +111,10 @@ func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []str
 	case err != nil:
 		return nil, err
 	}
+	if err := f.serveAt(ctx, c.desk, w.listener.Addr(), log); err != nil {
+		w.listener.Close()
+		return nil, err
+	}
 	address := "https://" + loopback(w.listener.Addr())
 	if err := os.WriteFile(path, []byte(address+"\n"), 0o600); err != nil {
 		w.listener.Close()
@@ -122,6 +134,29 @@ func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []str
 		fmt.Fprintf(c.out, "first sign-in %s/link/%s\n", address, token)
 	}
 	return w, nil
+}
+
+// serveAt has passkeys belong to the name of the console, if it has one. Without a port,
+// that is the one at which the console listens.
+func (f *consoleFlags) serveAt(ctx context.Context, d *desk.Desk, at net.Addr, log *slog.Logger) error {
+	if f.name == "" {
+		return nil
+	}
+	name := f.name
+	if _, _, err := net.SplitHostPort(name); err != nil {
+		name = fmt.Sprintf("%s:%d", name, at.(*net.TCPAddr).Port)
+	}
+	origin, err := desk.ConsoleOrigin(name)
+	if err == nil {
+		err = d.ServeAt(origin)
+	}
+	if err != nil {
+		return fmt.Errorf("--console-name: %w", err)
+	}
+	if none := (*desk.NoPasskeysError)(nil); errors.As(d.PasskeysUsable(ctx), &none) {
+		log.Error("administrators cannot sign in with their passkeys", "err", none)
+	}
+	return nil
 }
 
 // isJournal says whether w is the system's journal (systemd.exec(5),

@@ -45,6 +45,11 @@ func serve(c *invocation) action {
 	apiListen := c.String("api", "off", "the `address` at which programs with a token are served, like 127.0.0.1:12445; off: there is no API")
 	verbose := c.Bool("verbose", false, "log what goes right, too")
 	c.check = func([]string) error {
+		if host, _, err := net.SplitHostPort(page.name); err == nil {
+			names = append(names, host)
+		} else if page.name != "" {
+			names = append(names, page.name)
+		}
 		if (page.certificate == "") != (page.key == "") {
 			return c.wrongUse("--console-cert and --console-key belong together")
 		}

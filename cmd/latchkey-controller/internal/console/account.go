@@ -4,16 +4,58 @@ import (
 	"bytes"
 	"errors"
 	"net/http"
+	"slices"
+	"strconv"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
+// accountPage shows the administrator's own account.
+type accountPage struct {
+	settingsPage
+	Passkeys []*desk.Passkey
+	Unusable string        // why passkeys do not work at this controller; "": they do
+	Here     bool          // they do at this address
+	About    *desk.Passkey // of the open dialog; nil: none
+}
+
+func (c *Console) account(w http.ResponseWriter, r *http.Request, v *visit) error {
+	q := r.URL.Query()
+	about, _ := strconv.ParseInt(q.Get("about"), 10, 64)
+	return c.showAccountAsking(q.Get("ask"), about)(w, r, v, http.StatusOK, nil)
+}
+
 func (c *Console) showAccount(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-	if f == nil {
-		f = newForm()
+	return c.showAccountAsking("", 0)(w, r, v, status, f)
+}
+
+// showAccountAsking returns the account with an open dialog, "add", or "rename" or "remove"
+// about a passkey; "": none.
+func (c *Console) showAccountAsking(ask string, about int64) formPage {
+	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+		p := &accountPage{settingsPage: settingsPage{Tab: "account", Form: f, Ask: ask, Fingerprint: c.fingerprint}, Here: c.atOrigin(r)}
+		all, unusable, err := c.desk.Passkeys(r.Context(), v.token)
+		if err != nil {
+			return err
+		}
+		p.Passkeys = all
+		if unusable != nil {
+			p.Unusable = sentence(unusable.Error())
+		}
+		if at := slices.IndexFunc(all, func(key *desk.Passkey) bool { return key.ID == about }); at >= 0 {
+			p.About = all[at]
+		} else if ask != "add" {
+			p.Ask = ""
+		}
+		if p.Form == nil {
+			p.Form = newForm()
+			if p.About != nil {
+				p.Form.Values.Set("name", p.About.Name)
+			}
+		}
+		c.show(w, r, status, "settings", &view{visit: v, Title: "Your account", Section: "settings", Page: p})
+		return nil
 	}
-	c.show(w, r, status, "settings", &view{visit: v, Title: "Your account", Section: "settings", Page: &settingsPage{Tab: "account", Form: f, Fingerprint: c.fingerprint}})
-	return nil
 }
 
 func (c *Console) changePassword(r *http.Request, v *visit, f *form) (answer, error) {

@@ -27,9 +27,9 @@ type form struct {
 // errBadForm refuses a form that no page of the console sends.
 var errBadForm = errors.New("the form cannot be read")
 
-// secretFields are the fields of all forms that hold PINs and passwords: bytes that can
+// secretFields are the fields of all forms that hold PINs, passwords and what proves a passkey: bytes that can
 // be wiped, never strings, and never saved.
-var secretFields = []string{"digits", "password", "old", "new", "again", "passphrase", "passphrase-again", "mail-password"}
+var secretFields = []string{"digits", "password", "old", "new", "again", "passphrase", "passphrase-again", "mail-password", "passkey"}
 
 // readForm reads the body of a POST.
 func readForm(r *http.Request) (*form, error) {

@@ -24,9 +24,9 @@ var policy = strings.Join([]string{
 // upload besides is an adoption request.
 const maxBody = 1 << 20
 
-// maxAnonymousBody is the largest body without a session: names, passwords, saved
-// forms.
-const maxAnonymousBody = 8 << 10
+// maxAnonymousBody is the largest body without a session: names, passwords, what proves a
+// passkey, saved forms.
+const maxAnonymousBody = 12 << 10
 
 // logPanics logs where a page panicked, and cuts the connection.
 func (c *Console) logPanics(next http.Handler) http.Handler {

@@ -80,6 +80,8 @@ var everywhere = []struct {
 	{"/tokens?ask=make", []desk.Role{desk.Viewer, desk.Editor}, "What a program may do with it"},
 	{"/settings/audit", []desk.Role{desk.Viewer}, "added"},
 	{"/settings/account", nil, "Your password"},
+	{"/settings/account?ask=add", nil, "Passkeys work only at"},
+	{"/settings/sign-in", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "Who signs in with a passkey only"},
 	{"/settings/administrators", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "Grace Hopper"},
 }
 
@@ -216,6 +218,7 @@ var acts = []struct {
 	{"/settings/tpms/remove", []string{"authority", "AB"}, desk.Super},
 	{"/settings/backup", nil, desk.Super},
 	{"/settings/epoch", nil, desk.Super},
+	{"/settings/sign-in", []string{"revision", "0"}, desk.Super},
 	{"/settings/administrators", []string{"name", "Eve", "role", "owner"}, desk.Super},
 	{"/settings/administrators/1/role", []string{"role", "limited-view"}, desk.Super},
 	{"/settings/administrators/1/link", nil, desk.Super},

@@ -149,7 +149,7 @@ func (c *Console) saveForm(w http.ResponseWriter, r *http.Request, next string) 
 			page.Note += " PINs and passwords are not saved."
 		}
 	}
-	c.show(w, r, http.StatusUnauthorized, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: page})
+	c.showSignIn(w, r, http.StatusUnauthorized, page)
 }
 
 // sealForm seals a sent form without its secrets, and says whether it had any.

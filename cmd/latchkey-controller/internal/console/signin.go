@@ -12,6 +12,13 @@ import (
 type signInPage struct {
 	Form *form
 	Note string // why to sign in again; "": no reason
+	Here bool   // passkeys work at this address
+}
+
+// showSignIn shows the sign-in page.
+func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int, p signInPage) {
+	p.Here = c.atOrigin(r)
+	c.show(w, r, status, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: p})
 }
 
 func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
@@ -24,7 +31,7 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
 	if _, err := r.Cookie(sessionCookie); err != nil && r.URL.Query().Has("given") {
 		f.Wrong[""] = "Name and password were right, but your browser did not send the sign-in cookie back. Allow cookies for this address, then sign in again."
 	}
-	c.show(w, r, http.StatusOK, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{Form: f}})
+	c.showSignIn(w, r, http.StatusOK, signInPage{Form: f})
 	return nil
 }
 
@@ -34,8 +41,14 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer f.wipe()
-	session, err := c.desk.SignIn(r.Context(), f.Trim("name"), f.secret["password"], client(r))
+	var session *desk.Session
+	if passkey := f.secret["passkey"]; len(passkey) > 0 {
+		session, err = c.desk.SignInWithPasskey(r.Context(), passkey, client(r))
+	} else {
+		session, err = c.desk.SignIn(r.Context(), f.Trim("name"), f.secret["password"], client(r))
+	}
 	var soon *desk.TooSoonError
+	var none *desk.NoPasskeysError
 	status := http.StatusUnprocessableEntity
 	switch {
 	case err == nil && f.Get("kept") != "":
@@ -51,12 +64,12 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "5")
 		f.Wrong[""] = sentence(err.Error())
-	case errors.Is(err, desk.ErrWrongSignIn):
+	case errors.Is(err, desk.ErrWrongSignIn), errors.Is(err, desk.ErrWrongPasskey), errors.Is(err, desk.ErrPasskeyOnly), errors.As(err, &none):
 		f.Wrong[""] = sentence(err.Error())
 	case !f.refused(err):
 		return err
 	}
-	c.show(w, r, status, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: signInPage{Form: f}})
+	c.showSignIn(w, r, status, signInPage{Form: f})
 	return nil
 }
 

@@ -34,7 +34,7 @@ func TestASessionsCookieGoesByNoClock(t *testing.T) {
 func TestOfAStrangerLittleIsRead(t *testing.T) {
 	w := small(t)
 	nobody := w.visitor("")
-	nobody.post("/sign-in", "name", strings.Repeat("x", maxAnonymousBody)).shows(t, http.StatusRequestEntityTooLarge, "At most 8 KiB")
+	nobody.post("/sign-in", "name", strings.Repeat("x", maxAnonymousBody)).shows(t, http.StatusRequestEntityTooLarge, "At most 12 KiB")
 	if got := w.visitor(desk.Owner).post("/users", "first", "Eve", "last", "Dunn", "pin", "none", "groups", strings.Repeat(" ", maxAnonymousBody)); got.status != http.StatusOK {
 		t.Errorf("an administrator's longer form: %d", got.status)
 	}

@@ -86,20 +86,26 @@ func (h *formHandler) submit(w http.ResponseWriter, r *http.Request, v *visit) e
 	return err
 }
 
-// confirmPassword checks the password in a form, if any, and makes the sign-in fresh.
+// confirmPassword checks the password or passkey in a form, if any, and makes the sign-in fresh.
 func (c *Console) confirmPassword(r *http.Request, v *visit, f *form) error {
-	password := f.secret["password"]
-	if len(password) == 0 {
+	password, passkey := f.secret["password"], f.secret["passkey"]
+	var err error
+	switch {
+	case len(passkey) > 0 && !v.Actor.FreshSignIn: // otherwise it is a new one
+		err = c.desk.SignInAgainWithPasskey(r.Context(), v.token, passkey, client(r))
+	case len(password) > 0:
+		err = c.desk.SignInAgain(r.Context(), v.token, password, client(r))
+	default:
 		return nil // the desk checks whether one is needed
 	}
-	err := c.desk.SignInAgain(r.Context(), v.token, password, client(r))
 	var soon *desk.TooSoonError
+	var none *desk.NoPasskeysError
 	switch {
 	case err == nil:
 		v.Actor.FreshSignIn = true
 	case errors.Is(err, desk.ErrWrongSignIn):
 		return f.wrong("password", "This is not your password.")
-	case errors.As(err, &soon):
+	case errors.Is(err, desk.ErrWrongPasskey), errors.Is(err, desk.ErrPasskeyOnly), errors.As(err, &none), errors.As(err, &soon):
 		return f.wrong("password", err.Error())
 	}
 	return err

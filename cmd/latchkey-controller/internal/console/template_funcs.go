@@ -29,6 +29,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"readerTabs":   func() []tab { return readerTabs },
 		"topics":       func() string { return strings.Join(topics, " ") },
 		"token":        rand.Text,
+		"origin":       c.desk.Origin, // at which passkeys work; "": nowhere
 		"initials":     initials,
 		"dict":         dict,
 		"list":         func(items ...string) []string { return items },

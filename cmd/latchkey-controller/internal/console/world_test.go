@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -169,6 +170,8 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(func() { w.site.Close() })
 	w.desk = desk.New(desk.Options{Site: w.site, Live: w.live, Clock: w.clock})
+	w.server = httptest.NewUnstartedServer(nil)
+	w.must(w.desk.ServeAt(w.origin()))
 	c, err := New(Options{Desk: w.desk, Log: slog.New(slog.NewTextHandler(w.logged, nil)), Broker: "ssl://:8883"})
 	if err != nil {
 		t.Fatal(err)
@@ -177,7 +180,7 @@ func newWorld(t *testing.T) *world {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
-	w.server = httptest.NewUnstartedServer(c)
+	w.server.Config.Handler = c
 	w.server.EnableHTTP2 = true
 	w.server.StartTLS()
 	t.Cleanup(func() {
@@ -189,6 +192,11 @@ func newWorld(t *testing.T) *world {
 		w.server.Close()
 	})
 	return w
+}
+
+// origin is where passkeys work: browsers take none at an address.
+func (w *world) origin() string {
+	return fmt.Sprint("https://localhost:", w.server.Listener.Addr().(*net.TCPAddr).Port)
 }
 
 func (w *world) must(err error) {

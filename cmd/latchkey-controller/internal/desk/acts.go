@@ -96,6 +96,8 @@ const (
 	ForbidWebhookHost Act = "webhook.forbid"
 	StopWebhook       Act = "webhook.stop" // its receiver has said that it is gone; nobody's right: the controller does it
 
+	ViewSignIn    Act = "sign-in.view"
+	EditSignIn    Act = "sign-in.edit" // how administrators sign in
 	ViewAdmins    Act = "admins.view"
 	EditAdmins    Act = "admins.edit"
 	EditSettings  Act = "settings.edit"
@@ -107,13 +109,16 @@ const (
 	NewEpoch      Act = "site.epoch"
 	NewStorageKey Act = "site.storage-key"
 
-	actSignIn     Act = "sign-in"
-	actSignOut    Act = "sign-out"
-	actPassword   Act = "password.change"
-	actUseLink    Act = "link.use"
-	actFirstOwner Act = "owner.create"
-	actOwnerLink  Act = "link.owner"
-	actUseToken   Act = "token.use"
+	actSignIn        Act = "sign-in"
+	actSignOut       Act = "sign-out"
+	actPassword      Act = "password.change"
+	actAddPasskey    Act = "passkey.add"
+	actRenamePasskey Act = "passkey.rename"
+	actRemovePasskey Act = "passkey.remove"
+	actUseLink       Act = "link.use"
+	actFirstOwner    Act = "owner.create"
+	actOwnerLink     Act = "link.owner"
+	actUseToken      Act = "token.use"
 )
 
 // A rule says who may do an act, and how to describe it.
@@ -219,6 +224,8 @@ var rules = map[Act]rule{
 	ForbidWebhookHost: {may: owners, past: "forbade webhooks to the host %s", infinitive: "forbid webhooks to the host %s"},
 	StopWebhook:       {past: "stopped the webhook %s", infinitive: "stop the webhook %s"},
 
+	ViewSignIn:    {may: owners, past: "looked at how administrators sign in", infinitive: "look at how administrators sign in"},
+	EditSignIn:    {may: owners, past: "changed how administrators of %s sign in", infinitive: "change how administrators of %s sign in", fresh: true},
 	ViewAdmins:    {may: owners, past: "looked at administrators", infinitive: "look at administrators"},
 	EditAdmins:    {may: owners, past: "changed administrators", infinitive: "change the administrator %s", fresh: true, detailed: true},
 	EditSettings:  {may: owners, past: "changed the settings of %s", infinitive: "change the settings of %s"},
@@ -230,13 +237,16 @@ var rules = map[Act]rule{
 	NewEpoch:      {may: owners, past: "began a new epoch of %s", infinitive: "begin a new epoch of %s", fresh: true},
 	NewStorageKey: {may: owners, past: "changed the storage key of %s", infinitive: "change the storage key of %s", fresh: true},
 
-	actSignIn:     {past: "signed in", infinitive: "sign in"},
-	actSignOut:    {past: "signed out", infinitive: "sign out"},
-	actPassword:   {past: "changed their password", infinitive: "change their password"},
-	actUseLink:    {past: "set a password with a one-time link", infinitive: "set a password with a one-time link"},
-	actFirstOwner: {past: "became the first Owner", infinitive: "become the first Owner"},
-	actOwnerLink:  {past: "made a one-time link for %s", infinitive: "make a one-time link for %s"},
-	actUseToken:   {past: "used a token", infinitive: "use a token"},
+	actSignIn:        {past: "signed in", infinitive: "sign in"},
+	actSignOut:       {past: "signed out", infinitive: "sign out"},
+	actPassword:      {past: "changed their password", infinitive: "change their password"},
+	actAddPasskey:    {past: "added the passkey %s", infinitive: "add the passkey %s", fresh: true},
+	actRenamePasskey: {past: "renamed the passkey %s", infinitive: "rename the passkey %s"},
+	actRemovePasskey: {past: "removed the passkey %s", infinitive: "remove the passkey %s", fresh: true},
+	actUseLink:       {past: "set a password with a one-time link", infinitive: "set a password with a one-time link"},
+	actFirstOwner:    {past: "became the first Owner", infinitive: "become the first Owner"},
+	actOwnerLink:     {past: "made a one-time link for %s", infinitive: "make a one-time link for %s"},
+	actUseToken:      {past: "used a token", infinitive: "use a token"},
 }
 
 // Who may do an act: all roles, or those from Owner down to one.

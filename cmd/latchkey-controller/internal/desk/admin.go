@@ -105,7 +105,7 @@ func (d *Desk) editAdmin(ctx context.Context, a Actor, id int64, target *auditTa
 }
 
 // lastOwner returns an error if no other Owner could sign in without this one. An
-// Owner who has not set a password does not count, unless this one has none either.
+// Owner who can not does not count, unless this one can not either.
 func lastOwner(tx *store.Tx, admin *store.Admin) error {
 	if Role(admin.Role) != Owner {
 		return nil
@@ -114,12 +114,19 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 	if err != nil {
 		return err
 	}
+	could, err := canSignIn(tx, admin)
+	if err != nil {
+		return err
+	}
 	for _, other := range all {
-		if Role(other.Role) == Owner && other.ID != admin.ID && (len(other.Password) > 0 || len(admin.Password) == 0) {
-			return nil
+		if Role(other.Role) != Owner || other.ID == admin.ID {
+			continue
+		}
+		if can, err := canSignIn(tx, other); can || err != nil || !could {
+			return err
 		}
 	}
-	return wrong("role", "%s is the only Owner who can sign in; first make somebody else an Owner and have them set a password", admin.Name)
+	return wrong("role", "%s is the only Owner who can sign in; first make somebody else an Owner and have them set a password or add a passkey", admin.Name)
 }
 
 // SetRole changes an administrator's role. At least one Owner must remain. Field:

@@ -49,6 +49,7 @@ type Desk struct {
 	mail Mailer
 
 	doubted        bool // the clock was in doubt in the last round of Maintain
+	passkeys       passkeys
 	enrolments     enrolments
 	keyings        keyings
 	drawn          drawnPINs

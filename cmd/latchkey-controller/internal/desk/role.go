@@ -48,7 +48,9 @@ type Actor struct {
 	ID          int64 // of the administrator; 0: the command line; below 0: of the token, negated
 	Name        string
 	Role        Role // of a token: of the administrator who made it
-	FreshSignIn bool // the password was entered within FreshFor
+	FreshSignIn bool // a password or passkey was given within FreshFor
+	Passkey     bool // they have one, to sign in again
+	NoPassword  bool // they have none, or it is not enough
 	Via         Via
 
 	session wire.Hash // hash of the session's token; zero: none

@@ -68,6 +68,9 @@ func (d *Desk) begin(tx *store.Tx, admin *store.Admin, from Client) (*Session, e
 	}
 	actor := actorOf(admin)
 	actor.FreshSignIn, actor.session = true, hash
+	if actor.Passkey, actor.NoPassword, err = proofs(tx, admin); err != nil {
+		return nil, err
+	}
 	return &Session{Actor: actor, Token: token, Browser: browser}, nil
 }
 
@@ -111,7 +114,15 @@ func (d *Desk) open(tx *store.Tx, token string) (*Session, *store.Session, clock
 	}
 	s := &Session{Actor: actorOf(admin)}
 	s.Actor.FreshSignIn, s.Actor.session = now.Sub(row.Authenticated) < FreshFor, row.Hash
-	return s, row, now, nil
+	s.Actor.Passkey, s.Actor.NoPassword, err = proofs(tx, admin)
+	return s, row, now, err
+}
+
+// proofs says by what an administrator may sign in again: by a passkey, or not by a password.
+func proofs(tx *store.Tx, admin *store.Admin) (passkey, noPassword bool, err error) {
+	n, err1 := tx.CountPasskeys(admin.ID)
+	only, err2 := passkeyOnly(tx, admin)
+	return n > 0, only || len(admin.Password) == 0, errors.Join(err1, err2)
 }
 
 // SignOut ends a session.

@@ -58,7 +58,7 @@ func actorOf(admin *store.Admin) Actor {
 }
 
 // SignIn checks a name and a password, which it wipes. The error is ErrWrongSignIn,
-// ErrBusy, or a *TooSoonError if no password is checked yet.
+// ErrPasskeyOnly, ErrBusy, or a *TooSoonError if no password is checked yet.
 func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Client) (*Session, error) {
 	defer clear(password)
 	name = cut(name, maxPassword)
@@ -79,10 +79,17 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 		return nil, err
 	}
 	var session *Session
+	only := false
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
 		admin, err := unchanged(tx, admin)
 		if err != nil {
 			return err
+		}
+		if only, err = passkeyOnly(tx, admin); err != nil {
+			return err
+		}
+		if only {
+			return tx.AddRefused(new(auditTarget).audit(d.now(), actorOf(admin), actSignIn, store.Refused, "with a password, where a passkey is needed, from "+from.Address))
 		}
 		session, err = d.begin(tx, admin, from)
 		if err != nil {
@@ -90,6 +97,9 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 		}
 		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignIn, store.Done, fromAddress+from.Address))
 	})
+	if err == nil && only {
+		err = ErrPasskeyOnly
+	}
 	return session, err
 }
 
@@ -171,6 +181,9 @@ func (d *Desk) SignInAgain(ctx context.Context, token string, password []byte, f
 		}
 		if _, err := unchanged(tx, admin); err != nil {
 			return err
+		}
+		if only, err := passkeyOnly(tx, admin); err != nil || only {
+			return errors.Join(err, ErrPasskeyOnly)
 		}
 		row.Seen, row.Authenticated = now, now
 		return tx.TouchSession(row, d.now())

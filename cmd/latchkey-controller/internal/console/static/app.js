@@ -96,6 +96,29 @@
     setTimeout(() => { label.textContent = before; }, 2000);
   }
 
+  // A passkey: the browser asks its owner for it, and the form takes what it answers.
+  async function passkey(button) {
+    const form = button.form, wrong = button.nextElementSibling, make = "make" in button.dataset;
+    wrong.hidden = true;
+    if (make && !form.reportValidity()) return;
+    button.disabled = true;
+    try {
+      const answer = await fetch(button.dataset.passkey);
+      if (!answer.ok || answer.redirected) { location.reload(); return; } // signed out, or no longer fresh
+      const options = await answer.json();
+      const made = make
+        ? await navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) })
+        : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
+      form.elements.passkey.value = JSON.stringify(made);
+    } catch (e) {
+      wrong.textContent = e.name === "InvalidStateError" ? "This device has a passkey of yours for this console already." : "Your browser gave no passkey: it was cancelled, took too long, or there is none here.";
+      wrong.hidden = false;
+      return;
+    } finally { button.disabled = false; }
+    form.noValidate = true;
+    form.requestSubmit();
+  }
+
   // Announces a text to screen readers only.
   function say(text) {
     const to = $("#announce");
@@ -156,6 +179,7 @@
   function settle(from) {
     times(from);
     each("[data-print], [data-copy]", (b) => { b.hidden = false; }, from); // without a script they would do nothing
+    each("[data-passkeys]", (p) => { p.hidden = p.dataset.passkeys !== location.origin || !window.PublicKeyCredential?.parseRequestOptionsFromJSON; }, from);
     each(".toast", (t) => { if (!t.dataset.timed) { t.dataset.timed = "1"; setTimeout(() => t.remove(), $("form", t) ? 60000 : 8000); } });
   }
 
@@ -165,6 +189,7 @@
     if (button.dataset.themeChoice) light(button.dataset.themeChoice);
     if (button.dataset.copy) copy(button);
     if ("print" in button.dataset) print();
+    if (button.dataset.passkey) passkey(button);
     if ("dismiss" in button.dataset) button.closest(".toast").remove();
   });
 

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func signIn(c *invocation) action {
+	c.details = "passkeys sets which roles sign in with a passkey and nothing else. An Owner needs one first, which the console\nadds under Your account; it needs serve --console-name. A link of console-link or admin link still signs in, once."
+	var roles []desk.Role
+	given := false
+	c.Func("role", "a `role` that needs a passkey: "+rolesInWords+"; may be repeated; none: nobody does", func(text string) error {
+		given = true
+		if text == "none" {
+			return nil
+		}
+		if !slices.Contains(desk.Roles(), desk.Role(text)) {
+			return errors.New("there is no such role")
+		}
+		roles = append(roles, desk.Role(text))
+		return nil
+	})
+	c.check = func(args []string) error {
+		if given != (args[0] == "passkeys") {
+			return c.wrongUse("passkeys needs --role, which nothing else takes")
+		}
+		return nil
+	}
+	return func(ctx context.Context, args []string) error {
+		rules, err := c.desk.SignInRules(ctx, c.actor)
+		if err != nil {
+			return err
+		}
+		if args[0] == "passkeys" {
+			if err := c.desk.SetPasskeyRoles(ctx, c.actor, rules.Revision, roles); err != nil {
+				return err
+			}
+			if rules, err = c.desk.SignInRules(ctx, c.actor); err != nil {
+				return err
+			}
+		}
+		return showSignIn(c, rules)
+	}
+}
+
+// showSignIn prints how administrators sign in.
+func showSignIn(c *invocation, rules *desk.SignInRules) error {
+	row := struct {
+		PasskeyRoles []desk.Role `json:"passkey-roles"` // that need a passkey
+		Host         string      `json:"host"`          // for which passkeys are; "": there has been none
+	}{append([]desk.Role{}, rules.PasskeyRoles...), rules.Host}
+	text := "nobody needs a passkey"
+	var titles []string
+	for _, role := range rules.PasskeyRoles {
+		titles = append(titles, role.Title())
+	}
+	if len(titles) > 0 {
+		text = "a passkey is needed by " + strings.Join(titles, ", ")
+	}
+	if rules.Host != "" {
+		text += "\npasskeys are for the console's name " + rules.Host
+	}
+	return c.report(row, "%s\n", text)
+}
