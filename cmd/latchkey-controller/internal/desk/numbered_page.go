@@ -22,7 +22,11 @@ func (d *Desk) NumberedUsers(ctx context.Context, a Actor, n NumberedUsers, skip
 		if rows, found, err = tx.NumberedUsers(n, skip, pageSize(limit)); err != nil {
 			return err
 		}
-		all, err := tx.CredentialsOfAll(rows)
+		ids := make([]uint64, len(rows))
+		for i, u := range rows {
+			ids[i] = u.ID
+		}
+		all, err := tx.CredentialsOfAll(ids)
 		if err != nil {
 			return err
 		}

@@ -39,7 +39,7 @@ func (t *Tx) UsersTagged(tags []wire.Tag) (map[wire.Tag]uint64, error) {
 	return users, nil
 }
 
-// CredentialsOfAll returns the credentials of some users by their ids.
+// CredentialsOfAll returns the credentials of some users by user, each user's by id.
 func (t *Tx) CredentialsOfAll(users []uint64) (map[uint64][]*Credential, error) {
 	ids := make([]int64, len(users))
 	for i, id := range users {

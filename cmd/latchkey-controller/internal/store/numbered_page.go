@@ -82,20 +82,6 @@ func (t *Tx) countNumbered(n NumberedUsers) (found int, err error) {
 	return found, err
 }
 
-// CredentialsOfAll returns the credentials of some users by user, each user's by id.
-func (t *Tx) CredentialsOfAll(users []*User) (map[uint64][]*Credential, error) {
-	ids := make([]int64, len(users))
-	for i, u := range users {
-		ids[i] = int64(u.ID)
-	}
-	all, err := t.credentials(`user_id IN `+listed, list(ids))
-	of := map[uint64][]*Credential{}
-	for _, c := range all {
-		of[c.User] = append(of[c.User], c)
-	}
-	return of, err
-}
-
 // NumberedCards returns the cards that come after some others, by id, with their users, and how
 // many there are.
 func (t *Tx) NumberedCards(skip, limit int) (cards []*Credential, users map[uint64]*User, found int, err error) {
