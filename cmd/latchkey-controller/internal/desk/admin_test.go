@@ -106,7 +106,7 @@ func TestThereIsAlwaysAnOwner(t *testing.T) {
 		"another role": func(id int64) error { return w.SetRole(t.Context(), owner, id, Super) },
 		"removal":      func(id int64) error { return w.RemoveAdmin(t.Context(), owner, id) },
 	} {
-		if err := act(owner.ID); Fields(err)["role"] != "Ada Lovelace is the only Owner who can sign in; first make somebody else an Owner and have them set a password" {
+		if err := act(owner.ID); Fields(err)["role"] != "Ada Lovelace is the only Owner who can sign in; first make somebody else an Owner and have them set a password or add a passkey" {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

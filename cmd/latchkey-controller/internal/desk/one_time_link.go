@@ -149,9 +149,10 @@ func (d *Desk) UseOneTimeLink(ctx context.Context, token, name string, password 
 				return err
 			}
 		}
+		admin.Password = d.site.Seal(sealedPassword, admin.ID, check)
 		if err := errors.Join(
 			tx.RemoveOneTimeLink(hashToken(token)),
-			tx.SetPassword(admin.ID, d.site.Seal(sealedPassword, admin.ID, check)),
+			tx.SetPassword(admin.ID, admin.Password),
 			tx.EndSessions(admin.ID, wire.Hash{}),
 			tx.ForgetBrowsers(admin.ID, wire.Hash{}),
 			tx.SetThrottle(&store.Throttle{What: forAccount(admin.Name).what}),
