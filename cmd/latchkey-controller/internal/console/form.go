@@ -29,7 +29,7 @@ var errBadForm = errors.New("the form cannot be read")
 
 // secretFields are the fields of all forms that hold PINs, passwords and what proves a passkey: bytes that can
 // be wiped, never strings, and never saved.
-var secretFields = []string{"digits", "password", "old", "new", "again", "passphrase", "passphrase-again", "mail-password", "passkey"}
+var secretFields = []string{"digits", "password", "old", "new", "again", "passphrase", "passphrase-again", "mail-password", "passkey", "oidc-secret"}
 
 // readForm reads the body of a POST.
 func readForm(r *http.Request) (*form, error) {

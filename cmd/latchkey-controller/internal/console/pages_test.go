@@ -81,6 +81,7 @@ var everywhere = []struct {
 	{"/settings/audit", []desk.Role{desk.Viewer}, "added"},
 	{"/settings/account", nil, "Your password"},
 	{"/settings/account?ask=add", nil, "Passkeys work only at"},
+	{"/settings/sign-in?ask=provider", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "Which value gives which role"},
 	{"/settings/sign-in", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "Who signs in with a passkey only"},
 	{"/settings/administrators", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "Grace Hopper"},
 }
@@ -219,6 +220,8 @@ var acts = []struct {
 	{"/settings/backup", nil, desk.Super},
 	{"/settings/epoch", nil, desk.Super},
 	{"/settings/sign-in", []string{"revision", "0"}, desk.Super},
+	{"/settings/sign-in/provider", []string{"provider-revision", "0", "issuer", "https://login.example.com", "client", "doors", "claim", "groups", "mapping", "doors = limited-view"}, desk.Super},
+	{"/settings/sign-in/provider/remove", nil, desk.Super},
 	{"/settings/administrators", []string{"name", "Eve", "role", "owner"}, desk.Super},
 	{"/settings/administrators/1/role", []string{"role", "limited-view"}, desk.Super},
 	{"/settings/administrators/1/link", nil, desk.Super},

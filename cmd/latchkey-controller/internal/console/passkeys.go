@@ -78,10 +78,37 @@ type rulesPage struct {
 	Tab   string
 	Form  *form
 	Rules *desk.SignInRules
+
+	Provider     *desk.Provider
+	ProviderForm *form
+	Ask          string // open dialog: "provider", "remove"
 }
 
 // showRules shows how administrators sign in, with a form of which one part was refused.
 func (c *Console) showRules(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	return c.showRulesWith(w, r, v, status, f, nil)
+}
+
+func (c *Console) showProvider(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	return c.showRulesWith(w, r, v, status, nil, f)
+}
+
+// showRulesWith shows the page with its two forms; nil: as it is set.
+func (c *Console) showRulesWith(w http.ResponseWriter, r *http.Request, v *visit, status int, f, of *form) error {
+	p, err := c.desk.Provider(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	ask := r.URL.Query().Get("ask")
+	if of == nil {
+		of = providerForm(p)
+	} else if ask = "provider"; strings.HasSuffix(r.URL.Path, "/remove") {
+		ask = "remove"
+	}
+	if meanwhile := of.Wrong["provider"]; meanwhile != "" {
+		of.Wrong[""] = meanwhile + " Saving again overwrites that change."
+		of.Values.Set("provider-revision", fmt.Sprint(p.Revision))
+	}
 	s, err := c.desk.SignInRules(r.Context(), v.Actor)
 	if err != nil {
 		return err
@@ -93,7 +120,7 @@ func (c *Console) showRules(w http.ResponseWriter, r *http.Request, v *visit, st
 		}
 	}
 	f.warn("rules", fmt.Sprint(s.Revision))
-	c.show(w, r, status, "sign-in-rules", &view{visit: v, Title: "Sign-in", Section: "settings", Page: &rulesPage{"sign-in", f, s}})
+	c.show(w, r, status, "sign-in-rules", &view{visit: v, Title: "Sign-in", Section: "settings", Page: &rulesPage{"sign-in", f, s, p, of, ask}})
 	return nil
 }
 

@@ -13,11 +13,15 @@ type signInPage struct {
 	Form *form
 	Note string // why to sign in again; "": no reason
 	Here bool   // passkeys work at this address
+	At   string // host of the provider at which administrators may sign in; "": none
 }
 
 // showSignIn shows the sign-in page.
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int, p signInPage) {
 	p.Here = c.atOrigin(r)
+	if c.desk.Origin() != "" {
+		p.At, _ = c.desk.ProviderHost(r.Context()) // without it the rest of the page is still good
+	}
 	c.show(w, r, status, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: p})
 }
 

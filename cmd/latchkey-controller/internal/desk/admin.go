@@ -16,7 +16,8 @@ type Admin struct {
 	ID       int64
 	Name     string
 	Role     Role
-	Password bool // is set; otherwise their one-time link is unused
+	Password bool   // is set; otherwise their one-time link is unused
+	Issuer   string // where they sign in; "": here
 	Created  time.Time
 	Seen     time.Time // zero: never signed in
 	Sessions int       // open ones
@@ -36,7 +37,7 @@ func (d *Desk) Admins(ctx context.Context, a Actor) (admins []*Admin, err error)
 		rows, err := tx.Admins()
 		for _, row := range rows {
 			admins = append(admins, &Admin{
-				ID: row.ID, Name: row.Name, Role: Role(row.Role), Password: len(row.Password) > 0,
+				ID: row.ID, Name: row.Name, Role: Role(row.Role), Password: len(row.Password) > 0, Issuer: row.Issuer,
 				Created: moment(row.Created), Seen: moment(row.Seen), Sessions: open[row.ID],
 			})
 		}
@@ -138,6 +139,9 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 		if err := checkRole(role); err != nil || role == Role(admin.Role) {
 			return err
 		}
+		if admin.Issuer != "" {
+			return wrongField("role", ErrAtProvider)
+		}
 		if err := lastOwner(tx, admin); err != nil {
 			return err
 		}
@@ -166,7 +170,10 @@ func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 // NewOneTimeLink returns the token of a new one-time link for setting an
 // administrator's password. The old password stays valid until then.
 func (d *Desk) NewOneTimeLink(ctx context.Context, a Actor, id int64) (token string, err error) {
-	err = d.editAdmin(ctx, a, id, &auditTarget{text: "was given a new one-time link"}, func(tx *store.Tx, _ *store.Admin) error {
+	err = d.editAdmin(ctx, a, id, &auditTarget{text: "was given a new one-time link"}, func(tx *store.Tx, admin *store.Admin) error {
+		if admin.Issuer != "" {
+			return wrongField("role", ErrAtProvider)
+		}
 		token, err = d.addOneTimeLink(tx, id)
 		return err
 	})

@@ -531,12 +531,19 @@ var attempts = map[Act][]attempt{
 		w.must(err)
 		return func(ctx context.Context, a Actor) error { return w.ForbidWebhookHost(ctx, a, "n8n.home:5678") }
 	}},
-	ViewSignIn: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.SignInRules(ctx, a); return err })},
+	ViewSignIn: {
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.SignInRules(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Provider(ctx, a); return err }),
+	},
 	EditSignIn: {act(func(w *world, ctx context.Context, a Actor) error {
 		rules, err := w.SignInRules(ctx, as(Owner))
 		w.must(err)
 		return w.SetPasskeyRoles(ctx, a, rules.Revision, nil)
-	})},
+	}), act(func(w *world, ctx context.Context, a Actor) error {
+		p, err := w.Provider(ctx, as(Owner))
+		w.must(err)
+		return w.SetProvider(ctx, a, p.Revision, &Provider{Issuer: "https://login.example.com", Client: "doors", Claim: "groups", Roles: map[string]Role{"doors": Viewer}}, nil)
+	}), act(func(w *world, ctx context.Context, a Actor) error { return w.RemoveProvider(ctx, a) })},
 	ViewAdmins: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Admins(ctx, a); return err })},
 	EditAdmins: {
 		act(func(w *world, ctx context.Context, a Actor) error {

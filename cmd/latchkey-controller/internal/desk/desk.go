@@ -50,6 +50,7 @@ type Desk struct {
 
 	doubted        bool // the clock was in doubt in the last round of Maintain
 	passkeys       passkeys
+	providers      providers
 	enrolments     enrolments
 	keyings        keyings
 	drawn          drawnPINs

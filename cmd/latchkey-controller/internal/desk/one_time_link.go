@@ -59,7 +59,7 @@ func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token strin
 		target := &auditTarget{subject: "the first Owner"}
 		id := int64(0)
 		for _, admin := range admins {
-			if Role(admin.Role) == Owner && (name == "" || store.Fold(name) == store.Fold(admin.Name)) && (id == 0 || admin.ID < id) {
+			if Role(admin.Role) == Owner && admin.Issuer == "" && (name == "" || store.Fold(name) == store.Fold(admin.Name)) && (id == 0 || admin.ID < id) {
 				id, target.subject = admin.ID, admin.Name
 			}
 		}

@@ -79,6 +79,9 @@ func (d *Desk) NewPasskey(ctx context.Context, token string) (options []byte, er
 		if err != nil {
 			return err
 		}
+		if session.Actor.Provider {
+			return ErrNotFound
+		}
 		if !session.Actor.FreshSignIn {
 			return ErrSignInAgain
 		}
@@ -105,6 +108,9 @@ func (d *Desk) AddPasskey(ctx context.Context, token, name string, answer []byte
 	return d.actOnSelf(ctx, token, actAddPasskey, target, func(tx *store.Tx, user *passkeyUser, session wire.Hash) error {
 		if err := checkAdminName(name); err != nil {
 			return err
+		}
+		if user.admin.Issuer != "" { // it would outlive their account there
+			return wrongField("", ErrAtProvider)
 		}
 		if err := d.passkeys.usable(tx); err != nil {
 			return wrongField("", err)

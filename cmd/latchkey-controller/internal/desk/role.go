@@ -51,6 +51,7 @@ type Actor struct {
 	FreshSignIn bool // a password or passkey was given within FreshFor
 	Passkey     bool // they have one, to sign in again
 	NoPassword  bool // they have none, or it is not enough
+	Provider    bool // they sign in at the provider
 	Via         Via
 
 	session wire.Hash // hash of the session's token; zero: none

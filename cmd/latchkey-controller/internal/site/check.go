@@ -73,7 +73,7 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		if report.Schedules, err = checkSchedules(tx); err != nil {
 			return err
 		}
-		return errors.Join(s.checkWebhooks(tx), s.checkMail(tx))
+		return errors.Join(s.checkWebhooks(tx), s.checkMail(tx), s.checkOIDC(tx))
 	})
 	return report, err
 }
@@ -89,6 +89,20 @@ func (s *Site) checkMail(tx *store.Tx) error {
 	}
 	password, err := s.Unseal(SealedMail, 0, m.Password)
 	clear(password)
+	return err
+}
+
+// checkOIDC decrypts the secret for the provider at which administrators sign in.
+func (s *Site) checkOIDC(tx *store.Tx) error {
+	o, err := tx.OIDC()
+	if errors.Is(err, store.ErrNotFound) || err == nil && len(o.Secret) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	secret, err := s.Unseal(SealedOIDC, 0, o.Secret)
+	clear(secret)
 	return err
 }
 

@@ -38,6 +38,10 @@ const (
 	sealedGrantKey   = "grant key"
 )
 
+// SealedOIDC is the kind under which the vault seals the secret for the provider at which
+// administrators sign in.
+const SealedOIDC = "oidc"
+
 // SealedMail is the kind under which the vault seals the password for the mail server.
 const SealedMail = "mail"
 

@@ -25,7 +25,7 @@ func (s *Site) Reseal(tx *store.Tx, password string) error {
 		}
 		defer clear(secret)
 		return next.Seal(kind, id, secret), nil
-	}, store.Kinds{Signing: sealedSigning, Authority: sealedAuthority, SiteKey: sealedSiteKey, CardMaster: sealedCardMaster, GrantKey: sealedGrantKey, Password: password, Webhook: SealedWebhook, Mail: SealedMail})
+	}, store.Kinds{Signing: sealedSigning, Authority: sealedAuthority, SiteKey: sealedSiteKey, CardMaster: sealedCardMaster, GrantKey: sealedGrantKey, Password: password, Webhook: SealedWebhook, Mail: SealedMail, OIDC: SealedOIDC})
 }
 
 // PromoteStorageKey replaces the storage key with the new one of Reseal.

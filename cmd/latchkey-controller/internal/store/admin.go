@@ -14,6 +14,8 @@ type Admin struct {
 	// Generation changes whenever all sessions, or all but one, are ended: by a new
 	// password, a one-time link or an administrator.
 	Generation int64
+
+	Issuer string // where they sign in; "": here
 }
 
 // ErrNameTaken says that the name is already in use.
@@ -30,10 +32,10 @@ func (t *Tx) AddAdmin(a *Admin) error {
 	return err
 }
 
-const adminColumns = `id, name, role, password, created, seen, generation`
+const adminColumns = `id, name, role, password, created, seen, generation, issuer`
 
 func (a *Admin) into() []any {
-	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Generation}
+	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Generation, &a.Issuer}
 }
 
 // Admins returns all administrators, by name.

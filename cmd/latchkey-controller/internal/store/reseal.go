@@ -7,7 +7,7 @@ import (
 )
 
 // Kinds are the kinds under which the vault sealed each column.
-type Kinds struct{ Signing, Authority, SiteKey, CardMaster, GrantKey, Password, Webhook, Mail string }
+type Kinds struct{ Signing, Authority, SiteKey, CardMaster, GrantKey, Password, Webhook, Mail, OIDC string }
 
 // Reseal replaces every sealed value with what reseal returns for it.
 func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, error), kinds Kinds) error {
@@ -21,6 +21,7 @@ func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, 
 		{`SELECT id, material FROM credentials WHERE kind = 2`, `UPDATE credentials SET material = ? WHERE id = ?`, wire.Card.String()},
 		{`SELECT id, password FROM admins WHERE length(password) > 0`, `UPDATE admins SET password = ? WHERE id = ?`, kinds.Password},
 		{`SELECT 0, password FROM mail WHERE length(password) > 0`, `UPDATE mail SET password = ? WHERE ? = 0`, kinds.Mail},
+		{`SELECT 0, secret FROM oidc WHERE length(secret) > 0`, `UPDATE oidc SET secret = ? WHERE ? = 0`, kinds.OIDC},
 		{`SELECT id, sealed FROM webhooks WHERE length(sealed) > 0`, `UPDATE webhooks SET sealed = ? WHERE id = ?`, kinds.Webhook},
 	} {
 		type secret struct {

@@ -21,3 +21,18 @@ CREATE TABLE sign_in (
 	passkey_roles TEXT NOT NULL,     -- that need one, with a space between
 	revision      INTEGER NOT NULL   -- how often the roles were changed
 ) STRICT;
+-- The provider at which administrators sign in (OpenID Connect). No row: there is none.
+CREATE TABLE oidc (
+	one      INTEGER PRIMARY KEY CHECK (one = 1),
+	issuer   TEXT NOT NULL,
+	client   TEXT NOT NULL,
+	secret   BLOB NOT NULL,        -- sealed; empty: none
+	claim    TEXT NOT NULL,        -- that says the role
+	roles    TEXT NOT NULL,        -- by its values, as a JSON object
+	owners   INTEGER NOT NULL CHECK (owners IN (0, 1)), -- it may make Owners
+	inside   INTEGER NOT NULL CHECK (inside IN (0, 1)), -- its host may be inside the network
+	revision INTEGER NOT NULL      -- how often it was changed, from 1
+) STRICT;
+ALTER TABLE admins ADD COLUMN issuer  TEXT NOT NULL DEFAULT ''; -- where they sign in; '': here
+ALTER TABLE admins ADD COLUMN subject TEXT NOT NULL DEFAULT ''; -- who they are there
+CREATE UNIQUE INDEX admins_by_subject ON admins (issuer, subject) WHERE issuer <> '';

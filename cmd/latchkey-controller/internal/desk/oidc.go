@@ -1,0 +1,159 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// A Provider is where administrators sign in (OpenID Connect). Fields in errors: "issuer",
+// "client", "oidc-secret", "claim", "mapping".
+type Provider struct {
+	Issuer string
+	Client string
+	Claim  string          // that says the role
+	Roles  map[string]Role // by its values
+	Owners bool            // it may make Owners
+	Inside bool            // its host may be inside the network
+
+	Secret   bool  // is set
+	Revision int64 // how often it was changed; 0: there is none
+}
+
+// Host returns the name of the provider's host.
+func (p *Provider) Host() string {
+	u, err := url.Parse(p.Issuer)
+	if err != nil {
+		return p.Issuer
+	}
+	return u.Hostname()
+}
+
+func provider(o *store.OIDC) *Provider {
+	p := &Provider{o.Issuer, o.Client, o.Claim, map[string]Role{}, o.Owners, o.Inside, len(o.Secret) > 0, o.Revision}
+	for value, role := range o.Roles {
+		p.Roles[value] = Role(role)
+	}
+	return p
+}
+
+// Provider returns where administrators sign in: an empty one if nowhere else.
+func (d *Desk) Provider(ctx context.Context, a Actor) (p *Provider, err error) {
+	err = d.view(ctx, a, ViewSignIn, func(tx *store.Tx) error {
+		o, err := tx.OIDC()
+		if errors.Is(err, store.ErrNotFound) {
+			p = &Provider{Claim: "groups", Roles: map[string]Role{}}
+			return nil
+		}
+		p = provider(o)
+		return err
+	})
+	return p, err
+}
+
+// ProviderHost returns the host at which administrators may sign in; "": only here.
+func (d *Desk) ProviderHost(ctx context.Context) (host string, err error) {
+	err = d.site.View(ctx, func(tx *store.Tx) error {
+		o, err := tx.OIDC()
+		if errors.Is(err, store.ErrNotFound) {
+			return nil
+		}
+		host = provider(o).Host()
+		return err
+	})
+	return host, err
+}
+
+// Limits of a provider's settings.
+const (
+	maxOIDCText   = 512 // bytes
+	maxOIDCSecret = 1024
+	maxMapping    = 100 // values
+)
+
+// row returns the settings as they are stored, or the errors in their fields.
+func (p *Provider) row() (*store.OIDC, FieldErrors) {
+	var wrongs FieldErrors
+	o := &store.OIDC{Issuer: strings.TrimSpace(p.Issuer), Client: strings.TrimSpace(p.Client), Claim: strings.TrimSpace(p.Claim), Roles: map[string]string{}, Owners: p.Owners, Inside: p.Inside}
+	u, err := url.Parse(o.Issuer)
+	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(o.Issuer) > maxOIDCText {
+		wrongs.add(wrong("issuer", "Enter the issuer's address as the provider says it, like https://login.example.com/realm"))
+	}
+	for field, text := range map[string]string{"client": o.Client, "claim": o.Claim} {
+		if text == "" || len(text) > maxOIDCText || Clean(text) != text {
+			wrongs.add(wrong(field, "Enter what the provider has for it, at most %d bytes", maxOIDCText))
+		}
+	}
+	switch {
+	case len(p.Roles) == 0:
+		wrongs.add(wrong("mapping", "Write which value gives which role, like door-admins = super-admin"))
+	case len(p.Roles) > maxMapping:
+		wrongs.add(wrong("mapping", "At most %d values can give a role", maxMapping))
+	}
+	for _, value := range slices.Sorted(maps.Keys(p.Roles)) {
+		role := p.Roles[value]
+		switch {
+		case value == "" || len(value) > maxOIDCText || Clean(value) != value:
+			wrongs.add(wrong("mapping", "%.40q is no value of a claim", value))
+		case !slices.Contains(Roles(), role):
+			wrongs.add(wrong("mapping", "%.40q is no role: choose owner, super-admin, limited-edit or limited-view", string(role)))
+		case role == Owner && !p.Owners:
+			wrongs.add(wrong("mapping", "The value %.40q would make Owners: allow that, or choose another role", value))
+		}
+		o.Roles[value] = string(role)
+	}
+	return o, wrongs
+}
+
+// SetProvider sets where administrators may sign in, and signs out all who did so. was is
+// the Revision of the settings that were edited. secret is the one of the client, which it
+// wipes; empty keeps the one there is, for the same issuer and client. Fields: those of
+// Provider, and "provider" if it was changed meanwhile.
+func (d *Desk) SetProvider(ctx context.Context, a Actor, was int64, p *Provider, secret []byte) error {
+	defer clear(secret)
+	target := &auditTarget{subject: d.site.Name, text: "at " + strings.TrimSpace(p.Issuer)}
+	return d.act(ctx, a, EditSignIn, target, func(tx *store.Tx, _ time.Time) error {
+		before, err := tx.OIDC()
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return err
+		}
+		if was != before.Revision {
+			return wrong("provider", "The provider was changed meanwhile")
+		}
+		o, wrongs := p.row()
+		switch {
+		case len(secret) > maxOIDCSecret:
+			wrongs.add(wrong("oidc-secret", "The secret has more than %d bytes", maxOIDCSecret))
+		case len(secret) > 0:
+			o.Secret = d.site.Seal(site.SealedOIDC, 0, secret)
+		case o.Issuer == before.Issuer && o.Client == before.Client: // another provider must not get it
+			o.Secret = before.Secret
+		}
+		if err := wrongs.err(); err != nil {
+			return err
+		}
+		o.Revision = before.Revision + 1
+		text := ""
+		for _, value := range slices.Sorted(maps.Keys(o.Roles)) {
+			text += fmt.Sprintf(", %s is %s", value, Role(o.Roles[value]).Title())
+		}
+		target.text = "at " + o.Issuer + " by " + o.Claim + text
+		return errors.Join(tx.SetOIDC(o), tx.EndOIDCSessions())
+	})
+}
+
+// RemoveProvider has administrators sign in only here, and signs out those who did not.
+func (d *Desk) RemoveProvider(ctx context.Context, a Actor) error {
+	target := &auditTarget{subject: d.site.Name, text: "at no provider any more"}
+	return d.act(ctx, a, EditSignIn, target, func(tx *store.Tx, _ time.Time) error {
+		return errors.Join(tx.RemoveOIDC(), tx.EndOIDCSessions())
+	})
+}
