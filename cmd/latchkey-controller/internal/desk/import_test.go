@@ -2,6 +2,7 @@ package desk
 
 import (
 	"bytes"
+	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -125,10 +126,14 @@ func TestAnExportThatIsImportedChangesNothing(t *testing.T) {
 			}
 			t.Errorf("%v\n%s", p.Count, file)
 		}
-		for _, line := range strings.Split(file, "\n")[1:] {
-			for cell := range strings.SplitSeq(line, ",") {
-				if cell != "" && strings.ContainsAny(cell[:1], "=+-@") && !strings.Contains(line, `"`) {
-					t.Errorf("a formula: %s", line)
+		rows, err := csv.NewReader(strings.NewReader(file)).ReadAll()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range rows {
+			for _, cell := range row {
+				if cell != "" && strings.ContainsAny(cell[:1], "=+-@\t\r") {
+					t.Errorf("a formula: %q", cell)
 				}
 			}
 		}

@@ -182,7 +182,7 @@ type Tx struct {
 }
 
 // KeepStatements keeps each statement prepared until the transaction ends: for those that do
-// the same things thousands of times.
+// the same things thousands of times. Until a query is read to its end, it must not be run again.
 func (t *Tx) KeepStatements() {
 	if t.prepared == nil {
 		t.prepared = map[string]*sql.Stmt{}
