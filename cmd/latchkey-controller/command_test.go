@@ -31,6 +31,9 @@ func TestEachCommandOfTheTableHasItsLineAndItsHelp(t *testing.T) {
 				if !errors.Is(err, flag.ErrHelp) || !strings.HasPrefix(out.String(), "usage: latchkey-controller "+row.name) {
 					t.Errorf("%q: %v %s", args, err, out.String())
 				}
+				if strings.Contains(out.String(), "pIN") {
+					t.Errorf("%q writes PIN as no word is written: %s", args, out.String())
+				}
 			}
 		}
 	}

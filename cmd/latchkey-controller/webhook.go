@@ -68,7 +68,7 @@ func webhookAdd(c *invocation) action {
 	c.details = "Shows once the secret that signs what is sent. The events are:\n"
 	for _, e := range desk.WebhookEvents() {
 		if e.Sent {
-			c.details += fmt.Sprintf("\n  %-35s %s", e.Name, strings.ToLower(e.Title[:1])+e.Title[1:])
+			c.details += fmt.Sprintf("\n  %-35s %s", e.Name, e.Title)
 		}
 	}
 	form := desk.WebhookForm{}

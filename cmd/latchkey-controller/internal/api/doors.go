@@ -2,12 +2,13 @@ package api
 
 import (
 	"cmp"
+	"encoding/json"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
 )
 
-// A doorObject is a door. Clients refuse other texts than these, and null.
+// A doorObject is a door. Clients refuse other texts than these.
 type doorObject struct {
 	ID       string `json:"id"`
 	Name     string `json:"name"`
@@ -15,8 +16,19 @@ type doorObject struct {
 	Floor    string `json:"floor_id"` // the hub's
 	Type     string `json:"type"`     // door
 	Bound    bool   `json:"is_bind_hub"`
-	Position string `json:"door_position_status"`   // open, close; "": not known
+	Position orNull `json:"door_position_status"`   // open, close; "": not known
 	Relay    string `json:"door_lock_relay_status"` // lock, unlock
+}
+
+// An orNull is a text, which is null where it is empty. Home Assistant takes either for the
+// state of a door, and aiounifiaccess (PyPI) refuses all doors if one has an empty text.
+type orNull string
+
+func (s orNull) MarshalJSON() ([]byte, error) {
+	if s == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(s))
 }
 
 // doors answers GET /doors: all doors.

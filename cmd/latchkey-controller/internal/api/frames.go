@@ -86,7 +86,7 @@ func lockWord(relay string) string {
 func (a *API) locationFrame(door *desk.Door, s *desk.Situation) []byte {
 	is := a.doorObject(door)
 	u := &locationUpdate{ID: is.ID, Type: "door", Name: door.Name, Up: is.Floor, Devices: []string{}}
-	u.State = locationState{Lock: lockWord(is.Relay), DPS: is.Position, DPSConnected: is.Position != "", Emergency: emergencyState{"none", "none"}, Unavailable: true}
+	u.State = locationState{Lock: lockWord(is.Relay), DPS: string(is.Position), DPSConnected: is.Position != "", Emergency: emergencyState{"none", "none"}, Unavailable: true}
 	object := ""
 	for _, r := range door.Readers {
 		u.Devices = append(u.Devices, r.ID)
@@ -145,7 +145,7 @@ func (a *API) deviceFrame(r *desk.Reader, door *desk.Door) []byte {
 	is, at := a.deviceObject(r), a.doorObject(door)
 	return encodeFrame("access.data.v2.device.update", r.ID, "device", r.ID, &deviceUpdate{
 		ID: r.ID, Name: is.Name, Alias: is.Alias, Type: is.Type, Online: is.Online, Firmware: r.Live.Version, Version: r.Live.Version, Location: is.Location,
-		States: []deviceLocationState{{at.ID, lockWord(at.Relay), at.Position}}, Category: []string{"hub", "reader"}, Abilities: is.Capabilities,
+		States: []deviceLocationState{{at.ID, lockWord(at.Relay), string(at.Position)}}, Category: []string{"hub", "reader"}, Abilities: is.Capabilities,
 	})
 }
 

@@ -67,7 +67,8 @@ func (a *API) logQuery(c *call) (body logQuery, t topic, q desk.Query, err error
 	return body, t, q, nil
 }
 
-// A logPage is a page of events.
+// A logPage is a page of events. Clients look for the page here or beside the data, so it is
+// named in both places.
 type logPage struct {
 	Hits  []*logHit `json:"hits"`
 	Page  int       `json:"page"`
@@ -80,7 +81,6 @@ func (a *API) systemLogs(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.page = nil // it is in the data
 	body, t, q, err := a.logQuery(c)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ func (a *API) systemLogs(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	page.Total = total
+	page.Total, p.Total = total, total
 	for _, e := range events {
 		page.Hits = append(page.Hits, &logHit{Time: e.At.UTC().Format(time.RFC3339Nano), ID: a.ids.of(kindEvent, e.ID), Tag: body.Topic, Source: a.logSource(e, doors)})
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/csv"
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -100,6 +101,23 @@ func TestLogsAreListedByTopicAndPage(t *testing.T) {
 	}
 	if page := list("", map[string]any{"topic": "all", "until": 1}); len(page.Hits) != 0 {
 		t.Errorf("%q", keys(page))
+	}
+}
+
+// The document of the original has the page within the data, and its controllers send it
+// beside the data, where unifi-access (npm) looks for the next one.
+func TestAPageOfLogsIsNamedBesideThemToo(t *testing.T) {
+	w := newWorld(t)
+	p := w.program(desk.ScopeActivity)
+	reader, _ := w.reader()
+	w.happens(reader, wire.Record{Kind: wire.DoorForced}, wire.Record{Kind: wire.DoorForced}, wire.Record{Kind: wire.DoorForced})
+	for topic, total := range map[string]int{"critical": 3, "visitor": 0} {
+		got := p.unifi("POST", "/system/logs?page_num=2&page_size=2", map[string]any{"topic": topic})
+		var body struct{ Pagination *pagination }
+		w.must(json.Unmarshal([]byte(got.body), &body))
+		if want := (pagination{Number: 2, Size: 2, Total: total}); body.Pagination == nil || *body.Pagination != want {
+			t.Errorf("%s: %s, want %+v", topic, got.body, want)
+		}
 	}
 }
 

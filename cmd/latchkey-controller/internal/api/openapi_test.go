@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -201,4 +202,34 @@ func TestFragmentsDoNotDescribeTheSameTwice(t *testing.T) {
 			t.Errorf("%s is taken", again)
 		}
 	}
+}
+
+// Generators of clients, and the library by which these tests hold answers against the
+// document, read nothing that stands beside a $ref.
+func TestNothingInTheDocumentStandsBesideARef(t *testing.T) {
+	b, err := openAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document any
+	if err := json.Unmarshal(b, &document); err != nil {
+		t.Fatal(err)
+	}
+	var look func(at string, v any)
+	look = func(at string, v any) {
+		switch v := v.(type) {
+		case map[string]any:
+			if _, ok := v["$ref"].(string); ok && len(v) > 1 {
+				t.Errorf("%s has more than its $ref: put both into an allOf", at)
+			}
+			for key, part := range v {
+				look(at+"/"+key, part)
+			}
+		case []any:
+			for i, part := range v {
+				look(fmt.Sprintf("%s/%d", at, i), part)
+			}
+		}
+	}
+	look("", document)
 }

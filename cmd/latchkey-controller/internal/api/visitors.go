@@ -17,7 +17,7 @@ type visitorObject struct {
 	ID        string        `json:"id"`
 	First     string        `json:"first_name"`
 	Last      string        `json:"last_name"`
-	Status    string        `json:"status"`
+	Status    int           `json:"status"`
 	InviterID string        `json:"inviter_id"` // not kept
 	Inviter   string        `json:"inviter_name"`
 	Phone     string        `json:"mobile_phone"` // not kept, as what follows except Email
@@ -48,7 +48,8 @@ type visitorPIN struct {
 	Digits string `json:"digits,omitempty"` // a mark for them, where they are shown
 }
 
-// The states of visitors, by their numbers in queries.
+// The states of visitors, by their numbers. The document of the original shows words in its
+// answers; its controllers send numbers, and clients read numbers.
 const (
 	visitUpcoming = iota + 1
 	visitVisited
@@ -57,10 +58,6 @@ const (
 	visitNone
 	visitActive
 )
-
-var visitorStatus = map[int]string{
-	visitUpcoming: "UPCOMING", visitVisited: "VISITED", visitVisiting: "VISITING", visitCancelled: "CANCELLED", visitNone: "NO_VISIT", visitActive: "ACTIVE",
-}
 
 // statusOf returns the state of a visitor. Who was let in anywhere has visited.
 func statusOf(u *desk.UserRow) int {
@@ -93,8 +90,8 @@ func (a *API) visitors(c *call) (any, error) {
 	query := c.r.URL.Query()
 	q, status := desk.VisitQuery{Search: query.Get("keyword"), Limit: p.Size}, 0
 	if text := query.Get("status"); text != "" && q.Search == "" {
-		if status, err = strconv.Atoi(text); err != nil || visitorStatus[status] == "" {
-			return nil, badRequest("status must be 1 to %d", len(visitorStatus))
+		if status, err = strconv.Atoi(text); err != nil || status < visitUpcoming || status > visitActive {
+			return nil, badRequest("status must be 1 to %d", visitActive)
 		}
 		q.At = visitTimes[status]
 	}
@@ -156,7 +153,7 @@ func (a *API) visitorOf(c *call) (*desk.User, error) {
 // visitorObject returns a visitor with what the query wants of them.
 func (a *API) visitorObject(c *call, u *desk.UserRow, credentials []desk.Credential) *visitorObject {
 	o := &visitorObject{
-		ID: a.ids.of(kindUser, int64(u.ID)), First: u.First, Last: u.Last, Status: visitorStatus[statusOf(u)], Inviter: u.Visit.By, Email: u.Email,
+		ID: a.ids.of(kindUser, int64(u.ID)), First: u.First, Last: u.Last, Status: statusOf(u), Inviter: u.Visit.By, Email: u.Email,
 		Start: u.Visit.Invited.Unix(), End: u.Until.Unix(), Resources: []visitorDoor{}, Cards: []userCard{}, Plates: []struct{}{},
 	}
 	if !u.From.IsZero() {

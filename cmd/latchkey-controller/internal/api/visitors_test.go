@@ -61,7 +61,7 @@ func TestAVisitorIsInvitedAndThePINIsShownOnce(t *testing.T) {
 	}
 	is.PIN, made.PIN = nil, nil
 	want := visitorObject{
-		ID: made.ID, First: "Ada", Last: "Lovelace", Status: "ACTIVE", Inviter: "Program 1 (token)", Email: "ada@example.com", Start: request["start_time"].(int64), End: request["end_time"].(int64),
+		ID: made.ID, First: "Ada", Last: "Lovelace", Status: visitActive, Inviter: "Program 1 (token)", Email: "ada@example.com", Start: request["start_time"].(int64), End: request["end_time"].(int64),
 		Resources: []visitorDoor{{door, "Door of reader-2", "door"}}, Cards: []userCard{}, Plates: []struct{}{},
 	}
 	for _, o := range []visitorObject{made, is} {
@@ -90,7 +90,7 @@ func TestAVisitIsChangedInWhatIsSent(t *testing.T) {
 	path := "/visitors/" + made.ID
 	var is visitorObject
 	p.unifi("PUT", path, map[string]any{"last_name": "Byron", "status": "CANCELLED"}).into(t, &is)
-	if is.First != "Ada" || is.Last != "Byron" || is.Status != "ACTIVE" || is.Start != made.Start || is.End != made.End || len(is.Resources) != 1 {
+	if is.First != "Ada" || is.Last != "Byron" || is.Status != visitActive || is.Start != made.Start || is.End != made.End || len(is.Resources) != 1 {
 		t.Errorf("%+v", is)
 	}
 	p.unifi("PUT", path, map[string]any{"end_time": made.End + 60, "week_schedule": map[string]any{}}).into(t, &is)
@@ -158,16 +158,16 @@ func TestAVisitorsStateTellsWhatBecameOfTheVisit(t *testing.T) {
 	if a := p.unifi("DELETE", "/visitors/"+states["Cancelled"], nil); a.code() != "200 SUCCESS" {
 		t.Error(a.body)
 	}
-	check := func(want map[string]string) {
+	check := func(want map[string]int) {
 		t.Helper()
 		total := 0
-		for status, name := range visitorStatus {
+		for status := visitUpcoming; status <= visitActive; status++ {
 			var some []visitorObject
 			p.unifi("GET", fmt.Sprint("/visitors?page_size=10&page_num=1&status=", status), nil).into(t, &some)
 			for _, o := range some {
 				total++
-				if o.Status != name || want[o.First] != name {
-					t.Errorf("status %s: %s is %s, not %s", name, o.First, o.Status, want[o.First])
+				if o.Status != status || want[o.First] != status {
+					t.Errorf("status %d: %s is %d, not %d", status, o.First, o.Status, want[o.First])
 				}
 			}
 		}
@@ -175,9 +175,9 @@ func TestAVisitorsStateTellsWhatBecameOfTheVisit(t *testing.T) {
 			t.Errorf("%d visitors, not %d", total, len(want))
 		}
 	}
-	check(map[string]string{"Came": "VISITING", "Absent": "ACTIVE", "Cancelled": "CANCELLED", "Soon": "UPCOMING"})
+	check(map[string]int{"Came": visitVisiting, "Absent": visitActive, "Cancelled": visitCancelled, "Soon": visitUpcoming})
 	w.passed.Store(int64(90 * time.Minute))
-	check(map[string]string{"Came": "VISITED", "Absent": "NO_VISIT", "Cancelled": "CANCELLED", "Soon": "UPCOMING"})
+	check(map[string]int{"Came": visitVisited, "Absent": visitNone, "Cancelled": visitCancelled, "Soon": visitUpcoming})
 
 	for id, want := range map[string]string{states["Came"]: "404 CODE_NOT_EXISTS", states["Cancelled"]: "200 SUCCESS"} {
 		query := "?is_force=true"

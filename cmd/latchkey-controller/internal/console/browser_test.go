@@ -314,6 +314,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	tours["schedules"] = func(t *testing.T) { scheduleTour(t) }
 	tours["tokens"] = func(t *testing.T) { tokenTour(t) }
 	tours["webhooks"] = func(t *testing.T) { webhookTour(t) }
+	tours["mail"] = func(t *testing.T) { mailTour(t) }
 	t.Run("tours", func(t *testing.T) {
 		for name, run := range tours {
 			t.Run(name, func(t *testing.T) {
