@@ -73,12 +73,13 @@ func webhookAdd(c *invocation) action {
 	}
 	form := desk.WebhookForm{}
 	c.Func("event", "what is sent, an `event`, or all; may be repeated", func(text string) error {
+		before := len(form.Events)
 		for _, e := range desk.WebhookEvents() {
 			if text == e.Name || text == "all" && e.Sent {
 				form.Events = append(form.Events, e.Name)
 			}
 		}
-		if len(form.Events) == 0 {
+		if len(form.Events) == before {
 			return errors.New("write all, or one of those below webhook add --help")
 		}
 		return nil

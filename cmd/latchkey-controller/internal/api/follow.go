@@ -13,8 +13,9 @@ import (
 
 // Bounds of those who follow the site by WebSocket.
 const (
-	maxFollowers = 256
-	maxFrames    = 4096 // that wait for one follower
+	maxFollowers    = 256
+	maxOwnFollowers = 128  // of one token
+	maxFrames       = 4096 // that wait for one follower
 )
 
 // How often it is looked at what readers report, and at what changes by itself as time passes.
@@ -29,6 +30,7 @@ const (
 // all of them.
 type followers struct {
 	hello, recheck time.Duration // how often a follower hears something, and its token is looked at
+	stale          time.Duration // how long ago that may be when it is sent something
 
 	mu     sync.Mutex
 	all    map[*follower]bool
@@ -39,11 +41,12 @@ type followers struct {
 }
 
 func newFollowers() *followers {
-	return &followers{hello: 5 * time.Second, recheck: 30 * time.Second, all: map[*follower]bool{}}
+	return &followers{hello: 5 * time.Second, recheck: 30 * time.Second, stale: time.Second, all: map[*follower]bool{}}
 }
 
 // A follower is one of them.
 type follower struct {
+	token  int64 // the actor's id
 	frames chan []byte
 	slow   chan struct{} // closed when it has missed a frame: it gets none any more
 	names  atomic.Bool   // it may know who did something
@@ -71,12 +74,19 @@ func (f *followers) send(frame []byte, personal bool) {
 	}
 }
 
-// join adds a follower, who hears of what happens from now on; nil: there are too many.
-func (a *API) join(ctx context.Context, names bool) (*follower, error) {
+// join adds a follower with a token, who hears of what happens from now on; nil: there are too
+// many.
+func (a *API) join(ctx context.Context, token int64, names bool) (*follower, error) {
 	f := a.followers
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if len(f.all) >= maxFollowers {
+	own := 0
+	for each := range f.all {
+		if each.token == token {
+			own++
+		}
+	}
+	if len(f.all) >= maxFollowers || own >= maxOwnFollowers {
 		return nil, nil
 	}
 	if f.seen == nil {
@@ -90,7 +100,7 @@ func (a *API) join(ctx context.Context, names bool) (*follower, error) {
 		}
 		f.seen = now
 	}
-	one := &follower{frames: make(chan []byte, maxFrames), slow: make(chan struct{})}
+	one := &follower{token: token, frames: make(chan []byte, maxFrames), slow: make(chan struct{})}
 	one.names.Store(names)
 	f.all[one] = true
 	return one, nil

@@ -108,8 +108,8 @@ func (a *API) setLockRule(c *call) (any, error) {
 		return nil, err
 	}
 	var body struct {
-		Type     string
-		Interval int // minutes, of custom; clients send it with the others, too
+		Type     string `json:"type"`
+		Interval int    `json:"interval"` // minutes, of custom; clients send it with the others, too
 	}
 	if err := c.body(&body); err != nil {
 		return nil, err
@@ -138,9 +138,15 @@ func (a *API) emergency(c *call) (any, error) {
 
 // setEmergency answers PUT /doors/settings/emergency.
 func (a *API) setEmergency(c *call) (any, error) {
-	var body struct{ Lockdown, Evacuation *bool }
+	var body struct {
+		Lockdown   *bool `json:"lockdown"`
+		Evacuation *bool `json:"evacuation"`
+	}
 	if err := c.body(&body); err != nil {
 		return nil, err
+	}
+	if body.Lockdown == nil && body.Evacuation == nil { // "success" would be taken for a lockdown
+		return nil, badRequest("Send lockdown, evacuation or both: true or false")
 	}
 	if err := a.desk.SetEmergency(c.r.Context(), c.actor, body.Lockdown, body.Evacuation); err != nil {
 		return nil, err

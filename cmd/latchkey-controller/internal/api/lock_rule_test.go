@@ -159,7 +159,6 @@ func TestAnEmergencyNeedsAScopeOfItsOwn(t *testing.T) {
 		body map[string]any
 		want emergencyObject
 	}{
-		{map[string]any{}, emergencyObject{}},
 		{map[string]any{"lockdown": true, "evacuation": false}, emergencyObject{Lockdown: true}},
 		{map[string]any{"evacuation": true}, emergencyObject{true, true}},
 		{map[string]any{"lockdown": false}, emergencyObject{Evacuation: true}},
@@ -182,7 +181,7 @@ func TestAnEmergencyNeedsAScopeOfItsOwn(t *testing.T) {
 	if a := homeAssistant.unifi("PUT", "/doors/"+w.doorID(door)+"/unlock", nil); a.status != 200 && a.code() != "403 CODE_OPERATION_FORBIDDEN" && a.code() != "403 CODE_UNAUTHORIZED" {
 		t.Error(a.body)
 	}
-	for _, body := range []any{map[string]any{"lockdown": "true"}, map[string]any{"evacuation": 1}, "[]", "nothing"} {
+	for _, body := range []any{nil, map[string]any{}, map[string]any{"lock_down": true}, map[string]any{"lockdown": nil}, map[string]any{"lockdown": "true"}, map[string]any{"evacuation": 1}, "[]", "nothing"} {
 		if a := siren.unifi("PUT", path, body); a.code() != "400 CODE_PARAMS_INVALID" {
 			t.Errorf("%v: %s", body, a.body)
 		}

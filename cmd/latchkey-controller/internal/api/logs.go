@@ -31,11 +31,11 @@ var topics = map[string]topic{
 
 // A logQuery is what a request for events says.
 type logQuery struct {
-	Topic    string
-	Since    int64  // Unix seconds; 0: from the first
-	Until    int64  // Unix seconds; 0: to the last
+	Topic    string `json:"topic"`
+	Since    int64  `json:"since"`    // Unix seconds; 0: from the first
+	Until    int64  `json:"until"`    // Unix seconds; 0: to the last
 	Actor    string `json:"actor_id"` // a user's id
-	Timezone string
+	Timezone string `json:"timezone"`
 }
 
 // logQuery reads it from the body.

@@ -37,7 +37,7 @@ func (a *API) notifications(c *call) (any, error) {
 	if _, err := a.desk.Glances(ctx, c.actor); err != nil { // may it look at readers at all?
 		return nil, err
 	}
-	one, err := a.join(ctx, c.actor.May(desk.ViewActivity))
+	one, err := a.join(ctx, c.actor.ID, c.actor.May(desk.ViewActivity))
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +83,25 @@ func (a *API) serveFollower(ctx context.Context, conn *websocket.Conn, one *foll
 	hello, recheck := time.NewTicker(a.followers.hello), time.NewTicker(a.followers.recheck)
 	defer hello.Stop()
 	defer recheck.Stop()
+	looked := time.Now()
+	// stands returns why the token may not follow any more; 0: it may.
+	stands := func() (websocket.StatusCode, string) {
+		now, err := a.desk.TokenStands(ctx, actor, from)
+		switch {
+		case errors.Is(err, desk.ErrNoToken):
+			return websocket.StatusPolicyViolation, "the token is not valid any more"
+		case ctx.Err() != nil: // it is said below
+		case err != nil:
+			a.log.Error("api: look at a token", "error", err)
+			return websocket.StatusInternalError, "the controller failed"
+		case !now.May(desk.ViewReaders):
+			return websocket.StatusPolicyViolation, "the token may not look at readers any more"
+		default:
+			one.names.Store(now.May(desk.ViewActivity))
+			looked = time.Now()
+		}
+		return 0, ""
+	}
 	err := send(encodeFrame("access.base.info", "", "", "", baseInfo{}))
 	for err == nil {
 		select {
@@ -93,22 +112,17 @@ func (a *API) serveFollower(ctx context.Context, conn *websocket.Conn, one *foll
 		select {
 		case <-one.slow:
 		case frame := <-one.frames:
+			if time.Since(looked) >= a.followers.stale {
+				if code, why := stands(); code != 0 {
+					return code, why
+				}
+			}
 			err = send(frame)
 		case <-hello.C:
 			err = send([]byte(helloText))
 		case <-recheck.C:
-			now, err := a.desk.TokenStands(ctx, actor, from)
-			switch {
-			case errors.Is(err, desk.ErrNoToken):
-				return websocket.StatusPolicyViolation, "the token is not valid any more"
-			case ctx.Err() != nil:
-			case err != nil:
-				a.log.Error("api: look at a token", "error", err)
-				return websocket.StatusInternalError, "the controller failed"
-			case !now.May(desk.ViewReaders):
-				return websocket.StatusPolicyViolation, "the token may not look at readers any more"
-			default:
-				one.names.Store(now.May(desk.ViewActivity))
+			if code, why := stands(); code != 0 {
+				return code, why
 			}
 		case <-ctx.Done():
 			return websocket.StatusGoingAway, "the controller is stopping"

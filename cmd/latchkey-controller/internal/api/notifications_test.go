@@ -273,8 +273,8 @@ func TestAHundredFollowersHearTheSame(t *testing.T) {
 			t.Errorf("%s was told to %d; there are %d", id, count, len(told))
 		}
 	}
-	for range maxFollowers - len(all) {
-		if _, err := w.api.join(t.Context(), false); err != nil {
+	for i := range maxFollowers - len(all) {
+		if _, err := w.api.join(t.Context(), int64(-1000-i), false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -307,5 +307,34 @@ func TestWhatAFollowerSendsIsIgnoredAndItsPingsAreAnswered(t *testing.T) {
 			return
 		default:
 		}
+	}
+}
+
+func TestATokenThatIsRevokedHearsNothingMore(t *testing.T) {
+	w := newWorld(t)
+	w.api.followers.stale = 0
+	w.api.followers.hello = time.Hour
+	reader, _ := w.reader()
+	l := w.program(desk.ScopeRead, desk.ScopeActivity).listen()
+	tokens, err := w.desk.Tokens(t.Context(), root)
+	w.must(err)
+	w.must(w.desk.RevokeToken(t.Context(), root, tokens[0].ID))
+	w.happens(reader, wire.Record{Kind: wire.AccessGranted, By: wire.ByPIN, User: w.user("Ada", "Lovelace"), Credential: 1, Seconds: 5})
+	if text, err := l.read(); websocket.CloseStatus(err) != websocket.StatusPolicyViolation {
+		t.Errorf("%s, %v", text, err)
+	}
+}
+
+func TestOneTokenLeavesRoomForOthersToFollow(t *testing.T) {
+	w := newWorld(t)
+	for range maxOwnFollowers {
+		_, err := w.api.join(t.Context(), -1, false)
+		w.must(err)
+	}
+	if one, err := w.api.join(t.Context(), -1, false); one != nil || err != nil {
+		t.Errorf("one token follows more than %d times: %v", maxOwnFollowers, err)
+	}
+	if one, err := w.api.join(t.Context(), -2, false); one == nil || err != nil {
+		t.Errorf("no room for another token: %v", err)
 	}
 }

@@ -511,7 +511,7 @@ var attempts = map[Act][]attempt{
 		return err
 	})},
 	EditWebhook: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error {
-		return w.EditWebhook(ctx, a, id, "", func(f *WebhookForm) { f.Persons = !f.Persons })
+		return w.EditWebhook(ctx, a, id, "", func(f *WebhookForm) { f.Denied = !f.Denied })
 	})},
 	RemoveWebhook: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error { return w.RemoveWebhook(ctx, a, id) })},
 	TestWebhook:   {webhook(func(w *world, ctx context.Context, a Actor, id int64) error { return w.TestWebhook(ctx, a, id) })},

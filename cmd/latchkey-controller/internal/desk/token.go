@@ -199,14 +199,20 @@ func (f *TokenForm) row() (*store.Token, FieldErrors) {
 
 // parseNetwork reads an address, or a range of them.
 func parseNetwork(text string) (netip.Prefix, error) {
+	wrong := fmt.Errorf("%.50q is no address: write one like 192.0.2.1, or a range like 192.0.2.0/24", text)
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		a, err := netip.ParseAddr(text)
 		if err != nil || a.Zone() != "" {
-			return p, fmt.Errorf("%.50q is no address: write one like 192.0.2.1, or a range like 192.0.2.0/24", text)
+			return p, wrong
 		}
-		a = a.Unmap()
-		return netip.PrefixFrom(a, a.BitLen()), nil
+		p = netip.PrefixFrom(a, a.BitLen())
+	}
+	if p.Addr().Is4In6() { // requests are compared as IPv4
+		if p.Bits() < 96 {
+			return p, wrong
+		}
+		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
 	}
 	return p.Masked(), nil
 }

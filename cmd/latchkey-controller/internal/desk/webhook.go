@@ -199,6 +199,11 @@ func (d *Desk) AddWebhook(ctx context.Context, a Actor, form WebhookForm) (id in
 		if err := form.store(w, hosts); err != nil {
 			return err
 		}
+		if w.Persons {
+			if err := a.leadsNames(); err != nil {
+				return err
+			}
+		}
 		target.text = "to " + hostOf(w.URL) + ", of " + strings.Join(w.Events, ", ")
 		before, err := tx.Webhooks()
 		if err != nil {
@@ -267,6 +272,12 @@ func (d *Desk) EditWebhook(ctx context.Context, a Actor, id int64, revision stri
 		if err := part.keep(&form, url); err != nil {
 			return err
 		}
+		// What waits has the names in it already.
+		if was.Persons && form.URL != url || form.Persons && !was.Persons {
+			if err := a.leadsNames(); err != nil {
+				return err
+			}
+		}
 		target.text = webhookChanges(was, &form, part.Headers)
 		part.Headers = form.Headers
 		row.Sealed = part.seal(d.site, id)
@@ -284,6 +295,14 @@ func (d *Desk) EditWebhook(ctx context.Context, a Actor, id int64, revision stri
 		}
 		return urlTaken(tx.SetWebhook(row))
 	})
+}
+
+// leadsNames returns why an actor may not choose where names of persons are sent; nil: they may.
+func (a Actor) leadsNames() error {
+	if err := a.Refusal(ViewActivity); err != nil {
+		return fmt.Errorf("this webhook sends the names of persons: %w", err)
+	}
+	return nil
 }
 
 // stoppedBy begins why a webhook is stopped that an administrator has stopped.

@@ -19,7 +19,7 @@ func (w *world) hook(events ...string) WebhookForm {
 	if events == nil {
 		events = []string{eventUnlock}
 	}
-	return WebhookForm{Name: fmt.Sprint("Hook ", w.n), URL: fmt.Sprintf("https://example.com/%d", w.n), Events: events, Style: StyleUniFi, Persons: true}
+	return WebhookForm{Name: fmt.Sprint("Hook ", w.n), URL: fmt.Sprintf("https://example.com/%d", w.n), Events: events, Style: StyleUniFi}
 }
 
 // webhook is an attempt on a webhook.
@@ -364,5 +364,31 @@ func TestEventsWaitInTheActivityWhileAReceiverIsAway(t *testing.T) {
 	w.must(err)
 	if page.Webhook.Failed != keptFailed {
 		t.Errorf("%d failed ones are kept", page.Webhook.Failed)
+	}
+}
+
+func TestWhoMayNotKnowOfPersonsLeadsTheirNamesNowhere(t *testing.T) {
+	w := newWorld(t)
+	named := func() WebhookForm {
+		f := w.hook()
+		f.Persons = true
+		return f
+	}
+	id, _, err := w.AddWebhook(t.Context(), as(Owner), named())
+	w.must(err)
+	token := as(Owner)
+	token.scopes = string(ScopeWebhooks)
+	if err := w.EditWebhook(t.Context(), token, id, "", func(f *WebhookForm) { f.URL += "/elsewhere" }); !errors.Is(err, ErrNoScope) {
+		t.Errorf("names go elsewhere: %v", err)
+	}
+	if _, _, err := w.AddWebhook(t.Context(), token, named()); !errors.Is(err, ErrNoScope) {
+		t.Errorf("a webhook with names: %v", err)
+	}
+	w.must(w.EditWebhook(t.Context(), token, id, "", func(f *WebhookForm) { f.Name = "Renamed" }))
+	other, _, err := w.AddWebhook(t.Context(), token, w.hook())
+	w.must(err)
+	w.must(w.EditWebhook(t.Context(), token, other, "", func(f *WebhookForm) { f.URL += "/elsewhere" }))
+	if err := w.EditWebhook(t.Context(), token, other, "", func(f *WebhookForm) { f.Persons = true }); !errors.Is(err, ErrNoScope) {
+		t.Errorf("names are sent from now on: %v", err)
 	}
 }

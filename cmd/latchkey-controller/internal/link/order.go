@@ -56,7 +56,11 @@ func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
 		return OrderResult{}, ctx.Err()
 	}
 	result := <-answer // the tracker answers each order, also when it ends
-	return result, l.o.Site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SetOutcome(o.ID, result.Text) })
+	err := l.o.Site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SetOutcome(o.ID, result.Text) })
+	if err != nil { // what the reader did is done: whoever hears of an error would take it as not done
+		l.o.Log.Error("cannot store what came of an order", "reader", o.Reader, "err", err)
+	}
+	return result, nil
 }
 
 const unknownReader = "not sent: there is no such reader, or it was removed; latchkey-controller reader list shows all of them"

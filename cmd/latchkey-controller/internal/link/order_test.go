@@ -1,6 +1,8 @@
 package link_test
 
 import (
+	"database/sql"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -227,4 +229,26 @@ func TestAnEnrolTakesTheCardOnceAndForNobodyElse(t *testing.T) {
 		t.Errorf("%d credentials", n)
 	}
 	w.elsewhere(func(s *site.Site, tx *store.Tx) error { return s.RemoveCardUID(tx, time.Now(), 1, uid) })
+}
+
+func TestADoorThatOpenedIsToldOfAsOpenedEvenIfThatCannotBeStored(t *testing.T) {
+	w := newWorld(t)
+	w.hostile()
+	w.serve()
+	m := w.reader("front-door")
+	m.mu.Lock()
+	m.obey = answers(wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5})
+	m.mu.Unlock()
+	db, err := sql.Open("sqlite", filepath.Join(w.dir, store.File))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`CREATE TRIGGER full BEFORE UPDATE ON orders BEGIN SELECT RAISE(ABORT, 'full'); END`); err != nil {
+		t.Fatal(err)
+	}
+	outcome, err := w.link.Order(t.Context(), store.Order{Reader: "front-door", Order: wire.Unlock, Who: "x"}, nil)
+	if err != nil || !outcome.Done {
+		t.Errorf("%+v, %v", outcome, err)
+	}
 }

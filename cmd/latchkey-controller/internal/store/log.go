@@ -63,17 +63,21 @@ func (t *Tx) Retag(now int64, credentials []*Credential, users map[uint64]*User)
 	return nil
 }
 
-// How many ids are skipped after a restore: more than were assigned since the backup. Of
-// events there are many, and programs remember up to which one they have read.
-const skippedIDs, skippedEvents = 10_000, 1_000_000_000
+// skippedIDs is how many ids of a kind are skipped after a restore: more than were assigned
+// since the backup. skippedEvents is the same of events, of which there are more.
+const (
+	skippedIDs    = 10_000
+	skippedEvents = 1 << 32
+)
 
-// SkipIDs skips the ids of whatever programs and people know by its id that may have been
-// assigned in the lost state of the database.
+// SkipIDs skips ids that may have been assigned in the lost state of the database, so that what
+// others have kept, like programs and readers, names nothing else from now on.
 func (t *Tx) SkipIDs() error {
-	for table, n := range map[string]int{
-		"users": skippedIDs, "credentials": skippedIDs, "groups": skippedIDs, "schedules": skippedIDs, "webhooks": skippedIDs, "tokens": skippedIDs,
-		"locations": skippedIDs, "hubs": skippedIDs, "doors": skippedIDs, "activity": skippedEvents,
-	} {
+	skipped := map[string]int64{"activity": skippedEvents}
+	for _, table := range []string{"users", "credentials", "groups", "locations", "hubs", "doors", "schedules", "modes", "admins", "tokens", "webhooks"} {
+		skipped[table] = skippedIDs
+	}
+	for table, n := range skipped {
 		if err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)`, table, table); err != nil {
 			return err
 		}

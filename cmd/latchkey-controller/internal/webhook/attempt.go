@@ -34,6 +34,9 @@ func (e *Engine) attempt(ctx context.Context, o *desk.Outgoing) (got desk.Attemp
 	if err != nil {
 		return desk.Attempt{Problem: problem(err)}, 0
 	}
+	if !o.Inside && r.URL.Scheme != "https" { // it was, when the URL was entered
+		return desk.Attempt{Problem: "an Owner no longer allows this host, and others are sent to over https:// only"}, 0
+	}
 	for name, value := range o.Headers {
 		r.Header.Set(name, value)
 	}

@@ -336,3 +336,19 @@ func TestATestIsSentAndFailsAtOnce(t *testing.T) {
 		t.Errorf("%+v", d[0])
 	}
 }
+
+func TestNothingIsSentWithoutTLSToAHostThatIsNoMoreAllowed(t *testing.T) {
+	w := newWorld(t)
+	w.run()
+	_, err := w.desk.AllowWebhookHost(t.Context(), root, "http://receiver.invalid:8080")
+	w.must(err)
+	rc := &receiver{w: w}
+	rc.hook, _, err = w.desk.AddWebhook(t.Context(), root, desk.WebhookForm{Name: "Plain", URL: "http://receiver.invalid:8080/", Events: []string{"access.device.dps_status"}, Style: desk.StyleUniFi})
+	w.must(err)
+	w.must(w.desk.ForbidWebhookHost(t.Context(), root, "receiver.invalid:8080"))
+	w.happens(w.reader(), opened())
+	d := rc.settled(func(all []*desk.Delivery) bool { return len(all) == 1 && all[0].Attempts == 1 })
+	if want := "an Owner no longer allows this host, and others are sent to over https:// only"; d[0].Problem != want {
+		t.Errorf("%q, not %q", d[0].Problem, want)
+	}
+}
