@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,7 +11,7 @@ import (
 )
 
 func signIn(c *invocation) action {
-	c.details = "passkeys sets which roles sign in with a passkey and nothing else. An Owner needs one first, which the console\nadds under Your account; it needs serve --console-name. A link of console-link or admin link still signs in, once."
+	c.details = "passkeys sets which roles sign in with a passkey and nothing else. An Owner needs one first, which the console\nadds under Your account; it needs serve --console-name. A link of console-link or admin link still signs in, once.\nno-oidc removes the provider (OpenID Connect), which the console sets up under Settings, Sign-in."
 	var roles []desk.Role
 	given := false
 	c.Func("role", "a `role` that needs a passkey: "+rolesInWords+"; may be repeated; none: nobody does", func(text string) error {
@@ -31,6 +32,11 @@ func signIn(c *invocation) action {
 		return nil
 	}
 	return func(ctx context.Context, args []string) error {
+		if args[0] == "no-oidc" {
+			if err := c.desk.RemoveProvider(ctx, c.actor); err != nil {
+				return err
+			}
+		}
 		rules, err := c.desk.SignInRules(ctx, c.actor)
 		if err != nil {
 			return err
@@ -43,16 +49,27 @@ func signIn(c *invocation) action {
 				return err
 			}
 		}
-		return showSignIn(c, rules)
+		at, err := c.desk.Provider(ctx, c.actor)
+		if err != nil {
+			return err
+		}
+		return showSignIn(c, rules, at)
 	}
 }
 
 // showSignIn prints how administrators sign in.
-func showSignIn(c *invocation, rules *desk.SignInRules) error {
+func showSignIn(c *invocation, rules *desk.SignInRules, at *desk.Provider) error {
 	row := struct {
 		PasskeyRoles []desk.Role `json:"passkey-roles"` // that need a passkey
 		Host         string      `json:"host"`          // for which passkeys are; "": there has been none
-	}{append([]desk.Role{}, rules.PasskeyRoles...), rules.Host}
+		Issuer       string      `json:"issuer"`        // of the provider at which they may sign in; "": only here
+		Client       string      `json:"client"`
+		Claim        string      `json:"claim"` // that says the role
+
+		Roles  map[string]desk.Role `json:"roles"`  // by its values
+		Owners bool                 `json:"owners"` // it may make Owners
+		Inside bool                 `json:"inside"` // its host may be inside the network
+	}{append([]desk.Role{}, rules.PasskeyRoles...), rules.Host, at.Issuer, at.Client, at.Claim, at.Roles, at.Owners, at.Inside}
 	text := "nobody needs a passkey"
 	var titles []string
 	for _, role := range rules.PasskeyRoles {
@@ -63,6 +80,12 @@ func showSignIn(c *invocation, rules *desk.SignInRules) error {
 	}
 	if rules.Host != "" {
 		text += "\npasskeys are for the console's name " + rules.Host
+	}
+	if at.Issuer != "" {
+		text += "\nthe provider is " + at.Issuer + ", which says roles by " + at.Claim
+		for _, value := range slices.Sorted(maps.Keys(at.Roles)) {
+			text += "\n  " + value + ": " + at.Roles[value].Title()
+		}
 	}
 	return c.report(row, "%s\n", text)
 }

@@ -94,7 +94,7 @@ func groups() []group {
 		}},
 		{"Administrators of the console", []command{
 			{name: "console-link", summary: "makes a link that lets the Owner in", prepare: consoleLink},
-			{name: "sign-in", args: "show|passkeys", summary: "how administrators sign in", prepare: signIn},
+			{name: "sign-in", args: "show|passkeys|no-oidc", summary: "how administrators sign in", prepare: signIn},
 			{name: "admin list", summary: "shows all administrators", prepare: adminList},
 			{name: "admin add", args: "NAME --role ROLE", summary: "adds an administrator", required: []string{"role"}, prepare: adminAdd},
 			{name: "admin role", args: "NAME ROLE", summary: "gives an administrator another role", prepare: adminRole},
