@@ -112,14 +112,16 @@ func (f *followers) leave(one *follower) {
 	delete(f.all, one)
 }
 
-// follow tells followers what happens, until ctx ends or the database fails.
-func (a *API) follow(ctx context.Context) error {
+// tellAgain is how long after the database failed it is tried again.
+const tellAgain = 2 * time.Second
+
+// follow tells followers what happens, until ctx ends.
+func (a *API) follow(ctx context.Context) {
 	changed := make(chan struct{}, 1)
-	ended := make(chan error, 1)
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
+	ended := make(chan struct{})
 	go func() {
-		ended <- a.desk.Watch(ctx, func(c desk.Change) error {
+		defer close(ended)
+		a.desk.Watch(ctx, func(c desk.Change) {
 			a.news.publish(c)
 			if c.Acts {
 				select {
@@ -127,7 +129,6 @@ func (a *API) follow(ctx context.Context) error {
 				default:
 				}
 			}
-			return nil
 		})
 	}()
 	glance := time.NewTicker(glanceEvery)
@@ -135,17 +136,13 @@ func (a *API) follow(ctx context.Context) error {
 	for {
 		happened := false
 		select {
-		case err := <-ended:
-			return err
+		case <-ended:
+			return
 		case <-changed:
 			happened = true
 		case <-glance.C:
 		}
-		if err := a.tell(ctx, happened); err != nil && ctx.Err() == nil {
-			stop()
-			<-ended
-			return err
-		}
+		desk.Persist(ctx, a.log, "cannot read what followers are to be told", tellAgain, func() error { return a.tell(ctx, happened) })
 	}
 }
 
@@ -184,14 +181,13 @@ func (a *API) tellEvents(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		var doors map[string]desk.ReaderDoor
+		if len(feed.Events) > 0 {
+			if doors, err = a.desk.ReaderDoors(ctx, desk.Follower()); err != nil {
+				return err
+			}
+		}
 		f.seen.cursor, more = feed.Next, feed.More
-		if len(feed.Events) == 0 {
-			continue
-		}
-		doors, err := a.desk.ReaderDoors(ctx, desk.Follower())
-		if err != nil {
-			return err
-		}
 		for _, e := range feed.Events {
 			for _, frame := range a.eventFrames(e, doors) {
 				f.send(frame, true)

@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"runtime"
 	"slices"
@@ -337,4 +339,22 @@ func TestOneTokenLeavesRoomForOthersToFollow(t *testing.T) {
 	if one, err := w.api.join(t.Context(), -2, false); one == nil || err != nil {
 		t.Errorf("no room for another token: %v", err)
 	}
+}
+
+func TestTheAPIOutlastsAFailureOfTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	broken := New(Options{Desk: w.desk, Log: slog.New(slog.DiscardHandler)})
+	_, err := broken.join(ctx, 1, true)
+	w.must(err)
+	w.must(w.site.Close())
+	go func() { ended <- broken.Run(ctx) }()
+	select {
+	case err := <-ended:
+		t.Fatalf("it has ended: %v", err)
+	case <-time.After(3 * glanceEvery):
+	}
+	stop()
+	w.must(<-ended)
 }

@@ -92,7 +92,8 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.
 func (c *Console) Run(ctx context.Context) error {
 	defer c.bundles.close()
 	defer c.updates.close()
-	return c.desk.Watch(ctx, c.updates.publish)
+	c.desk.Watch(ctx, c.updates.publish)
+	return nil
 }
 
 // A handler answers a request of a signed-in administrator.

@@ -90,7 +90,7 @@ func (h *broadcaster) leave(l *listener) {
 }
 
 // publish passes a change on to all listeners.
-func (h *broadcaster) publish(change desk.Change) error {
+func (h *broadcaster) publish(change desk.Change) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var news []string
@@ -104,14 +104,13 @@ func (h *broadcaster) publish(change desk.Change) error {
 		news = append(news, topicReaders)
 	}
 	if len(news) == 0 {
-		return nil
+		return
 	}
 	h.count++
 	for _, topic := range news {
 		h.newest[topic] = h.count
 	}
 	h.wake()
-	return nil
 }
 
 func (h *broadcaster) wake() {

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
@@ -15,10 +16,39 @@ type Change struct {
 	States   bool  // readers have reported a new state
 }
 
+// watchAgain is how long after the database failed it is tried again.
+const watchAgain = 2 * time.Second
+
 // Watch calls changed at once, and again whenever any process has changed something,
-// until ctx ends or changed fails. Of what another process does it hears within 100 ms.
-func (d *Desk) Watch(ctx context.Context, changed func(Change) error) error {
+// until ctx ends. Of what another process does it hears within 100 ms. While the database
+// fails, it tries again, and logs each reason once.
+func (d *Desk) Watch(ctx context.Context, changed func(Change)) {
 	activity, states := int64(-1), int64(-1)
+	Persist(ctx, d.log, "cannot watch what changes", watchAgain, func() error { return d.watch(ctx, &activity, &states, changed) })
+}
+
+// Persist does something until it succeeds or ctx ends, with waits between. It logs each
+// reason why it fails once, not at each attempt.
+func Persist(ctx context.Context, log *slog.Logger, failing string, wait time.Duration, do func() error) {
+	for failed := ""; ; {
+		err := do()
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if err.Error() != failed {
+			failed = err.Error()
+			log.Error(failing+"; will retry", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// watch is Watch until the database fails. activity and states are the newest that were told of.
+func (d *Desk) watch(ctx context.Context, activity, states *int64, changed func(Change)) error {
 	return d.site.Watch(ctx, func() error {
 		var c Change
 		var latest int64
@@ -32,12 +62,13 @@ func (d *Desk) Watch(ctx context.Context, changed func(Change) error) error {
 		if err != nil {
 			return err
 		}
-		c.Acts, c.States = c.Activity != activity, latest != states
+		c.Acts, c.States = c.Activity != *activity, latest != *states
 		if !c.Acts && !c.States {
 			return nil
 		}
-		activity, states = c.Activity, latest
-		return changed(c)
+		*activity, *states = c.Activity, latest
+		changed(c)
+		return nil
 	})
 }
 

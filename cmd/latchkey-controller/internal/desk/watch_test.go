@@ -1,7 +1,10 @@
 package desk
 
 import (
-	"fmt"
+	"context"
+	"database/sql"
+	"log/slog"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -78,16 +81,11 @@ func TestHoursCountADoorsEntries(t *testing.T) {
 func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
 	w := newWorld(t)
 	changes := make(chan Change)
-	done := make(chan error)
-	stop := fmt.Errorf("seen enough")
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
 	go func() {
-		done <- w.Watch(t.Context(), func(c Change) error {
-			changes <- c
-			if c.Activity == 2 {
-				return stop
-			}
-			return nil
-		})
+		defer close(done)
+		w.Watch(ctx, func(c Change) { changes <- c })
 	}()
 	if c := <-changes; c.Activity != 0 {
 		t.Errorf("%+v", c)
@@ -101,9 +99,53 @@ func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
 	if c := <-changes; c != (Change{Activity: 2, Acts: true}) {
 		t.Errorf("%+v", c)
 	}
-	if err := <-done; err != stop {
-		t.Error(err)
+	stop()
+	<-done
+}
+
+func TestWhoWatchesOutlastsAFailureOfTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	logged := make(writes, 100)
+	w.log = slog.New(slog.NewTextHandler(logged, nil))
+	ctx, stop := context.WithCancel(t.Context())
+	changes, done := make(chan Change, 100), make(chan struct{})
+	go func() {
+		defer close(done)
+		w.Watch(ctx, func(c Change) { changes <- c })
+	}()
+	<-changes
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, store.File)+"?_pragma=busy_timeout(10000)")
+	w.must(err)
+	defer db.Close()
+	rename := func(from, to string) {
+		t.Helper()
+		_, err := db.ExecContext(ctx, "ALTER TABLE "+from+" RENAME TO "+to)
+		w.must(err)
 	}
+	rename("states", "gone")
+	if line := <-logged; !strings.Contains(line, "cannot watch what changes") {
+		t.Error(line)
+	}
+	rename("gone", "states")
+	w.user()
+	for c := range changes {
+		if c.Activity == 1 {
+			break
+		}
+	}
+	stop()
+	<-done
+	if len(logged) > 0 {
+		t.Errorf("it was logged again: %s", <-logged)
+	}
+}
+
+// writes are what is written, line by line.
+type writes chan string
+
+func (w writes) Write(b []byte) (int, error) {
+	w <- string(b)
+	return len(b), nil
 }
 
 func TestWhoWatchesHearsOfStatesThoughTheClockWasPutBack(t *testing.T) {

@@ -90,6 +90,13 @@ func TestTheButtonOpensOnce(t *testing.T) {
 	if n := len(w.presses("front-door")); n != 1 {
 		t.Errorf("it opened %d times", n)
 	}
+	w.live.mu.Lock()
+	defer w.live.mu.Unlock()
+	for _, o := range w.live.orders {
+		if left := time.Until(o.By); o.By.IsZero() || left > 10*time.Second {
+			t.Errorf("the reader may still open %v from now", left)
+		}
+	}
 }
 
 // taken says whether a reader was given a command.

@@ -83,22 +83,25 @@ func New(o Options) (*Bridge, error) {
 	return b, nil
 }
 
-// Run runs the bridge until ctx ends or the database fails.
+// readAgain is how long after the database failed it is tried again.
+const readAgain = 2 * time.Second
+
+// Run runs the bridge until ctx ends.
 func (b *Bridge) Run(ctx context.Context) error {
-	feed, err := b.o.Desk.EventsAfter(ctx, b.actor, 0, 1)
-	if ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
+	desk.Persist(ctx, b.log, "cannot read for Home Assistant what has happened", readAgain, func() error {
+		feed, err := b.o.Desk.EventsAfter(ctx, b.actor, 0, 1)
+		if err == nil {
+			b.cursor = feed.Newest // Home Assistant is no archive
+		}
 		return err
-	}
-	b.cursor = feed.Newest // Home Assistant is no archive
+	})
 	var running sync.WaitGroup
 	defer running.Wait()
 	b.commands.run = func(act func(context.Context)) { running.Go(func() { act(ctx) }) }
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return b.o.Desk.Watch(ctx, func(desk.Change) error { signal(b.changed); return nil })
+		b.o.Desk.Watch(ctx, func(desk.Change) { signal(b.changed) })
+		return nil
 	})
 	group.Go(func() error { return b.keepConnected(ctx) })
 	return group.Wait()

@@ -1,13 +1,18 @@
 package homeassistant
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/sync/wire"
@@ -254,4 +259,79 @@ func TestTheBrokerSaysThatTheControllerIsAway(t *testing.T) {
 	h.becomes("latchkey-ha/hq/status", "online")
 	h.becomes("latchkey-ha/hq/front-door/state", `{"lock":"LOCKED","door":"open","tamper":"OFF","problem":"OFF","lockout":"OFF"}`)
 	until(t, "what has just happened is told", func() bool { return len(h.on("latchkey-ha/hq/front-door/event/access")) == 1 })
+}
+
+func TestTheBridgeOutlastsAFailureOfTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	b, err := New(Options{Desk: w.desk, Log: slog.New(slog.DiscardHandler)})
+	w.must(err)
+	w.must(w.site.Close())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	select {
+	case err := <-ended:
+		t.Fatalf("it has ended: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	stop()
+	w.must(<-ended)
+}
+
+// A lossy client loses the connection after some messages.
+type lossy struct {
+	mqtt.Client
+	left  int
+	taken []string
+}
+
+type failed struct{ mqtt.DummyToken }
+
+func (failed) Error() error { return errors.New("the connection is lost") }
+
+func (failed) Done() <-chan struct{} { return ended() }
+
+type arrived struct{ mqtt.DummyToken }
+
+func (arrived) Done() <-chan struct{} { return ended() }
+
+func ended() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}
+
+func (l *lossy) Publish(topic string, _ byte, _ bool, payload any) mqtt.Token {
+	if l.left--; l.left < 0 {
+		return &failed{}
+	}
+	l.taken = append(l.taken, string(payload.([]byte)))
+	return &arrived{}
+}
+
+func TestWhatTheBrokerHasIsNotToldAgain(t *testing.T) {
+	w := newWorld(t)
+	w.reader("front-door")
+	b, err := New(Options{Desk: w.desk, Log: slog.New(slog.DiscardHandler)})
+	w.must(err)
+	w.report("front-door", &wire.Record{Kind: wire.DoorForced}, &wire.Record{Kind: wire.TamperStarted}, &wire.Record{Kind: wire.TamperEnded})
+	first, second := &lossy{left: 2}, &lossy{left: 100}
+	if newSession(b, first).events(t.Context()) == nil {
+		t.Fatal("nobody was told that the connection is lost")
+	}
+	w.must(newSession(b, second).events(t.Context()))
+	if len(first.taken) != 2 || len(second.taken) != 1 || !strings.Contains(second.taken[0], "tamper_ended") {
+		t.Errorf("%q, then %q", first.taken, second.taken)
+	}
+}
+
+func TestWhoCameLastIsForgottenWithTheReader(t *testing.T) {
+	w := newWorld(t)
+	b, err := New(Options{Desk: w.desk, Log: slog.New(slog.DiscardHandler), Names: true})
+	w.must(err)
+	b.lastUsers["front-door"] = "Ada Lovelace"
+	newSession(b, &lossy{left: 100}).forget("front-door")
+	if len(b.lastUsers) != 0 {
+		t.Errorf("%v", b.lastUsers)
+	}
 }

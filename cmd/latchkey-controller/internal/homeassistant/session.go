@@ -18,13 +18,19 @@ type session struct {
 	client    mqtt.Client
 	sent      map[string]string // retained messages as they were published last, by topic
 	shown     map[string]bool   // readers that the broker has a description of
-	unsettled []mqtt.Token      // of what the broker has not acknowledged yet
+	unsettled []sent            // what the broker has not acknowledged yet
 
 	born      chan struct{} // Home Assistant has started
 	described chan string   // readers of this site that the broker has a description of
 	clear     chan string   // topics whose retained message is to be removed
 	nonce     string        // on the marker
 	listening atomic.Bool   // the marker has come: commands are taken
+}
+
+// A sent message is one that the broker may have; event is what it tells of; 0: none.
+type sent struct {
+	mqtt.Token
+	event int64
 }
 
 func newSession(b *Bridge, client mqtt.Client) *session {
@@ -197,6 +203,7 @@ func (s *session) forget(reader string) {
 		delete(s.sent, topic)
 	}
 	delete(s.shown, reader)
+	delete(s.lastUsers, reader)
 }
 
 // recall looks up who opened last at a reader, once.
@@ -225,6 +232,7 @@ func (s *session) events(ctx context.Context) error {
 		for _, e := range feed.Events {
 			if topic, told := s.event(e, time.Now()); topic != "" {
 				s.publish(s.topic(e.Reader, topic), false, marshal(told))
+				s.unsettled[len(s.unsettled)-1].event = e.ID
 			}
 			if r := e.Record; r != nil && r.Kind == wire.AccessGranted && e.Named() != "" && s.o.Names {
 				s.lastUsers[e.Reader] = e.Named()
@@ -255,15 +263,17 @@ func (s *session) keep(topic string, payload []byte) {
 const window = 64
 
 func (s *session) publish(topic string, retained bool, payload []byte) {
-	s.unsettled = append(s.unsettled, s.client.Publish(topic, 1, retained, payload))
+	s.unsettled = append(s.unsettled, sent{Token: s.client.Publish(topic, 1, retained, payload)})
 }
 
-// settle waits until the broker has acknowledged all but some of the messages.
+// settle waits until the broker has acknowledged all but some of the messages. The events that
+// these tell of are not told again.
 func (s *session) settle(ctx context.Context, but int) error {
 	for len(s.unsettled) > but {
 		if err := finished(ctx, s.unsettled[0]); err != nil {
 			return err
 		}
+		s.cursor = max(s.cursor, s.unsettled[0].event)
 		s.unsettled = s.unsettled[1:]
 	}
 	return nil

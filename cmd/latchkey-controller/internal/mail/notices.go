@@ -50,21 +50,21 @@ func Run(ctx context.Context, d *desk.Desk, log *slog.Logger) error {
 	name, _ := d.Site()
 	t := &teller{desk: d, log: log, now: time.Now, site: name}
 	changed := make(chan struct{}, 1)
-	watched := make(chan error, 1)
+	watched := make(chan struct{})
 	go func() {
-		watched <- d.Watch(ctx, func(desk.Change) error {
+		defer close(watched)
+		d.Watch(ctx, func(desk.Change) {
 			select {
 			case changed <- struct{}{}:
 			default:
 			}
-			return nil
 		})
 	}()
 	for {
 		wait := t.step(ctx)
 		select {
-		case err := <-watched:
-			return err
+		case <-watched:
+			return nil
 		case <-changed:
 			select { // much may change at once
 			case <-ctx.Done():

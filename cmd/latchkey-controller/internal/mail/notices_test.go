@@ -269,3 +269,18 @@ func TestWrongSettingsAreRefusedWithASentence(t *testing.T) {
 		t.Errorf("%q", sent)
 	}
 }
+
+func TestMailOutlastsAFailureOfTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.site.Close())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Run(ctx, w.teller.desk, w.teller.log) }()
+	select {
+	case err := <-ended:
+		t.Fatalf("it has ended: %v", err)
+	case <-time.After(200 * time.Millisecond):
+	}
+	stop()
+	w.must(<-ended)
+}

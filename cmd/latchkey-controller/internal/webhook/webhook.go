@@ -94,7 +94,17 @@ func newClient(o Options, inside bool) *http.Client {
 // when the controller runs again.
 func (e *Engine) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return e.watch(ctx) })
+	group.Go(func() error {
+		e.desk.Watch(ctx, func(c desk.Change) {
+			if c.Acts {
+				select {
+				case e.changed <- struct{}{}:
+				default:
+				}
+			}
+		})
+		return nil
+	})
 	group.Go(func() error {
 		for failed := ""; ctx.Err() == nil; {
 			wait, err := e.round(ctx, group)
@@ -114,30 +124,6 @@ func (e *Engine) Run(ctx context.Context) error {
 	e.public.CloseIdleConnections()
 	e.inside.CloseIdleConnections()
 	return err
-}
-
-// watch tells when there may be something to send.
-func (e *Engine) watch(ctx context.Context) error {
-	for ctx.Err() == nil {
-		err := e.desk.Watch(ctx, func(c desk.Change) error {
-			if c.Acts {
-				select {
-				case e.changed <- struct{}{}:
-				default:
-				}
-			}
-			return nil
-		})
-		if err == nil {
-			return nil
-		}
-		e.log.Error("webhooks: cannot watch what happens; will retry", "err", err)
-		select {
-		case <-ctx.Done():
-		case <-time.After(retryStore):
-		}
-	}
-	return nil
 }
 
 // wait waits until there may be something to do, and notes which attempts have ended.
