@@ -104,15 +104,8 @@ func webhookAdd(c *invocation) action {
 			if err != nil {
 				return err
 			}
-			form.Headers = map[string]string{}
-			for line := range strings.Lines(string(b)) {
-				name, value, found := strings.Cut(strings.TrimSpace(line), ":")
-				if !found && name != "" {
-					return fmt.Errorf("%s: write one header field a line, like X-Api-Key: value", *headers)
-				}
-				if found {
-					form.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
-				}
+			if form.Headers, err = desk.ReadHeaders(string(b)); err != nil {
+				return fmt.Errorf("%s: %w", *headers, err)
 			}
 		}
 		id, secret, err := c.desk.AddWebhook(ctx, c.actor, form)

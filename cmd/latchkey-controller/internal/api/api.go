@@ -8,6 +8,9 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"path"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -54,5 +57,24 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+	cleanPath(r)
 	a.mux.ServeHTTP(w, r)
+}
+
+// cleanPath has the path of a request without empty parts and dots, as clients build it that put
+// a slash too much between two parts. The mux would redirect them, in HTML.
+func cleanPath(r *http.Request) {
+	escaped := r.URL.EscapedPath()
+	clean := path.Clean("/" + escaped)
+	if strings.HasSuffix(escaped, "/") && clean != "/" {
+		clean += "/"
+	}
+	if clean == escaped {
+		return
+	}
+	if plain, err := url.PathUnescape(clean); err == nil {
+		u := *r.URL
+		u.Path, u.RawPath = plain, clean
+		r.URL = &u
+	}
 }

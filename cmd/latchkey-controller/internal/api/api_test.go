@@ -3,6 +3,7 @@ package api
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
@@ -156,5 +157,34 @@ func TestAnEnvelopeAlwaysHasData(t *testing.T) {
 	b, err := json.Marshal(envelope{Code: codeSuccess, Msg: "success"})
 	if err != nil || string(b) != `{"code":"SUCCESS","msg":"success","data":null}` {
 		t.Errorf("%s, %v", b, err)
+	}
+}
+
+func TestPathsAreTakenAsTheyAreMeant(t *testing.T) {
+	w := newWorld(t)
+	p := w.program(desk.ScopeRead)
+	w.reader()
+	for path, want := range map[string]string{
+		unifiBase + "/doors":                         "200 SUCCESS",
+		"//api/v1/developer/doors":                   "200 SUCCESS",
+		"/api//v1/developer///doors?page_num=1":      "200 SUCCESS",
+		"/./api/v1/developer/users/../doors":         "200 SUCCESS",
+		"/api/v1/developer//doors/x%2F..%2Fsettings": "404 CODE_NOT_EXISTS",
+		"//api/v1/developer/windows":                 "404 CODE_RESOURCE_NOT_FOUND",
+		unifiBase + "/doors/":                        "404 CODE_RESOURCE_NOT_FOUND",
+		unifiBase + "//":                             "404 CODE_RESOURCE_NOT_FOUND",
+		unifiBase:                                    "404 CODE_RESOURCE_NOT_FOUND",
+		ownBase:                                      "404 CODE_RESOURCE_NOT_FOUND",
+		"//":                                         "404 CODE_RESOURCE_NOT_FOUND",
+		"/../..":                                     "404 CODE_RESOURCE_NOT_FOUND",
+		"//proxy/x/../meta/info":                     "404 CODE_RESOURCE_NOT_FOUND",
+	} {
+		r := httptest.NewRequest("GET", "https://controller.example"+path, nil)
+		r.Header.Set("Authorization", "Bearer "+p.token)
+		answered := httptest.NewRecorder()
+		w.api.ServeHTTP(answered, r)
+		if a := (&answer{answered.Code, answered.Header(), answered.Body.String()}); a.code() != want {
+			t.Errorf("%s: %s, not %s", path, a.code(), want)
+		}
 	}
 }

@@ -156,6 +156,9 @@ func (a *API) changeHolidayGroup(c *call) (any, error) {
 	if err := c.body(&body); err != nil {
 		return nil, err
 	}
+	if err := c.actor.Refusal(desk.EditPolicy); err != nil { // also if nothing is to be changed
+		return nil, err
+	}
 	if body.Name != nil && *body.Name != siteHolidaysName {
 		return nil, badRequest("The holidays of this site are called %s, and cannot be renamed", siteHolidaysName)
 	}

@@ -159,8 +159,12 @@ func (a *API) routes() {
 	a.mux.HandleFunc("GET /openapi.json", a.serveOpenAPI())
 	a.mux.Handle("GET /metrics", a.serve(own{}, route{do: a.serveMetrics}))
 	nothing := route{do: a.nothing}
-	a.mux.Handle(unifiBase+"/", a.serve(unifi{}, nothing))
-	a.mux.Handle(ownBase+"/", a.serve(own{}, nothing))
+	for _, path := range []string{unifiBase, unifiBase + "/"} {
+		a.mux.Handle(path, a.serve(unifi{}, nothing))
+	}
+	for _, path := range []string{ownBase, ownBase + "/"} {
+		a.mux.Handle(path, a.serve(own{}, nothing))
+	}
 	a.mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		unifi{}.fail(w, refuse(http.StatusNotFound, codeNoResource, "There is nothing at this address"))
 	})

@@ -277,6 +277,7 @@ func TestBadHolidaysAreRefusedWithASentence(t *testing.T) {
 		t.Errorf("a refused request changed it: %+v, %v", h, err)
 	}
 	w.wrongScope("PUT", group, good, desk.ScopeManage)
+	w.wrongScope("PUT", group, map[string]any{"name": siteHolidaysName}, desk.ScopeManage)
 	w.wrongScope("GET", group, nil, desk.ScopeRead)
 	w.wrongScope("GET", holidaysPath, nil, desk.ScopeRead)
 }

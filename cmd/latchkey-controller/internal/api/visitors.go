@@ -159,8 +159,8 @@ func (a *API) visitorObject(c *call, u *desk.UserRow, credentials []desk.Credent
 	if !u.From.IsZero() {
 		o.Start = u.From.Unix()
 	}
-	expand := c.r.URL.Query()["expand[]"]
-	with := func(what string) bool { return len(expand) == 0 || slices.Contains(expand, what) }
+	all := len(c.values("expand")) == 0
+	with := func(what string) bool { return all || c.expands(what) }
 	if with("resource") {
 		for _, door := range u.Visit.Doors {
 			o.Resources = append(o.Resources, visitorDoor{a.ids.of(kindDoor, door.ID), door.Name, "door"})

@@ -74,10 +74,12 @@ func TestAVisitorIsInvitedAndThePINIsShownOnce(t *testing.T) {
 	if e := page.Events[0]; e.Kind != "admin.visitor.invite" || e.Who != "Program 1 (token)" {
 		t.Errorf("%+v", e)
 	}
-	var bare visitorObject
-	p.unifi("GET", "/visitors/"+made.ID+"?expand[]=none", nil).into(t, &bare)
-	if bare.PIN != nil || len(bare.Resources) != 0 || bare.ID != made.ID {
-		t.Errorf("%+v", bare)
+	for _, query := range []string{"?expand[]=none", "?expand=none"} {
+		var bare visitorObject
+		p.unifi("GET", "/visitors/"+made.ID+query, nil).into(t, &bare)
+		if bare.PIN != nil || len(bare.Resources) != 0 || bare.ID != made.ID {
+			t.Errorf("%s: %+v", query, bare)
+		}
 	}
 }
 

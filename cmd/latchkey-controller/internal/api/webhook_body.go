@@ -158,7 +158,8 @@ func (s ids) webhookObject(o map[string]any, n *desk.WebhookEvent) {
 	case "access.device.dps_status":
 		o["event_type"], o["status"] = "dps_change", n.Status
 	case "access.device.emergency_status":
-		o["mode"], o["status"] = n.Status, n.Status
+		o["mode"], o["value"], o["status"] = n.Mode, n.Mode == n.Status, n.Status
+		o["glocal"] = false // as the original misspells "global": it is at this door
 	case "access.visitor.status.changed":
 		o["id"], o["status"] = "", n.Status
 		if e.User != 0 {

@@ -58,6 +58,7 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 		{"/tokens", []string{"name", "Program", "days", "0", "networks", "192.0.2.0/24", "scope", "operate"}, "days", "Choose 1 to", []string{`value="Program"`, `value="0"`, `value="192.0.2.0/24"`, `value="operate" checked`}},
 		{"/webhooks", []string{"name", "n8n", "url", "http://example.com/", "event", "access.door.unlock", "style", "unifi", "headers", "X-Key: 1", "persons", "on"}, "url", "must begin with https", []string{`value="n8n"`, `value="http://example.com/"`, `value="unifi" selected`, "X-Key: 1", `name="persons" value="on" checked`, `value="access.door.unlock" checked`}},
 		{"/webhooks", []string{"name", "n8n", "url", "https://example.com/", "event", "access.door.unlock", "style", "unifi", "headers", "X-Key"}, "headers", "one header field a line", []string{`value="n8n"`}},
+		{"/webhooks", []string{"name", "n8n", "url", "https://example.com/", "event", "access.door.unlock", "style", "unifi", "headers", "X-Key: 1\nx-key: 2"}, "headers", "is there twice", []string{`value="n8n"`}},
 		{"/webhooks/hosts", []string{"host", "*"}, "host", "Enter a host", []string{`value="*"`}},
 		{"/tokens", []string{"name", "", "days", "1.5"}, "days", "whole number", []string{`value="1.5"`}},
 		{"/tokens", []string{"name", "", "days", "30", "scope", "read"}, "name", "what the token is for", []string{`value="30"`}},

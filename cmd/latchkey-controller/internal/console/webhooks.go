@@ -1,7 +1,6 @@
 package console
 
 import (
-	"errors"
 	"net/http"
 	"slices"
 	"sort"
@@ -96,34 +95,16 @@ func (c *Console) showNewHost(w http.ResponseWriter, r *http.Request, v *visit, 
 
 // readWebhook reads the fields of a webhook.
 func readWebhook(f *form, into *desk.WebhookForm) error {
-	headers, err := readHeaders(f.Get("headers"))
+	headers, err := desk.ReadHeaders(f.Get("headers"))
 	if err != nil {
-		return f.wrong("headers", err.Error())
+		return err
 	}
 	into.Name, into.URL, into.Events, into.Headers = f.Get("name"), f.Trim("url"), f.Values["event"], headers
 	into.Style, into.Persons, into.Denied = desk.WebhookStyle(f.Get("style")), f.Has("persons", "on"), f.Has("denied", "on")
 	return nil
 }
 
-// readHeaders reads header fields, one a line.
-func readHeaders(text string) (map[string]string, error) {
-	headers := map[string]string{}
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line == "" {
-			continue
-		}
-		name, value, found := strings.Cut(line, ":")
-		if !found || strings.TrimSpace(name) == "" {
-			return nil, errHeaderLine
-		}
-		headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
-	}
-	return headers, nil
-}
-
-var errHeaderLine = errors.New("write one header field a line, like X-Api-Key: value")
-
-// writeHeaders is the opposite of readHeaders.
+// writeHeaders is the opposite of desk.ReadHeaders.
 func writeHeaders(headers map[string]string) string {
 	lines := []string{}
 	for name, value := range headers {

@@ -113,6 +113,29 @@ func parseHost(text string) (string, error) {
 	return hostPort(u), nil
 }
 
+// ReadHeaders reads header fields that are typed, one a line like X-Api-Key: value. Field:
+// "headers".
+func ReadHeaders(text string) (map[string]string, error) {
+	const field = "headers"
+	headers, seen := map[string]string{}, map[string]bool{}
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line == "" {
+			continue
+		}
+		name, value, found := strings.Cut(line, ":")
+		if name = strings.TrimSpace(name); !found || name == "" {
+			return nil, wrong(field, "Write one header field a line, like X-Api-Key: value")
+		}
+		if lower := strings.ToLower(name); seen[lower] {
+			return nil, wrong(field, "The header field %.40s is there twice: leave one out", Clean(name))
+		} else {
+			seen[lower] = true
+		}
+		headers[name] = strings.TrimSpace(value)
+	}
+	return headers, nil
+}
+
 // checkHeaders checks header fields that are sent with each event.
 func checkHeaders(headers map[string]string) error {
 	const field = "headers"

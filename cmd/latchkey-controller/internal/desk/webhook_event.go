@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -53,7 +54,8 @@ var namesOf = map[string]string{
 // A WebhookEvent is an event as webhooks send it.
 type WebhookEvent struct {
 	Name   string // of the event
-	Status string // what changed, by the name: open or close; a visitor's status; the emergency
+	Status string // what is now, by the name: open or close; a visitor's status; the emergency at the door, or none
+	Mode   string // the emergency that began or ended
 	Event  *Event // nil: a test
 	Place  *store.ReaderPlace
 	Online bool   // the reader is
@@ -118,26 +120,30 @@ func modeNotices(tx *store.Tx, e *Event) (all []*WebhookEvent, err error) {
 	if was == is {
 		return nil, nil
 	}
-	note := func(name, status string) {
-		all = append(all, &WebhookEvent{Name: name, Status: status, Event: e})
+	note := func(name, mode string) {
+		n := &WebhookEvent{Name: name, Mode: mode, Event: e}
+		if name == eventEmergency {
+			n.Status = cmp.Or(is.mode, "none")
+		}
+		all = append(all, n)
 	}
-	switch {
-	case was.name == eventTemporaryStart:
+	switch was.name {
+	case eventTemporaryStart:
 		note(eventTemporaryEnd, "")
-	case was.name == eventScheduleStart:
+	case eventScheduleStart:
 		note(eventScheduleEnd, "")
-	case was.name == eventEmergency && is.name != eventEmergency:
-		note(eventEmergency, "none")
+	case eventEmergency:
+		note(eventEmergency, was.mode)
 	}
 	if is.name != "" {
-		note(is.name, is.status)
+		note(is.name, is.mode)
 	}
 	return all, nil
 }
 
 // A modeState is what a mode is for receivers: the event that begins it, and of an emergency
 // which. Zero: normal, or locked.
-type modeState struct{ name, status string }
+type modeState struct{ name, mode string }
 
 func stateOf(r *wire.Record) modeState {
 	if r == nil {

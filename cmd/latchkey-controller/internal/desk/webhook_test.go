@@ -43,7 +43,7 @@ func (w *world) firstDelivery(webhook int64) int64 {
 
 // names is a Body that holds an event's name, result and status.
 func names(n *WebhookEvent, _ WebhookStyle, _ bool) []byte {
-	return fmt.Appendf(nil, "%s %s %s", n.Name, n.Event.Result, n.Status)
+	return fmt.Appendf(nil, "%s %s %s %s", n.Name, n.Event.Result, n.Status, n.Mode)
 }
 
 // queued queues all that has happened, and returns the bodies of what waits, oldest first.
@@ -231,7 +231,8 @@ func TestWebhooksSendWhatTheyAreFor(t *testing.T) {
 	w.invite(w.visit(w.visited(), day))
 	want := []string{
 		"door.unlock granted", "door.unlock denied", "device.dps_status plain open", "latchkey.door.forced alarm", "latchkey.door.held alarm", "device.dps_status plain close",
-		"unlock_schedule.activate plain", "unlock_schedule.deactivate plain", "device.emergency_status plain lockdown", "device.emergency_status alarm evacuation", "device.emergency_status plain none",
+		"unlock_schedule.activate plain", "unlock_schedule.deactivate plain", "device.emergency_status plain lockdown lockdown",
+		"device.emergency_status alarm evacuation lockdown", "device.emergency_status alarm evacuation evacuation", "device.emergency_status plain none evacuation",
 		"temporary_unlock.start plain", "temporary_unlock.end plain", "latchkey.lockout.started paused", "latchkey.lockout.cleared plain", "latchkey.tamper.started alarm", "latchkey.tamper.ended plain",
 		"visitor.status.changed changed UPCOMING",
 	}
