@@ -15,7 +15,7 @@ import (
 const mailPasswordLine = 1024
 
 func mailCommand(c *invocation) action {
-	c.details = "set changes what it names and keeps the rest; the first time it needs --host, --from and --to. The password is\nasked for, or read from standard input, when --user is given. Notices, all unless --notice says which:\n"
+	c.details = "set changes what it names and keeps the rest; the first time it needs --host, --from and --to. The password is\nasked for, or read from standard input, when --user is given. Notices, all but duress unless --notice says which:\n"
 	for _, n := range desk.Notices() {
 		c.details += fmt.Sprintf("\n  %-8s %s", n, n.Title())
 	}

@@ -132,3 +132,19 @@ func TestBadInputToUsersAndCredentialsChangesNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestTextThatIsNotUnicodeIsRefused(t *testing.T) {
+	w := newWorld(t)
+	p := w.program(desk.ScopeManage)
+	for _, name := range []string{"Ad\xff", "\xed\xa0\x80", `Ad\ud800`, `\udc00a`, `\ud800\ud800`, `\\\ud83d`} {
+		a := p.unifi("POST", "/users", `{"first_name": "`+name+`", "last_name": "Lovelace"}`)
+		if a.code() != "400 CODE_PARAMS_INVALID" || !strings.Contains(a.body, "UTF-8") && !strings.Contains(a.body, "surrogate") {
+			t.Errorf("%q: %s", name, a.body)
+		}
+	}
+	for _, name := range []string{`\ud83d\udeaa`, `Ada \\ud800`, `Zo\u00eb`, "Zoë"} {
+		if a := p.unifi("POST", "/users", `{"first_name": "`+name+`", "last_name": "Lovelace"}`); a.code() != "200 SUCCESS" {
+			t.Errorf("%q: %s", name, a.body)
+		}
+	}
+}

@@ -11,6 +11,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -111,6 +113,9 @@ func (c *call) body(v any) error {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return nil
 	}
+	if err := checkText(b); err != nil {
+		return err
+	}
 	err = json.Unmarshal(b, v)
 	var wrongType *json.UnmarshalTypeError
 	var refused *refusal
@@ -124,6 +129,45 @@ func (c *call) body(v any) error {
 		return badRequest("%s must be %s, not %s", wrongType.Field, jsonName(wrongType.Type.Kind().String()), aWord(wrongType.Value))
 	}
 	return badRequest("The body is not JSON") // an error would quote it
+}
+
+// checkText refuses a body with text that package json would silently replace: what is not
+// UTF-8, and halves of surrogate pairs, like \ud83d alone.
+func checkText(b []byte) error {
+	if !utf8.Valid(b) {
+		return badRequest("The body is not UTF-8")
+	}
+	for i := 0; i < len(b); i++ {
+		if b[i] != '\\' {
+			continue
+		}
+		first, second := escaped(b[i:]), rune(-1)
+		switch {
+		case !utf16.IsSurrogate(first):
+			i++ // what is escaped may be a backslash
+			continue
+		case len(b) > i+6:
+			second = escaped(b[i+6:])
+		}
+		if utf16.DecodeRune(first, second) == utf8.RuneError {
+			return badRequest("The body has half a surrogate pair, %s, which is no character", b[i:i+6])
+		}
+		i += 11
+	}
+	return nil
+}
+
+// escaped returns the UTF-16 code unit of an escape sequence of JSON, like \u00eb, at the
+// beginning of b; -1: there is none.
+func escaped(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return -1
+	}
+	n, err := strconv.ParseUint(string(b[2:6]), 16, 16)
+	if err != nil {
+		return -1
+	}
+	return rune(n)
 }
 
 // readAll reads a whole body, and wipes the buffers that it outgrows.

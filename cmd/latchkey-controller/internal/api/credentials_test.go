@@ -72,6 +72,10 @@ func TestATakenPINCannotBeToldFromAnUnsuitableOne(t *testing.T) {
 	if acts := w.acts("admin.pin.set"); len(acts) != 4 || !strings.Contains(acts[0], "could not give Eve Moneypenny a PIN") || !strings.Contains(acts[1], "could not give Eve Moneypenny a PIN") {
 		t.Errorf("%q", acts)
 	}
+	acts := w.acts("admin.pin.set")
+	if acts[0] != acts[1] || strings.Contains(acts[0], "digits") {
+		t.Errorf("the activity tells them apart: %q", acts[:2])
+	}
 	if after := p.look(eve); *after.PIN != *before.PIN {
 		t.Error("the PIN that she has is gone")
 	}

@@ -17,7 +17,8 @@ import (
 // scrape counts what has come since the one before.
 type metrics struct {
 	mu      sync.Mutex
-	counted int64 // the newest event that is in the counters
+	counted int64             // the newest event that is in the counters
+	doors   map[string]string // of the readers that the counters have, by id
 
 	program  prometheus.Gatherer // of this process
 	own      *prometheus.Registry
@@ -73,6 +74,14 @@ func (m *metrics) measure(ctx context.Context, d *desk.Desk, a desk.Actor) (*des
 	doors := map[string]string{}
 	for _, r := range found.Readers {
 		doors[r.ID] = r.Door
+	}
+	for id, door := range m.doors {
+		if is, there := doors[id]; !there || is != door {
+			m.drop(id)
+		}
+	}
+	m.doors = doors
+	for _, r := range found.Readers {
 		for _, outcome := range []wire.RecordClass{wire.ClassGranted, wire.ClassDenied} {
 			m.attempts.WithLabelValues(r.ID, r.Door, string(outcome)) // from 0 on
 		}
@@ -82,19 +91,29 @@ func (m *metrics) measure(ctx context.Context, d *desk.Desk, a desk.Actor) (*des
 		}
 	}
 	for _, c := range found.Events {
-		n, door := float64(c.N), doors[c.Reader]
+		n := float64(c.N)
+		door, there := doors[c.Reader]
 		switch {
+		case c.Class == desk.ClassAdmin:
+			m.acts.Add(n)
+		case c.Reader != "" && !there: // it was removed meanwhile
 		case c.Class == wire.ClassGranted, c.Class == wire.ClassDenied:
 			m.attempts.WithLabelValues(c.Reader, door, string(c.Class)).Add(n)
 		case c.Kind == string(wire.LockoutStarted):
 			m.lockouts.WithLabelValues(c.Reader, door).Add(n)
 		case slices.Contains(desk.AlarmKinds(), c.Kind):
 			m.alarms.WithLabelValues(c.Reader, door, c.Kind).Add(n)
-		case c.Class == desk.ClassAdmin:
-			m.acts.Add(n)
 		}
 	}
 	return found, nil
+}
+
+// drop removes the counters of a reader that was removed, or whose door is called otherwise now:
+// they would stay as they are until the API starts again. Under a new name they begin at 0.
+func (m *metrics) drop(reader string) {
+	for _, vec := range []*prometheus.CounterVec{m.attempts, m.lockouts, m.alarms} {
+		vec.DeletePartialMatch(prometheus.Labels{"reader": reader})
+	}
 }
 
 // A collector tells what a site is like now.

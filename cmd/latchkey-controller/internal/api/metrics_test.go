@@ -106,3 +106,37 @@ func TestMetricsTellOfEachReaderAndCountEachEventOnce(t *testing.T) {
 		t.Errorf("a reader that is not heard of: %v", got[of("reader_lockout", "")])
 	}
 }
+
+func TestMetricsForgetReadersThatAreGoneAndNamesThatDoorsHad(t *testing.T) {
+	w := newWorld(t)
+	p := w.program(desk.ScopeRead)
+	stays, _ := w.reader()
+	renamed, door := w.reader()
+	removed, _ := w.reader()
+	p.samples()
+	for _, id := range []string{stays, renamed, removed} {
+		w.records(id, &wire.Record{Kind: wire.DoorForced})
+	}
+	of := func(reader, door string) string {
+		return `latchkey_controller_alarms_total{door="` + door + `",kind="door.forced",reader="` + reader + `"}`
+	}
+	before := p.samples()
+	for _, id := range []string{stays, renamed, removed} {
+		if name := of(id, "Door of "+id); before[name] != "1" {
+			t.Errorf("%s is %q", name, before[name])
+		}
+	}
+	w.must(w.desk.EditPlace(t.Context(), root, desk.Doors, door, "", func(f *desk.PlaceForm) { f.Name = "Lab" }))
+	_, err := w.desk.RemoveReader(t.Context(), root, removed, desk.Lost)
+	w.must(err)
+	w.records(renamed, &wire.Record{Kind: wire.DoorForced})
+	after := p.samples()
+	if after[of(stays, "Door of "+stays)] != "1" || after[of(renamed, "Lab")] != "1" {
+		t.Errorf("the counters of readers that are there do not go on: %v", after)
+	}
+	for name := range after {
+		if strings.Contains(name, removed) || strings.Contains(name, "Door of "+renamed) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}

@@ -84,6 +84,8 @@ func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, f
 		return tx.AddAudit(target.audit(now, a, act, store.Done, target.text))
 	case errors.Is(failed, ErrNotAllowed):
 		return tx.AddRefused(target.audit(now, a, act, store.Refused, a.requirement(act)))
+	case a.Via == API && errors.As(failed, new(*site.RefusedPIN)): // tokens see it: as one that is taken
+		return tx.AddAudit(target.audit(now, a, act, store.Clash, site.ErrPINTaken.Error()))
 	case errors.Is(failed, site.ErrPINTaken), target.typed && errors.Is(failed, site.ErrCardTaken):
 		return tx.AddAudit(target.audit(now, a, act, store.Clash, failed.Error()))
 	}

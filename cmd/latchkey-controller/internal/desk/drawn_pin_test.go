@@ -32,7 +32,7 @@ func TestDrawnPINsAreBounded(t *testing.T) {
 	var p drawnPINs
 	now := time.Now()
 	for i := range maxDrawn + 5 {
-		p.add(as(Owner), now, []byte{byte(i >> 8), byte(i)})
+		p.add(Actor{ID: int64(i)}, now, []byte{byte(i >> 8), byte(i)})
 	}
 	if len(p.drawn) != maxDrawn {
 		t.Errorf("%d are remembered", len(p.drawn))
@@ -40,5 +40,21 @@ func TestDrawnPINsAreBounded(t *testing.T) {
 	p.add(as(Owner), now.Add(2*drawnStays), []byte("late"))
 	if len(p.drawn) != 1 {
 		t.Errorf("%d are remembered after their time", len(p.drawn))
+	}
+}
+
+func TestWhoDrawsManyPINsPushesOutNobodyElses(t *testing.T) {
+	var p drawnPINs
+	now := time.Now()
+	p.add(as(Editor), now, []byte("58310274"))
+	for i := range maxDrawn + 5 {
+		p.add(as(Owner), now.Add(time.Duration(i)), []byte{byte(i >> 8), byte(i)})
+	}
+	last := maxDrawn + 4
+	if !p.has(as(Editor), now, []byte("58310274")) || !p.has(as(Owner), now, []byte{byte(last >> 8), byte(last)}) {
+		t.Error("one that was drawn just now is forgotten")
+	}
+	if n := len(p.drawn); n > maxDrawn/5 {
+		t.Errorf("%d are remembered of one actor", n)
 	}
 }

@@ -167,11 +167,18 @@ func ruleOf(modes []*store.Mode, policies []*wire.Policy, now time.Time) (LockRu
 // the whole site, is refused. minutes are those of UnlockFor. Fields: "rule", "minutes",
 // "where".
 func (d *Desk) SetLockRule(ctx context.Context, a Actor, door int64, change RuleChange, minutes int) error {
+	where := Where{Doors, door}
+	target, err := d.target(ctx, where)
+	if err != nil {
+		target = new(auditTarget)
+	}
+	// Who may not do it does not learn whether there is such a door.
+	if refused := d.check(ctx, a, change.act(), target); refused != nil {
+		return refused
+	}
 	if change == UnlockFor && (minutes < 1 || minutes > MaxUnlockFor) {
 		return wrong("minutes", "A door can be unlocked for 1 to %d minutes", MaxUnlockFor)
 	}
-	where := Where{Doors, door}
-	target, err := d.target(ctx, where)
 	if Fields(err)["where"] != "" { // of an id, not of a form
 		err = ErrNotFound
 	}

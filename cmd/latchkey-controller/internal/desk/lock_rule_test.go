@@ -159,3 +159,18 @@ func always() (s wire.Schedule) {
 	}
 	return s
 }
+
+func TestWhoMayNotChangeALockRuleDoesNotLearnWhichDoorsThereAre(t *testing.T) {
+	w := newWorld(t)
+	door := w.look(w.reader()).DoorID
+	for _, id := range []int64{door, door + 1000} {
+		for _, change := range []RuleChange{KeepUnlocked, EndRule, LockEarly, UnlockFor} {
+			if err := w.SetLockRule(t.Context(), as(Viewer), id, change, 0); !errors.Is(err, ErrNotAllowed) || errors.Is(err, ErrNotFound) || Fields(err) != nil {
+				t.Errorf("door %d, %s: %v", id, change, err)
+			}
+		}
+	}
+	if err := w.SetLockRule(t.Context(), as(Owner), door+1000, EndRule, 0); !errors.Is(err, ErrNotFound) {
+		t.Error(err)
+	}
+}

@@ -61,7 +61,12 @@ func (d *Desk) Mail(ctx context.Context, a Actor) (s *MailSettings, err error) {
 	err = d.view(ctx, a, ViewMail, func(tx *store.Tx) error {
 		m, err := tx.Mail()
 		if errors.Is(err, store.ErrNotFound) {
-			s = &MailSettings{Port: 465, Security: MailTLS, Notices: Notices()}
+			s = &MailSettings{Port: 465, Security: MailTLS}
+			for _, n := range Notices() {
+				if n != NoticeDuress { // whoever forces somebody may see its subject on a phone: it has to be chosen
+					s.Notices = append(s.Notices, n)
+				}
+			}
 			return nil
 		}
 		s = mailSettings(m)

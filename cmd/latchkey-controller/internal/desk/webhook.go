@@ -100,14 +100,14 @@ func (part sealedPart) form(w *store.Webhook) WebhookForm {
 }
 
 // keep fills in the values of header fields that are left empty: of a webhook as it was. They
-// are for that host alone.
+// are for that URL alone: a host may be shared, and another path somebody else's.
 func (part sealedPart) keep(f *WebhookForm, url string) error {
 	for name, value := range f.Headers {
 		was, ok := part.Headers[name]
 		switch {
 		case value != "" || !ok || was == "":
-		case hostOf(f.URL) != hostOf(url):
-			return wrong("headers", "Enter the value of %.40s again: it was for another host", name)
+		case f.URL != url:
+			return wrong("headers", "Enter the value of %.40s again: it was for another URL", name)
 		default:
 			f.Headers[name] = was
 		}
@@ -128,7 +128,10 @@ func (f *WebhookForm) store(w *store.Webhook, hosts []*store.WebhookHost) error 
 	default:
 		wrongs.add(wrongField("name", wire.CheckLabel(f.Name)))
 	}
-	wrongs.add(checkWebhookURL(f.URL, hosts))
+	u, err := readWebhookURL(f.URL, hosts)
+	if f.URL = u; err != nil {
+		wrongs.add(err)
+	}
 	var events []string
 	for _, event := range WebhookEvents() {
 		if slices.Contains(f.Events, event.Name) {

@@ -4,8 +4,11 @@ import (
 	"context"
 	"net/netip"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/outbound"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -44,7 +47,7 @@ func WebhookEvents() []EventChoice {
 	}
 }
 
-// hostOf returns the host and port of a URL that checkWebhookURL takes.
+// hostOf returns the host and port of a URL that readWebhookURL takes.
 func hostOf(text string) string {
 	u, err := url.Parse(text)
 	if err != nil {
@@ -68,16 +71,30 @@ func hostPort(u *url.URL) string {
 	return name + ":" + port
 }
 
-// checkWebhookURL checks a URL. hosts are those that are allowed inside the network.
-func checkWebhookURL(text string, hosts []*store.WebhookHost) error {
-	const field = "url"
-	if len(text) > maxWebhookURL {
-		return wrong(field, "The URL has %d characters; at most %d are possible", len(text), maxWebhookURL)
-	}
+// readWebhookURL checks a URL, and returns it as it is sent. hosts are those that are allowed
+// inside the network.
+func readWebhookURL(text string, hosts []*store.WebhookHost) (string, error) {
 	u, err := url.Parse(text)
+	if err != nil {
+		return text, wrong("url", likeThis)
+	}
+	return u.String(), checkWebhookURL(text, u, hosts)
+}
+
+const likeThis = "Enter a URL like https://example.com/hook"
+
+func checkWebhookURL(text string, u *url.URL, hosts []*store.WebhookHost) error {
+	const field = "url"
+	if size := max(len(text), len(u.String())); size > maxWebhookURL {
+		return wrong(field, "The URL has %d characters; at most %d are possible", size, maxWebhookURL)
+	}
 	switch {
-	case err != nil || u.Opaque != "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		return wrong(field, "Enter a URL like https://example.com/hook")
+	case u.Opaque != "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
+		return wrong(field, likeThis)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
+		return wrong(field, "A URL has no spaces or control characters: write %%20 for a space")
+	case !isPort(u):
+		return wrong(field, "The port in the URL must be 1 to 65535")
 	case u.User != nil:
 		return wrong(field, "The URL holds a user name; send it in a header field instead")
 	case u.Fragment != "" || strings.HasSuffix(text, "#"):
@@ -100,6 +117,15 @@ func checkWebhookURL(text string, hosts []*store.WebhookHost) error {
 	return nil
 }
 
+// isPort says whether the port of a URL can be one, or is left out.
+func isPort(u *url.URL) bool {
+	if u.Port() == "" {
+		return !strings.HasSuffix(u.Host, ":")
+	}
+	port, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && port != 0
+}
+
 // parseHost returns name:port of a host that is given like that, or by a URL.
 func parseHost(text string) (string, error) {
 	text = strings.TrimSpace(text)
@@ -107,7 +133,7 @@ func parseHost(text string) (string, error) {
 		text = "https://" + text
 	}
 	u, err := url.Parse(text)
-	if err != nil || u.Hostname() == "" || len(u.Host) > 260 || strings.ContainsAny(u.Hostname(), "%*") || u.Scheme != "http" && u.Scheme != "https" {
+	if err != nil || u.Hostname() == "" || len(u.Host) > 260 || strings.ContainsAny(u.Hostname(), "%*") || !isPort(u) || u.Scheme != "http" && u.Scheme != "https" {
 		return "", wrong("host", "Enter a host and its port like n8n.home:5678, or the URL of a webhook there")
 	}
 	return hostPort(u), nil

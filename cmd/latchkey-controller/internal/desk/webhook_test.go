@@ -93,6 +93,14 @@ func TestAFormOfAWebhookIsChecked(t *testing.T) {
 		{func(f *WebhookForm) { f.URL = "https://[::ffff:10.0.0.1]/" }, "url"},
 		{func(f *WebhookForm) { f.URL = "https://[fe80::1%25eth0]/" }, "url"},
 		{func(f *WebhookForm) { f.URL = "https://example.com/" + strings.Repeat("x", maxWebhookURL) }, "url"},
+		{func(f *WebhookForm) { f.URL = "https://example.com:0/" }, "url"},
+		{func(f *WebhookForm) { f.URL = "https://example.com:65536/" }, "url"},
+		{func(f *WebhookForm) { f.URL = "https://example.com:443443/" }, "url"},
+		{func(f *WebhookForm) { f.URL = "https://example.com:/" }, "url"},
+		{func(f *WebhookForm) { f.URL = "https://example.com/a b" }, "url"},
+		{func(f *WebhookForm) { f.URL = "https://example.com/?a=\u00a0b" }, "url"},
+		{func(f *WebhookForm) { f.URL = "https://example.com/?a=\u0085" }, "url"},
+		{func(f *WebhookForm) { f.URL = "https://example.com/\xff" }, "url"},
 		{func(f *WebhookForm) { f.Events = nil }, "events"},
 		{func(f *WebhookForm) { f.Events = []string{eventUnlock, "access.door.duress"} }, "events"},
 		{func(f *WebhookForm) { f.Style = "soap" }, "style"},
@@ -160,7 +168,7 @@ func TestAURLIsThereOnce(t *testing.T) {
 	}
 }
 
-func TestValuesOfHeaderFieldsAreNeverShownAndStayWithTheirHost(t *testing.T) {
+func TestValuesOfHeaderFieldsAreNeverShownAndStayWithTheirURL(t *testing.T) {
 	w := newWorld(t)
 	f := w.hook()
 	f.Headers = map[string]string{"x-key": "hunter2", "X-Other": "a"}
@@ -184,15 +192,17 @@ func TestValuesOfHeaderFieldsAreNeverShownAndStayWithTheirHost(t *testing.T) {
 	}
 	w.must(w.EditWebhook(t.Context(), as(Owner), id, shown[0].Revision, func(f *WebhookForm) {
 		delete(f.Headers, "X-Other")
-		f.URL += "/elsewhere"
+		f.Name = "Another name"
 	}))
 	if o := due(); len(o.Headers) != 1 || o.Headers["X-Key"] != "hunter2" || o.Secret != secret {
 		t.Errorf("%+v", o.Headers)
 	}
 	// Whoever may change the URL does not get at what somebody else entered.
-	err = w.EditWebhook(t.Context(), as(Owner), id, "", func(f *WebhookForm) { f.URL = "https://elsewhere.example/" })
-	if Fields(err)["headers"] == "" {
-		t.Errorf("the field goes to another host: %v", err)
+	for _, url := range []string{"https://elsewhere.example/", f.URL + "/elsewhere", f.URL + "?for=eve"} {
+		err = w.EditWebhook(t.Context(), as(Owner), id, "", func(f *WebhookForm) { f.URL = url })
+		if Fields(err)["headers"] == "" {
+			t.Errorf("the field goes to %s: %v", url, err)
+		}
 	}
 	if e := w.newest(); strings.Contains(e.Text.String(), "hunter2") {
 		t.Error(e.Text)
@@ -391,5 +401,18 @@ func TestWhoMayNotKnowOfPersonsLeadsTheirNamesNowhere(t *testing.T) {
 	w.must(w.EditWebhook(t.Context(), token, other, "", func(f *WebhookForm) { f.URL += "/elsewhere" }))
 	if err := w.EditWebhook(t.Context(), token, other, "", func(f *WebhookForm) { f.Persons = true }); !errors.Is(err, ErrNoScope) {
 		t.Errorf("names are sent from now on: %v", err)
+	}
+}
+
+func TestAURLIsKeptAsItIsSent(t *testing.T) {
+	w := newWorld(t)
+	f := w.hook()
+	f.URL = "HTTPS://example.com:65535/tür\"?q=1"
+	_, _, err := w.AddWebhook(t.Context(), as(Owner), f)
+	w.must(err)
+	all, err := w.Webhooks(t.Context(), as(Owner))
+	w.must(err)
+	if want := "https://example.com:65535/t%C3%BCr%22?q=1"; all[0].URL != want {
+		t.Errorf("%s, not %s", all[0].URL, want)
 	}
 }
