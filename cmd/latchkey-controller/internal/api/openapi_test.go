@@ -144,6 +144,31 @@ func TestTheDocumentDescribesWhatThereIs(t *testing.T) {
 	}
 }
 
+func TestNoComponentOfTheDocumentIsUnused(t *testing.T) {
+	b, err := openAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var document struct {
+		Info       struct{ License struct{ Identifier string } }
+		Components map[string]map[string]any
+	}
+	if err := json.Unmarshal(b, &document); err != nil {
+		t.Fatal(err)
+	}
+	if document.Info.License.Identifier != "Apache-2.0" {
+		t.Errorf("the licence is %q", document.Info.License.Identifier)
+	}
+	delete(document.Components, "securitySchemes") // which are not referred to
+	for kind, components := range document.Components {
+		for name := range components {
+			if ref := `"#/components/` + kind + "/" + name + `"`; !bytes.Contains(b, []byte(ref)) {
+				t.Errorf("nothing refers to %s", ref)
+			}
+		}
+	}
+}
+
 func TestTheDocumentSaysWhichScopeAnOperationNeeds(t *testing.T) {
 	document, err := described()
 	if err != nil {

@@ -51,8 +51,8 @@ func (a *API) addUser(c *call) (any, error) {
 	}{a.ids.of(kindUser, int64(id)), desk.TidyName(form.First), desk.TidyName(form.Last), desk.TidyName(form.Email)}, nil
 }
 
-// editUser answers PUT /users/{id}: what is not sent stays. What is wrong in the fields also
-// leaves the status as it is.
+// editUser answers PUT /users/{id}: what is not sent stays. It is one act: what is wrong
+// leaves all as it is.
 func (a *API) editUser(c *call) (any, error) {
 	var fields userFields
 	if err := c.body(&fields); err != nil {
@@ -65,13 +65,15 @@ func (a *API) editUser(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fields.edit(new(desk.UserForm)) {
-		if err := a.desk.EditUser(c.r.Context(), c.actor, u.ID, "", nil, func(form *desk.UserForm) { fields.edit(form) }); err != nil {
-			return nil, err
-		}
-	}
-	if fields.Status != nil && *fields.Status != userStatus(&u.UserRow) {
-		return nil, a.desk.SuspendUser(c.r.Context(), c.actor, u.ID, *fields.Status == userSuspended)
+	ctx, edit := c.r.Context(), func(form *desk.UserForm) { fields.edit(form) }
+	fieldsToo, suspend := fields.edit(new(desk.UserForm)), fields.Status != nil && *fields.Status == userSuspended
+	switch {
+	case fieldsToo && fields.Status != nil:
+		return nil, a.desk.EditUserAndSuspend(ctx, c.actor, u.ID, suspend, edit)
+	case fieldsToo:
+		return nil, a.desk.EditUser(ctx, c.actor, u.ID, "", nil, edit)
+	case fields.Status != nil && *fields.Status != userStatus(&u.UserRow):
+		return nil, a.desk.SuspendUser(ctx, c.actor, u.ID, suspend)
 	}
 	return nil, nil
 }

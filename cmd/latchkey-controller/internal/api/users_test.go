@@ -68,6 +68,11 @@ func TestAUserIsAddedChangedSuspendedAndRemoved(t *testing.T) {
 		t.Errorf("removed although not suspended: %s", a.body)
 	}
 	change(`{"status": "DEACTIVATED", "first_name": "Augusta"}`, "200 SUCCESS", func(u *userObject) { u.Status, u.First, u.Name = userSuspended, "Augusta", "Augusta King" })
+	page, err := w.desk.Activity(t.Context(), root, desk.Query{Limit: 1})
+	w.must(err)
+	if text := page.Events[0].Text.String(); !strings.HasSuffix(text, "name from Ada King to Augusta King; suspended") {
+		t.Errorf("not one act: %s", text)
+	}
 	change(`{"status": "ACTIVE"}`, "200 SUCCESS", func(u *userObject) { u.Status = userActive })
 	change(`{"status": "DEACTIVATED"}`, "200 SUCCESS", func(u *userObject) { u.Status = userSuspended })
 	if a := p.unifi("DELETE", "/users/"+added.ID, nil); a.code() != "200 SUCCESS" {

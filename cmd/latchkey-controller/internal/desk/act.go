@@ -83,7 +83,11 @@ func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, f
 	case failed == nil:
 		return tx.AddAudit(target.audit(now, a, act, store.Done, target.text))
 	case errors.Is(failed, ErrNotAllowed):
-		return tx.AddRefused(target.audit(now, a, act, store.Refused, a.requirement(act)))
+		text := failed.Error()
+		if a.Refusal(act) != nil { // otherwise it is another right that they lack
+			text = a.requirement(act)
+		}
+		return tx.AddRefused(target.audit(now, a, act, store.Refused, text))
 	case a.Via == API && errors.As(failed, new(*site.RefusedPIN)): // tokens see it: as one that is taken
 		return tx.AddAudit(target.audit(now, a, act, store.Clash, site.ErrPINTaken.Error()))
 	case errors.Is(failed, site.ErrPINTaken), target.typed && errors.Is(failed, site.ErrCardTaken):

@@ -84,7 +84,12 @@ func givenText(pin PIN, cards int) string {
 // nil: the site's; times that it does not change stay exact to the second. Fields
 // besides the form's: "user".
 func (d *Desk) EditUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, edit func(*UserForm)) error {
-	return d.editUser(ctx, a, id, was, in, func(_ *store.Tx, form *UserForm) error { edit(form); return nil })
+	return d.editUser(ctx, a, id, was, in, nil, func(_ *store.Tx, form *UserForm) error { edit(form); return nil })
+}
+
+// EditUserAndSuspend is EditUser and SuspendUser in one act: both are done, or neither.
+func (d *Desk) EditUserAndSuspend(ctx context.Context, a Actor, id uint64, suspended bool, edit func(*UserForm)) error {
+	return d.editUser(ctx, a, id, "", nil, &suspended, func(_ *store.Tx, form *UserForm) error { edit(form); return nil })
 }
 
 // ErrNoGroup says that a group does not exist.
@@ -93,7 +98,7 @@ var ErrNoGroup = errors.New("one of the groups was removed, or never was here")
 // SetUserGroups has a user be in the groups with these numbers, and in no others. That of
 // everyone may be among them. The error is ErrNoGroup if there is no such group.
 func (d *Desk) SetUserGroups(ctx context.Context, a Actor, id uint64, numbers []int64) error {
-	return d.editUser(ctx, a, id, "", nil, func(tx *store.Tx, form *UserForm) error {
+	return d.editUser(ctx, a, id, "", nil, nil, func(tx *store.Tx, form *UserForm) error {
 		was := form.Groups
 		form.Groups = nil
 		for _, number := range numbers {
@@ -113,7 +118,8 @@ func (d *Desk) SetUserGroups(ctx context.Context, a Actor, id uint64, numbers []
 	})
 }
 
-func (d *Desk) editUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, edit func(*store.Tx, *UserForm) error) error {
+// editUser is EditUser; suspended says whether the user is suspended from then on, nil: as before.
+func (d *Desk) editUser(ctx context.Context, a Actor, id uint64, was string, in *time.Location, suspended *bool, edit func(*store.Tx, *UserForm) error) error {
 	target := &auditTarget{user: id}
 	return d.act(ctx, a, EditUser, target, func(tx *store.Tx, now time.Time) error {
 		u, err := site.User(tx, id)
@@ -145,7 +151,15 @@ func (d *Desk) editUser(ctx context.Context, a Actor, id uint64, was string, in 
 		}
 		target.text = changes(userSettings(u, in), userSettings(wanted, in))
 		wanted.ID, wanted.Created, wanted.Suspended = u.ID, u.Created, u.Suspended
-		return tx.SetUser(now.Unix(), wanted)
+		if suspended != nil && *suspended != u.Suspended {
+			wanted.Suspended = *suspended
+			text := "no longer suspended"
+			if *suspended {
+				text = "suspended"
+			}
+			target.text = strings.TrimPrefix(target.text+"; "+text, "; ")
+		}
+		return site.SetUser(tx, now, wanted)
 	})
 }
 

@@ -392,6 +392,9 @@ func TestWhoMayNotKnowOfPersonsLeadsTheirNamesNowhere(t *testing.T) {
 	if err := w.EditWebhook(t.Context(), token, id, "", func(f *WebhookForm) { f.URL += "/elsewhere" }); !errors.Is(err, ErrNoScope) {
 		t.Errorf("names go elsewhere: %v", err)
 	}
+	if e := w.newest(); !strings.Contains(e.Text.String(), "sends the names of persons") || !strings.Contains(e.Text.String(), string(ScopeActivity)) {
+		t.Errorf("audited as %s", e.Text)
+	}
 	if _, _, err := w.AddWebhook(t.Context(), token, named()); !errors.Is(err, ErrNoScope) {
 		t.Errorf("a webhook with names: %v", err)
 	}
