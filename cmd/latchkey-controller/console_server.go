@@ -60,15 +60,11 @@ func (f *consoleFlags) add(c *invocation) {
 
 // addProxy reads an address, or a range of them.
 func (f *consoleFlags) addProxy(text string) error {
-	p, err := netip.ParsePrefix(text)
+	p, err := desk.ParseNetwork(text)
 	if err != nil {
-		a, err := netip.ParseAddr(text)
-		if err != nil || a.Zone() != "" {
-			return errors.New("write an address like 192.0.2.1, or a range like 192.0.2.0/24")
-		}
-		p = netip.PrefixFrom(a, a.BitLen())
+		return err
 	}
-	f.proxies = append(f.proxies, p.Masked())
+	f.proxies = append(f.proxies, p)
 	return nil
 }
 

@@ -81,7 +81,7 @@ func (a *API) authenticate(r *http.Request) (desk.Actor, error) {
 	}
 	actor, err := a.desk.TokenActor(r.Context(), strings.TrimSpace(token), from)
 	if errors.Is(err, desk.ErrNoToken) {
-		return actor, a.limit.stranger(from, refuse(http.StatusUnauthorized, codeWrongToken, sentence(err.Error())))
+		return actor, a.limit.stranger(from, refuse(http.StatusUnauthorized, codeWrongToken, desk.Sentence(err.Error())))
 	}
 	if err != nil {
 		return actor, err

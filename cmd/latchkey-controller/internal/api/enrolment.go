@@ -172,7 +172,7 @@ func (a *API) session(c *call) (any, error) {
 	case err != nil:
 		return nil, err
 	case of.failed != nil && desk.Fields(of.failed) != nil:
-		return nil, refuse(http.StatusNotFound, codeNoSession, sentence(of.failed.Error()))
+		return nil, refuse(http.StatusNotFound, codeNoSession, desk.Sentence(of.failed.Error()))
 	case of.failed != nil:
 		return nil, of.failed
 	case of.card == nil:

@@ -118,7 +118,7 @@ func (a *API) setPolicy(c *call, group int64) (any, error) {
 	}
 	p, err := a.desk.SetAccessPolicy(c.r.Context(), c.actor, group, form)
 	if desk.Fields(err)["schedule"] != "" { // it was removed
-		return nil, refuse(http.StatusNotFound, codeNoSchedule, sentence(err.Error()))
+		return nil, refuse(http.StatusNotFound, codeNoSchedule, desk.Sentence(err.Error()))
 	}
 	if err != nil {
 		return nil, err

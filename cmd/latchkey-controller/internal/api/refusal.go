@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"unicode"
-	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -64,11 +62,11 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 	case errors.As(err, &tooBig):
 		return refuse(http.StatusRequestEntityTooLarge, codeParams, fmt.Sprintf("The body is too large: at most %d KiB can be sent here", tooBig.Limit>>10))
 	case errors.Is(err, desk.ErrNoToken):
-		return refuse(http.StatusUnauthorized, codeWrongToken, sentence(err.Error()))
+		return refuse(http.StatusUnauthorized, codeWrongToken, desk.Sentence(err.Error()))
 	case errors.Is(err, desk.ErrNoScope):
-		return refuse(http.StatusForbidden, codeNoScope, sentence(err.Error()))
+		return refuse(http.StatusForbidden, codeNoScope, desk.Sentence(err.Error()))
 	case errors.Is(err, desk.ErrNotAllowed), errors.Is(err, desk.ErrSignInAgain), errors.Is(err, desk.ErrNotSuspended):
-		return refuse(http.StatusForbidden, codeForbidden, sentence(err.Error()))
+		return refuse(http.StatusForbidden, codeForbidden, desk.Sentence(err.Error()))
 	case errors.Is(err, desk.ErrNotFound):
 		code := rt.missing
 		if code == "" {
@@ -76,29 +74,23 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 		}
 		return refuse(http.StatusNotFound, code, "What this is about was removed, or never was here")
 	case errors.Is(err, desk.ErrReaderAway):
-		return refuse(http.StatusPaymentRequired, codeOffline, sentence(err.Error()))
+		return refuse(http.StatusPaymentRequired, codeOffline, desk.Sentence(err.Error()))
 	case errors.Is(err, desk.ErrNoCard):
-		return refuse(http.StatusBadRequest, codeWrongCard, sentence(err.Error()))
+		return refuse(http.StatusBadRequest, codeWrongCard, desk.Sentence(err.Error()))
 	case errors.Is(err, site.ErrCardTaken):
-		return refuse(http.StatusBadRequest, codeCardTaken, sentence(err.Error()))
+		return refuse(http.StatusBadRequest, codeCardTaken, desk.Sentence(err.Error()))
 	case errors.Is(err, site.ErrPINTaken), errors.As(err, &unsuitable): // which of them would tell that a PIN opens a door
-		return refuse(http.StatusBadRequest, codeParams, sentence(site.ErrPINTaken.Error()))
+		return refuse(http.StatusBadRequest, codeParams, desk.Sentence(site.ErrPINTaken.Error()))
 	case desk.Fields(err)["email"] != "":
-		return refuse(http.StatusBadRequest, codeWrongEmail, sentence(err.Error()))
+		return refuse(http.StatusBadRequest, codeWrongEmail, desk.Sentence(err.Error()))
 	case desk.Fields(err) != nil:
-		return refuse(http.StatusBadRequest, codeParams, sentence(err.Error()))
+		return refuse(http.StatusBadRequest, codeParams, desk.Sentence(err.Error()))
 	case errors.As(err, &full):
 		a.log.Error("api: request failed", "method", r.Method, "route", r.Pattern, "error", err)
-		return refuse(http.StatusInsufficientStorage, codeSystem, sentence(full.Error()))
+		return refuse(http.StatusInsufficientStorage, codeSystem, desk.Sentence(full.Error()))
 	case r.Context().Err() != nil:
 		return nil
 	}
 	a.log.Error("api: request failed", "method", r.Method, "route", r.Pattern, "error", err)
 	return refuse(http.StatusInternalServerError, codeSystem, "The controller failed, so nothing was done; see its log for details")
-}
-
-// sentence capitalizes the first letter of text.
-func sentence(text string) string {
-	first, n := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + text[n:]
 }

@@ -36,7 +36,7 @@ type endpointBody struct {
 // sameURL returns the code that clients know for an endpoint that is there already.
 func sameURL(err error) error {
 	if errors.Is(err, desk.ErrSameURL) {
-		return refuse(http.StatusBadRequest, codeSameEndpoint, sentence(err.Error()))
+		return refuse(http.StatusBadRequest, codeSameEndpoint, desk.Sentence(err.Error()))
 	}
 	return err
 }

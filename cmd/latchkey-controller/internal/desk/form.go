@@ -73,7 +73,7 @@ func wrongField(field string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &FieldError{field, sentence(err.Error()), err}
+	return &FieldError{field, Sentence(err.Error()), err}
 }
 
 // refusedIn makes a refusal of the site an error about a field.
@@ -84,8 +84,8 @@ func refusedIn(field string, err error) error {
 	return err
 }
 
-// sentence capitalizes the first letter of text.
-func sentence(text string) string {
+// Sentence capitalizes the first letter of text.
+func Sentence(text string) string {
 	first, n := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[n:]
 }
@@ -94,7 +94,7 @@ func sentence(text string) string {
 func (e *FieldErrors) add(err error) {
 	several := fieldErrors(err)
 	if err != nil && several == nil {
-		several = FieldErrors{{"", sentence(err.Error()), err}}
+		several = FieldErrors{{"", Sentence(err.Error()), err}}
 	}
 	*e = append(*e, several...)
 }

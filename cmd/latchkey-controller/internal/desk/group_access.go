@@ -157,7 +157,7 @@ func atDoor(door string, err error) error {
 		return nil
 	}
 	if errors.Is(err, store.ErrPolicy) {
-		return wrong("where", "%s: %s", door, sentence(err.Error()))
+		return wrong("where", "%s: %s", door, Sentence(err.Error()))
 	}
 	fields := fieldErrors(err)
 	if fields == nil {

@@ -43,7 +43,7 @@ func (p *importPlan) preview() *ImportPreview {
 // refuse marks a row as wrong.
 func (r *plannedRow) refuse(column, format string, args ...any) {
 	r.Fate, r.wanted = RowWrong, nil
-	r.Tells = append(r.Tells, column+": "+sentence(fmt.Sprintf(format, args...)))
+	r.Tells = append(r.Tells, column+": "+Sentence(fmt.Sprintf(format, args...)))
 }
 
 // An importPlanner compares the rows of a file with the users that there are.

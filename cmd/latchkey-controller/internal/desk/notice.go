@@ -122,7 +122,7 @@ func (d *Desk) NoticesDue(ctx context.Context, after int64) (due *NoticesDue, er
 		due.More = n - len(rows)
 		happened, err := events(tx, rows)
 		for _, e := range happened {
-			line := NoticeLine{e.At, sentence(fmt.Sprintf(told[e.Kind].says, e.Door))}
+			line := NoticeLine{e.At, Sentence(fmt.Sprintf(told[e.Kind].says, e.Door))}
 			if m.Names {
 				line.Text = e.Text.String()
 			}

@@ -181,7 +181,7 @@ func (f *TokenForm) row() (*store.Token, FieldErrors) {
 		wrongs.add(wrong("scopes", "Choose what the token is for"))
 	}
 	for _, text := range f.Networks {
-		network, err := parseNetwork(text)
+		network, err := ParseNetwork(text)
 		if err != nil {
 			wrongs.add(wrongField("networks", err))
 			continue
@@ -197,8 +197,8 @@ func (f *TokenForm) row() (*store.Token, FieldErrors) {
 	return k, wrongs
 }
 
-// parseNetwork reads an address, or a range of them.
-func parseNetwork(text string) (netip.Prefix, error) {
+// ParseNetwork reads an address, or a range of them.
+func ParseNetwork(text string) (netip.Prefix, error) {
 	wrong := fmt.Errorf("%.50q is no address: write one like 192.0.2.1, or a range like 192.0.2.0/24", text)
 	p, err := netip.ParsePrefix(text)
 	if err != nil {

@@ -169,12 +169,12 @@ func TestARangeOfATokenIsTakenHoweverItIsWritten(t *testing.T) {
 		"192.0.2.7": "192.0.2.7/32", "::ffff:192.0.2.7": "192.0.2.7/32", "192.0.2.7/24": "192.0.2.0/24", "::ffff:192.0.2.0/120": "192.0.2.0/24",
 		"2001:db8::1/32": "2001:db8::/32", "::/0": "::/0", "0.0.0.0/0": "0.0.0.0/0",
 	} {
-		if is, err := parseNetwork(text); err != nil || is.String() != want {
+		if is, err := ParseNetwork(text); err != nil || is.String() != want {
 			t.Errorf("%s is %s, %v", text, is, err)
 		}
 	}
 	for _, text := range []string{"", "192.0.2", "192.0.2.7/33", "fe80::1%eth0", "::ffff:192.0.2.0/64", "a"} {
-		if is, err := parseNetwork(text); err == nil {
+		if is, err := ParseNetwork(text); err == nil {
 			t.Errorf("%q is %s", text, is)
 		}
 	}
