@@ -49,7 +49,7 @@ func adminAdd(c *invocation) action {
 	c.details = "Shows the link with which they set their password: once, and within a day."
 	role := c.String("role", "", "the `role`: "+rolesInWords)
 	return func(ctx context.Context, args []string) error {
-		_, token, err := c.desk.AddAdmin(ctx, c.actor, args[0], desk.Role(*role))
+		_, token, err := c.desk.AddAdmin(ctx, c.actor, args[0], desk.Role(*role), nil)
 		if err != nil {
 			return err
 		}

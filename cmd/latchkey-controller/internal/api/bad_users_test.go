@@ -61,7 +61,7 @@ var userRoutes = []struct {
 // demoted returns a program whose token was made by somebody who may only look by now.
 func (w *world) demoted(scopes ...desk.Scope) *program {
 	w.t.Helper()
-	id, _, err := w.desk.AddAdmin(w.t.Context(), root, "Grace", desk.Super)
+	id, _, err := w.desk.AddAdmin(w.t.Context(), root, "Grace", desk.Super, nil)
 	w.must(err)
 	grace := desk.Actor{ID: id, Name: "Grace", Role: desk.Super, FreshSignIn: true, Via: desk.Console}
 	_, text, err := w.desk.MakeToken(w.t.Context(), grace, desk.TokenForm{Name: "Of Grace", Scopes: scopes, Days: 30})

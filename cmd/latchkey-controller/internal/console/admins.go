@@ -62,7 +62,7 @@ func (c *Console) newLink(token, name string) answer {
 }
 
 func (c *Console) addAdmin(r *http.Request, v *visit, f *form) (answer, error) {
-	_, token, err := c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), desk.Role(f.Get("role")))
+	_, token, err := c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), desk.Role(f.Get("role")), nil)
 	return c.newLink(token, desk.TidyName(f.Get("name"))), err
 }
 

@@ -18,6 +18,10 @@ type auditTarget struct {
 	subject string // "": use the user's name
 	text    string // details of what was done
 	typed   bool   // card UIDs were typed: a clash reveals one that is assigned
+
+	// Besides reader and user, what has to be in the actor's reach. run may add to them.
+	at     []Where  // also hubs
+	groups []string //
 }
 
 // name fills in the subject from the user, if it is empty.
@@ -42,7 +46,8 @@ func (target *auditTarget) audit(now time.Time, a Actor, act Act, outcome store.
 
 // act runs an act in one transaction: it checks the actor's right, calls run, and
 // adds an audit entry with the outcome. If run fails, only the audit entry is kept;
-// if that cannot be added, nothing is. run may fill in more of target.
+// if that cannot be added, nothing is. run may fill in more of target. All of target must be
+// in the actor's reach, before run and after it.
 func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, run func(tx *store.Tx, now time.Time) error) error {
 	if err := target.check(); err != nil {
 		return err
@@ -57,7 +62,13 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, r
 			if err := errors.Join(target.name(tx), a.recheck(tx, act)); err != nil {
 				return err
 			}
-			return run(tx, now)
+			if err := a.reaches(tx, target); err != nil {
+				return err
+			}
+			if err := run(tx, now); err != nil {
+				return err
+			}
+			return a.reaches(tx, target)
 		})
 		if errors.Is(failed, ErrSignInAgain) {
 			return nil
@@ -115,7 +126,7 @@ func (a Actor) recheck(tx *store.Tx, act Act) error {
 		if err != nil {
 			return err
 		}
-		a.Role = tokenRole(row)
+		a.Role, a.limited = tokenRole(row), tokenLimited(row)
 	}
 	if a.session != (wire.Hash{}) {
 		row, err := tx.Session(a.session)
@@ -129,7 +140,7 @@ func (a Actor) recheck(tx *store.Tx, act Act) error {
 		if err != nil {
 			return err
 		}
-		a.Role = Role(admin.Role)
+		a.Role, a.limited = Role(admin.Role), limited(admin)
 	}
 	return a.Refusal(act)
 }
@@ -141,7 +152,13 @@ func (d *Desk) check(ctx context.Context, a Actor, act Act, target *auditTarget)
 		return err
 	}
 	refusal := a.Refusal(act)
-	if refusal == nil || errors.Is(refusal, ErrSignInAgain) {
+	if refusal == nil {
+		refusal = d.site.View(ctx, func(tx *store.Tx) error { return a.reaches(tx, target) })
+		if !errors.Is(refusal, ErrNotAllowed) {
+			return refusal
+		}
+	}
+	if errors.Is(refusal, ErrSignInAgain) {
 		return refusal
 	}
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
@@ -159,6 +176,9 @@ func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTa
 	var entry *store.Audit
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
 		if err := errors.Join(target.name(tx), a.recheck(tx, act)); err != nil {
+			return err
+		}
+		if err := a.reaches(tx, target); err != nil {
 			return err
 		}
 		entry = target.audit(d.now(), a, act, store.Asked, "")

@@ -20,7 +20,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		do   func() error
 		want string
 	}{
-		{func() (err error) { admin, _, err = w.AddAdmin(ctx, owner, "Grace", Super); return err }, "Owner changed administrators: Grace was added as Super Admin"},
+		{func() (err error) { admin, _, err = w.AddAdmin(ctx, owner, "Grace", Super, nil); return err }, "Owner changed administrators: Grace was added as Super Admin"},
 		{func() error { return w.SetRole(ctx, owner, admin, Viewer) }, "Owner changed administrators: Grace is Limited Admin (Can View) now, was Super Admin"},
 		{func() error { _, err := w.NewOneTimeLink(ctx, owner, admin); return err }, "Owner changed administrators: Grace was given a new one-time link"},
 		{func() error { return w.SignOutAdmin(ctx, owner, admin) }, "Owner changed administrators: Grace was signed out everywhere"},

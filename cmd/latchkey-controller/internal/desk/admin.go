@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -21,6 +22,9 @@ type Admin struct {
 	Created  time.Time
 	Seen     time.Time // zero: never signed in
 	Sessions int       // open ones
+
+	Limited   bool    // they act at these locations only
+	Locations []place // of one who is limited, by name
 }
 
 // Admins returns all administrators, by name.
@@ -34,12 +38,29 @@ func (d *Desk) Admins(ctx context.Context, a Actor) (admins []*Admin, err error)
 		if err != nil {
 			return err
 		}
+		locations, err := tx.Places(store.Locations)
+		if err != nil {
+			return err
+		}
 		rows, err := tx.Admins()
 		for _, row := range rows {
-			admins = append(admins, &Admin{
+			admin := &Admin{
 				ID: row.ID, Name: row.Name, Role: Role(row.Role), Password: len(row.Password) > 0, Issuer: row.Issuer,
-				Created: moment(row.Created), Seen: moment(row.Seen), Sessions: open[row.ID],
-			})
+				Created: moment(row.Created), Seen: moment(row.Seen), Sessions: open[row.ID], Limited: limited(row),
+			}
+			admins = append(admins, admin)
+			if !admin.Limited {
+				continue
+			}
+			ids, err := tx.AdminLocations(row.ID)
+			if err != nil {
+				return err
+			}
+			for _, l := range locations {
+				if slices.Contains(ids, l.ID) {
+					admin.Locations = append(admin.Locations, place(*l))
+				}
+			}
 		}
 		return err
 	})
@@ -63,9 +84,10 @@ func addAdmin(tx *store.Tx, admin *store.Admin) error {
 	return err
 }
 
-// AddAdmin adds an administrator and returns the token of the one-time link for
-// setting their password. Fields: "name", "role".
-func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (id int64, token string, err error) {
+// AddAdmin adds an administrator, who acts at some locations only, nil: everywhere, and
+// returns the token of the one-time link for setting their password. Fields: "name", "role",
+// "locations".
+func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role, locations []int64) (id int64, token string, err error) {
 	name = TidyName(name)
 	target := &auditTarget{subject: cut(name, wire.MaxName), text: "was added as " + role.Title()}
 	err = d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, now time.Time) error {
@@ -80,6 +102,13 @@ func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role) (i
 			return err
 		}
 		id = admin.ID
+		if locations != nil {
+			at, err := limit(tx, admin, locations)
+			if err != nil {
+				return err
+			}
+			target.text += " " + at
+		}
 		token, err = d.addOneTimeLink(tx, id)
 		return err
 	})
@@ -147,6 +176,48 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 		}
 		return tx.SetRole(id, string(role))
 	})
+}
+
+// SetLimit has an administrator act at some locations only, or, if they are nil, everywhere.
+// An Owner acts everywhere. Field: "locations".
+func (d *Desk) SetLimit(ctx context.Context, a Actor, id int64, locations []int64) error {
+	target := &auditTarget{}
+	return d.editAdmin(ctx, a, id, target, func(tx *store.Tx, admin *store.Admin) error {
+		if locations == nil {
+			target.text = "acts at all locations now"
+			return tx.LimitAdmin(id, false, nil)
+		}
+		at, err := limit(tx, admin, locations)
+		target.text = "acts " + at + " now"
+		return err
+	})
+}
+
+// limit limits an administrator to locations, which it names: "at Home, Annex only".
+func limit(tx *store.Tx, admin *store.Admin, locations []int64) (at string, err error) {
+	if Role(admin.Role) == Owner {
+		return "", wrong("locations", "An Owner acts at all locations: choose another role first")
+	}
+	if len(locations) == 0 {
+		return "", wrong("locations", "Choose at least one location, or all of them")
+	}
+	rows, err := tx.Places(store.Locations)
+	if err != nil {
+		return "", err
+	}
+	var names []string
+	var ids []int64
+	for _, row := range rows {
+		if slices.Contains(locations, row.ID) {
+			names, ids = append(names, row.Name), append(ids, row.ID)
+		}
+	}
+	for _, id := range locations {
+		if !slices.Contains(ids, id) {
+			return "", wrong("locations", "There is no location %d any more: choose others", id)
+		}
+	}
+	return "at " + strings.Join(namesText("", names), "") + " only", tx.LimitAdmin(admin.ID, true, ids)
 }
 
 // RemoveAdmin removes an administrator and ends their sessions. At least one Owner

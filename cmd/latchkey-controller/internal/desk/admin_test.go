@@ -12,7 +12,7 @@ func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 	w := newWorld(t)
 	first := w.owner()
 	owner, mine := first.Actor, first.Token
-	id, token, err := w.AddAdmin(t.Context(), owner, "Grace Hopper", Editor)
+	id, token, err := w.AddAdmin(t.Context(), owner, "Grace Hopper", Editor, nil)
 	w.must(err)
 	if _, err := w.signIn("Grace Hopper", "", here); err != ErrWrongSignIn {
 		t.Error("signed in without a password:", err)
@@ -71,7 +71,7 @@ func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
 	w := newWorld(t)
 	owner := w.owner().Actor
-	id, token, err := w.AddAdmin(t.Context(), owner, "Grace", Super)
+	id, token, err := w.AddAdmin(t.Context(), owner, "Grace", Super, nil)
 	w.must(err)
 	session, err := w.UseOneTimeLink(t.Context(), token, "", []byte(secret), here)
 	w.must(err)
@@ -111,7 +111,7 @@ func TestThereIsAlwaysAnOwner(t *testing.T) {
 		}
 	}
 	w.must(w.SetRole(t.Context(), owner, owner.ID, Owner))
-	id, token, err := w.AddAdmin(t.Context(), owner, "Grace", Owner)
+	id, token, err := w.AddAdmin(t.Context(), owner, "Grace", Owner, nil)
 	w.must(err)
 	if err := w.RemoveAdmin(t.Context(), owner, owner.ID); Fields(err)["role"] == "" {
 		t.Error("nobody is left who can sign in:", err)
@@ -131,11 +131,11 @@ func TestTwoAdministratorsAreNotCalledAlike(t *testing.T) {
 	w := newWorld(t)
 	owner := w.owner().Actor
 	for _, name := range []string{"Ada Lovelace", "áda  LOVELACE", "", "\u202eAda", "!"} {
-		if _, _, err := w.AddAdmin(t.Context(), owner, name, Viewer); Fields(err)["name"] == "" {
+		if _, _, err := w.AddAdmin(t.Context(), owner, name, Viewer, nil); Fields(err)["name"] == "" {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	if _, _, err := w.AddAdmin(t.Context(), owner, "Grace", "boss"); Fields(err)["role"] == "" {
+	if _, _, err := w.AddAdmin(t.Context(), owner, "Grace", "boss", nil); Fields(err)["role"] == "" {
 		t.Error(err)
 	}
 }

@@ -548,7 +548,7 @@ var attempts = map[Act][]attempt{
 	EditAdmins: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			w.n++
-			_, _, err := w.AddAdmin(ctx, a, fmt.Sprint("Admin ", w.n), Owner)
+			_, _, err := w.AddAdmin(ctx, a, fmt.Sprint("Admin ", w.n), Owner, nil)
 			return err
 		}),
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.SetRole(ctx, a, id, Viewer) }),
@@ -654,7 +654,7 @@ func atPlace(do func(*world, context.Context, Actor, *Reader, int64) error) atte
 func admin(do func(*world, context.Context, Actor, int64) error) attempt {
 	return func(w *world) func(context.Context, Actor) error {
 		w.n++
-		id, _, err := w.AddAdmin(w.t.Context(), as(Owner), fmt.Sprint("Admin ", w.n), Editor)
+		id, _, err := w.AddAdmin(w.t.Context(), as(Owner), fmt.Sprint("Admin ", w.n), Editor, nil)
 		w.must(err)
 		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, id) }
 	}

@@ -49,7 +49,7 @@ func TestStrangersKeepNobodyOutOfABrowserThatIsKnown(t *testing.T) {
 func TestABrowserIsKnownForWhoHasSignedInThereWithTheirPassword(t *testing.T) {
 	w := newWorld(t)
 	owner := w.owner()
-	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super)
+	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super, nil)
 	w.must(err)
 	other, err := w.UseOneTimeLink(t.Context(), link, "", []byte(secret), here)
 	w.must(err)
@@ -95,7 +95,7 @@ func TestABrowserIsKnownForWhoHasSignedInThereWithTheirPassword(t *testing.T) {
 func TestTwoAdministratorsOfOneBrowserKeepTheirMarksApart(t *testing.T) {
 	w := newWorld(t)
 	ada := w.owner()
-	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super)
+	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super, nil)
 	w.must(err)
 	browser := Client{Address: here.Address, Browser: ada.Browser}
 	grace, err := w.UseOneTimeLink(t.Context(), link, "", []byte(secret), browser)

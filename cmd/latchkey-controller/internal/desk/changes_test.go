@@ -15,7 +15,7 @@ func TestTheAuditSaysWhatChangedFromWhatToWhat(t *testing.T) {
 	policy := func(edit func(*wire.Policy)) func() error {
 		return func() error { _, err := w.SetPolicy(t.Context(), as(Owner), id, 0, edit); return err }
 	}
-	admin, _, err := w.Desk.AddAdmin(t.Context(), as(Owner), "Bob", Viewer)
+	admin, _, err := w.Desk.AddAdmin(t.Context(), as(Owner), "Bob", Viewer, nil)
 	w.must(err)
 	hub, err := w.AddPlace(t.Context(), as(Owner), Locations, 0, "Annex")
 	w.must(err)

@@ -70,7 +70,7 @@ func (d *Desk) target(ctx context.Context, w Where) (*auditTarget, error) {
 	if err := w.check(); err != nil {
 		return nil, err
 	}
-	target := new(auditTarget)
+	target := &auditTarget{at: []Where{w}}
 	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
 		if target.subject, err = w.name(tx); err != nil || w.Level != Doors {
 			return err
@@ -248,7 +248,7 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 	where := whereOf(m)
 	target, err := d.target(ctx, where)
 	if Fields(err)["where"] != "" {
-		target, err = &auditTarget{subject: removedPlace}, nil
+		target, err = &auditTarget{subject: removedPlace, at: []Where{where}}, nil
 	}
 	if err != nil {
 		return err

@@ -102,7 +102,7 @@ func TestTypedNamesAreTidy(t *testing.T) {
 	}) {
 		t.Errorf("%+v", l)
 	}
-	if _, _, err := w.AddAdmin(t.Context(), owner, hidden, Viewer); err != nil {
+	if _, _, err := w.AddAdmin(t.Context(), owner, hidden, Viewer, nil); err != nil {
 		t.Fatal(err)
 	}
 	admins, err := w.Admins(t.Context(), owner)

@@ -179,7 +179,7 @@ func TestOnlyAPasskeyOfOnesOwnMakesASignInFresh(t *testing.T) {
 	w := newWorld(t)
 	s := w.owner()
 	w.passkey(s)
-	_, token, err := w.AddAdmin(t.Context(), s.Actor, "Grace Hopper", Editor)
+	_, token, err := w.AddAdmin(t.Context(), s.Actor, "Grace Hopper", Editor, nil)
 	w.must(err)
 	grace, err := w.UseOneTimeLink(t.Context(), token, "", []byte("another horse battery"), here)
 	w.must(err)

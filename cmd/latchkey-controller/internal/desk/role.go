@@ -56,6 +56,7 @@ type Actor struct {
 
 	session wire.Hash // hash of the session's token; zero: none
 	scopes  string    // of a program, with a space between; "": not a program
+	limited bool      // to some locations; of a token: the administrator who made it
 }
 
 // token returns the id of the actor's token; 0: it has none.
@@ -67,9 +68,17 @@ func AtCommandLine(user string) Actor {
 	return Actor{Name: "command line (" + user + ")", Role: Owner, FreshSignIn: true, Via: CommandLine}
 }
 
-// May says whether the actor's role, and the token's scopes, allow an act. Use it to hide
-// buttons; the act checks again.
-func (a Actor) May(act Act) bool { return a.mayBy(act) && slices.Contains(rules[act].may, a.Role) }
+// May says whether the actor's role, the token's scopes and a limit to locations allow an act,
+// at a place in the actor's reach. Use it to hide buttons; the act checks again.
+func (a Actor) May(act Act) bool {
+	return a.mayBy(act) && slices.Contains(rules[act].may, a.Role) && !a.tooWide(act)
+}
+
+// Limited says whether the actor acts at some locations only.
+func (a Actor) Limited() bool { return a.limited }
+
+// tooWide says whether an act is for the whole site, and the actor is not.
+func (a Actor) tooWide(act Act) bool { return a.limited && rules[act].extent == ofSite }
 
 // mayBy says whether the program's scopes allow an act; a person needs none.
 func (a Actor) mayBy(act Act) bool {
@@ -94,6 +103,9 @@ func (a Actor) Refusal(act Act) error {
 	if !a.mayBy(act) {
 		return fmt.Errorf("%w: %w; %s", ErrNotAllowed, ErrNoScope, a.requirement(act))
 	}
+	if a.tooWide(act) {
+		return fmt.Errorf("%w: this is for the whole site, and you are limited to some locations: ask an administrator of the whole site", ErrNotAllowed)
+	}
 	if !a.May(act) {
 		return fmt.Errorf("%w: %s, and you are %s", ErrNotAllowed, a.requirement(act), a.Role.Title())
 	}
@@ -106,6 +118,8 @@ func (a Actor) Refusal(act Act) error {
 // requirement says what it takes to do an act.
 func (a Actor) requirement(act Act) string {
 	switch scope := rules[act].scope; {
+	case a.mayBy(act) && a.tooWide(act):
+		return "this requires an administrator of the whole site"
 	case a.mayBy(act):
 		return act.requirement()
 	case scope == "":

@@ -54,7 +54,7 @@ const (
 
 // actorOf returns an administrator as an actor in the console.
 func actorOf(admin *store.Admin) Actor {
-	return Actor{ID: admin.ID, Name: admin.Name, Role: Role(admin.Role), Provider: admin.Issuer != "", Via: Console}
+	return Actor{ID: admin.ID, Name: admin.Name, Role: Role(admin.Role), Provider: admin.Issuer != "", Via: Console, limited: limited(admin)}
 }
 
 // SignIn checks a name and a password, which it wipes. The error is ErrWrongSignIn,

@@ -134,6 +134,9 @@ func tokenRole(row *store.Token) Role {
 	return Role(row.Role)
 }
 
+// tokenLimited says whether the administrator who made a token is limited to locations.
+func tokenLimited(row *store.Token) bool { return row.Limited && tokenRole(row) != Owner }
+
 // Tokens returns all tokens, by name.
 func (d *Desk) Tokens(ctx context.Context, a Actor) (tokens []*Token, err error) {
 	err = d.view(ctx, a, ViewTokens, func(tx *store.Tx) error {
@@ -300,7 +303,7 @@ func (d *Desk) tokenActor(ctx context.Context, address string, find func(*store.
 	if err != nil {
 		return a, err
 	}
-	a = Actor{ID: -k.ID, Name: k.Name + tokenNameSays, Role: tokenRole(k), FreshSignIn: true, Via: API, scopes: strings.Join(k.Scopes, " ")}
+	a = Actor{ID: -k.ID, Name: k.Name + tokenNameSays, Role: tokenRole(k), FreshSignIn: true, Via: API, scopes: strings.Join(k.Scopes, " "), limited: tokenLimited(k)}
 	reason := ""
 	switch {
 	case k.Ends <= now:

@@ -25,7 +25,7 @@ func (w *world) acting(role Role, scopes ...Scope) (a Actor, text string) {
 	w.t.Helper()
 	w.n++
 	name := fmt.Sprint("Maker ", w.n)
-	id, _, err := w.AddAdmin(w.t.Context(), as(Owner), name, role)
+	id, _, err := w.AddAdmin(w.t.Context(), as(Owner), name, role, nil)
 	w.must(err)
 	maker := Actor{ID: id, Name: name, Role: Super, FreshSignIn: true, Via: Console}
 	_, text, err = w.MakeToken(w.t.Context(), maker, TokenForm{Name: fmt.Sprint("Program ", w.n), Scopes: scopes, Days: 30})

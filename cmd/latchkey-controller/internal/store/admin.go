@@ -16,6 +16,8 @@ type Admin struct {
 	Generation int64
 
 	Issuer string // where they sign in; "": here
+
+	Limited bool // they act at the locations of AdminLocations only
 }
 
 // ErrNameTaken says that the name is already in use.
@@ -32,10 +34,10 @@ func (t *Tx) AddAdmin(a *Admin) error {
 	return err
 }
 
-const adminColumns = `id, name, role, password, created, seen, generation, issuer`
+const adminColumns = `id, name, role, password, created, seen, generation, issuer, limited`
 
 func (a *Admin) into() []any {
-	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Generation, &a.Issuer}
+	return []any{&a.ID, &a.Name, &a.Role, &a.Password, &a.Created, &a.Seen, &a.Generation, &a.Issuer, &a.Limited}
 }
 
 // Admins returns all administrators, by name.
@@ -70,6 +72,30 @@ func (t *Tx) CountRole(role string) (n int, err error) {
 // SetRole gives an administrator a role.
 func (t *Tx) SetRole(id int64, role string) error {
 	return t.exec(`UPDATE admins SET role = ? WHERE id = ?`, role, id)
+}
+
+// AdminLocations returns the ids of the locations at which an administrator who is limited acts.
+func (t *Tx) AdminLocations(id int64) (locations []int64, err error) {
+	err = t.rows(`SELECT location_id FROM admin_locations WHERE admin_id = ? ORDER BY location_id`, []any{id}, func(r scanner) error {
+		var location int64
+		err := r.Scan(&location)
+		locations = append(locations, location)
+		return err
+	})
+	return locations, err
+}
+
+// LimitAdmin has an administrator act at some locations only, or everywhere.
+func (t *Tx) LimitAdmin(id int64, limited bool, locations []int64) error {
+	if err := errors.Join(t.exec(`UPDATE admins SET limited = ? WHERE id = ?`, limited, id), t.exec(`DELETE FROM admin_locations WHERE admin_id = ?`, id)); err != nil {
+		return err
+	}
+	for _, location := range locations {
+		if err := t.exec(`INSERT INTO admin_locations (admin_id, location_id) VALUES (?, ?)`, id, location); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SetPassword sets an administrator's sealed password verifier.

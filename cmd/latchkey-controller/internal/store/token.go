@@ -14,6 +14,7 @@ type Token struct {
 	Admin    int64     // who made it; 0: the command line
 	By       string    // the name of that administrator; "": the command line
 	Role     string    // of that administrator; "": the command line
+	Limited  bool      // that administrator is
 	Hash     wire.Hash // of its text
 	Name     string
 	Scopes   []string
@@ -60,11 +61,11 @@ func (t *Tx) token(where string, arg any) (*Token, error) {
 }
 
 func (t *Tx) tokens(where string, args ...any) (tokens []*Token, err error) {
-	err = t.rows(`SELECT t.id, coalesce(t.admin_id, 0), coalesce(a.name, ''), coalesce(a.role, ''), t.hash, t.name, t.scopes, t.networks, t.created, t.ends, t.used, t.refused
+	err = t.rows(`SELECT t.id, coalesce(t.admin_id, 0), coalesce(a.name, ''), coalesce(a.role, ''), coalesce(a.limited, 0), t.hash, t.name, t.scopes, t.networks, t.created, t.ends, t.used, t.refused
 		FROM tokens t LEFT JOIN admins a ON a.id = t.admin_id WHERE `+where, args, func(r scanner) error {
 		var k Token
 		var scopes, networks string
-		err := r.Scan(&k.ID, &k.Admin, &k.By, &k.Role, fixed(k.Hash[:]), &k.Name, &scopes, &networks, &k.Created, &k.Ends, &k.Used, &k.Refused)
+		err := r.Scan(&k.ID, &k.Admin, &k.By, &k.Role, &k.Limited, fixed(k.Hash[:]), &k.Name, &scopes, &networks, &k.Created, &k.Ends, &k.Used, &k.Refused)
 		k.Scopes, k.Networks = strings.Fields(scopes), strings.Fields(networks)
 		tokens = append(tokens, &k)
 		return err
