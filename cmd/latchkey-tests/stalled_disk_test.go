@@ -36,6 +36,9 @@ func TestADiskThatDoesNotAnswerHoldsUpNeitherQuestionsNorTheLink(t *testing.T) {
 		reader.kill()
 		mounted.unmount(t)
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	reader.start()
 	reader.begun()
 	reader.linked()

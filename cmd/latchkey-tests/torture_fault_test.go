@@ -115,6 +115,9 @@ func TestNoFaultOfADiskAndNoPowerCutMakesAReaderForgetOrOpen(t *testing.T) {
 				v.kill()
 				mounted.unmount(t)
 			})
+			if err != nil {
+				t.Fatal(err)
+			}
 			for range rounds {
 				v.faultRound()
 			}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -92,7 +93,26 @@ func mount(d *disk, at string) (*mounted, error) {
 	}
 	m := &mounted{disk: d, dev: dev, at: at}
 	m.served.Go(m.serve)
-	return m, nil
+	return m, m.unpolled()
+}
+
+// unpolled has the kernel learn that files here cannot be polled (FUSE_POLL). It would ask when
+// this process first opens one: Go's runtime adds each to its epoll in a call that keeps a
+// processor, and with none left to answer, nor to stop that thread, the process hangs.
+func (m *mounted) unpolled() error {
+	for name, id := range m.disk.nodes[rootNode].names {
+		if m.disk.nodes[id].mode&unix.S_IFMT != unix.S_IFREG {
+			continue
+		}
+		fd, err := unix.Open(filepath.Join(m.at, name), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		defer unix.Close(fd)
+		_, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 0)
+		return err
+	}
+	return nil
 }
 
 // unmount takes the disk off, whoever has files of it open.
