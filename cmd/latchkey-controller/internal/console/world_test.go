@@ -169,7 +169,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { w.site.Close() })
-	w.desk = desk.New(desk.Options{Site: w.site, Live: w.live, Clock: w.clock})
+	w.desk = desk.New(desk.Options{Site: w.site, Live: w.live, Clock: w.clock, PasswordMemory: cheap})
 	w.server = httptest.NewUnstartedServer(nil)
 	w.must(w.desk.ServeAt(w.origin()))
 	c, err := New(Options{Desk: w.desk, Log: slog.New(slog.NewTextHandler(w.logged, nil)), Broker: "ssl://:8883"})
@@ -208,6 +208,9 @@ func (w *world) must(err error) {
 
 const password = "a long way to the door"
 
+// cheap is the memory for password derivation, in KiB: tests need no strength.
+const cheap = 64
+
 var owner = desk.Actor{Name: "Owner", Role: desk.Owner, FreshSignIn: true, Via: desk.Console}
 
 // names of administrators, by role.
@@ -230,10 +233,10 @@ type page struct {
 	url    *url.URL
 }
 
-// verifier is what the desk keeps of password: it takes long to derive.
+// verifier is what the desk keeps of password.
 var verifier = sync.OnceValue(func() []byte {
 	salt := make([]byte, 16)
-	return slices.Concat([]byte{2}, salt, argon2.IDKey([]byte(password), salt, 3, 64<<10, 4, 32))
+	return slices.Concat([]byte{2}, salt, argon2.IDKey([]byte(password), salt, 3, cheap, 4, 32))
 })
 
 // visitor returns a browser that is signed in as an administrator of a role;

@@ -7,6 +7,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
@@ -35,6 +36,8 @@ type Options struct {
 	Clock func() clock.Reading // nil: clock.Read
 	Log   *slog.Logger         // nil: none
 	Mail  Mailer               // nil: no mail can be sent
+
+	PasswordMemory uint32 // of password derivation, KiB; 0: as much as is safe. Tests need no strength
 }
 
 // A Mailer sends a letter by the mail server of the settings, with the password for its user.
@@ -61,7 +64,7 @@ type Desk struct {
 
 // New returns a site's desk.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, mail: o.Mail, memory: passwordMemory, hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
+	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, mail: o.Mail, memory: cmp.Or(o.PasswordMemory, passwordMemory), hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
 	if d.read == nil {
 		d.read = clock.Read
 	}
