@@ -70,9 +70,10 @@ hil: setup-hil ## the arm64 firmware on an emulated machine: a stock kernel, its
 	go run ./board/hil
 
 .PHONY: soak
-soak: setup ## weeks of a reader's life in minutes, then the real program for SOAK (10m), with counts; SEED chooses which
+soak: setup ## weeks of a reader's life in minutes, the real program for SOAK (10m), with counts; SEED chooses which; each page in every look
 	go test -timeout 3h -count 1 -v -run TestAReaderGoesOnForWeeks ./cmd/latchkeyd -soak 336h $(if $(SEED),-soak-seed $(SEED))
 	go test -timeout 3h -count 1 -v -run TestTheRealProgramGoesOn ./cmd/latchkey-tests -soak-real $(or $(SOAK),10m) $(if $(SEED),-soak-seed $(SEED))
+	go test -timeout 60m -count 1 -run 'NoBarrier|InTheBrowser|ABrowserKeeps|APasskeyOfABrowser' ./cmd/latchkey-controller/internal/console -every-look
 
 .PHONY: torture
 torture: setup ## SIGKILL, failing disks, power cuts, torn writes, flipped bits, with counts; SEED chooses which
