@@ -26,7 +26,7 @@ run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN
 .PHONY: test
 test: setup lint build ## everything but the emulated boards
 	go vet -tags firmware,nethttpomithttp2 ./cmd/latchkeyd ./board
-	go test -timeout 15m -vet off -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n))) ./... # most wait: for a reader, a browser, a disk
+	go test -timeout 15m -vet off -p $$(n=$$(nproc); echo $$((n < 3 ? 3 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n))) ./... # most wait: for a reader, a browser, a disk
 
 .PHONY: lint
 lint:
