@@ -4,6 +4,8 @@ import (
 	"log/slog"
 
 	"latchkey/cmd/latchkey-controller/internal/homeassistant"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
 )
 
 // homeAssistantFlags are the flags of serve that are about Home Assistant.
@@ -14,7 +16,7 @@ type homeAssistantFlags struct {
 }
 
 func (f *homeAssistantFlags) add(c *invocation) {
-	c.StringVar(&f.broker, "homeassistant", "", "`URL` of Home Assistant's MQTT broker, like ssl://broker.example:8883: shows it the readers")
+	c.StringVar(&f.broker, "homeassistant", "", "`URL` of Home Assistant's MQTT broker, like ssl://broker.example:8883, or own for the one of the readers: shows it the readers")
 	c.StringVar(&f.Login.File, "homeassistant-login", "", "a `file` with the name of the controller's user at that broker in the first line and the password in the second")
 	c.StringVar(&f.Login.Authority, "homeassistant-ca", "", "a PEM `file` with the authority of that broker's certificate; the system's authorities unless given")
 	c.StringVar(&f.Login.Certificate, "homeassistant-cert", "", "the controller's certificate for that broker, a PEM `file`")
@@ -25,8 +27,11 @@ func (f *homeAssistantFlags) add(c *invocation) {
 	c.StringVar(&f.Console, "homeassistant-link", "", "the console's `URL` as users of Home Assistant reach it, for a link at each reader")
 }
 
-// check refuses wrong use.
-func (f *homeAssistantFlags) check(c *invocation) (err error) {
+// ownBrokerText stands for the readers' broker.
+const ownBrokerText = "own"
+
+// check refuses wrong use. external is the URL of the readers' broker if it is another program.
+func (f *homeAssistantFlags) check(c *invocation, external string) (err error) {
 	if (f.Login.Certificate == "") != (f.Login.Key == "") {
 		return c.wrongUse("--homeassistant-cert and --homeassistant-key belong together")
 	}
@@ -36,18 +41,37 @@ func (f *homeAssistantFlags) check(c *invocation) (err error) {
 		}
 		return nil
 	}
+	if f.broker == ownBrokerText {
+		if f.Login != (homeassistant.Login{}) || f.plain {
+			return c.wrongUse("--homeassistant own needs no login and no certificates: the controller has its own for that broker")
+		}
+		if b, err := wire.ParseBroker(external); err == nil && b.Plain {
+			return c.wrongUse("--homeassistant own needs a broker that looks at certificates: --broker ssl://host:port")
+		}
+		return nil
+	}
 	if f.Broker, err = homeassistant.ParseBroker(f.broker, f.plain); err != nil {
 		return c.wrongUse("--homeassistant: %v", err)
 	}
 	return nil
 }
 
-// open returns what shows the readers to Home Assistant; nil: nothing does.
-func (f *homeAssistantFlags) open(c *invocation, log *slog.Logger) (*homeassistant.Bridge, error) {
+// open returns what shows the readers to Home Assistant; nil: nothing does. broker is the URL
+// of the readers' broker.
+func (f *homeAssistantFlags) open(c *invocation, broker string, log *slog.Logger) (_ *homeassistant.Bridge, err error) {
 	if f.broker == "" {
 		return nil, nil
 	}
 	options := f.Options
 	options.Desk, options.Version, options.Log = c.desk, version, log
+	if f.broker == ownBrokerText {
+		if options.Broker, err = wire.ParseBroker(broker); err != nil {
+			return nil, err
+		}
+		options.Own = &homeassistant.Own{Name: site.HomeAssistantName, Authority: c.site.Authority()}
+		if options.Own.Certificate, err = c.site.HomeAssistantCertificate(); err != nil {
+			return nil, err
+		}
+	}
 	return homeassistant.New(options)
 }

@@ -9,13 +9,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"latchkey/cmd/latchkey-controller/internal/api"
-	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
@@ -58,7 +56,7 @@ func serve(c *invocation) action {
 				return c.wrongUse("--broker: %v", err)
 			}
 		}
-		return home.check(c)
+		return home.check(c, *external)
 	}
 	return func(ctx context.Context, _ []string) error {
 		level := slog.LevelInfo
@@ -85,12 +83,14 @@ func serve(c *invocation) action {
 		}
 		options := link.Options{Site: c.site, Broker: *external, Name: site.ControllerName, Log: log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
 		forReaders, address := *external, *external
+		var embedded *ownBroker
 		if *external == "" {
 			b, err := startBroker(ctx, c.site, *listen, names, &options)
 			if err != nil {
 				return err
 			}
 			defer b.Close()
+			embedded = b
 			forReaders, address = fmt.Sprintf("ssl://:%d", b.Addr().(*net.TCPAddr).Port), b.Addr().String()
 		}
 		fmt.Fprintf(c.out, "site %s: readers come to %s\n", c.site.Name, address)
@@ -112,7 +112,7 @@ func serve(c *invocation) action {
 			return err
 		}
 		sender := webhook.New(webhook.Options{Desk: c.desk, Body: api.WebhookBody(c.site.ID), Log: log})
-		shown, err := home.open(c, log)
+		shown, err := home.open(c, options.Broker, log)
 		if err != nil {
 			return err
 		}
@@ -130,34 +130,12 @@ func serve(c *invocation) action {
 		if shown != nil {
 			group.Go(func() error { return shown.Run(ctx) })
 		}
+		if embedded != nil {
+			group.Go(func() error { embedded.followIntegrations(ctx, c.desk, c.site, log); return nil })
+		}
 		group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
 		return group.Wait()
 	}
-}
-
-// startBroker starts the controller's own broker, and completes the options of the
-// link with it.
-func startBroker(ctx context.Context, s *site.Site, listen string, names []string, o *link.Options) (*broker.Broker, error) {
-	var valid validCertificates
-	covering := s.HostCertificates(names)
-	if err := covering.Refresh(ctx); err != nil {
-		return nil, err
-	}
-	b, err := broker.Start(ctx, listen, broker.Options{
-		Site: s.Name, Certificate: covering.Certificate, Authority: s.Authority(), Controller: o.Name, InForce: valid.has, Log: o.Log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	o.Broker = "ssl://" + loopback(b.Addr())
-	o.Readers = func(peers map[string]*site.Peer) {
-		valid.set(peers)
-		if err := covering.Refresh(ctx); err != nil {
-			o.Log.Error("the broker's certificate may lack a name that a reader was given", "err", err)
-		}
-		b.Expel()
-	}
-	return b, nil
 }
 
 // lock makes this process the only one that serves a site.
@@ -176,25 +154,6 @@ func lock(dir string) (unlock func(), err error) {
 	return func() { f.Close() }, nil
 }
 
-// validCertificates are the readers' certificates that are not revoked: serial
-// numbers by reader.
-type validCertificates struct {
-	serials atomic.Pointer[map[string]string]
-}
-
-func (v *validCertificates) set(peers map[string]*site.Peer) {
-	serials := make(map[string]string, len(peers))
-	for id, p := range peers {
-		serials[id] = p.Serial
-	}
-	v.serials.Store(&serials)
-}
-
-func (v *validCertificates) has(reader, serial string) bool {
-	serials := v.serials.Load()
-	return serials != nil && serial != "" && (*serials)[reader] == serial
-}
-
 // hosts returns this machine's names and addresses.
 func hosts() []string {
 	found := []string{"localhost", "127.0.0.1", "::1"}
@@ -208,13 +167,4 @@ func hosts() []string {
 		}
 	}
 	return found
-}
-
-// loopback returns the address at which this machine reaches a listener of its own.
-func loopback(addr net.Addr) string {
-	tcp, ok := addr.(*net.TCPAddr)
-	if ok && tcp.IP.IsUnspecified() {
-		return (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: tcp.Port}).String()
-	}
-	return addr.String()
 }

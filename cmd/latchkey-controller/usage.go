@@ -106,6 +106,7 @@ func groups() []group {
 			{name: "token list", summary: "shows all tokens", prepare: tokenList},
 			{name: "token make", args: "NAME --scope SCOPE…", summary: "makes a token, with which a program acts", prepare: tokenMake},
 			{name: "token revoke", args: "NAME", summary: "ends a token at once", prepare: tokenRevoke},
+			{name: "integration", args: "list | add NAME | remove NAME", summary: "which programs, like Home Assistant, the readers' broker lets in, too", prepare: integration},
 			{name: "webhook list", summary: "shows where events are sent, and the hosts inside the network that are allowed", prepare: webhookList},
 			{name: "webhook add", args: "NAME URL --event EVENT…", summary: "sends events to a URL from then on", prepare: webhookAdd},
 			{name: "webhook remove", args: "NUMBER", summary: "sends nothing more there", prepare: webhookRemove},

@@ -1,6 +1,8 @@
 package tests
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"os"
 	"os/exec"
@@ -46,18 +48,24 @@ func newHome(t *testing.T) (h *home, broker string) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
-	h = &home{newest: map[string]string{}}
-	h.Client = mqtt.NewClient(mqtt.NewClientOptions().AddBroker("tcp://" + address).SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond))
+	return joined(t, mqtt.NewClientOptions().AddBroker("tcp://"+address), "#"), "tcp://" + address
+}
+
+// joined returns a client of a broker, which may still start.
+func joined(t *testing.T, options *mqtt.ClientOptions, filter string) *home {
+	t.Helper()
+	h := &home{newest: map[string]string{}}
+	h.Client = mqtt.NewClient(options.SetConnectRetry(true).SetConnectRetryInterval(50 * time.Millisecond).SetMaxReconnectInterval(50 * time.Millisecond))
 	if token := h.Connect(); !token.WaitTimeout(10*time.Second) || token.Error() != nil {
 		t.Fatal(token.Error())
 	}
 	t.Cleanup(func() { h.Disconnect(0) })
-	h.Subscribe("#", 1, func(_ mqtt.Client, m mqtt.Message) {
+	h.Subscribe(filter, 1, func(_ mqtt.Client, m mqtt.Message) {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.newest[m.Topic()] = string(m.Payload())
 	})
-	return h, "tcp://" + address
+	return h
 }
 
 // has says whether the newest message on a topic of the reader has a text in it.
@@ -112,4 +120,52 @@ func TestHomeAssistantSeesWhoComesAndOpensTheDoor(t *testing.T) {
 		defer h.mu.Unlock()
 		return h.newest["latchkey-ha/test/status"] == "offline"
 	})
+}
+
+func TestHomeAssistantComesToTheReadersBrokerUntilItIsRemoved(t *testing.T) {
+	for name, mosquitto := range map[string]bool{"embedded": false, "mosquitto": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := adaAndBobLinked(t, mosquitto)
+			c.flags = []string{"--homeassistant", "own", "--homeassistant-commands"}
+			c.startBroker()
+			c.serve()
+			keys := t.TempDir()
+			c.tell("", "integration", "add", "home-assistant", "--out", keys) // while it serves
+			r := c.adopt(t, "front-door")                                     // has Mosquitto know both
+			r.start()
+			own, err := tls.LoadX509KeyPair(filepath.Join(keys, "home-assistant.pem"), filepath.Join(keys, "home-assistant.key"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			authority, err := os.ReadFile(filepath.Join(keys, "authority.pem"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			config := &tls.Config{Certificates: []tls.Certificate{own}, RootCAs: x509.NewCertPool()}
+			config.RootCAs.AppendCertsFromPEM(authority)
+			h := joined(t, mqtt.NewClientOptions().AddBroker("ssl://"+c.broker).SetClientID("any").SetTLSConfig(config), "latchkey-ha/test/#")
+			r.eventually("Home Assistant sees the reader", h.has("link", "online"))
+			r.eventually("its door is locked", h.has("state", `"lock":"LOCKED"`))
+			h.send("unlock", "PRESS")
+			r.opens("Home Assistant's button")
+			r.closed()
+
+			c.tell("", "integration", "remove", "home-assistant")
+			if mosquitto {
+				c.stopBroker()
+				c.startBroker()
+			}
+			r.eventually("it is shut out", func() bool {
+				for range 20 {
+					if h.IsConnectionOpen() {
+						return false
+					}
+					time.Sleep(10 * time.Millisecond)
+				}
+				return true
+			})
+			r.opensByCard(bobUID, "Bob's card")
+		})
+	}
 }

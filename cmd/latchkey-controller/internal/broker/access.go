@@ -23,7 +23,15 @@ func (a *access) ID() string { return "access by certificate" }
 
 // Provides implements mqtt.Hook.
 func (a *access) Provides(b byte) bool {
-	return b == mqtt.OnConnect || b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck || b == mqtt.OnDisconnect
+	return slices.Contains([]byte{mqtt.OnConnect, mqtt.OnConnectAuthenticate, mqtt.OnSessionEstablished, mqtt.OnACLCheck, mqtt.OnDisconnect}, b)
+}
+
+// OnSessionEstablished implements mqtt.Hook: Expel does not find a client that is only just
+// being let in.
+func (a *access) OnSessionEstablished(client *mqtt.Client, _ packets.Packet) {
+	if !a.admits(client) {
+		client.Stop(errRevoked)
+	}
 }
 
 // OnConnect implements mqtt.Hook: no client may be silent for longer than keepAlive.
@@ -62,7 +70,32 @@ func (a *access) OnACLCheck(client *mqtt.Client, topic string, write bool) bool 
 // admits says whether a client's certificate is valid now.
 func (a *access) admits(client *mqtt.Client) bool {
 	name, serial := certificate(client)
-	return name == a.o.Controller || a.o.InForce(name, serial)
+	return name == a.o.Controller || name == a.o.Bridge || a.o.InForce(name, serial)
+}
+
+// A kind of client.
+type kind int
+
+// The kinds.
+const (
+	controller  kind = iota // its link with the readers
+	bridge                  // its connection on which it shows them to integrations
+	reader                  //
+	integration             //
+)
+
+// kind returns what a client is by the name in its certificate: only a reader's is the name of
+// a reader.
+func (a *access) kind(name string) kind {
+	switch {
+	case name == a.o.Controller:
+		return controller
+	case name == a.o.Bridge:
+		return bridge
+	case wire.CheckName(name) == nil:
+		return reader
+	}
+	return integration
 }
 
 // certificate returns the name in a client's certificate, and its serial
@@ -82,8 +115,13 @@ func certificate(client *mqtt.Client) (name, serial string) {
 // may says whether a name may publish on a topic, or subscribe to it. Readers
 // subscribe to single topics only.
 func (a *access) may(name, topic string, write bool) bool {
-	if name == a.o.Controller {
+	switch a.kind(name) {
+	case controller:
 		return strings.HasPrefix(topic, root(a.o.Site))
+	case bridge:
+		return a.mayShow(topic, write)
+	case integration:
+		return a.mayAsk(topic, write)
 	}
 	_, _, published := channels()
 	site, reader, channel, ok := wire.ParseTopic(topic)

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"io"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -99,4 +101,20 @@ func TestTwoProgramsWithOneCertificateAreNamed(t *testing.T) {
 	}
 	defer second.Close()
 	log.has(t, "its certificate is in two places")
+}
+
+func TestACertificateThatIsRevokedAsItsClientIsLetInIsNotOverlooked(t *testing.T) {
+	home := newIssuer(t, always[0], always[1])
+	b := started(t, home, slog.New(slog.DiscardHandler))
+	var asked atomic.Int64
+	b.access.o.InForce = func(string, string) bool { return asked.Add(1) == 1 }
+	conn, err := connect(b, home, home.issue("front-door", x509.ExtKeyUsageClientAuth, always[0], always[1]), "127.0.0.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetReadDeadline(time.Now().Add(time.Minute))
+	if _, err := io.Copy(io.Discard, conn); err != nil { // until the broker closes it
+		t.Error(err)
+	}
 }

@@ -13,7 +13,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// unacknowledged limits what the broker keeps for each reader until the reader
+// unacknowledged limits what the broker keeps for each client until the client
 // acknowledges it. A reader that asks for much and acknowledges nothing would use up the
 // controller's memory: its connection is closed. An honest reader that was too slow
 // connects again and fetches what it missed. The outbox limits what is not even written.
@@ -26,7 +26,7 @@ type unacknowledged struct {
 	of map[*mqtt.Client]*waiting
 }
 
-// waiting is what a reader was sent and has not acknowledged.
+// waiting is what a client was sent and has not acknowledged.
 type waiting struct {
 	bytes map[uint16]int // by packet identifier
 	sum   int
@@ -64,7 +64,13 @@ func (u *unacknowledged) OnDisconnect(client *mqtt.Client, _ error, _ bool) {
 // OnPublish implements mqtt.Hook: a message that is longer than its topic allows is
 // dropped, and not acknowledged.
 func (u *unacknowledged) OnPublish(_ *mqtt.Client, p packets.Packet) (packets.Packet, error) {
-	if _, _, channel, ok := wire.ParseTopic(p.TopicName); !ok || len(p.Payload) > channel.Limit() {
+	limit := -1
+	if _, _, channel, ok := wire.ParseTopic(p.TopicName); ok {
+		limit = channel.Limit()
+	} else if isShown(p.TopicName) {
+		limit = maxTold
+	}
+	if len(p.Payload) > limit {
 		return p, packets.ErrRejectPacket
 	}
 	return p, nil
@@ -86,7 +92,7 @@ func (u *unacknowledged) OnQosPublish(client *mqtt.Client, p packets.Packet, _ i
 	}
 	u.mu.Unlock()
 	if tooMuch {
-		u.log.Warn("broker: a reader does not acknowledge what it is sent; its connection is closed", "reader", client.ID)
+		u.log.Warn("broker: a client does not acknowledge what it is sent; its connection is closed", "name", client.ID)
 		client.Stop(errSlow)
 	}
 }

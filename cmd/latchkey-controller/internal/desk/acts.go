@@ -83,6 +83,10 @@ const (
 	MakeToken   Act = "token.make"
 	RevokeToken Act = "token.revoke"
 
+	ViewIntegrations  Act = "integrations.view" // programs that the site's broker lets in
+	AddIntegration    Act = "integration.add"
+	RemoveIntegration Act = "integration.remove"
+
 	ViewMail          Act = "mail.view"
 	EditMail          Act = "mail.edit" // how people are told by e-mail
 	SendTestMail      Act = "mail.test"
@@ -210,6 +214,11 @@ var rules = map[Act]rule{
 	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens", extent: inReach},
 	MakeToken:   {may: supers, past: "made the token %s", infinitive: "make the token %s", fresh: true, extent: inReach},
 	RevokeToken: {may: supers, past: "revoked the token %s", infinitive: "revoke the token %s", extent: inReach},
+
+	// An integration opens doors without a password, if commands are on.
+	ViewIntegrations:  {may: owners, past: "looked at integrations", infinitive: "look at integrations", extent: ofSite},
+	AddIntegration:    {may: owners, past: "added the integration %s", infinitive: "add the integration %s", fresh: true, extent: ofSite},
+	RemoveIntegration: {may: owners, past: "removed the integration %s", infinitive: "remove the integration %s", fresh: true, extent: ofSite},
 
 	ViewMail:     {may: owners, past: "looked at who is told by e-mail", infinitive: "look at who is told by e-mail", extent: ofSite},
 	EditMail:     {may: owners, past: "changed who is told by e-mail of %s", infinitive: "change who is told by e-mail of %s", fresh: true, extent: ofSite},

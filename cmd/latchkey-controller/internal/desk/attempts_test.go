@@ -491,6 +491,13 @@ var attempts = map[Act][]attempt{
 		w.must(err)
 		return func(ctx context.Context, a Actor) error { return w.RevokeToken(ctx, a, id) }
 	}},
+	ViewIntegrations: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Integrations(ctx, a); return err })},
+	AddIntegration: {integration(func(w *world, ctx context.Context, a Actor, name string) error {
+		return w.addIntegration(ctx, a, name+"-2")
+	})},
+	RemoveIntegration: {integration(func(w *world, ctx context.Context, a Actor, name string) error {
+		return w.RemoveIntegration(ctx, a, name)
+	})},
 	ViewMail: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Mail(ctx, a); return err })},
 	EditMail: {
 		act(func(w *world, ctx context.Context, a Actor) error { return w.mailTo(ctx, a, "ada@example.com") }),

@@ -24,6 +24,7 @@ var may = map[Act]string{
 	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndEvacuation: "OSE", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",
 	EditPolicy: "OS", EditSchedules: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
 	ViewTokens: "OS", MakeToken: "OS", RevokeToken: "OS",
+	ViewIntegrations: "O", AddIntegration: "O", RemoveIntegration: "O",
 	ViewMail: "O", EditMail: "O", SendTestMail: "O",
 	ViewWebhooks: "OS", AddWebhook: "OS", EditWebhook: "OS", RemoveWebhook: "OS", TestWebhook: "OS", ResendDelivery: "OS", AllowWebhookHost: "O", ForbidWebhookHost: "O",
 	ViewSignIn: "O", EditSignIn: "O",
@@ -82,7 +83,7 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 }
 
 func TestWhatEndangersTheSiteAsksForThePasswordAgain(t *testing.T) {
-	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, EditSignIn, MakeToken, EditMail, AddWebhook, EditWebhook, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
+	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, EditSignIn, MakeToken, AddIntegration, RemoveIntegration, EditMail, AddWebhook, EditWebhook, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
 		t.Run(string(act), func(t *testing.T) {
 			w := newWorld(t)
 			for i, prepare := range attempts[act] {

@@ -49,6 +49,26 @@ type credentials struct {
 	tls            tls.Config // without the server's name
 }
 
+// Own is how the controller connects to the readers' own broker.
+type Own struct {
+	Name        string // in its certificate there
+	Certificate *tls.Certificate
+	Authority   *x509.Certificate // the site's, of the broker's certificate
+}
+
+// credentials returns how to connect to the broker.
+func (o *Options) credentials() (*credentials, error) {
+	if o.Own == nil {
+		return o.Login.load()
+	}
+	return &credentials{tls: tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		Certificates:       []tls.Certificate{*o.Own.Certificate},
+		InsecureSkipVerify: true, // VerifyConnection does it, at any time of validity
+		VerifyConnection:   wire.VerifyPeer(o.Own.Authority, x509.ExtKeyUsageServerAuth, o.Broker.Host),
+	}}, nil
+}
+
 // maxFile is the most bytes of one of the files.
 const maxFile = 1 << 20
 

@@ -36,7 +36,7 @@ func (b *Bridge) keepConnected(ctx context.Context) error {
 			level = slog.LevelDebug // log each reason once, not at each attempt
 		}
 		logged = err.Error()
-		b.log.Log(ctx, level, "not connected to Home Assistant's broker", "broker", b.o.Broker, "err", err)
+		b.log.Log(ctx, level, "not connected to the broker for Home Assistant", "broker", b.o.Broker, "err", err)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -48,14 +48,17 @@ func (b *Bridge) keepConnected(ctx context.Context) error {
 
 // connect connects once. It returns why the connection ended, or why there was none.
 func (b *Bridge) connect(ctx context.Context) error {
-	login, err := b.o.Login.load()
+	login, err := b.o.credentials()
 	if err != nil {
 		return err
 	}
-	lost := make(chan error, 1)
+	id, lost := b.id+"controller", make(chan error, 1)
+	if b.o.Own != nil {
+		id = b.o.Own.Name // as in its certificate
+	}
 	options := mqtt.NewClientOptions().
 		AddBroker("tcp://broker"). // not used
-		SetClientID(b.id+"controller").
+		SetClientID(id).
 		SetUsername(login.user).SetPassword(login.password).
 		SetCleanSession(true). // what was sent while nobody listened must open nothing later
 		SetAutoReconnect(false).
@@ -90,7 +93,7 @@ func (b *Bridge) connect(ctx context.Context) error {
 	if err := s.subscribe(ctx); err != nil {
 		return err
 	}
-	b.log.Info("connected to Home Assistant's broker", "broker", b.o.Broker)
+	b.log.Info("connected to the broker for Home Assistant", "broker", b.o.Broker)
 	defer s.farewell()
 	return s.run(ctx, lost)
 }

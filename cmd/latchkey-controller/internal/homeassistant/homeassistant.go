@@ -1,5 +1,5 @@
 // Package homeassistant shows the readers to Home Assistant by MQTT discovery, as devices of
-// a broker of its own that the controller connects to as a client:
+// a broker that the controller connects to as a client, Home Assistant's or the readers' own:
 //
 //	homeassistant/device/OBJECT/config    what a reader is; retained
 //	latchkey-ha/SITE/status               the controller is connected; retained, its will
@@ -35,6 +35,7 @@ type Options struct {
 	Desk     *desk.Desk
 	Broker   wire.Broker // see ParseBroker
 	Login    Login
+	Own      *Own   // instead of Login, if the broker is the readers' own
 	Commands bool   // Home Assistant may open doors
 	Names    bool   // it is told the names of persons
 	Console  string // URL of the console for its users; "": none
@@ -61,7 +62,7 @@ type Bridge struct {
 
 // New returns a bridge, or why the options are wrong.
 func New(o Options) (*Bridge, error) {
-	if _, err := o.Login.load(); err != nil {
+	if _, err := o.credentials(); err != nil {
 		return nil, err
 	}
 	if u, err := url.Parse(o.Console); o.Console != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
@@ -74,7 +75,7 @@ func New(o Options) (*Bridge, error) {
 		o: o, actor: desk.HomeAssistant(o.Commands), site: name, id: fmt.Sprintf("latchkey_%x_", id[:3]), log: wire.PlainLog(o.Log),
 		changed: make(chan struct{}, 1), lastUsers: map[string]string{},
 	}
-	if o.Commands && o.Login == (Login{}) {
+	if o.Commands && o.Own == nil && o.Login == (Login{}) {
 		b.log.Warn("whoever reaches Home Assistant's broker can open doors: it lets the controller in without a password or a certificate, so it may let in everybody", "broker", o.Broker)
 	}
 	b.readers.Store(&map[string]*desk.Reader{})

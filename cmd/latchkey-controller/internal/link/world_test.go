@@ -113,10 +113,14 @@ func (l testLog) Write(b []byte) (int, error) {
 // embed starts the embedded broker.
 func (w *world) embed() {
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
-		Site: w.site.Name, Certificate: w.site.HostCertificates(hosts).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Log: w.log(),
-		InForce: func(reader, serial string) bool {
+		Site: w.site.Name, Certificate: w.site.HostCertificates(hosts).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName, Log: w.log(),
+		InForce: func(name, serial string) bool {
 			peers := w.serials.Load()
-			return peers != nil && (*peers)[reader] != nil && (*peers)[reader].Serial == serial
+			if peers != nil && (*peers)[name] != nil {
+				return (*peers)[name].Serial == serial
+			}
+			integrations, err := w.site.Integrations(context.Background())
+			return err == nil && integrations[name] == serial
 		},
 	})
 	if err != nil {
@@ -142,7 +146,7 @@ func (w *world) mosquitto() {
 	listener.Close()
 	w.broker = "ssl://127.0.0.1:" + port
 	dir := filepath.Join(w.t.TempDir(), "mosquitto")
-	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Controller: site.ControllerName}
+	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Controller: site.ControllerName, Bridge: site.HomeAssistantName}
 	if m.Authority, err = w.site.ReissuedRoot(); err != nil {
 		w.t.Fatal(err)
 	}
@@ -163,6 +167,11 @@ func (w *world) mosquitto() {
 			w.t.Fatal(err)
 		}
 		m.Readers = slices.Collect(maps.Keys(peers))
+		integrations, err := w.site.Integrations(w.t.Context())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		m.Integrations = slices.Collect(maps.Keys(integrations))
 		w.adopted = false
 		if err := m.Write(dir); err != nil {
 			w.t.Fatal(err)

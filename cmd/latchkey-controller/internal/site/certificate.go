@@ -50,7 +50,7 @@ func (s *Site) BrokerCertificate(hosts []string) (*tls.Certificate, error) {
 
 // ControllerCertificate returns a new certificate for the controller itself.
 func (s *Site) ControllerCertificate() (*tls.Certificate, error) {
-	return s.authority.issue(&x509.Certificate{Subject: pkix.Name{CommonName: ControllerName}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+	return s.clientOf(ControllerName)
 }
 
 // Revoked returns the certificate revocation list (RFC 5280 §5), DER.

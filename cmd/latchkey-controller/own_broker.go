@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/broker"
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+// An ownBroker is the broker in the controller's own process, with the certificates that it
+// takes.
+type ownBroker struct {
+	*broker.Broker
+	readers, integrations serials
+}
+
+// startBroker starts the controller's own broker, and completes the options of the
+// link with it.
+func startBroker(ctx context.Context, s *site.Site, listen string, names []string, o *link.Options) (*ownBroker, error) {
+	own := new(ownBroker)
+	covering := s.HostCertificates(names)
+	if err := covering.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	integrations, err := s.Integrations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own.integrations.Store(&integrations)
+	own.Broker, err = broker.Start(ctx, listen, broker.Options{
+		Site: s.Name, Certificate: covering.Certificate, Authority: s.Authority(), Controller: o.Name, Bridge: site.HomeAssistantName, Log: o.Log,
+		InForce: func(name, serial string) bool {
+			return own.readers.have(name, serial) || own.integrations.have(name, serial)
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.Broker = "ssl://" + loopback(own.Addr())
+	o.Readers = func(peers map[string]*site.Peer) {
+		all := make(map[string]string, len(peers))
+		for id, p := range peers {
+			all[id] = p.Serial
+		}
+		own.readers.Store(&all)
+		if err := covering.Refresh(ctx); err != nil {
+			o.Log.Error("the broker's certificate may lack a name that a reader was given", "err", err)
+		}
+		own.Expel()
+	}
+	return own, nil
+}
+
+// followIntegrations lets in the integrations that there are, and closes the connections of
+// those that are removed, until ctx ends.
+func (b *ownBroker) followIntegrations(ctx context.Context, d *desk.Desk, s *site.Site, log *slog.Logger) {
+	d.Watch(ctx, func(c desk.Change) {
+		if !c.Acts {
+			return
+		}
+		desk.Persist(ctx, log, "cannot read which integrations there are", time.Second, func() error {
+			all, err := s.Integrations(ctx)
+			if err != nil {
+				return err
+			}
+			b.integrations.Store(&all)
+			b.Expel()
+			return nil
+		})
+	})
+}
+
+// serials are serial numbers of the certificates in force, by the names in them.
+type serials struct {
+	atomic.Pointer[map[string]string]
+}
+
+func (s *serials) have(name, serial string) bool {
+	all := s.Load()
+	return all != nil && serial != "" && (*all)[name] == serial
+}
+
+// loopback returns the address at which this machine reaches a listener of its own.
+func loopback(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if ok && tcp.IP.IsUnspecified() {
+		return (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: tcp.Port}).String()
+	}
+	return addr.String()
+}
