@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -30,26 +32,43 @@ func adminList(c *invocation) action {
 			Created  time.Time  `json:"created"`
 			Seen     *time.Time `json:"seen"`
 			Sessions int        `json:"sessions"`
+			At       []string   `json:"locations"` // where they act only; null: at all
 		}
 		rows, lines := []row{}, []string{}
 		for _, a := range admins {
-			rows = append(rows, row{a.Name, a.Role, a.Password, a.Created.In(in), timeOrNil(a.Seen, in), a.Sessions})
+			var at []string
+			if a.Limited {
+				at = []string{}
+				for _, l := range a.Locations {
+					at = append(at, l.Name)
+				}
+			}
+			rows = append(rows, row{a.Name, a.Role, a.Password, a.Created.In(in), timeOrNil(a.Seen, in), a.Sessions, at})
+			where := "all"
+			if a.Limited {
+				where = cmp.Or(strings.Join(at, ", "), "none any more")
+			}
 			seen := shortTime(a.Seen, in)
 			if !a.Password {
 				seen = "has not set a password yet"
 			}
-			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%d", a.Name, a.Role.Title(), seen, a.Sessions))
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%d", a.Name, a.Role.Title(), where, seen, a.Sessions))
 		}
 		return c.printTable(rows, "no administrators yet; make the first Owner with: latchkey-controller console-link --dir %s",
-			fmt.Sprintf("NAME\tROLE\tSIGNED IN (%s)\tSESSIONS\n", in), lines)
+			fmt.Sprintf("NAME\tROLE\tLOCATIONS\tSIGNED IN (%s)\tSESSIONS\n", in), lines)
 	}
 }
 
 func adminAdd(c *invocation) action {
-	c.details = "Shows the link with which they set their password: once, and within a day."
+	c.details = "Shows the link with which they set their password: once, and within a day.\n" + limitSays
+	locations := locationFlag(c)
 	role := c.String("role", "", "the `role`: "+rolesInWords)
 	return func(ctx context.Context, args []string) error {
-		_, token, err := c.desk.AddAdmin(ctx, c.actor, args[0], desk.Role(*role), nil)
+		at, err := c.locationsNamed(ctx, *locations)
+		if err != nil {
+			return err
+		}
+		_, token, err := c.desk.AddAdmin(ctx, c.actor, args[0], desk.Role(*role), at)
 		if err != nil {
 			return err
 		}
@@ -62,6 +81,51 @@ func adminRole(c *invocation) action {
 	return onAdmin(c, "has another role", func(ctx context.Context, id int64, args []string) error {
 		return c.desk.SetRole(ctx, c.actor, id, desk.Role(args[1]))
 	})
+}
+
+const limitSays = "Who is limited to locations sees and changes what is there only, and users who open no door elsewhere. An\nOwner acts at all locations."
+
+func adminLimit(c *invocation) action {
+	c.details = limitSays + " It counts at once, also for tokens that the administrator made."
+	locations := locationFlag(c)
+	all := c.Bool("all-locations", false, "they act at all locations again")
+	c.check = func([]string) error {
+		if *all == (len(*locations) > 0) {
+			return c.wrongUse("needs --location or --all-locations")
+		}
+		return nil
+	}
+	return onAdmin(c, "acts there from now on", func(ctx context.Context, id int64, _ []string) error {
+		at, err := c.locationsNamed(ctx, *locations)
+		if err != nil {
+			return err
+		}
+		return c.desk.SetLimit(ctx, c.actor, id, "", at)
+	})
+}
+
+// locationFlag is the flag of the locations at which an administrator acts.
+func locationFlag(c *invocation) *[]string {
+	var names []string
+	c.Func("location", "a location at which they act: its `name`, or the number that place list shows; may be repeated.\nAt all of them unless given", func(text string) error {
+		if names = append(names, text); text == "" {
+			return errors.New("write the name of a location")
+		}
+		return nil
+	})
+	return &names
+}
+
+// locationsNamed returns the numbers of locations; nil: none is named.
+func (c *invocation) locationsNamed(ctx context.Context, names []string) (ids []int64, err error) {
+	for _, name := range names {
+		found, err := c.findPlace(ctx, desk.Locations, name)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, found.ID)
+	}
+	return ids, nil
 }
 
 func adminSignOut(c *invocation) action {

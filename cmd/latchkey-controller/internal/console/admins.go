@@ -1,11 +1,14 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
 )
 
 // adminsPage lists the administrators.
@@ -13,10 +16,37 @@ type adminsPage struct {
 	Tab    string
 	Admins []*desk.Admin
 	Form   *form
-	Ask    string // open dialog: "add", "role", "link", "sign-out", "remove"
+	Ask    string // open dialog: "add", "role", "locations", "link", "sign-out", "remove"
 	About  *desk.Admin
 	Link   string // a one-time link, shown once
 	For    string // for whom
+
+	Locations []*desk.Location // of the site, to choose from
+}
+
+// Elsewhere returns the doors that everyone may open at locations that the form does not choose:
+// users whom the administrator adds open them, too. nil: none.
+func (p *adminsPage) Elsewhere() *openDoors {
+	all := new(openDoors)
+	for _, l := range p.Locations {
+		if p.Form.Has("location", strconv.FormatInt(l.ID, 10)) {
+			continue
+		}
+		for _, d := range l.Doors {
+			if slices.ContainsFunc(d.Readers, opensToEveryone) {
+				all.add(d.Name + " (" + l.Name + ")")
+			}
+		}
+	}
+	if len(all.Some) == 0 {
+		return nil
+	}
+	return all
+}
+
+// opensToEveryone says whether everyone may open a reader's door, if only at times.
+func opensToEveryone(r *desk.Reader) bool {
+	return slices.ContainsFunc(r.Policy.Access, func(a wire.Access) bool { return a.Group == wire.Everyone })
 }
 
 func (c *Console) admins(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -39,8 +69,22 @@ func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, s
 	} else if p.Ask != "add" {
 		p.Ask = ""
 	}
+	if p.Ask == "locations" && p.About.Role == desk.Owner && p.Form == nil {
+		p.Ask = "" // an Owner acts at all of them
+	}
+	if p.Ask == "add" || p.Ask == "locations" {
+		if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
+			return err
+		}
+	}
 	if p.Form == nil {
-		p.Form = newForm("role", string(role))
+		p.Form = newForm("role", string(role), "at", "all")
+		if p.About != nil {
+			fillLimit(p.Form, p.About)
+		}
+	}
+	if p.About != nil {
+		p.Form.warn("administrator", p.About.LimitRevision())
 	}
 	c.show(w, r, status, "admins", &view{visit: v, Title: "Administrators", Section: "settings", Page: p})
 	return nil
@@ -61,8 +105,57 @@ func (c *Console) newLink(token, name string) answer {
 	}}
 }
 
+// fillLimit has a form choose where an administrator acts.
+func fillLimit(f *form, a *desk.Admin) {
+	f.Values.Set("revision", a.LimitRevision())
+	if a.Limited {
+		f.Values.Set("at", "some")
+	}
+	for _, l := range a.Locations {
+		f.Values.Add("location", strconv.FormatInt(l.ID, 10))
+	}
+}
+
+// limitOf reads where an administrator of a role acts: at all locations, nil, or at some. It
+// marks what is wrong.
+func limitOf(f *form, role desk.Role) []int64 {
+	switch {
+	case f.Get("at") == "all" || role == desk.Owner:
+		return nil
+	case f.Get("at") != "some":
+		f.wrong("locations", "Choose all locations, or only some of them")
+		return nil
+	}
+	locations := []int64{}
+	for _, text := range f.Values["location"] {
+		id, _ := strconv.ParseInt(text, 10, 64) // of 0 the desk says that there is no such location
+		locations = append(locations, id)
+	}
+	return locations
+}
+
+// OnlyAt says where an administrator acts.
+func (p *adminsPage) OnlyAt(a *desk.Admin) string {
+	var names []string
+	for _, l := range a.Locations {
+		names = append(names, l.Name)
+	}
+	switch {
+	case !a.Limited:
+		return "All locations"
+	case len(names) == 0:
+		return "no location any more: choose others"
+	}
+	return "only " + strings.Join(names, ", ")
+}
+
 func (c *Console) addAdmin(r *http.Request, v *visit, f *form) (answer, error) {
-	_, token, err := c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), desk.Role(f.Get("role")), nil)
+	role := desk.Role(f.Get("role"))
+	locations := limitOf(f, role)
+	if len(f.Wrong) > 0 {
+		return answer{}, cmp.Or(v.refusal(desk.EditAdmins), errWrong)
+	}
+	_, token, err := c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), role, locations)
 	return c.newLink(token, desk.TidyName(f.Get("name"))), err
 }
 
@@ -72,6 +165,12 @@ func (c *Console) changeAdmin(r *http.Request, v *visit, f *form) (answer, error
 	switch r.PathValue("act") {
 	case "role":
 		return answer{to: to, notice: "The role was changed."}, c.desk.SetRole(r.Context(), v.Actor, v.id, desk.Role(f.Get("role")))
+	case "locations":
+		locations := limitOf(f, "")
+		if len(f.Wrong) > 0 {
+			return answer{}, cmp.Or(v.refusal(desk.EditAdmins), errWrong)
+		}
+		return answer{to: to, notice: "The locations were changed. It counts from now on, also for tokens that they made."}, c.desk.SetLimit(r.Context(), v.Actor, v.id, f.Get("revision"), locations)
 	case "sign-out":
 		return answer{to: to, notice: f.Get("name") + " was signed out everywhere."}, c.desk.SignOutAdmin(r.Context(), v.Actor, v.id)
 	case "remove":

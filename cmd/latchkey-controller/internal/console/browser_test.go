@@ -320,6 +320,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	tours["tokens"] = func(t *testing.T) { tokenTour(t) }
 	tours["webhooks"] = func(t *testing.T) { webhookTour(t) }
 	tours["mail"] = func(t *testing.T) { mailTour(t) }
+	tours["limits"] = func(t *testing.T) { limitTour(t) }
 	t.Run("tours", func(t *testing.T) {
 		for name, run := range tours {
 			t.Run(name, func(t *testing.T) {

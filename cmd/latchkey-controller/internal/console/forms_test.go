@@ -71,7 +71,7 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 		{"/places/new/door", []string{"name", "", "in", "1"}, "name", "name", nil},
 		{"/doors/1", []string{"name", " "}, "name", "name", nil},
 		{"/settings", []string{"keep-days", "0"}, "keep-days", "1 to 3", []string{`value="0"`}},
-		{"/settings/administrators", []string{"name", "Grace Hopper", "role", "super-admin"}, "name", "name", []string{`value="Grace Hopper"`, `value="super-admin" selected`}},
+		{"/settings/administrators", []string{"name", "Grace Hopper", "role", "super-admin", "at", "all"}, "name", "name", []string{`value="Grace Hopper"`, `value="super-admin" selected`}},
 		{"/settings/administrators/1/role", []string{"role", "limited-view"}, "role", "Owner", []string{`value="limited-view" selected`}},
 		{"/settings/account", []string{"old", "not this one", "new", "a new long password", "again", "a new long password"}, "old", "not your password", nil},
 		{"/settings/account", []string{"old", password, "new", "teeny", "again", "teeny"}, "new", "10", nil},
@@ -279,13 +279,13 @@ func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {
 		{"/readers/front-door?tab=device&ask=returned", "/readers/front-door/remove", []string{"how", "returned"}},
 		{"/settings?ask=epoch", "/settings/epoch", nil},
 		{"/settings?ask=backup", "/settings/backup", []string{"passphrase", "correct horse battery staple", "passphrase-again", "correct horse battery staple"}},
-		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Eve", "role", "limited-view"}},
+		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Eve", "role", "limited-view", "at", "all"}},
 	} {
 		b.get(act.ask).shows(t, http.StatusOK, "Your password")
 		b.post(act.path, act.fields...).shows(t, http.StatusUnprocessableEntity, "Enter your password again")
 		b.post(act.path, append(act.fields, "password", "not this one")...).shows(t, http.StatusUnprocessableEntity, "This is not your password")
 	}
-	got := b.post("/settings/administrators", "name", "Eve", "role", "limited-view", "password", password)
+	got := b.post("/settings/administrators", "name", "Eve", "role", "limited-view", "at", "all", "password", password)
 	got.shows(t, http.StatusOK, "A link for Eve")
 	link := regexp.MustCompile(`https://[^"<]*/link/[^"<]+`).FindString(got.body)
 	eve := w.visitor("")

@@ -63,6 +63,7 @@ func (c *Console) showGroup(tab, ask string) formPage {
 		if p.Group, err = c.desk.Group(r.Context(), v.Actor, r.PathValue("group")); err != nil {
 			return err
 		}
+		v.beyond(v.reach.Group(p.Group.Name), desk.EditMembers, desk.RenameGroup, desk.RemoveGroup)
 		if f == nil {
 			p.Form = newForm()
 		}

@@ -50,7 +50,7 @@ var modeTitles = map[wire.Mode]string{wire.ModeUnlocked: "Unlocked", wire.ModeLo
 var modeIcons = map[wire.Mode]string{wire.ModeUnlocked: "unlock", wire.ModeLocked: "lock", wire.ModeLockdown: "shield", wire.ModeEvacuation: "exit"}
 
 // setMode returns the act of wanting a mode at the place in the URL, or with the level
-// "" at the site.
+// "" at all on which the actor acts.
 func (c *Console) setMode(level desk.Level) func(*http.Request, *visit, *form) (answer, error) {
 	return func(r *http.Request, v *visit, f *form) (answer, error) {
 		mode, in := wire.Mode(f.Get("mode")), v.zone()
@@ -65,17 +65,28 @@ func (c *Console) setMode(level desk.Level) func(*http.Request, *visit, *form) (
 		if len(f.Wrong) > 0 {
 			return answer{}, errWrong
 		}
-		id, err := c.desk.SetMode(r.Context(), v.Actor, desk.Where{Level: level, ID: v.id}, mode, until)
+		var done []wantedAt
+		var err error
+		if level == "" {
+			done, err = c.setEverywhere(r.Context(), v, mode, until)
+		} else {
+			done = []wantedAt{{}}
+			done[0].ID, err = c.desk.SetMode(r.Context(), v.Actor, desk.Where{Level: level, ID: v.id}, mode, until)
+		}
+		notice := modeTitles[mode] + ": the readers are told now."
+		if err != nil && len(done) > 0 && done[0].ID != 0 {
+			notice, err = notice+" But not everywhere: "+sentence(err.Error()), nil
+		}
 		if byScript(r) && f.refused(err) {
 			return c.outcome(r, f, http.StatusUnprocessableEntity, err.Error()), nil
 		}
 		if err != nil {
 			return answer{}, err
 		}
-		a := answer{to: local(f.Get("back")), notice: modeTitles[mode] + ": the readers are told now."}
+		a := answer{to: local(f.Get("back")), notice: notice}
 		if byScript(r) {
 			a.show = func(w http.ResponseWriter, r *http.Request, v *visit) error {
-				c.offerUndo(w, r, v, id, a)
+				c.offerUndo(w, r, v, done, a)
 				return nil
 			}
 		}
@@ -138,9 +149,9 @@ func doorZone(d *desk.Door, site *time.Location) *time.Location {
 	return site
 }
 
-// offerUndo says in the corner of the page what was done, beside a button that undoes it.
-func (c *Console) offerUndo(w http.ResponseWriter, r *http.Request, v *visit, id int64, a answer) {
-	c.corner(w, r, http.StatusOK, "undo-toast", map[string]any{"Text": a.notice, "ID": id, "Back": a.to, "Visit": v})
+// offerUndo says in the corner of the page what was done, beside buttons that undo it.
+func (c *Console) offerUndo(w http.ResponseWriter, r *http.Request, v *visit, done []wantedAt, a answer) {
+	c.corner(w, r, http.StatusOK, "undo-toast", map[string]any{"Text": a.notice, "Done": done, "Back": a.to, "Visit": v})
 }
 
 // endMode ends a mode that is wanted. What was wanted before applies again.

@@ -224,6 +224,7 @@ var acts = []struct {
 	{"/settings/sign-in/provider/remove", nil, desk.Super},
 	{"/settings/administrators", []string{"name", "Eve", "role", "owner"}, desk.Super},
 	{"/settings/administrators/1/role", []string{"role", "limited-view"}, desk.Super},
+	{"/settings/administrators/1/locations", []string{"at", "some", "location", "1"}, desk.Super},
 	{"/settings/administrators/1/link", nil, desk.Super},
 	{"/settings/administrators/1/sign-out", nil, desk.Super},
 	{"/settings/administrators/1/remove", nil, desk.Super},

@@ -64,6 +64,9 @@ func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit,
 	if kind != "location" && kind != "hub" && kind != "door" {
 		return desk.ErrNotFound
 	}
+	if kind == "location" && v.Actor.Limited() { // it would be nobody's
+		return fmt.Errorf("%w: you are limited to some locations: ask an administrator of the whole site to add one", desk.ErrNotAllowed)
+	}
 	if f == nil {
 		f = newForm("in", r.URL.Query().Get("in"))
 	}

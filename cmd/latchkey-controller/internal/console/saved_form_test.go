@@ -92,7 +92,7 @@ func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
 		{"/readers/front-door?tab=access", "/readers/front-door/calendar", []string{"time-zone", "Europe/Berlin", "holidays", "12-24\r\n12-25"}, []string{`value="Europe/Berlin"`, "12-24\r\n12-25"}},
 		{"/readers/front-door?tab=device", "/readers/front-door/move", []string{"door", "2"}, []string{`value="2" selected`}},
 		{"/settings", "/settings", []string{"keep-days", "31"}, []string{`value="31"`}},
-		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Alan Kay", "role", "super-admin"}, []string{`value="Alan Kay"`, `value="super-admin" selected`}},
+		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Alan Kay", "role", "super-admin", "at", "all"}, []string{`value="Alan Kay"`, `value="super-admin" selected`}},
 		{fmt.Sprint("/settings/administrators?ask=role&about=", viewer), fmt.Sprint("/settings/administrators/", viewer, "/role"), []string{"role", "limited-edit"}, []string{`value="limited-edit" selected`}},
 		{"/settings", "/settings/zone", []string{"zone", "Europe/Zurich"}, []string{`value="Europe/Zurich"`}},
 	} {

@@ -95,6 +95,7 @@ func (c *Console) showSchedule(w http.ResponseWriter, r *http.Request, v *visit,
 	if p.Schedule, err = c.desk.Schedule(r.Context(), v.Actor, v.id); err != nil {
 		return err
 	}
+	v.beyond(v.reach.Schedule(p.Schedule), desk.EditSchedules)
 	return c.showScheduleForm(w, r, v, status, p)
 }
 

@@ -38,7 +38,7 @@ func TestAFormThatIsSentTwiceDoesItOnce(t *testing.T) {
 		{"/users/1?add=card", "/users/1/cards", []string{"card", "04AABBCCDDEE80"}},
 		{"/users/1?add=pin", "/users/1/pin", []string{"pin", "auto"}},
 		{"/users/1?add=duress-pin", "/users/1/duress-pin", []string{"pin", "auto"}},
-		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Twice", "role", "limited-view"}},
+		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Twice", "role", "limited-view", "at", "all"}},
 		{"/settings/administrators?ask=link&about=" + fmt.Sprint(viewer), link, nil},
 	} {
 		fields := slices.Concat(test.fields, []string{"once", onceIn(t, b.get(test.page), test.action)})

@@ -34,6 +34,7 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 	if p.User, err = c.desk.User(r.Context(), v.Actor, id); err != nil {
 		return nil, err
 	}
+	v.beyond(v.reach.User(&p.User.UserRow), userActs...)
 	switch tab {
 	case "about":
 	case "access":
@@ -89,7 +90,9 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	panel.Ask, panel.Add = q.Get("ask"), q.Get("add")
+	if v.Beyond == "" {
+		panel.Ask, panel.Add = q.Get("ask"), q.Get("add")
+	}
 	page := &usersPage{userPanel: panel, Form: newForm("pin", "auto")}
 	if panel.Add == "pin" {
 		fillLimits(page.Form, panel.limits())
@@ -101,7 +104,7 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 		}
 	case panel.Tab == "about":
 		page.Form, page.Elsewhere = userFields(panel.User, v), panel.User.Elsewhere
-		page.Groups, err = c.desk.Groups(r.Context(), v.Actor)
+		page.Groups, err = c.groupsToJoin(r.Context(), v)
 	case panel.needsReader():
 		panel.Readers, err = c.onlineReaders(r, v)
 	}

@@ -45,6 +45,12 @@ func (p *usersPage) link(state desk.UserState, after string) string {
 // Here says whether a user is the one in the panel.
 func (p *usersPage) Here(id uint64) bool { return p.userPanel != nil && p.User.ID == id }
 
+// AllInReach says whether all users that the list finds are known to be in the actor's reach.
+func (p *usersPage) AllInReach(v *view) bool {
+	all := p.List.Users
+	return v.reach == nil || p.List.Found == len(all) && !slices.ContainsFunc(all, func(u *desk.UserRow) bool { return !v.InReach(u) })
+}
+
 // Visitor says whether the user in the panel is a visitor.
 func (p *usersPage) Visitor() bool { return p.userPanel != nil && p.User.Visit != nil }
 
@@ -99,7 +105,7 @@ func (c *Console) showNewUser(w http.ResponseWriter, r *http.Request, v *visit, 
 // showUserForm shows a user's form with the existing groups, and its dates in other
 // zones.
 func (c *Console) showUserForm(w http.ResponseWriter, r *http.Request, v *visit, status int, p *usersPage) (err error) {
-	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
+	if p.Groups, err = c.groupsToJoin(r.Context(), v); err != nil {
 		return err
 	}
 	if p.Elsewhere, err = c.desk.Elsewhere(r.Context(), v.Actor, userForm(p.Form, v)); err != nil {

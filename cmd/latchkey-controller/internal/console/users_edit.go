@@ -72,7 +72,7 @@ func (c *Console) showUsersEdit(w http.ResponseWriter, r *http.Request, v *visit
 	} else {
 		f.warn("users", p.Who.Revision)
 	}
-	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
+	if p.Groups, err = c.groupsToJoin(r.Context(), v); err != nil {
 		return err
 	}
 	c.show(w, r, status, "users-edit", &view{visit: v, Title: "Change users", Section: "users", Page: p})

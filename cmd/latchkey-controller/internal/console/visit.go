@@ -36,6 +36,11 @@ type visit struct {
 	pages *pages // in the site's time zone
 	Since uint64 // number of the newest change when it began
 	Whose string // proof in forms that the actor is their owner
+
+	Beyond  string // why what the page is about is out of the actor's reach; "": it is not
+	reach   *desk.Reach
+	refused map[desk.Act]error // why the page offers none of these acts
+
 	token string
 	id    int64 // {id} of the URL, if it has one
 }
@@ -51,19 +56,19 @@ func (v *visit) ThemeChoice() string {
 	return v.Theme
 }
 
-// May says whether the actor's role allows an act.
-func (v *visit) May(act string) bool { return v.Actor.May(desk.Act(act)) }
+// May says whether the actor may do an act to what the page is about.
+func (v *visit) May(act string) bool { return v.refusal(desk.Act(act)) == nil }
 
-// refusal returns why the actor's role does not allow an act; nil: it does. The act's
-// page itself asks for the password again.
+// refusal returns why the actor may not do an act; nil: they may. The act's page itself
+// asks for the password again.
 func (v *visit) refusal(act desk.Act) error {
 	if v.Actor.May(act) {
-		return nil
+		return v.refused[act]
 	}
 	return v.Actor.Refusal(act)
 }
 
-// WhyNot says why the actor's role does not allow an act; "": it does.
+// WhyNot says why the actor may not do an act; "": they may.
 func (v *visit) WhyNot(act string) string {
 	if err := v.refusal(desk.Act(act)); err != nil {
 		return strings.TrimPrefix(err.Error(), desk.ErrNotAllowed.Error()+": ") + "."
@@ -115,10 +120,11 @@ func (v *visit) readID(r *http.Request) (err error) {
 func (c *Console) enter(ctx context.Context, v *visit, s *desk.Session) error {
 	v.Actor, v.token, v.Whose = s.Actor, s.Token, c.savedForms.whose(s.Actor.ID)
 	pages, err := c.pagesNow(ctx)
-	if err == nil {
-		v.pages = pages
+	if err != nil {
+		return err
 	}
-	return err
+	v.pages = pages
+	return c.readReach(ctx, v)
 }
 
 // session returns the session of a request.

@@ -68,13 +68,17 @@ func (p *visitorsPage) Everyones() (all *openDoors) {
 		if d.AtTimes {
 			name += " (at set times)"
 		}
-		if len(all.Some) < maxOpenDoors {
-			all.Some = append(all.Some, name)
-		} else {
-			all.More++
-		}
+		all.add(name)
 	}
 	return all
+}
+
+func (all *openDoors) add(name string) {
+	if len(all.Some) < maxOpenDoors {
+		all.Some = append(all.Some, name)
+	} else {
+		all.More++
+	}
 }
 
 // showVisitors shows the page with the panel that the caller has filled in.
@@ -176,6 +180,7 @@ func (c *Console) showVisitor(ask string) formPage {
 		if err != nil {
 			return err
 		}
+		v.beyond(v.reach.User(&u.UserRow), userActs...)
 		if f == nil {
 			f = newForm()
 			fillLimits(f, (&userPanel{User: u}).limits())

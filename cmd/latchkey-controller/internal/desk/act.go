@@ -62,10 +62,11 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, r
 			if err := errors.Join(target.name(tx), a.recheck(tx, act)); err != nil {
 				return err
 			}
-			if err := a.reaches(tx, target); err != nil {
+			r, err := a.reach(tx)
+			if err := errors.Join(err, a.reaches(tx, target)); err != nil {
 				return err
 			}
-			if err := run(tx, now); err != nil {
+			if err := run(tx, now); err != nil || r.all { // who has signed themselves out has no reach any more
 				return err
 			}
 			return a.reaches(tx, target)

@@ -178,11 +178,37 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 	})
 }
 
+// LimitRevision identifies where the administrator acts, for a form that edits it.
+func (a *Admin) LimitRevision() string {
+	ids := []int64{}
+	for _, l := range a.Locations {
+		ids = append(ids, l.ID)
+	}
+	slices.Sort(ids)
+	return limitRevision(a.Limited, ids)
+}
+
+func limitRevision(limited bool, ids []int64) string {
+	if !limited || ids == nil {
+		ids = []int64{}
+	}
+	return revision([]any{limited, ids})
+}
+
 // SetLimit has an administrator act at some locations only, or, if they are nil, everywhere.
-// An Owner acts everywhere. Field: "locations".
-func (d *Desk) SetLimit(ctx context.Context, a Actor, id int64, locations []int64) error {
+// An Owner acts everywhere. was is the LimitRevision that was edited; if it has changed since,
+// the act is refused; "": do not check. Fields: "locations", and "administrator" for such a
+// refusal.
+func (d *Desk) SetLimit(ctx context.Context, a Actor, id int64, was string, locations []int64) error {
 	target := &auditTarget{}
 	return d.editAdmin(ctx, a, id, target, func(tx *store.Tx, admin *store.Admin) error {
+		ids, err := tx.AdminLocations(id)
+		if err != nil {
+			return err
+		}
+		if was != "" && was != limitRevision(limited(admin), ids) {
+			return changedMeanwhile("administrator")
+		}
 		if locations == nil {
 			target.text = "acts at all locations now"
 			return tx.LimitAdmin(id, false, nil)

@@ -1,0 +1,141 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// userActs are the acts on a user.
+var userActs = []desk.Act{
+	desk.EditUser, desk.RemoveUser, desk.SuspendUser, desk.ResumeUser, desk.SetPIN, desk.RemovePIN, desk.SetDuressPIN, desk.RemoveDuressPIN,
+	desk.AddCard, desk.RemoveCard, desk.DropCard, desk.EnrolCard, desk.NewCard, desk.RekeyCard, desk.ReturnCard, desk.EndInvitation,
+}
+
+// errNowhere refuses what needs a location, of which the actor has none.
+var errNowhere = fmt.Errorf("%w: none of your locations is there any more: ask an Owner to choose others", desk.ErrNotAllowed)
+
+// readReach reads what the actor acts on, if they are limited to locations.
+func (c *Console) readReach(ctx context.Context, v *visit) (err error) {
+	if !v.Actor.Limited() {
+		return nil
+	}
+	if v.reach, err = c.desk.Reach(ctx, v.Actor); err != nil || v.reach == nil {
+		return err
+	}
+	if err := v.reach.Keys(); err != nil {
+		v.refuse(err, desk.NewCard, desk.RekeyCard)
+	}
+	if len(v.reach.Locations) == 0 {
+		v.refuse(errNowhere, desk.AdoptReader, desk.EditPlaces, desk.InviteVisitor, desk.LockDown, desk.Evacuate, desk.SetMode)
+	}
+	return nil
+}
+
+// refuse has the page offer none of some acts.
+func (v *visit) refuse(why error, acts ...desk.Act) {
+	if v.refused == nil {
+		v.refused = map[desk.Act]error{}
+	}
+	for _, act := range acts {
+		v.refused[act] = why
+	}
+}
+
+// beyond has the page offer none of some acts, and say why, if what it is about is out of the
+// actor's reach.
+func (v *visit) beyond(why error, acts ...desk.Act) {
+	if why == nil {
+		return
+	}
+	if slices.ContainsFunc(acts, v.Actor.May) {
+		v.Beyond = sentence(why.Error())
+	}
+	v.refuse(why, acts...)
+}
+
+// InReach says whether acts on a user are in the actor's reach.
+func (v *visit) InReach(u *desk.UserRow) bool { return v.reach.User(u) == nil }
+
+// maxLocationsNamed bounds how many locations of an administrator are named.
+const maxLocationsNamed = 4
+
+// namesOf returns the names of locations: "Home, Annex and 3 more".
+func namesOf(names []string) string {
+	if more := len(names) - maxLocationsNamed; more > 1 {
+		return strings.Join(names[:maxLocationsNamed], ", ") + fmt.Sprintf(" and %d more", more)
+	}
+	return strings.Join(names, ", ")
+}
+
+// Own returns the names of the locations of an actor who is limited to these; "": there are none,
+// or the actor is not limited.
+func (v *visit) Own() string {
+	if v.reach == nil {
+		return ""
+	}
+	var names []string
+	for _, l := range v.reach.Locations {
+		names = append(names, l.Name)
+	}
+	return namesOf(names)
+}
+
+// Whole names all on which the actor acts.
+func (v *visit) Whole() string {
+	if v.Actor.Limited() {
+		return v.Own()
+	}
+	return "the whole site"
+}
+
+// MaySetAll says whether the actor may lock or unlock all doors on which they act.
+func (v *visit) MaySetAll() bool {
+	return v.May(string(desk.SetSiteMode)) || v.Actor.Limited() && v.May(string(desk.SetMode))
+}
+
+// WhyNotEnd says why the actor may not end a wanted mode; "": they may.
+func (v *visit) WhyNotEnd(w *desk.WantedMode) string {
+	if v.Actor.Limited() && w.Where == (desk.Where{}) {
+		return "it is for the whole site, and you are limited to some locations."
+	}
+	return v.WhyNot(string(desk.EndModeAct(w.Mode)))
+}
+
+// A wantedAt is a mode that was just set at a place.
+type wantedAt struct {
+	ID    int64
+	Place string // "": the only one
+}
+
+// setEverywhere sets a mode at all on which the actor acts: the site, or each of their locations,
+// even if it was refused at another.
+func (c *Console) setEverywhere(ctx context.Context, v *visit, mode wire.Mode, until int64) (done []wantedAt, err error) {
+	if v.reach == nil || len(v.reach.Locations) == 0 { // without any, the desk refuses it
+		id, err := c.desk.SetMode(ctx, v.Actor, desk.Where{}, mode, until)
+		return []wantedAt{{ID: id}}, err
+	}
+	for _, l := range v.reach.Locations {
+		id, failed := c.desk.SetMode(ctx, v.Actor, desk.Where{Level: desk.Locations, ID: l.ID}, mode, until)
+		if failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", l.Name, failed))
+			continue
+		}
+		done = append(done, wantedAt{id, l.Name})
+	}
+	if len(done) == 1 && err == nil {
+		done[0].Place = ""
+	}
+	return done, err
+}
+
+// groupsToJoin returns the groups into which the actor may put users.
+func (c *Console) groupsToJoin(ctx context.Context, v *visit) ([]string, error) {
+	groups, err := c.desk.Groups(ctx, v.Actor)
+	return slices.DeleteFunc(groups, func(group string) bool { return v.reach.Group(group) != nil }), err
+}
