@@ -12,7 +12,7 @@ import (
 )
 
 // An AccessPolicy is what a group opens as other systems have it: doors, with one schedule for
-// all of them.
+// all of them. Those who are limited to locations see it as if there were no other doors.
 type AccessPolicy struct {
 	Number   int64 // of the group
 	Name     string
@@ -23,18 +23,33 @@ type AccessPolicy struct {
 
 // AccessPolicies returns what all groups open, by their names, everyone first.
 func (d *Desk) AccessPolicies(ctx context.Context, a Actor) (all []*AccessPolicy, err error) {
-	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error { all, err = accessPolicies(tx); return err })
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		all, err = r.accessPolicies(tx)
+		return err
+	})
 	return all, err
 }
 
 // AccessPolicy returns what the group with a number opens, or ErrNotFound.
 func (d *Desk) AccessPolicy(ctx context.Context, a Actor, number int64) (p *AccessPolicy, err error) {
-	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error { p, err = accessPolicy(tx, number); return err })
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		p, err = r.accessPolicy(tx, number)
+		return err
+	})
 	return p, err
 }
 
-func accessPolicy(tx *store.Tx, number int64) (*AccessPolicy, error) {
-	all, err := accessPolicies(tx)
+// accessPolicy returns what of the doors in reach a group opens.
+func (r *reach) accessPolicy(tx *store.Tx, number int64) (*AccessPolicy, error) {
+	all, err := r.accessPolicies(tx)
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +60,7 @@ func accessPolicy(tx *store.Tx, number int64) (*AccessPolicy, error) {
 	return all[i], nil
 }
 
-func accessPolicies(tx *store.Tx) ([]*AccessPolicy, error) {
+func (r *reach) accessPolicies(tx *store.Tx) ([]*AccessPolicy, error) {
 	rows, err := groupRows(tx)
 	if err != nil {
 		return nil, err
@@ -72,7 +87,7 @@ func accessPolicies(tx *store.Tx) ([]*AccessPolicy, error) {
 	}
 	err = eachPolicy(tx, func(p *wire.Policy, removed bool) error {
 		where := places[p.Reader]
-		if removed || where == nil || where.Door == 0 {
+		if removed || where == nil || where.Door == 0 || !r.hasReader(p.Reader) {
 			return nil
 		}
 		for _, entry := range p.Access {
@@ -107,27 +122,34 @@ type AccessPolicyForm struct {
 	Schedule int64   // at the hours of one; 0, and not Always: at the hours that it has
 }
 
-// SetAccessPolicy has the group with a number, 0: a new one, open the doors of a form and no
-// others. It is refused where TakeAccess is. Fields: "group", "name", "where", "access",
+// SetAccessPolicy has the group with a number, 0: a new one, open the doors of a form and, of
+// those in the actor's reach, no others. It is refused where TakeAccess is. Fields: "group", "name", "where", "access",
 // "schedule".
 func (d *Desk) SetAccessPolicy(ctx context.Context, a Actor, number int64, form AccessPolicyForm) (p *AccessPolicy, err error) {
 	form.Name = TidyName(form.Name)
 	target := &auditTarget{subject: form.Name}
+	for _, door := range form.Doors {
+		target.at = append(target.at, Where{Doors, door})
+	}
 	err = d.act(ctx, a, SetAccess, target, func(tx *store.Tx, now time.Time) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		group, err := form.group(tx, now, target, &number)
 		if err != nil {
 			return err
 		}
-		before, err := accessPolicy(tx, number)
+		before, err := r.accessPolicy(tx, number)
 		if err != nil {
 			return err
 		}
 		if form.Doors != nil || form.Always || form.Schedule != 0 {
-			if err := form.give(tx, now, a, before, group); err != nil {
+			if err := form.give(tx, now, a, r, before, group); err != nil {
 				return err
 			}
 		}
-		if p, err = accessPolicy(tx, number); err != nil {
+		if p, err = r.accessPolicy(tx, number); err != nil {
 			return err
 		}
 		opens, err := p.text(tx)
@@ -157,15 +179,16 @@ func (f *AccessPolicyForm) group(tx *store.Tx, now time.Time, target *auditTarge
 		return g.Name, nil
 	}
 	target.text = "it is called " + cut(f.Name, wire.MaxName) + " now"
+	target.groups = []string{f.Name} // as policies name it then
 	if err := editableGroup(g.Name); err != nil {
 		return "", err
 	}
 	return f.Name, renameGroup(tx, now, g.Name, f.Name)
 }
 
-// give puts a group on the lists of the readers of a form's doors, and takes it from others.
+// give puts a group on the lists of the readers of a form's doors, and takes it from others in reach.
 // Fields: "where", "access", "schedule".
-func (f *AccessPolicyForm) give(tx *store.Tx, now time.Time, a Actor, before *AccessPolicy, group string) error {
+func (f *AccessPolicyForm) give(tx *store.Tx, now time.Time, a Actor, r *reach, before *AccessPolicy, group string) error {
 	doors := f.Doors
 	if doors == nil {
 		doors = before.Doors
@@ -190,7 +213,7 @@ func (f *AccessPolicyForm) give(tx *store.Tx, now time.Time, a Actor, before *Ac
 	}
 	return eachPolicy(tx, func(p *wire.Policy, removed bool) error {
 		where := places[p.Reader]
-		if removed || where == nil || where.Door == 0 {
+		if removed || where == nil || where.Door == 0 || !r.hasReader(p.Reader) {
 			return nil
 		}
 		is := slices.ContainsFunc(p.Access, func(e wire.Access) bool { return e.Group == group })

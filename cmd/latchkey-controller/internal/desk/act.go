@@ -21,7 +21,7 @@ type auditTarget struct {
 
 	// Besides reader and user, what has to be in the actor's reach. run may add to them.
 	at     []Where  // also hubs
-	groups []string //
+	groups []string // whose members, name or existence it changes
 }
 
 // name fills in the subject from the user, if it is empty.

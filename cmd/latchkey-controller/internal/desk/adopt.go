@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -111,6 +112,13 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 		var bundle []byte
 		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, broker, policy); err != nil {
 			return refusedIn("", err)
+		}
+		r, err := a.reach(tx) // before the bundle leaves
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(r.checkReader(id), r.checkReader(adoption.Moved)); err != nil {
+			return err
 		}
 		if err := noteUses(tx, id, form.Uses); err != nil {
 			return err

@@ -192,9 +192,7 @@ var attempts = map[Act][]attempt{
 	RemoveUser: {
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error { return w.RemoveUser(ctx, a, id) }),
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
-			asker := a
-			asker.Role = Owner
-			if err := w.SuspendUser(ctx, asker, id, true); a.May(RemoveUser) && err != nil {
+			if err := w.SuspendUser(ctx, as(Owner), id, true); err != nil {
 				return err
 			}
 			return w.RemoveSuspendedUser(ctx, a, id)
@@ -243,9 +241,7 @@ var attempts = map[Act][]attempt{
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 			w.n++
 			w.live.card = []byte{4, 1, 2, 3, byte(w.n >> 8), byte(w.n), 7}
-			asker := a
-			asker.Role = Owner
-			e, err := w.Enrol(ctx, asker, id, "reader")
+			e, err := w.Enrol(ctx, asOwner(a), id, "reader")
 			if err != nil {
 				return err
 			}
@@ -279,9 +275,7 @@ var attempts = map[Act][]attempt{
 	})},
 	DropCard: {user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 		w.live.card = []byte{4, 1, 2, 3, 4, 5, 6}
-		asker := a
-		asker.Role = Owner
-		read, err := w.Enrol(ctx, asker, id, "reader")
+		read, err := w.Enrol(ctx, asOwner(a), id, "reader")
 		if err != nil {
 			return err
 		}
@@ -690,6 +684,12 @@ func ending(where Where, mode wire.Mode, lasts time.Duration) attempt {
 		w.must(err)
 		return func(ctx context.Context, a Actor) error { return w.EndMode(ctx, a, id) }
 	}
+}
+
+// asOwner returns an actor as they were when they were an Owner.
+func asOwner(a Actor) Actor {
+	a.Role, a.session, a.limited = Owner, wire.Hash{}, false
+	return a
 }
 
 func order(o wire.Order) attempt {

@@ -153,6 +153,13 @@ func (d *Desk) GiveCard(ctx context.Context, a Actor, user, credential uint64, m
 		case !move:
 			return fmt.Errorf("the card %s %w; remove it there first", masked[c.ID], site.ErrCardTaken)
 		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if err := r.checkUser(tx, from); err != nil {
+			return err
+		}
 		target.text += ", taken from " + from.Name
 		return tx.MoveCredential(now.Unix(), a.Name, c, from, to)
 	})

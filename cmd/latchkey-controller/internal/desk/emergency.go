@@ -58,7 +58,7 @@ func (d *Desk) SetEmergency(ctx context.Context, a Actor, lockdown, evacuation *
 			act = a.endsAll(modes, c.mode, now)
 		}
 		if c.want != nil { // also of what is so already: a program learns that it may not
-			if err := d.check(ctx, a, act, &auditTarget{subject: wholeSite}); err != nil {
+			if err := d.check(ctx, a, act, &auditTarget{subject: wholeSite, at: []Where{{}}}); err != nil {
 				return err
 			}
 		}

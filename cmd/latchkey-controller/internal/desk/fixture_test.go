@@ -27,7 +27,8 @@ type world struct {
 	started time.Time     // when the machine started
 	boot    string        // boot id
 	live    readers
-	n       int // makes names unique
+	n       int      // makes names unique
+	staff   []string // groups of new users
 }
 
 // readers answer orders.
@@ -109,14 +110,19 @@ func newWorld(t *testing.T) *world {
 	w := beginning()
 	w.t, w.dir = t, filepath.Join(t.TempDir(), "site")
 	newSite(t, w.dir)
-	s, err := site.Open(t.Context(), w.dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := w.open()
 	t.Cleanup(func() { s.Close() })
+	return w
+}
+
+// open opens the site in w.dir, which the caller closes, and begins a desk for it.
+func (w *world) open() *site.Site {
+	w.t.Helper()
+	s, err := site.Open(w.t.Context(), w.dir)
+	w.must(err)
 	w.Desk = New(Options{Site: s, Live: &w.live, Clock: w.clock, Mail: func(context.Context, *MailSettings, []byte, Letter) error { return nil }})
 	w.memory = cheap
-	return w
+	return s
 }
 
 // as returns an administrator of a role, freshly signed in.
@@ -140,7 +146,7 @@ func (w *world) must(err error) {
 func (w *world) user() uint64 {
 	w.t.Helper()
 	w.n++
-	id, _, err := w.AddUser(w.t.Context(), as(Owner), UserForm{First: "User", Last: fmt.Sprint(w.n)}, PIN{}, nil)
+	id, _, err := w.AddUser(w.t.Context(), as(Owner), UserForm{First: "User", Last: fmt.Sprint(w.n), Groups: w.staff}, PIN{}, nil)
 	w.must(err)
 	return id
 }

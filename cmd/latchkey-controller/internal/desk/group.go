@@ -28,7 +28,7 @@ func editableGroup(name string) error {
 // EditMembers adds users to a group, and takes others from it. begins says that the group
 // must be new, otherwise it must exist. Fields: "group", "users".
 func (d *Desk) EditMembers(ctx context.Context, a Actor, group string, begins bool, add, remove []uint64) error {
-	target := &auditTarget{subject: group}
+	target := &auditTarget{subject: group, groups: []string{group}}
 	return d.act(ctx, a, EditMembers, target, func(tx *store.Tx, now time.Time) error {
 		return target.editMembers(tx, now, group, begins, add, remove)
 	})
@@ -43,7 +43,7 @@ func (d *Desk) EditMembersNumbered(ctx context.Context, a Actor, number int64, a
 		if err != nil {
 			return err
 		}
-		target.subject = g.Name
+		target.subject, target.groups = g.Name, []string{g.Name}
 		return target.editMembers(tx, now, g.Name, false, add, remove)
 	})
 }
@@ -169,7 +169,7 @@ func namesText(done string, names []string) []string {
 // it has changed since, the act is refused; "": do not check. Fields: "group", "name".
 func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) error {
 	to = TidyName(to)
-	target := &auditTarget{subject: group, text: "to " + cut(to, wire.MaxName)}
+	target := &auditTarget{subject: group, groups: []string{group}, text: "to " + cut(to, wire.MaxName)}
 	return d.act(ctx, a, RenameGroup, target, func(tx *store.Tx, now time.Time) error {
 		if err := checkWholeGroup(tx, group, was); err != nil {
 			return err
@@ -207,7 +207,7 @@ func renameGroup(tx *store.Tx, now time.Time, group, to string) error {
 // RemoveGroup takes a group from its members and from all policies. It is refused where
 // TakeAccess is. was is as for RenameGroup. Fields: "group", "where".
 func (d *Desk) RemoveGroup(ctx context.Context, a Actor, group, was string) error {
-	target := &auditTarget{subject: group}
+	target := &auditTarget{subject: group, groups: []string{group}}
 	return d.act(ctx, a, RemoveGroup, target, func(tx *store.Tx, now time.Time) error {
 		if err := checkWholeGroup(tx, group, was); err != nil {
 			return err

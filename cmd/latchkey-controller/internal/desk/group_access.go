@@ -20,7 +20,7 @@ const maxWheres = 1000
 // has there. was is the AccessRevision that was edited; if it has changed since, the act is
 // refused; "": do not check. Fields: "group", "where", "access", "schedule".
 func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where []Where, hours *wire.Schedule, by UseSchedule) error {
-	target := &auditTarget{subject: group}
+	target := &auditTarget{subject: group, at: where}
 	return d.act(ctx, a, GiveAccess, target, func(tx *store.Tx, now time.Time) error {
 		if hours != nil && len(hours.Week)+len(hours.Holiday) == 0 {
 			return wrong("access", "These hours never come: enter some, or choose always")
@@ -62,7 +62,7 @@ func giveAccess(tx *store.Tx, p *wire.Policy, group string, hours *wire.Schedule
 // is refused where only this group opens the door in a mode, and where its unlock schedule
 // waits for the group. was is as for GiveAccess. Fields: "group", "where".
 func (d *Desk) TakeAccess(ctx context.Context, a Actor, group, was string, where []Where) error {
-	target := &auditTarget{subject: group}
+	target := &auditTarget{subject: group, at: where}
 	return d.act(ctx, a, TakeAccess, target, func(tx *store.Tx, now time.Time) error {
 		taken := false
 		doors, err := target.editAccess(tx, now, a, group, was, where, func(p *wire.Policy) error {

@@ -54,7 +54,7 @@ func (d *Desk) SetHolidays(ctx context.Context, a Actor, days []wire.Holiday) (*
 		return cmp.Or(cmp.Compare(a.Year, b.Year), cmp.Compare(a.Month, b.Month), cmp.Compare(a.Day, b.Day))
 	})
 	days = slices.Compact(days)
-	target := &auditTarget{subject: "all doors"}
+	target := &auditTarget{subject: "all doors", at: []Where{{}}}
 	err := d.act(ctx, a, EditPolicy, target, func(tx *store.Tx, now time.Time) error {
 		if err := wrongField("holidays", wire.CheckHolidays(days)); err != nil {
 			return err

@@ -89,7 +89,18 @@ func (d *Desk) ReturnCard(ctx context.Context, a Actor, user, credential uint64,
 }
 
 func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential uint64, reader string) (*KeyedCard, error) {
-	return d.writeKeys(ctx, a, act, &auditTarget{user: user, reader: reader}, cardWork{
+	target := &auditTarget{user: user, reader: reader}
+	err := d.site.View(ctx, func(tx *store.Tx) error {
+		first, err := tx.FirstProven()
+		if first == store.FirstProvenAwaited { // it would change the policies of all doors
+			target.at = []Where{{}}
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return d.writeKeys(ctx, a, act, target, cardWork{
 		begin: func(tx *store.Tx, _ time.Time, card *wire.CardToKey) (*site.Keying, *wire.CardKeySets, error) {
 			return d.site.BeginKeys(tx, user, credential, reader, card)
 		},
@@ -99,7 +110,7 @@ func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential u
 			}
 			written := new(KeyedCard)
 			return written, d.site.Update(ctx, func(tx *store.Tx) (err error) {
-				if err := a.recheck(tx, act); err != nil {
+				if err := errors.Join(a.recheck(tx, act), a.reaches(tx, target)); err != nil {
 					return err
 				}
 				written.Text, err = d.giveKeyed(tx, d.now(), a, k)
@@ -160,7 +171,7 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 		var begun *site.Keying
 		var refused error
 		result, err := d.live.Personalise(ctx, store.Order{Reader: target.reader, Who: cut(a.Name, wire.MaxName)}, func(card *wire.CardToKey) (sets *wire.CardKeySets, err error) {
-			begun, sets, err = d.beginKeys(finish, a, act, work, card)
+			begun, sets, err = d.beginKeys(finish, a, act, target, work, card)
 			refused = err
 			return sets, err
 		})
@@ -207,9 +218,9 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 
 // beginKeys begins to change the keys of a card. If it succeeds, the caller ends the
 // Keying in d.keyings.
-func (d *Desk) beginKeys(ctx context.Context, a Actor, act Act, work cardWork, card *wire.CardToKey) (k *site.Keying, sets *wire.CardKeySets, err error) {
+func (d *Desk) beginKeys(ctx context.Context, a Actor, act Act, target *auditTarget, work cardWork, card *wire.CardToKey) (k *site.Keying, sets *wire.CardKeySets, err error) {
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
-		if err := a.recheck(tx, act); err != nil {
+		if err := errors.Join(a.recheck(tx, act), a.reaches(tx, target)); err != nil {
 			return err
 		}
 		if k, sets, err = work.begin(tx, d.now(), card); err != nil {

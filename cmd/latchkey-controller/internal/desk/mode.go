@@ -117,14 +117,33 @@ func lockedDown(p *wire.Policy, now time.Time) bool {
 
 // keepsLockdown refuses a change that takes a reader out of a lockdown, or lets people in
 // during it who were not, or at other times, to those who may not end the lockdown.
-func (a Actor) keepsLockdown(before, after *wire.Policy, now time.Time) error {
+func (a Actor) keepsLockdown(tx *store.Tx, before, after *wire.Policy, now time.Time) error {
 	more := slices.ContainsFunc(after.InLockdown, func(group string) bool {
 		return !slices.Contains(before.InLockdown, group) || opensLonger(before, after, group)
 	})
 	if !lockedDown(before, now) || lockedDown(after, now) && !more {
 		return nil
 	}
-	return a.Refusal(EndLockdown)
+	if err := a.Refusal(EndLockdown); err != nil {
+		return err
+	}
+	return a.reachesLockdowns(tx, after.Reader, now)
+}
+
+// reachesLockdowns refuses an act at a reader where a lockdown is wanted that is out of the
+// actor's reach: that of the whole site.
+func (a Actor) reachesLockdowns(tx *store.Tx, reader string, now time.Time) error {
+	modes, err := tx.ModesAt(reader, now.Unix())
+	if err != nil {
+		return err
+	}
+	wanted := new(auditTarget)
+	for _, m := range modes {
+		if m.Mode == wire.ModeLockdown {
+			wanted.at = append(wanted.at, whereOf(m))
+		}
+	}
+	return a.reaches(tx, wanted)
 }
 
 // setPolicy is site.SetPolicy for an edit that keepsLockdown may refuse.
@@ -136,7 +155,7 @@ func (a Actor) setPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	if err := site.SetPolicy(tx, now, p); err != nil {
 		return err
 	}
-	return a.keepsLockdown(before, p, now)
+	return a.keepsLockdown(tx, before, p, now)
 }
 
 // opensLonger says whether a policy lets a group in at times at which the one before does not.

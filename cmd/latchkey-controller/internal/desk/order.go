@@ -76,7 +76,16 @@ func (d *Desk) unlocksInLockdown(ctx context.Context, a Actor, reader string) (w
 		if wanted && !a.May(EndLockdown) {
 			return fmt.Errorf("%w: %s is locked down. Somebody who may end the lockdown can unlock it; %s", ErrNotAllowed, p.Door, a.requirement(EndLockdown))
 		}
-		return nil
+		if err := a.reaches(tx, &auditTarget{reader: reader}); err != nil { // the door may have been moved meanwhile
+			return err
+		}
+		if wanted {
+			err = a.reachesLockdowns(tx, reader, d.now())
+		}
+		if errors.Is(err, ErrNotAllowed) {
+			return fmt.Errorf("%w: %s is locked down with the whole site: an administrator of the whole site can unlock it", ErrNotAllowed, p.Door)
+		}
+		return err
 	})
 	return wanted, err
 }

@@ -65,7 +65,8 @@ func (d *Desk) AddPlace(ctx context.Context, a Actor, l Level, in int64, name st
 		return 0, ErrNotFound
 	}
 	p := &store.Place{Parent: in, Name: TidyName(name)}
-	err = d.act(ctx, a, EditPlaces, &auditTarget{subject: cut(p.Name, wire.MaxName), text: "was added as a " + string(l)}, func(tx *store.Tx, _ time.Time) error {
+	target := &auditTarget{subject: cut(p.Name, wire.MaxName), text: "was added as a " + string(l), at: []Where{{level.parent, in}}}
+	err = d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, _ time.Time) error {
 		if err := checkPlaceName(p.Name); err != nil {
 			return err
 		}
@@ -93,7 +94,7 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 	if !ok {
 		return ErrNotFound
 	}
-	target := &auditTarget{}
+	target := &auditTarget{at: []Where{{l, id}}} // where it is, and where it is moved to
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
@@ -161,7 +162,7 @@ func updatePlaceNames(tx *store.Tx, now time.Time, a Actor, readers []string) er
 // edited; if it has changed since, the move is refused; "": do not check. Field:
 // "reader".
 func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door int64) error {
-	target := &auditTarget{reader: reader, subject: reader}
+	target := &auditTarget{reader: reader, subject: reader} // at both doors
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, Doors, door)
 		if err != nil {
@@ -191,7 +192,10 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 	if !ok {
 		return ErrNotFound
 	}
-	target := &auditTarget{text: "was removed (" + string(l) + ")"}
+	target := &auditTarget{text: "was removed (" + string(l) + ")", at: []Where{{l, id}}}
+	if l == Locations { // and no longer one to which administrators are limited
+		target.at = []Where{{}}
+	}
 	return d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, l, id)
 		if err != nil {
@@ -221,6 +225,7 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 		if err := tx.RemovePlace(level.rows, id); err != nil {
 			return err
 		}
+		target.at = nil
 		for _, reader := range readers {
 			policy, err := tx.Policy(reader)
 			if err != nil {

@@ -29,7 +29,11 @@ type reach struct {
 	locations []int64
 	readers   map[string]*store.ReaderPlace // nil: not loaded, as all is in reach
 	parents   map[Level]map[int64]int64     // of hubs and doors: the location
+	groups    []string                      // of elsewhere; nil: not asked for yet
 }
+
+// errWholeSite refuses what is for the whole site.
+var errWholeSite = fmt.Errorf("%w: this is for the whole site, and you are limited to some locations: ask an administrator of the whole site", ErrNotAllowed)
 
 // limited says whether an administrator acts at some locations only. An Owner never does.
 func limited(admin *store.Admin) bool { return admin.Limited && Role(admin.Role) != Owner }
@@ -101,30 +105,86 @@ func (r *reach) hasReader(id string) bool {
 	return r.all || at != nil && slices.Contains(r.locations, at.Location)
 }
 
-// elsewhere returns the groups that may open a door out of reach, without everyone: whoever puts
-// everyone on a door's list means also the users whom others add.
-func (r *reach) elsewhere(tx *store.Tx) (groups []string, err error) {
-	if r.all {
-		return nil, nil
+// guards says whether a reader stands at a door out of reach. So does one that was removed: its
+// policy counts again when it is adopted anew. One whose door is gone stands nowhere.
+func (r *reach) guards(reader string) bool {
+	at := r.readers[reader]
+	return at != nil && at.Door != 0 && !r.hasReader(reader)
+}
+
+// elsewhere returns the groups that the policies of doors out of reach name, sorted, without
+// everyone: whoever puts everyone on a door's list means also the users whom others add.
+func (r *reach) elsewhere(tx *store.Tx) ([]string, error) {
+	if r.all || r.groups != nil {
+		return r.groups, nil
 	}
-	err = eachPolicy(tx, func(p *wire.Policy, removed bool) error {
-		if !removed && !r.hasReader(p.Reader) {
+	groups := []string{}
+	err := eachPolicy(tx, func(p *wire.Policy, _ bool) error {
+		if r.guards(p.Reader) {
 			groups = append(groups, store.PolicyGroups(p)...)
 		}
 		return nil
 	})
-	return slices.DeleteFunc(groups, func(group string) bool { return group == wire.Everyone }), err
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(groups)
+	r.groups = slices.DeleteFunc(slices.Compact(groups), func(group string) bool { return group == wire.Everyone })
+	return r.groups, nil
+}
+
+// hasGroup says whether no door out of reach names a group.
+func (r *reach) hasGroup(tx *store.Tx, group string) (bool, error) {
+	groups, err := r.elsewhere(tx)
+	_, is := slices.BinarySearch(groups, group)
+	return !is, err
 }
 
 // hasUser says whether all doors that a user's groups may open are in reach.
 func (r *reach) hasUser(tx *store.Tx, u *store.User) (bool, error) {
 	for _, door := range site.VisitorDoors(u) { // also those that take no visitors now
-		if !r.has(Where{Doors, door}) {
+		if _, is := r.parents[Doors][door]; is && !r.has(Where{Doors, door}) {
 			return false, nil
 		}
 	}
-	elsewhere, err := r.elsewhere(tx)
-	return !slices.ContainsFunc(u.Groups, func(group string) bool { return slices.Contains(elsewhere, group) }), err
+	for _, group := range u.Groups {
+		if has, err := r.hasGroup(tx, group); !has || err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// checkReader refuses a reader that is out of reach with an ErrNotAllowed. Of one that does not
+// exist the act says so.
+func (r *reach) checkReader(id string) error {
+	if r.readers[id] == nil || r.hasReader(id) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is not at one of your locations", ErrNotAllowed, doorName(r.readers, id))
+}
+
+// checkPlace refuses a place that is out of reach with an ErrNotAllowed.
+func (r *reach) checkPlace(tx *store.Tx, w Where) error {
+	if r.has(w) {
+		return nil
+	}
+	if levels[w.Level].holds == "" {
+		return errWholeSite
+	}
+	name, err := w.name(tx)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
+	}
+	return fmt.Errorf("%w: %s is not at one of your locations", ErrNotAllowed, cmp.Or(name, "this"))
+}
+
+// checkUser refuses a user who is out of reach with an ErrNotAllowed.
+func (r *reach) checkUser(tx *store.Tx, u *store.User) error {
+	if has, err := r.hasUser(tx, u); has || err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s may open doors that are not at your locations", ErrNotAllowed, u.Name)
 }
 
 // reaches refuses an act with an ErrNotAllowed if some of its target is out of the actor's reach.
@@ -133,28 +193,18 @@ func (a Actor) reaches(tx *store.Tx, target *auditTarget) error {
 	if err != nil || r.all {
 		return err
 	}
-	if target.reader != "" && r.readers[target.reader] != nil && !r.hasReader(target.reader) {
-		return fmt.Errorf("%w: %s is not at one of your locations", ErrNotAllowed, doorName(r.readers, target.reader))
-	}
-	for _, w := range target.at {
-		if r.has(w) {
-			continue
-		}
-		name, err := w.name(tx)
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-		if w == (Where{}) {
-			return fmt.Errorf("%w: this is for the whole site, and you are limited to some locations", ErrNotAllowed)
-		}
-		return fmt.Errorf("%w: %s is not at one of your locations", ErrNotAllowed, cmp.Or(name, "this"))
-	}
-	elsewhere, err := r.elsewhere(tx)
-	if err != nil {
+	if err := r.checkReader(target.reader); err != nil {
 		return err
 	}
+	for _, w := range target.at {
+		if err := r.checkPlace(tx, w); err != nil {
+			return err
+		}
+	}
 	for _, group := range target.groups {
-		if slices.Contains(elsewhere, group) {
+		if has, err := r.hasGroup(tx, group); err != nil {
+			return err
+		} else if !has {
 			return fmt.Errorf("%w: the group %s may open doors that are not at your locations", ErrNotAllowed, group)
 		}
 	}
@@ -165,8 +215,5 @@ func (a Actor) reaches(tx *store.Tx, target *auditTarget) error {
 	if err != nil {
 		return ignoreNotFound(err) // the act says so, or has removed them
 	}
-	if in, err := r.hasUser(tx, u); in || err != nil {
-		return err
-	}
-	return fmt.Errorf("%w: %s may open doors that are not at your locations", ErrNotAllowed, u.Name)
+	return r.checkUser(tx, u)
 }

@@ -104,7 +104,7 @@ func (a Actor) Refusal(act Act) error {
 		return fmt.Errorf("%w: %w; %s", ErrNotAllowed, ErrNoScope, a.requirement(act))
 	}
 	if a.tooWide(act) {
-		return fmt.Errorf("%w: this is for the whole site, and you are limited to some locations: ask an administrator of the whole site", ErrNotAllowed)
+		return errWholeSite
 	}
 	if !a.May(act) {
 		return fmt.Errorf("%w: %s, and you are %s", ErrNotAllowed, a.requirement(act), a.Role.Title())

@@ -227,6 +227,9 @@ func (d *Desk) EditSchedule(ctx context.Context, a Actor, id, was int64, edit fu
 			return err
 		}
 		target.subject = s.Name
+		if err := a.reachesUses(tx, id); err != nil {
+			return err
+		}
 		if was != 0 && s.Revision != was {
 			return changedMeanwhile("schedule")
 		}
@@ -292,6 +295,9 @@ func (d *Desk) RemoveSchedule(ctx context.Context, a Actor, id int64) error {
 			return err
 		}
 		target.subject = row.Name
+		if err := a.reachesUses(tx, id); err != nil {
+			return err
+		}
 		uses, err := tx.UsesOfSchedule(id)
 		if err != nil {
 			return err

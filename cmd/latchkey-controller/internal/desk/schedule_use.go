@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"fmt"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -69,6 +70,25 @@ func noteUses(tx *store.Tx, reader string, uses []UseSchedule) error {
 		}
 		if err := tx.SetScheduleUse(store.ScheduleUse{Reader: reader, HoursUse: u.HoursUse, Schedule: s.ID}); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// reachesUses refuses to change a schedule that a door out of the actor's reach uses, with an
+// ErrNotAllowed.
+func (a Actor) reachesUses(tx *store.Tx, schedule int64) error {
+	r, err := a.reach(tx)
+	if err != nil || r.all {
+		return err
+	}
+	uses, err := tx.UsesOfSchedule(schedule)
+	if err != nil {
+		return err
+	}
+	for _, u := range uses {
+		if r.guards(u.Reader) {
+			return fmt.Errorf("%w: a door that is not at one of your locations uses it", ErrNotAllowed)
 		}
 	}
 	return nil

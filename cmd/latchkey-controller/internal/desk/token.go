@@ -269,6 +269,13 @@ func (d *Desk) RevokeToken(ctx context.Context, a Actor, id int64) error {
 			return err
 		}
 		target.subject = k.Name
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if !r.all && k.Admin != a.ID {
+			return fmt.Errorf("%w: somebody else has made this token, and you are limited to some locations", ErrNotAllowed)
+		}
 		return tx.RemoveToken(id)
 	})
 }

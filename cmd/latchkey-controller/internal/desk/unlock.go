@@ -31,7 +31,7 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader, rema
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(d.check(ctx, a, Unlock, new(auditTarget)), err)
+		return nil, errors.Join(d.check(ctx, a, Unlock, target), err)
 	}
 	var out *OrderResult
 	err = d.actOutside(ctx, a, Unlock, target, func() (string, error) {
@@ -83,7 +83,7 @@ func readersToUnlock(tx *store.Tx, door int64, reader string, target *auditTarge
 	if err != nil {
 		return nil, err
 	}
-	target.subject = at.Name
+	target.subject, target.at = at.Name, []Where{{Doors, door}}
 	all, err := tx.ReadersAt(store.Doors, door)
 	if err != nil {
 		return nil, err

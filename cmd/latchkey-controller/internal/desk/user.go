@@ -35,6 +35,7 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 	if err := wrongs.err(); err != nil {
 		return 0, nil, err
 	}
+	target.groups = u.Groups // before the PIN is compared with those of others
 	pin, digits, err := d.newPIN(ctx, choice)
 	if err != nil {
 		return 0, nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -148,6 +149,10 @@ func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was 
 		if len(users) == 0 {
 			return wrong("users", "Choose at least one user")
 		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		change, err := d.usersEditor(tx, edit)
 		if err != nil {
 			return err
@@ -156,6 +161,9 @@ func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was 
 		for _, u := range users {
 			wanted, err := change(u)
 			if err != nil {
+				return err
+			}
+			if err := errors.Join(r.checkUser(tx, u), r.checkUser(tx, wanted)); err != nil {
 				return err
 			}
 			if fmt.Sprint(*wanted) == fmt.Sprint(*u) {

@@ -108,6 +108,9 @@ func keepVisit(tx *store.Tx, now time.Time, u, wanted *store.User) error {
 // show once and to wipe.
 func (d *Desk) Invite(ctx context.Context, a Actor, form VisitForm) (id uint64, digits []byte, err error) {
 	target := &auditTarget{subject: TidyName(form.First + " " + form.Last)}
+	for _, door := range form.Doors {
+		target.at = append(target.at, Where{Doors, door})
+	}
 	if err := d.check(ctx, a, InviteVisitor, target); err != nil {
 		return 0, nil, err
 	}

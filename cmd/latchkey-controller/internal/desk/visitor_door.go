@@ -125,7 +125,7 @@ func (door *VisitDoor) judge(readers []*Reader, now time.Time) {
 // open it at all of its readers, and no longer as soon as this is switched off, unless everyone
 // may. Field: "where".
 func (d *Desk) TakeVisitors(ctx context.Context, a Actor, door int64, take bool) error {
-	target := &auditTarget{text: onOff(take)}
+	target := &auditTarget{text: onOff(take), at: []Where{{Doors, door}}}
 	return d.act(ctx, a, TakeVisitors, target, func(tx *store.Tx, now time.Time) error {
 		p, err := placeOf(tx, Doors, door)
 		if err != nil {
