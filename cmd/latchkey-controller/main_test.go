@@ -47,13 +47,24 @@ func TestTheProgramDoesWhatItsUsageSays(t *testing.T) {
 			"holds":       bundleHolds,
 			"code":        exitCode,
 			"revision":    importRevision,
+			"selected":    selectedRevision,
 		},
 	})
 }
 
 // importRevision sets REVISION to the revision of the preview of an import.
 func importRevision(ts *testscript.TestScript, _ bool, args []string) {
-	ts.Check(ts.Exec("latchkey-controller", "user", "import", "--dir", "site", args[0], "--json"))
+	setRevision(ts, "user", "import", "--dir", "site", args[0], "--json")
+}
+
+// selectedRevision sets REVISION to that of the users whom flags select.
+func selectedRevision(ts *testscript.TestScript, _ bool, args []string) {
+	setRevision(ts, append([]string{"user", "edit-several", "--dir", "site", "--json", "--suspended", "on"}, args...)...)
+}
+
+// setRevision sets REVISION to what a look prints as JSON.
+func setRevision(ts *testscript.TestScript, args ...string) {
+	ts.Check(ts.Exec("latchkey-controller", args...))
 	var preview struct {
 		Revision string `json:"revision"`
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func signIn(c *invocation) action {
-	c.details = "passkeys sets which roles sign in with a passkey and nothing else. An Owner needs one first, which the console\nadds under Your account; it needs serve --console-name. A link of console-link or admin link still signs in, once.\nno-oidc removes the provider (OpenID Connect), which the console sets up under Settings, Sign-in."
+	c.details = "passkeys sets which roles sign in with a passkey and nothing else. An Owner needs one first, which the console\nadds under Your account; it needs serve --console-name. A link of console-link or admin link still signs in, once.\noidc sets the provider (OpenID Connect) at which administrators may sign in; what is not given stays. no-oidc removes\nit. Both sign out who signed in there. The client's secret is never an argument."
 	var roles []desk.Role
 	given := false
 	c.Func("role", "a `role` that needs a passkey: "+rolesInWords+"; may be repeated; none: nobody does", func(text string) error {
@@ -25,14 +25,23 @@ func signIn(c *invocation) action {
 		roles = append(roles, desk.Role(text))
 		return nil
 	})
+	set := providerFlags(c)
 	c.check = func(args []string) error {
 		if given != (args[0] == "passkeys") {
 			return c.wrongUse("passkeys needs --role, which nothing else takes")
 		}
+		if set.given != (args[0] == "oidc") {
+			return c.wrongUse("oidc needs a flag that says what, and nothing else takes one about the provider")
+		}
 		return nil
 	}
 	return func(ctx context.Context, args []string) error {
-		if args[0] == "no-oidc" {
+		switch args[0] {
+		case "oidc":
+			if err := set.apply(ctx, c); err != nil {
+				return err
+			}
+		case "no-oidc":
 			if err := c.desk.RemoveProvider(ctx, c.actor); err != nil {
 				return err
 			}

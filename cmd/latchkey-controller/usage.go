@@ -29,6 +29,7 @@ func groups() []group {
 		{"Users, with their PINs and cards", []command{
 			{name: "user add", args: "--name NAME", summary: "adds a user, with a PIN, a card or both", prepare: userAdd},
 			{name: "user edit", args: "USER", summary: "changes a user's name, email, employee number, groups and dates", prepare: userEdit},
+			{name: "user edit-several", args: "--user USER…", summary: "changes groups, dates or suspension of several users, all or none", prepare: userEditSeveral},
 			{name: "user list", summary: "shows users, by name", prepare: userList},
 			{name: "user show", args: "USER", summary: "shows a user, with PIN and cards and which cards can be copied", prepare: userShow},
 			{name: "user access", args: "USER", summary: "shows which doors a user may open, when and how, and why not now", prepare: userAccess},
@@ -94,7 +95,7 @@ func groups() []group {
 		}},
 		{"Administrators of the console", []command{
 			{name: "console-link", summary: "makes a link that lets the Owner in", prepare: consoleLink},
-			{name: "sign-in", args: "show|passkeys|no-oidc", summary: "how administrators sign in", prepare: signIn},
+			{name: "sign-in", args: "show|passkeys|oidc|no-oidc", summary: "how administrators sign in", prepare: signIn},
 			{name: "admin list", summary: "shows all administrators", prepare: adminList},
 			{name: "admin add", args: "NAME --role ROLE", summary: "adds an administrator, who may be limited to locations", required: []string{"role"}, prepare: adminAdd},
 			{name: "admin role", args: "NAME ROLE", summary: "gives an administrator another role", prepare: adminRole},

@@ -21,8 +21,11 @@ func Start(epoch uint64) Hash {
 }
 
 // Extend returns h(r) = SHA-256(h(r-1) ‖ encoded change r).
-func (h Hash) Extend(change Change) Hash {
-	return sha256.Sum256(append(h[:], Marshal(change)...))
+func (h Hash) Extend(change Change) Hash { return h.ExtendEncoded(Marshal(change)) }
+
+// ExtendEncoded is Extend with an encoded change.
+func (h Hash) ExtendEncoded(change []byte) Hash {
+	return sha256.Sum256(append(h[:], change...))
 }
 
 // A Delta carries the changes of revisions (From, To] of one epoch. The same

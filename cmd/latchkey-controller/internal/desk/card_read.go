@@ -63,7 +63,7 @@ func (d *Desk) keepRead(ctx context.Context, a Actor, uid []byte) (*UnboundCard,
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
 		c, err := d.site.CardWithUID(tx, uid)
 		if errors.Is(err, store.ErrNotFound) {
-			read.Credential, err = tx.ReserveCredential()
+			read.Credential, err = tx.ReserveCredentials(1)
 			return err
 		}
 		if err == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -92,76 +93,152 @@ type ImportedPIN struct {
 // file, or a user that it is about, has changed since, nothing is done. pins may be nil if no PIN
 // is made. Fields: "file", "pins".
 func (d *Desk) ImportUsers(ctx context.Context, a Actor, file []byte, revision string, pins *PINDelivery) (done *ImportPreview, err error) {
-	target := &auditTarget{typed: a.Via == Console}
-	if err := d.check(ctx, a, ImportUsers, target); err != nil {
+	if err := d.check(ctx, a, ImportUsers, &auditTarget{typed: a.Via == Console}); err != nil {
 		return nil, err
 	}
-	users, err := readUsersFile(file)
+	p, err := d.prepareImport(ctx, a, file, revision, pins)
 	if err != nil {
 		return nil, err
 	}
-	var plan *importPlan
-	err = d.site.View(ctx, func(tx *store.Tx) (err error) {
-		plan, err = d.planImport(tx, a, users, file)
-		return err
-	})
-	if err != nil {
+	defer p.wipe()
+	if err := d.writeImport(ctx, a, p, pins); err != nil {
 		return nil, err
 	}
-	var made []*site.NewPIN
-	given := false
+	return p.plan.preview(), nil
+}
+
+// A preparedImport is an import that can be written in a short transaction.
+type preparedImport struct {
+	raw      []byte
+	file     *usersFile
+	revision string // of the preview
+	plan     *importPlan
+	users    *site.PreparedUsers // nil: the plan cannot be carried out as it is
+	made     []*site.NewPIN
+	list     []*ImportedPIN // the same, with whose they are
+	given    bool           // list was handed over
+}
+
+func (p *preparedImport) wipe() {
+	for _, pin := range p.made {
+		pin.Wipe()
+		if !p.given {
+			clear(pin.Digits)
+		}
+	}
+}
+
+// prepareImport plans an import and does what takes long about it, before others have to wait for
+// it. The caller wipes what it returns. Fields: "file", "pins".
+func (d *Desk) prepareImport(ctx context.Context, a Actor, raw []byte, revision string, pins *PINDelivery) (_ *preparedImport, err error) {
+	p := &preparedImport{raw: raw, revision: revision}
 	defer func() {
-		for _, pin := range made {
-			pin.Wipe()
-			if !given {
-				clear(pin.Digits)
-			}
+		if err != nil {
+			p.wipe()
 		}
 	}()
-	if plan.revision == revision && plan.count[RowWrong] == 0 { // otherwise it is refused below
-		if plan.pins > 0 && pins == nil {
-			return nil, wrong("pins", "The import makes %s: say where they go", count(plan.pins, "PIN"))
+	if p.file, err = readUsersFile(raw); err != nil {
+		return nil, err
+	}
+	err = d.site.View(ctx, func(tx *store.Tx) (err error) {
+		p.plan, err = d.planImport(tx, a, p.file, raw)
+		return err
+	})
+	if err != nil || p.plan.refusal(revision) != nil { // in which case writeImport refuses it
+		return p, err
+	}
+	if p.plan.pins > 0 && pins == nil {
+		return nil, wrong("pins", "The import makes %s: say where they go", count(p.plan.pins, "PIN"))
+	}
+	var users []site.UserWrite
+	for _, r := range p.plan.rows {
+		if r.Fate == RowKeeps {
+			continue
 		}
-		for range plan.pins {
-			pin, err := d.site.GeneratedPIN(ctx)
-			if err != nil {
+		w := site.UserWrite{User: r.wanted, Was: r.was, Cards: r.cards}
+		if r.pin {
+			if w.PIN, err = d.site.GeneratedPIN(ctx); err != nil {
 				return nil, err
 			}
-			made = append(made, pin)
+			p.made = append(p.made, w.PIN)
+		}
+		users = append(users, w)
+	}
+	if p.users, err = d.site.PrepareUsers(ctx, a.Name, users); err != nil {
+		return nil, err
+	}
+	for _, w := range users { // they have their ids now
+		if w.PIN != nil {
+			p.list = append(p.list, &ImportedPIN{User: w.User.ID, Name: w.User.Name, Employee: w.User.Employee, Digits: w.PIN.Digits})
 		}
 	}
-	err = d.act(ctx, a, ImportUsers, target, func(tx *store.Tx, now time.Time) error {
-		if plan, err = d.planImport(tx, a, users, file); err != nil {
+	return p, nil
+}
+
+// writeImport does what an import was prepared for, if that is still what its file does.
+func (d *Desk) writeImport(ctx context.Context, a Actor, p *preparedImport, pins *PINDelivery) error {
+	target := &auditTarget{typed: a.Via == Console}
+	return d.act(ctx, a, ImportUsers, target, func(tx *store.Tx, now time.Time) error {
+		if err := tx.Repeats(); err != nil {
 			return err
 		}
-		switch {
-		case plan.clash != nil:
-			return plan.clash
-		case plan.revision != revision || plan.pins != len(made):
-			e := wrong("file", "The file, or a user whom it is about, has changed since the preview: look at the preview again")
-			e.err = ErrChanged
-			return e
-		case plan.count[RowWrong] > 0:
-			return wrong("file", "%s of the file wrong: nothing is imported until all are right", isOrAre(plan.count[RowWrong], "row"))
+		on, err := readImportState(tx)
+		if err != nil {
+			return err
 		}
-		list, err := d.applyImport(tx, now, a, plan, made)
+		plan := p.plan
+		if !reflect.DeepEqual(on, plan.on) {
+			if plan, err = d.planImport(tx, a, p.file, p.raw); err != nil {
+				return err
+			}
+		} else if plan.typed { // others may have been refused meanwhile
+			if err := d.importLimit(tx, a); err != nil {
+				return err
+			}
+		}
+		if err := plan.refusal(p.revision); err != nil {
+			return err
+		}
+		if p.users == nil { // what refused it is gone again
+			return importChanged()
+		}
+		err = d.site.WriteUsers(tx, now, p.users)
+		if errors.Is(err, site.ErrOutdated) || errors.As(err, new(*site.OldReaders)) {
+			return wrongField("file", err)
+		}
 		if err != nil {
 			return err
 		}
 		target.text = plan.text()
-		if len(list) > 0 {
+		if len(p.list) > 0 {
 			target.text += ", " + pins.How
-			given = true
-			err := pins.Give(list)
+			p.given = true
+			err := pins.Give(p.list)
 			pins.Given = err == nil
 			return err
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
+}
+
+// refusal says why a plan is not carried out for a preview with a revision; nil: it is. Field:
+// "file".
+func (p *importPlan) refusal(revision string) error {
+	switch {
+	case p.clash != nil:
+		return p.clash
+	case p.revision != revision:
+		return importChanged()
+	case p.count[RowWrong] > 0:
+		return wrong("file", "%s of the file wrong: nothing is imported until all are right", isOrAre(p.count[RowWrong], "row"))
 	}
-	return plan.preview(), nil
+	return nil
+}
+
+func importChanged() error {
+	e := wrong("file", "The file, or a user whom it is about, has changed since the preview: look at the preview again")
+	e.err = ErrChanged
+	return e
 }
 
 // isOrAre returns a number of things with its verb: "1 row is", "2 rows are".
@@ -182,48 +259,6 @@ func (p *importPlan) text() string {
 		parts = append(parts, count(p.pins, "PIN"))
 	}
 	return strings.Join(parts, ", ")
-}
-
-// applyImport does what a plan says, and returns the PINs that it gave.
-func (d *Desk) applyImport(tx *store.Tx, now time.Time, a Actor, plan *importPlan, made []*site.NewPIN) (list []*ImportedPIN, err error) {
-	tx.KeepStatements()
-	for _, r := range plan.rows {
-		if r.Fate == RowKeeps {
-			continue
-		}
-		var pin *site.NewPIN
-		if r.pin {
-			pin = made[len(list)]
-		}
-		if err := d.applyRow(tx, now, a, r, pin); err != nil {
-			return nil, atLine(r.Line, err)
-		}
-		if r.pin {
-			list = append(list, &ImportedPIN{User: r.wanted.ID, Name: r.wanted.Name, Employee: r.wanted.Employee, Digits: pin.Digits})
-		}
-	}
-	return list, nil
-}
-
-func (d *Desk) applyRow(tx *store.Tx, now time.Time, a Actor, r *plannedRow, pin *site.NewPIN) error {
-	if r.was == nil {
-		return d.site.AddUser(tx, now, a.Name, r.wanted, pin, r.cards)
-	}
-	id := r.was.ID
-	if err := site.SetUser(tx, now, r.wanted); err != nil {
-		return err
-	}
-	if pin != nil {
-		if err := d.site.SetPIN(tx, now, a.Name, id, pin); err != nil {
-			return err
-		}
-	}
-	for _, uid := range r.cards {
-		if err := d.site.AddCard(tx, now, a.Name, id, uid); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // atLine says in which line of the file something failed. Field: "file".

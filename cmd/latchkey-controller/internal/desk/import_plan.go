@@ -21,6 +21,8 @@ type importPlan struct {
 	pins, cards int    // that it gives
 	revision    string // of the file, and of what there is of the users that it is about
 	clash       error  // the first card of the file that is somebody else's; nil: none is
+	typed       bool   // the file has UIDs of cards
+	on          *importState
 }
 
 // A plannedRow is a row with what becomes of its user.
@@ -50,11 +52,10 @@ func (r *plannedRow) refuse(column, format string, args ...any) {
 type importPlanner struct {
 	file       *usersFile
 	in         *time.Location
-	groups     map[string]bool
+	on         *importState
 	byID       map[uint64]*store.User
 	byEmployee map[string][]*store.User
 	byEmail    map[string][]*store.User // in lower case
-	visitors   map[uint64]bool
 	havePIN    map[uint64]bool
 	masked     map[uint64][]string // the masked UIDs of users' cards
 
@@ -69,6 +70,7 @@ func (d *Desk) planImport(tx *store.Tx, a Actor, file *usersFile, raw []byte) (*
 		return nil, err
 	}
 	plan := &importPlan{count: map[RowFate]int{}}
+	plan.on = p.on
 	for _, row := range file.rows {
 		plan.rows = append(plan.rows, p.row(row))
 	}
@@ -84,9 +86,12 @@ func (d *Desk) planImport(tx *store.Tx, a Actor, file *usersFile, raw []byte) (*
 		if r.pin {
 			plan.pins++
 		}
-		fmt.Fprintf(hash, "\n%s %t %d %q", r.Fate, r.pin, len(r.cards), r.Tells)
+		fmt.Fprintf(hash, "\n%s %t %x %q", r.Fate, r.pin, r.cards, r.Tells)
 		if r.was != nil {
 			fmt.Fprintf(hash, " %+v", *r.was)
+		}
+		if r.wanted != nil {
+			fmt.Fprintf(hash, " %+v", *r.wanted)
 		}
 	}
 	if plan.pins > maxImportPINs {
@@ -94,67 +99,6 @@ func (d *Desk) planImport(tx *store.Tx, a Actor, file *usersFile, raw []byte) (*
 	}
 	plan.revision = base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16])
 	return plan, nil
-}
-
-func (d *Desk) newImportPlanner(tx *store.Tx, file *usersFile) (*importPlanner, error) {
-	p := &importPlanner{
-		file: file, groups: map[string]bool{}, byID: map[uint64]*store.User{}, byEmployee: map[string][]*store.User{}, byEmail: map[string][]*store.User{},
-		users: map[string]int{}, employees: map[string]int{}, emails: map[string]int{}, uids: map[string]int{},
-	}
-	var err error
-	if p.in, err = siteZone(tx); err != nil {
-		return nil, err
-	}
-	groups, err := groupRows(tx)
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range groups {
-		p.groups[g.Name] = true
-	}
-	users, err := tx.Users()
-	if err != nil {
-		return nil, err
-	}
-	for _, u := range users {
-		p.byID[u.ID] = u
-		if u.Employee != "" {
-			p.byEmployee[u.Employee] = append(p.byEmployee[u.Employee], u)
-		}
-		if u.Email != "" {
-			email := strings.ToLower(u.Email)
-			p.byEmail[email] = append(p.byEmail[email], u)
-		}
-	}
-	if p.visitors, err = tx.AllVisitors(); err != nil {
-		return nil, err
-	}
-	if p.havePIN, err = tx.AllWithPIN(); err != nil {
-		return nil, err
-	}
-	if at, has := file.columns["cards"]; has && slices.ContainsFunc(file.rows, func(r fileRow) bool { return strings.ContainsAny(r.cells[at], "….") }) {
-		p.masked, err = d.maskedCards(tx)
-	}
-	return p, err
-}
-
-// maskedCards returns the masked UIDs of all users' cards.
-func (d *Desk) maskedCards(tx *store.Tx) (map[uint64][]string, error) {
-	credentials, err := tx.Credentials()
-	if err != nil {
-		return nil, err
-	}
-	uids, err := d.site.UIDs(credentials)
-	if err != nil {
-		return nil, err
-	}
-	masked := map[uint64][]string{}
-	for _, c := range credentials {
-		if c.Kind == wire.Card {
-			masked[c.User] = append(masked[c.User], uids[c.ID])
-		}
-	}
-	return masked, nil
 }
 
 // row plans a row, without saying yet what changes.
@@ -186,7 +130,7 @@ func (p *importPlanner) row(row fileRow) *plannedRow {
 		r.refuse(importColumns[e.Field], "%s", e.Sentence)
 	}
 	for _, group := range wanted.Groups {
-		if !p.groups[group] {
+		if !p.on.Groups[group] {
 			r.refuse("groups", "There is no group %s: make it first, or write it as it is called", group)
 		}
 	}
@@ -243,7 +187,7 @@ func (p *importPlanner) match(r *plannedRow, row fileRow) {
 		return
 	}
 	r.User, r.Name = r.was.ID, r.was.Name
-	if p.visitors[r.was.ID] {
+	if p.on.Visitors[r.was.ID] {
 		r.refuse("id", "%s is a visitor: change the invitation", r.was.Name)
 	}
 	p.once(r, p.users, "id", "", strconv.FormatUint(r.was.ID, 10))
@@ -320,39 +264,4 @@ func splitCell(text string) (values []string) {
 		}
 	}
 	return values
-}
-
-// planCards takes from a plan the cards that users have already, and refuses those of others. In
-// the console it tells of the first of these only. Field: "file".
-func (d *Desk) planCards(tx *store.Tx, a Actor, plan *importPlan) error {
-	var uids [][]byte
-	for _, r := range plan.rows {
-		uids = append(uids, r.cards...)
-	}
-	if len(uids) == 0 {
-		return nil
-	}
-	if err := d.importLimit(tx, a); err != nil {
-		return err
-	}
-	owners, err := d.site.CardOwners(tx, uids)
-	if err != nil {
-		return err
-	}
-	for _, r := range plan.rows {
-		var added [][]byte
-		for _, uid := range r.cards {
-			switch owner := owners[string(uid)]; {
-			case owner == 0:
-				added = append(added, uid)
-			case r.was != nil && owner == r.was.ID:
-			case plan.clash == nil || a.Via != Console:
-				err := fmt.Errorf("the card %s %w", site.MaskUID(uid), site.ErrCardTaken)
-				r.refuse("cards", "%s; remove it there first", err)
-				plan.clash = atLine(r.Line, err)
-			}
-		}
-		r.cards = added
-	}
-	return nil
 }

@@ -136,7 +136,9 @@ func (e UsersEdit) text() string {
 func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was string, edit UsersEdit) (changed int, err error) {
 	target := new(auditTarget)
 	err = d.act(ctx, a, EditUsers, target, func(tx *store.Tx, now time.Time) error {
-		tx.KeepStatements()
+		if err := tx.Repeats(); err != nil {
+			return err
+		}
 		users, s, err := d.selected(tx, selection)
 		if err != nil {
 			return err
@@ -158,6 +160,7 @@ func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was 
 			return err
 		}
 		var names []string
+		var before, after []*store.User
 		for _, u := range users {
 			wanted, err := change(u)
 			if err != nil {
@@ -169,10 +172,10 @@ func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was 
 			if fmt.Sprint(*wanted) == fmt.Sprint(*u) {
 				continue
 			}
-			if err := site.SetUser(tx, now, wanted); err != nil {
-				return err
-			}
-			names = append(names, u.Name)
+			before, after, names = append(before, u), append(after, wanted), append(names, u.Name)
+		}
+		if err := site.SetUsers(tx, now, before, after); err != nil {
+			return err
 		}
 		changed = len(names)
 		target.text = strings.Join(slices.Concat([]string{edit.text()}, namesText(count(changed, "user")+":", names)), "; ")

@@ -160,6 +160,9 @@ func BenchmarkUnseen(b *testing.B) {
 		_, err = db.Exec(`UPDATE users SET created = ? WHERE id % 20 <> 0`, now.Add(-200*day).Unix())
 	}
 	if err == nil {
+		_, err = db.Exec(`UPDATE users SET seen = coalesce((SELECT max(id) FROM activity WHERE user_id = users.id AND user_id <> 0 AND class = 'granted'), 0)`)
+	}
+	if err == nil {
 		_, err = db.Exec(`INSERT INTO ages (steady, activity, audit) VALUES (?, 300000, 0)`, -int64(200*day/time.Second))
 	}
 	if err != nil {

@@ -69,7 +69,7 @@ func (s *Site) AddCard(tx *store.Tx, now time.Time, by string, id uint64, uid []
 	return s.addCredential(tx, now, by, u, wire.Card, uid)
 }
 
-// AddReadCard gives a user a card whose credential gets an id of store.ReserveCredential.
+// AddReadCard gives a user a card whose credential gets an id of store.ReserveCredentials.
 func (s *Site) AddReadCard(tx *store.Tx, now time.Time, by string, u *store.User, id uint64, uid []byte) error {
 	return s.storeCredential(tx, now, u, &store.Credential{ID: id, Kind: wire.Card, By: by}, uid)
 }

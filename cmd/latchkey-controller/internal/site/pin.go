@@ -129,6 +129,8 @@ func (s *Site) GeneratedPIN(ctx context.Context) (*NewPIN, error) {
 	}
 }
 
+var errKDF = errors.New("the site's PIN parameters have just changed; try again")
+
 // givePIN gives a user a PIN, if all readers understand it.
 func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p *NewPIN) error {
 	epoch, err := tx.Epoch()
@@ -136,7 +138,7 @@ func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p 
 		return err
 	}
 	if p.kdf != epoch.KDF {
-		return errors.New("the site's PIN parameters have just changed; try again")
+		return errKDF
 	}
 	c := &store.Credential{Kind: wire.PIN, By: by, Duress: p.Duress, Uses: p.Uses, Within: p.Within}
 	if c.Duress || c.Limited() {

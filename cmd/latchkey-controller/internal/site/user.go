@@ -3,7 +3,6 @@ package site
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,19 +59,7 @@ func SetUser(tx *store.Tx, now time.Time, u *store.User) error {
 	if err != nil {
 		return err
 	}
-	if was.Suspended && !u.Suspended {
-		credentials, err := tx.CredentialsOf(u.ID)
-		if err != nil {
-			return err
-		}
-		// Readers may have been adopted since that were not told to be too old for them.
-		if slices.ContainsFunc(credentials, func(c *store.Credential) bool { return c.Duress || c.Limited() }) {
-			if err := allUnderstand(tx, wire.LevelProofs); err != nil {
-				return err
-			}
-		}
-	}
-	return tx.SetUser(now.Unix(), u)
+	return SetUsers(tx, now, []*store.User{was}, []*store.User{u})
 }
 
 // User returns a user; the error says so if there is none.

@@ -40,7 +40,8 @@ type Event struct {
 	Tries   int    // the policy's limit of wrong PINs in a row at that time; 0: not known
 }
 
-// addEvent appends an event to the activity and stores the current names with it.
+// addEvent appends an event to the activity and stores the current names with it. An event that
+// grants a user access is the newest at which they were seen.
 func (t *Tx) addEvent(a *Event) (err error) {
 	if a.Subject == "" && a.User != 0 {
 		if a.Subject, err = t.UserName(a.User); err != nil {
@@ -58,8 +59,12 @@ func (t *Tx) addEvent(a *Event) (err error) {
 			return err
 		}
 	}
-	return t.row(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+	err = t.row(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 		[]any{a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received, names[0], names[1], names[2], a.Tries}, &a.ID)
+	if err != nil || a.Class != wire.ClassGranted || a.User == 0 {
+		return err
+	}
+	return t.exec(`UPDATE users SET seen = ? WHERE id = ?`, a.ID, a.User)
 }
 
 // recordEvent returns the event of a record, without the names that the record does
@@ -184,6 +189,10 @@ func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err err
 		}
 		table := map[Source]string{FromRecords: "records", FromAudit: "audit", FromAlarms: "alarms"}[a.Source]
 		if err := t.exec(`DELETE FROM `+table+` WHERE id = ?`, a.Row); err != nil {
+			return 0, err
+		}
+		// It was the newest: older ones are pruned before it.
+		if err := t.exec(`UPDATE users SET seen = 0 WHERE id = ? AND seen = ?`, a.User, a.ID); err != nil {
 			return 0, err
 		}
 		if err := t.exec(`DELETE FROM activity WHERE id = ?`, a.ID); err != nil {

@@ -7,11 +7,6 @@ func (t *Tx) AllVisitors() (map[uint64]bool, error) {
 	return t.userSet(`SELECT id FROM users INDEXED BY users_invited WHERE invited <> 0`)
 }
 
-// AllWithPIN returns the ids of the users who have a PIN.
-func (t *Tx) AllWithPIN() (map[uint64]bool, error) {
-	return t.userSet(`SELECT user_id FROM credentials WHERE kind = 1`)
-}
-
 func (t *Tx) userSet(query string, args ...any) (map[uint64]bool, error) {
 	users := map[uint64]bool{}
 	err := t.rows(query, args, func(r scanner) error {
@@ -23,20 +18,23 @@ func (t *Tx) userSet(query string, args ...any) (map[uint64]bool, error) {
 	return users, err
 }
 
-// UsersTagged returns the users who have credentials with some tags.
-func (t *Tx) UsersTagged(tags []wire.Tag) (map[wire.Tag]uint64, error) {
-	t.KeepStatements()
-	users := map[wire.Tag]uint64{}
-	for _, tag := range tags {
-		var id uint64
-		if err := t.rowIfAny(`SELECT user_id FROM credentials WHERE tag = ?`, []any{tag[:]}, &id); err != nil {
-			return nil, err
-		}
-		if id != 0 {
-			users[tag] = id
-		}
-	}
-	return users, nil
+// An Owned is a PIN or a card, and whose it is.
+type Owned struct {
+	ID   uint64 // of the credential
+	User uint64
+	Kind wire.CredentialKind
+	Tag  wire.Tag
+}
+
+// AllOwned returns whose all PINs and cards are, by id.
+func (t *Tx) AllOwned() (all []Owned, err error) {
+	err = t.rows(`SELECT id, user_id, kind, tag FROM credentials ORDER BY id`, nil, func(r scanner) error {
+		var o Owned
+		err := r.Scan(&o.ID, &o.User, &o.Kind, fixed(o.Tag[:]))
+		all = append(all, o)
+		return err
+	})
+	return all, err
 }
 
 // CredentialsOfAll returns the credentials of some users by user, each user's by id.

@@ -25,6 +25,7 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 			{UserChoice{State: CopyableUsers}, "users_copyable"},
 			{UserChoice{State: InvitedUsers}, "users_invited"},
 			{UserChoice{State: SuspendedUsers}, "users_suspended"},
+			{UserChoice{State: UnseenUsers}, "users_sorted"},
 		} {
 			c, index := test.c, test.index
 			for _, c.Search = range []string{"", "ada"} {

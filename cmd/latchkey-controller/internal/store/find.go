@@ -184,17 +184,16 @@ func (t *Tx) activity(where string, args ...any) ([]*Event, error) {
 // LastGranted returns, for each of some users, the newest event that granted them
 // access.
 func (t *Tx) LastGranted(users []uint64) (map[uint64]*Event, error) {
-	last := make(map[uint64]*Event, len(users))
-	for _, id := range users {
-		entries, err := t.activity(`user_id = ? AND user_id <> 0 AND class = 'granted' ORDER BY id DESC LIMIT 1`, id)
-		if err != nil {
-			return nil, err
-		}
-		if len(entries) > 0 {
-			last[id] = entries[0]
-		}
+	ids := make([]int64, len(users))
+	for i, id := range users {
+		ids[i] = int64(id)
 	}
-	return last, nil
+	last := make(map[uint64]*Event, len(users))
+	entries, err := t.activity(`id IN (SELECT seen FROM users WHERE id IN `+listed+`)`, list(ids))
+	for _, e := range entries {
+		last[e.User] = e
+	}
+	return last, err
 }
 
 // LastAttempt returns a reader's newest granted or denied event; nil: none among its

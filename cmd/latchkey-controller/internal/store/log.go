@@ -27,18 +27,28 @@ func (t *Tx) appendChange(now int64, change wire.Change) error {
 // appendAt appends a change at the log's head and advances head. It refuses a change
 // that readers would refuse.
 func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
-	if change.Credential != nil {
-		if err := change.Credential.Check(); err != nil {
-			return err
-		}
-	}
-	encoded, err := wire.Encode(change)
+	encoded, err := encodeChange(change)
 	if err != nil {
 		return err
 	}
-	head.Revision, head.Hash = head.Revision+1, head.Hash.Extend(change)
+	return t.appendEncodedAt(head, now, encoded)
+}
+
+// encodeChange encodes a change for the log. It refuses one that readers would refuse.
+func encodeChange(change wire.Change) ([]byte, error) {
+	if change.Credential != nil {
+		if err := change.Credential.Check(); err != nil {
+			return nil, err
+		}
+	}
+	return wire.Encode(change)
+}
+
+// appendEncodedAt is appendAt for what encodeChange returned.
+func (t *Tx) appendEncodedAt(head *Head, now int64, change []byte) error {
+	head.Revision, head.Hash = head.Revision+1, head.Hash.ExtendEncoded(change)
 	return t.exec(`INSERT INTO changes (epoch, revision, change, hash, at) VALUES (?, ?, ?, ?, ?)`,
-		head.Epoch, head.Revision, encoded, head.Hash[:], now)
+		head.Epoch, head.Revision, change, head.Hash[:], now)
 }
 
 // Retag stores all credentials' tags and wrapped card keys for a new epoch, whose log must be empty, and

@@ -46,8 +46,18 @@ func searchText(text string) string { return letterVariants.Replace(Fold(text)) 
 // (UTS #10, CLDR), ignoring case and accents, with numbers by value. It is
 // hexadecimal, so that SQLite compares it as bytes.
 func SortKey(name string) string {
-	key := collate.New(language.Und, collate.Loose, collate.Numeric).KeyFromString(new(collate.Buffer), name)
-	return hex.EncodeToString(key)
+	return sortKey(newCollator(), new(collate.Buffer), name)
+}
+
+// newCollator returns what makes sort keys, which takes longer than a key.
+func newCollator() *collate.Collator {
+	return collate.New(language.Und, collate.Loose, collate.Numeric)
+}
+
+// sortKey is SortKey with a collator and a buffer that are used again.
+func sortKey(c *collate.Collator, buffer *collate.Buffer, name string) string {
+	buffer.Reset()
+	return hex.EncodeToString(c.KeyFromString(buffer, name))
 }
 
 // SplitName fills in first and last name from the whole name if both are empty: the
@@ -163,8 +173,7 @@ func (c UserChoice) from() (clause string, args []any) {
 	case SuspendedUsers:
 		clause = `users INDEXED BY users_suspended WHERE suspended <> 0`
 	case UnseenUsers:
-		clause = `users INDEXED BY users_created WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM activity INDEXED BY activity_by_user WHERE user_id = users.id AND user_id <> 0 AND class = 'granted' AND activity.id > ?)`
-		args = []any{c.AddedBefore, c.SeenSince}
+		clause, args = `users INDEXED BY users_sorted WHERE created <= ? AND seen <= ?`, []any{c.AddedBefore, c.SeenSince}
 	case CopiedUsers:
 		clause = `users INDEXED BY users_sorted WHERE id IN (SELECT user_id FROM alarms INDEXED BY alarms_copied WHERE kind = 'card.copied' AND user_id <> 0)`
 	default:

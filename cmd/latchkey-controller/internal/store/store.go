@@ -162,7 +162,11 @@ func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*
 		return fmt.Errorf("database: %w", s.reserve.fullError(err))
 	}
 	defer tx.Rollback()
-	err = act(&Tx{ctx: ctx, tx: tx})
+	t := &Tx{ctx: ctx, tx: tx}
+	err = act(t)
+	if t.prepared != nil && err == nil {
+		err = t.exec(usualCache)
+	}
 	if err == nil {
 		if err = dbError(tx.Commit()); err == nil && options == nil {
 			s.wakes.wake()
@@ -181,12 +185,18 @@ type Tx struct {
 	prepared map[string]*sql.Stmt // nil: statements are not kept
 }
 
-// KeepStatements keeps each statement prepared until the transaction ends: for those that do
-// the same things thousands of times. Until a query is read to its end, it must not be run again.
-func (t *Tx) KeepStatements() {
+// SQLite's cache of pages, in KiB: of a transaction that changes more than the cache holds, it
+// writes pages again and again. A connection whose transaction fails keeps the larger one.
+const usualCache, largeCache = `PRAGMA cache_size = -2000`, `PRAGMA cache_size = -131072`
+
+// Repeats readies a transaction for doing the same things thousands of times: it keeps each
+// statement prepared, and more pages in memory. Until a query is read to its end, it must not be
+// run again.
+func (t *Tx) Repeats() error {
 	if t.prepared == nil {
 		t.prepared = map[string]*sql.Stmt{}
 	}
+	return t.exec(largeCache)
 }
 
 // statement returns a statement that is kept. database/sql closes it with the transaction.

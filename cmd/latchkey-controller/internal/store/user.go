@@ -89,12 +89,11 @@ func (c *Credential) Made() int64 { return min(max(c.Created, 1), wire.MaxTime) 
 
 // AddUser adds a user and fills in its ID, which is never reused.
 func (t *Tx) AddUser(u *User) error {
-	err := t.row(`INSERT INTO users (name, valid_from, valid_until, extended, created, email, employee, suspended) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{u.Name, u.From, u.Until, u.Extended, u.Created, u.Email, u.Employee, u.Suspended}, &u.ID)
-	if err != nil {
+	w := &UserWrite{User: u}
+	if err := Prepare([]*UserWrite{w}); err != nil {
 		return err
 	}
-	return t.setNames(u)
+	return t.insertUser(w)
 }
 
 // SetUser updates a user, and appends to the log what changes for their credentials.
@@ -103,34 +102,28 @@ func (t *Tx) SetUser(now int64, u *User) error {
 	if err != nil {
 		return err
 	}
-	err = t.exec(`UPDATE users SET name = ?, valid_from = ?, valid_until = ?, extended = ?, email = ?, employee = ?, suspended = ? WHERE id = ?`,
-		u.Name, u.From, u.Until, u.Extended, u.Email, u.Employee, u.Suspended, u.ID)
-	if err != nil {
+	writes := []*UserWrite{{User: u, Was: before}}
+	if err := Prepare(writes); err != nil {
 		return err
 	}
-	if !u.sameNames(before) {
-		if err := t.setNames(u); err != nil {
-			return err
-		}
-	}
-	credentials, err := t.CredentialsOf(u.ID)
-	if err != nil {
-		return err
-	}
-	for _, c := range credentials {
-		if err := t.appendIfChanged(now, before.change(c), u.change(c)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.WriteUsers(now, writes)
 }
 
 // appendIfChanged appends a change to the log if it is not the last one of its credential.
 func (t *Tx) appendIfChanged(now int64, last, change wire.Change) error {
+	head, err := t.Head()
+	if err != nil {
+		return err
+	}
+	return t.appendChangedAt(&head, now, last, change)
+}
+
+// appendChangedAt is appendIfChanged at the log's head.
+func (t *Tx) appendChangedAt(head *Head, now int64, last, change wire.Change) error {
 	if bytes.Equal(wire.Marshal(last.Credential), wire.Marshal(change.Credential)) {
 		return nil
 	}
-	return t.appendChange(now, change)
+	return t.appendAt(head, now, change)
 }
 
 // RemoveUser removes a user, who must have no credentials.
@@ -208,15 +201,6 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 		return err
 	}
 	return t.appendIfChanged(now, wire.Change{}, u.change(c))
-}
-
-// ReserveCredential returns an id for a credential that may be added later.
-func (t *Tx) ReserveCredential() (id uint64, err error) {
-	const next = `UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = 'credentials' RETURNING seq` // where AUTOINCREMENT counts
-	if err = t.rowIfAny(next, nil, &id); err != nil || id != 0 {
-		return id, err
-	}
-	return 1, t.exec(`INSERT INTO sqlite_sequence (name, seq) VALUES ('credentials', 1)`)
 }
 
 // RemoveCredential removes a credential and appends the change to the log.

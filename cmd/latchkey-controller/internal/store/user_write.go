@@ -1,0 +1,173 @@
+package store
+
+import (
+	"errors"
+	"slices"
+
+	"golang.org/x/text/collate"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"latchkey/sync/wire"
+)
+
+// A UserWrite is a user to be added or changed, with new credentials. Prepare computes what does
+// not depend on the rest of the database, so that the transaction with WriteUsers is short.
+type UserWrite struct {
+	User  *User         // one to be added has an id of ReserveUsers; 0: any
+	Was   *User         // as stored; nil: to be added
+	Added []*Credential // with ids of ReserveCredentials, tags and material
+
+	sort, words string   // the columns
+	changes     [][]byte // that the new credentials are to the log, encoded; nil: the user is suspended
+}
+
+// Prepare computes what WriteUsers writes. The users must not change in between.
+func Prepare(writes []*UserWrite) error {
+	sorts, buffer := newCollator(), new(collate.Buffer)
+	for _, w := range writes {
+		w.User.SplitName()
+		w.sort, w.words = sortKey(sorts, buffer, w.User.Name), w.User.words()
+		w.changes = nil
+		for _, c := range w.Added {
+			c.User = w.User.ID
+			change := w.User.change(c)
+			if change.Credential == nil {
+				continue
+			}
+			encoded, err := encodeChange(change)
+			if err != nil {
+				return err
+			}
+			w.changes = append(w.changes, encoded)
+		}
+	}
+	return nil
+}
+
+// WriteUsers adds and changes users after Prepare, and appends to the log what changes for their
+// credentials. now is when the new credentials are made. The error is ErrTagTaken if a PIN or card
+// is assigned already.
+func (t *Tx) WriteUsers(now int64, writes []*UserWrite) error {
+	head, err := t.Head()
+	if err != nil {
+		return err
+	}
+	var changed []uint64
+	for _, w := range writes {
+		if w.Was != nil && w.Was.sent() != w.User.sent() {
+			changed = append(changed, w.User.ID)
+		}
+	}
+	had, err := t.CredentialsOfAll(changed)
+	if err != nil {
+		return err
+	}
+	for _, w := range writes {
+		if w.Was == nil {
+			err = t.insertUser(w)
+		} else {
+			err = t.updateUser(w)
+		}
+		if err != nil {
+			return err
+		}
+		for _, c := range had[w.User.ID] {
+			if err := t.appendChangedAt(&head, now, w.Was.change(c), w.User.change(c)); err != nil {
+				return err
+			}
+		}
+		for _, c := range w.Added {
+			c.Created = now
+			if err := t.insertCredential(c); err != nil {
+				return err
+			}
+		}
+		for _, change := range w.changes {
+			if err := t.appendEncodedAt(&head, now, change); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// sent returns what readers get of a user, without their credentials.
+func (u *User) sent() string {
+	return string(wire.Marshal(u.change(&Credential{}).Credential))
+}
+
+// insertUser adds a user, and fills in the ID, which is never reused.
+func (t *Tx) insertUser(w *UserWrite) error {
+	u := w.User
+	if u.ID == 0 {
+		id, err := t.ReserveUsers(1)
+		if err != nil {
+			return err
+		}
+		u.ID = id
+	}
+	err := t.exec(`INSERT INTO users (id, name, first, last, sort, words, valid_from, valid_until, extended, created, email, employee, suspended, credentials) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		u.ID, u.Name, u.First, u.Last, w.sort, w.words, u.From, u.Until, u.Extended, u.Created, u.Email, u.Employee, u.Suspended, len(w.Added))
+	if err != nil {
+		return err
+	}
+	return t.addGroups(u)
+}
+
+func (t *Tx) updateUser(w *UserWrite) error {
+	u := w.User
+	err := t.exec(`UPDATE users SET name = ?, valid_from = ?, valid_until = ?, extended = ?, email = ?, employee = ?, suspended = ?, credentials = credentials + ? WHERE id = ?`,
+		u.Name, u.From, u.Until, u.Extended, u.Email, u.Employee, u.Suspended, len(w.Added), u.ID)
+	if err != nil || u.sameNames(w.Was) {
+		return err
+	}
+	if err := t.exec(`UPDATE users SET first = ?, last = ?, sort = ?, words = ? WHERE id = ?`, u.First, u.Last, w.sort, w.words, u.ID); err != nil {
+		return err
+	}
+	if slices.Equal(u.Groups, w.Was.Groups) {
+		return nil
+	}
+	if err := t.exec(`DELETE FROM user_groups WHERE user_id = ?`, u.ID); err != nil {
+		return err
+	}
+	return t.addGroups(u)
+}
+
+func (t *Tx) addGroups(u *User) error {
+	for _, group := range u.Groups {
+		if err := t.exec(`INSERT INTO user_groups (user_id, name) VALUES (?, ?)`, u.ID, group); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertCredential adds a credential that has its material, without counting it or appending it
+// to the log.
+func (t *Tx) insertCredential(c *Credential) error {
+	err := t.exec(`INSERT INTO credentials (id, user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		c.ID, c.User, c.Kind, c.Tag[:], c.Material, c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within)
+	var refusal *sqlite.Error
+	if errors.As(err, &refusal) && refusal.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+		return ErrTagTaken
+	}
+	return err
+}
+
+// ReserveUsers returns the first of n consecutive ids for users that may be added later.
+func (t *Tx) ReserveUsers(n int) (first uint64, err error) { return t.reserve("users", n) }
+
+// ReserveCredentials returns the first of n consecutive ids for credentials that may be added
+// later.
+func (t *Tx) ReserveCredentials(n int) (first uint64, err error) { return t.reserve("credentials", n) }
+
+// reserve returns the first of n ids of a table, which AUTOINCREMENT passes over from now on.
+func (t *Tx) reserve(table string, n int) (first uint64, err error) {
+	var last uint64
+	const next = `UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ? RETURNING seq` // where AUTOINCREMENT counts
+	if err = t.rowIfAny(next, []any{n, table}, &last); err != nil || last != 0 {
+		return last - uint64(n) + 1, err
+	}
+	return 1, t.exec(`INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)`, table, n)
+}
