@@ -64,7 +64,7 @@ func (b *ownBroker) followIntegrations(ctx context.Context, d *desk.Desk, s *sit
 		if !c.Acts {
 			return
 		}
-		desk.Persist(ctx, log, "cannot read which integrations there are", time.Second, func() error {
+		site.Persist(ctx, log, "cannot read which integrations there are", time.Second, func() error {
 			all, err := s.Integrations(ctx)
 			if err != nil {
 				return err

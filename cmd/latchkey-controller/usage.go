@@ -111,6 +111,7 @@ func groups() []group {
 			{name: "integration", args: "list | add NAME | remove NAME", summary: "which programs, like Home Assistant, the readers' broker lets in, too", prepare: integration},
 			{name: "webhook list", summary: "shows where events are sent, and the hosts inside the network that are allowed", prepare: webhookList},
 			{name: "webhook add", args: "NAME URL --event EVENT…", summary: "sends events to a URL from then on", prepare: webhookAdd},
+			{name: "webhook secret", args: "NUMBER", summary: "makes a new secret, which signs from then on", prepare: webhookSecret},
 			{name: "webhook remove", args: "NUMBER", summary: "sends nothing more there", prepare: webhookRemove},
 			{name: "webhook test", args: "NUMBER", summary: "sends a test", prepare: webhookTest},
 			{name: "webhook deliveries", args: "NUMBER", summary: "shows what was sent, and what did not arrive", prepare: webhookDeliveries},

@@ -131,6 +131,21 @@ func onWebhook(c *invocation, did string, do func(ctx context.Context, id int64,
 	}
 }
 
+func webhookSecret(c *invocation) action {
+	c.details = "Shows it once. For 24 hours the secret before signs, too, for receivers that take several signatures, as\nStandard Webhooks has it. Those for the UniFi Access API refuse what comes until they have the new one;\nit is sent to them again."
+	return func(ctx context.Context, args []string) error {
+		id := placeNumber(args[0])
+		secret, err := c.desk.NewWebhookSecret(ctx, c.actor, id)
+		if errors.Is(err, desk.ErrNotFound) {
+			err = fmt.Errorf("webhook %d is not there: %w", id, err)
+		}
+		if err != nil {
+			return absence(err, "webhook list shows all of them")
+		}
+		return c.report(map[string]any{"id": id, "secret": secret}, "the new secret of webhook %d is\n%s\n", id, secret)
+	}
+}
+
 func webhookRemove(c *invocation) action {
 	return onWebhook(c, "is removed: nothing more is sent there", func(ctx context.Context, id int64, _ []string) error {
 		return c.desk.RemoveWebhook(ctx, c.actor, id)

@@ -117,7 +117,7 @@ func rightBody(w *world, a *attempt, reader string) any {
 	}
 	return map[string]any{
 		"lockdown": true, "device_id": reader, "type": "keep_lock", "topic": "all", "timezone": "UTC", "since": 1, "until": 2, "name": siteHolidaysName, "holidays": []any{}, "first_name": "Ada",
-		"access_policy_ids": []string{}, "token": w.api.ids.token(1), "pin_code": "48151623",
+		"access_policy_ids": []string{}, "token": w.api.ids.token(1), "pin_code": "48151623", "invited": true,
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
 // Bounds of those who follow the site by WebSocket.
@@ -142,7 +143,7 @@ func (a *API) follow(ctx context.Context) {
 			happened = true
 		case <-glance.C:
 		}
-		desk.Persist(ctx, a.log, "cannot read what followers are to be told", tellAgain, func() error { return a.tell(ctx, happened) })
+		site.Persist(ctx, a.log, "cannot read what followers are to be told", tellAgain, func() error { return a.tell(ctx, happened) })
 	}
 }
 

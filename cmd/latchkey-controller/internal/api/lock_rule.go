@@ -1,6 +1,7 @@
 package api
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -18,20 +19,14 @@ func (a *API) unlock(c *call) (any, error) {
 		return nil, err
 	}
 	var by struct {
-		ID    *string        `json:"actor_id"`
-		Name  *string        `json:"actor_name"`
-		Extra map[string]any `json:"extra"`
+		ID    string          `json:"actor_id"`
+		Name  string          `json:"actor_name"`
+		Extra json.RawMessage `json:"extra"`
 	}
 	if err := c.body(&by); err != nil {
 		return nil, err
 	}
-	if (by.ID == nil) != (by.Name == nil) {
-		return nil, badRequest("Send actor_id and actor_name, or neither")
-	}
-	remark := ""
-	if by.Name != nil {
-		remark = *by.Name
-	}
+	note := desk.UnlockNote{Remark: by.Name, ActorID: by.ID, ActorName: by.Name, Extra: by.Extra}
 	switch command := c.r.URL.Query().Get("control_cmd"); command {
 	case "", "open":
 	case "close", "stop":
@@ -39,7 +34,7 @@ func (a *API) unlock(c *call) (any, error) {
 	default:
 		return nil, badRequest("control_cmd must be open, close or stop")
 	}
-	if _, err := a.unlockBy(c, id, c.r.URL.Query().Get("reader_id"), remark); err != nil {
+	if _, err := a.unlockBy(c, id, c.r.URL.Query().Get("reader_id"), note); err != nil {
 		return nil, err
 	}
 	return done, nil
@@ -47,8 +42,8 @@ func (a *API) unlock(c *call) (any, error) {
 
 // unlockBy unlocks a door by a reader, or, if that is "", by the first of its readers that
 // does it; or refuses what was not done. codeBusy says that it may have been done.
-func (a *API) unlockBy(c *call, door int64, reader, remark string) (*desk.OrderResult, error) {
-	result, err := a.desk.UnlockDoor(c.r.Context(), c.actor, door, reader, remark)
+func (a *API) unlockBy(c *call, door int64, reader string, note desk.UnlockNote) (*desk.OrderResult, error) {
+	result, err := a.desk.UnlockDoor(c.r.Context(), c.actor, door, reader, note)
 	switch {
 	case errors.Is(err, desk.ErrNotFound) && reader != "":
 		return nil, refuse(http.StatusNotFound, codeNoDevice, "This door has no such reader")

@@ -171,7 +171,7 @@ type logSource struct {
 		Type          string `json:"type"` // user, admin; "": nobody
 		Name          string `json:"display_name"`
 		AlternateID   string `json:"alternate_id"`
-		AlternateName string `json:"alternate_name"`
+		AlternateName string `json:"alternate_name"` // the token, if it has named somebody
 	} `json:"actor"`
 	Event struct {
 		Type      string `json:"type"`
@@ -216,6 +216,9 @@ func (a *API) logSource(e *desk.Event, doors map[string]desk.ReaderDoor) *logSou
 		s.Actor.ID, s.Actor.Type, s.Actor.Name = a.ids.of(kindUser, int64(e.User)), "user", e.Person
 	case e.Who != "":
 		s.Actor.Type, s.Actor.Name = "admin", e.Who
+	}
+	if e.Note.ActorName != "" {
+		s.Actor.ID, s.Actor.Name, s.Actor.AlternateName = e.Note.ActorID, e.Note.ActorName, e.Who
 	}
 	s.Event.Type, s.Event.Message, s.Event.Published, s.Event.LogKey = "latchkey."+e.Kind, e.Text.String(), e.At.UnixMilli(), e.Kind
 	if isAttempt(e) {

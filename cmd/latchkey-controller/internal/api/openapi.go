@@ -35,6 +35,7 @@ func openAPI() ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
+	describeRefusals(document)
 	return json.Marshal(document)
 }
 

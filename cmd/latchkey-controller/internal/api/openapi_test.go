@@ -85,6 +85,9 @@ func (w *world) documented(r *http.Request, got *answer) {
 		responses := openapi3.NewResponses(openapi3.WithName("default", document.Components.Responses[name].Value))
 		route = &routers.Route{Spec: document, Operation: &openapi3.Operation{Responses: responses}}
 	}
+	if route.PathItem != nil && got.status < 500 && route.Operation.Responses.Status(got.status) == nil {
+		w.t.Errorf("the OpenAPI document does not say that %s %s may be answered with %d: %s", r.Method, route.Path, got.status, got.body)
+	}
 	request := &openapi3filter.RequestValidationInput{
 		Request: r, PathParams: parts, Route: route,
 		Options: &openapi3filter.Options{

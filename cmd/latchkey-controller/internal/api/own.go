@@ -121,7 +121,7 @@ func (a *API) unlockDoor(c *call) (any, error) {
 	if err := c.body(&form); err != nil {
 		return nil, err
 	}
-	result, err := a.unlockBy(c, id, form.Reader, form.Remark)
+	result, err := a.unlockBy(c, id, form.Reader, desk.UnlockNote{Remark: form.Remark})
 	if err != nil {
 		return nil, err
 	}

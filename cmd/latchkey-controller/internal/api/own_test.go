@@ -145,3 +145,36 @@ func TestABoardIsAdoptedOnceHoweverOftenItIsAskedFor(t *testing.T) {
 		t.Errorf("without the scope: %s", a.body)
 	}
 }
+
+func TestAProgramDecidesWhetherVisitorsMayBeInvitedToADoor(t *testing.T) {
+	w := newWorld(t)
+	_, door := w.reader()
+	path := "/doors/" + w.doorID(door) + "/visitors"
+	p := w.program(desk.ScopeRead, desk.ScopeManage)
+	for _, step := range []struct {
+		method string
+		body   any
+		status int
+		want   string
+	}{
+		{"GET", nil, 200, `{"invited":false}`},
+		{"PUT", map[string]any{}, 400, "Send invited"},
+		{"PUT", map[string]any{"invited": "yes"}, 400, "true or false"},
+		{"PUT", map[string]any{"invited": true}, 200, `{"invited":true}`},
+		{"GET", nil, 200, `{"invited":true}`},
+		{"PUT", map[string]any{"invited": false}, 200, `{"invited":false}`},
+		{"GET", nil, 200, `{"invited":false}`},
+	} {
+		if got := p.own(step.method, path, step.body); got.status != step.status || !strings.Contains(got.body, step.want) {
+			t.Errorf("%s %v: %d %s", step.method, step.body, got.status, got.body)
+		}
+	}
+	if got := w.program(desk.ScopeRead, desk.ScopeOperate).own("PUT", path, map[string]any{"invited": true}); got.status != 403 {
+		t.Error(got.body)
+	}
+	for _, method := range []string{"GET", "PUT"} {
+		if got := p.own(method, "/doors/"+w.doorID(99)+"/visitors", map[string]any{"invited": true}); got.status != 404 {
+			t.Error(got.body)
+		}
+	}
+}

@@ -145,6 +145,8 @@ func (a *API) ownRoutes() []route {
 		{"GET", "/readers/{reader}/policy", a.readerPolicy, codeNoDevice},
 		{"PUT", "/readers/{reader}/policy", a.setReaderPolicy, codeNoDevice},
 		{"POST", "/doors/{id}/unlock", a.onceFor(onceUnlock, a.unlockDoor), ""},
+		{"GET", "/doors/{id}/visitors", a.doorVisitors, ""},
+		{"PUT", "/doors/{id}/visitors", a.setDoorVisitors, ""},
 		{"POST", "/adoptions", a.onceFor(oncePost, a.adopt), ""},
 	}
 }

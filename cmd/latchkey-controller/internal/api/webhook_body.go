@@ -38,7 +38,7 @@ type webhookData struct {
 	Device   webhookDevice   `json:"device"`
 	Actor    *webhookActor   `json:"actor"`
 	Object   map[string]any  `json:"object"`
-	Extra    struct{}        `json:"extra"`
+	Extra    json.RawMessage `json:"extra"` // what a program said of its unlock; {}: nothing
 }
 
 type webhookLocation struct {
@@ -98,6 +98,7 @@ func WebhookBody(site wire.SiteID) desk.Body {
 // webhookData returns the data of an event.
 func (s ids) webhookData(n *desk.WebhookEvent, persons bool) (d webhookData) {
 	d.Location.Type, d.Device.Cap, d.Object = "door", []string{}, map[string]any{}
+	d.Extra = json.RawMessage("{}")
 	if n.Event == nil {
 		d.Object["message"] = "A test of this webhook"
 		return d
@@ -114,6 +115,9 @@ func (s ids) webhookData(n *desk.WebhookEvent, persons bool) (d webhookData) {
 		d.Device.Location, d.Device.Hub = d.Location.ID, e.Reader
 	}
 	d.Actor = s.webhookActor(e, persons)
+	if persons && e.Note.Extra != "" { // whoever wrote it may have named somebody
+		d.Extra = json.RawMessage(e.Note.Extra)
+	}
 	s.webhookObject(d.Object, n)
 	return d
 }
@@ -129,6 +133,8 @@ func (s ids) webhookActor(e *desk.Event, persons bool) *webhookActor {
 	}
 	if !persons {
 		a.Name = ""
+	} else if e.Note.ActorName != "" { // whom a program names is no user, although the id may look like one
+		a.ID, a.Name = e.Note.ActorID, e.Note.ActorName
 	}
 	return a
 }

@@ -206,6 +206,7 @@ var acts = []struct {
 	{"/mail/off", nil, desk.Super},
 	{"/webhooks", []string{"name", "n8n", "url", "https://example.com/", "event", "access.door.unlock", "style", "unifi"}, desk.Editor},
 	{"/webhooks/1", []string{"name", "n8n"}, desk.Editor},
+	{"/webhooks/1/secret", nil, desk.Editor},
 	{"/webhooks/1/remove", nil, desk.Editor},
 	{"/webhooks/1/test", nil, desk.Editor},
 	{"/webhooks/1/resend", []string{"delivery", "1"}, desk.Editor},

@@ -134,6 +134,7 @@ func (c *Console) routes() {
 	c.form("POST /webhooks/hosts/remove", c.forbidHost, nil)
 	c.page("GET /webhooks/{id}", c.webhook)
 	c.form("POST /webhooks/{id}", c.editWebhook, c.showWebhookEdit)
+	c.form("POST /webhooks/{id}/secret", c.newWebhookSecret, c.showNewWebhookSecret)
 	c.form("POST /webhooks/{id}/remove", c.removeWebhook, nil)
 	c.form("POST /webhooks/{id}/test", c.testWebhook, c.showWebhookWrong)
 	c.form("POST /webhooks/{id}/resend", c.resendDelivery, c.showWebhookWrong)

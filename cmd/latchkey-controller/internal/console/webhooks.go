@@ -28,9 +28,10 @@ type webhookPage struct {
 	First bool // the page is the newest
 	*desk.DeliveryPage
 	Form *form
-	Ask  string // open dialog: "edit", "remove"
+	Ask  string // open dialog: "edit", "secret", "remove"
 
-	Wrong string // why something was not done; "": nothing
+	Wrong  string // why something was not done; "": nothing
+	Secret string // a new one, shown once
 }
 
 // Choices are the events that a form offers: those that never happen here only if they were
@@ -174,6 +175,17 @@ func (c *Console) editWebhook(r *http.Request, v *visit, f *form) (answer, error
 	form.Stop = !f.Has("send", "on")
 	err := c.desk.EditWebhook(r.Context(), v.Actor, v.id, f.Get("revision"), func(is *desk.WebhookForm) { *is = form })
 	return answer{to: c.webhookPath(v), notice: "The webhook was changed."}, err
+}
+
+func (c *Console) newWebhookSecret(r *http.Request, v *visit, _ *form) (answer, error) {
+	secret, err := c.desk.NewWebhookSecret(r.Context(), v.Actor, v.id)
+	return answer{to: c.webhookPath(v), show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
+		return c.showWebhook(w, r, v, http.StatusOK, &webhookPage{Secret: secret})
+	}}, err
+}
+
+func (c *Console) showNewWebhookSecret(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	return c.showWebhook(w, r, v, status, &webhookPage{Form: f, Ask: "secret"})
 }
 
 func (c *Console) webhookPath(v *visit) string { return "/webhooks/" + strconv.FormatInt(v.id, 10) }

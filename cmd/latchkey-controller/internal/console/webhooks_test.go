@@ -32,6 +32,17 @@ func TestAWebhookIsAddedWithASecretThatIsShownOnce(t *testing.T) {
 	b.post("/webhooks/1", "name", "Bot", "url", "https://example.com/hook", "event", "access.door.unlock", "style", "unifi", "headers", "X-Key:", "revision", "another").shows(t, http.StatusUnprocessableEntity, "Saving again overwrites that change")
 	b.post("/webhooks/1", "name", "Bot", "url", "https://example.com/hook", "event", "access.door.unlock", "style", "unifi", "headers", "X-Key:").shows(t, http.StatusOK, "The webhook was changed", "Nothing is sent: stopped by")
 	b.post("/webhooks/1/test").shows(t, http.StatusUnprocessableEntity, "switch it on first")
+	b.get("/webhooks/1?ask=secret").shows(t, http.StatusOK, "A new secret for Bot?", "refuses what comes until it has the new secret")
+	anew := b.post("/webhooks/1/secret", "once", "another token")
+	anew.shows(t, http.StatusOK, "The secret of Bot", "whsec_")
+	if strings.Contains(html.UnescapeString(anew.body), secret) {
+		t.Error("it is the secret of before")
+	}
+	for _, p := range []*page{b.post("/webhooks/1/secret", "once", "another token"), b.get("/webhooks/1"), b.get("/settings/audit")} {
+		if strings.Contains(p.body, "whsec_") {
+			t.Error("the new secret is shown again")
+		}
+	}
 	b.post("/webhooks/1/remove").shows(t, http.StatusOK, "nothing more is sent there", "No webhooks")
 	b.post("/webhooks/1/remove").shows(t, http.StatusOK, "already removed")
 }
@@ -103,6 +114,7 @@ func webhookTour(t *testing.T) {
 		{"webhook-host", "/webhooks?ask=host", ""},
 		{"webhook", "/webhooks/1", ""},
 		{"webhook-edit", "/webhooks/1?ask=edit", ""},
+		{"webhook-secret", "/webhooks/1?ask=secret", ""},
 		{"webhook-remove", "/webhooks/1?ask=remove", ""},
 		{"webhook-stopped", "/webhooks/2", ""},
 	})

@@ -49,27 +49,39 @@ func (target *auditTarget) audit(now time.Time, a Actor, act Act, outcome store.
 // if that cannot be added, nothing is. run may fill in more of target. All of target must be
 // in the actor's reach, before run and after it.
 func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, run func(tx *store.Tx, now time.Time) error) error {
-	if err := target.check(); err != nil {
-		return err
-	}
-	if err := a.Refusal(act); errors.Is(err, ErrSignInAgain) { // not a refusal, so not audited
-		return err
+	return d.together(ctx, a, deed{act, target, run})
+}
+
+// A deed is an act with what it is done to, and what does it.
+type deed struct {
+	act    Act
+	target *auditTarget
+	run    func(tx *store.Tx, now time.Time) error
+}
+
+// together runs several acts in one transaction, like act. Each has an audit entry. If one
+// fails, none is done, and only that one has.
+func (d *Desk) together(ctx context.Context, a Actor, all ...deed) error {
+	for _, one := range all {
+		if err := one.target.check(); err != nil {
+			return err
+		}
+		if err := a.Refusal(one.act); errors.Is(err, ErrSignInAgain) { // not a refusal, so not audited
+			return err
+		}
 	}
 	now := d.now()
 	var failed error
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
+		done := all
 		failed = tx.Try(func() error {
-			if err := errors.Join(target.name(tx), a.recheck(tx, act)); err != nil {
-				return err
+			for i, one := range all {
+				if err := one.do(tx, a, now); err != nil {
+					done = all[i : i+1]
+					return err
+				}
 			}
-			r, err := a.reach(tx)
-			if err := errors.Join(err, a.reaches(tx, target)); err != nil {
-				return err
-			}
-			if err := run(tx, now); err != nil || r.all { // who has signed themselves out has no reach any more
-				return err
-			}
-			return a.reaches(tx, target)
+			return nil
 		})
 		if errors.Is(failed, ErrSignInAgain) {
 			return nil
@@ -78,15 +90,35 @@ func (d *Desk) act(ctx context.Context, a Actor, act Act, target *auditTarget, r
 		if err != nil {
 			return err
 		}
-		if err := errors.Join(tx.MarkAge(steady), target.name(tx)); err != nil { // no controller may be running to mark it
+		if err := tx.MarkAge(steady); err != nil { // no controller may be running to mark it
 			return err
 		}
-		return target.note(tx, now, a, act, failed)
+		for _, one := range done {
+			if err := errors.Join(one.target.name(tx), one.target.note(tx, now, a, one.act, failed)); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil { // no audit entry, so nothing happened
 		return err
 	}
 	return failed
+}
+
+// do does it if it is allowed.
+func (one deed) do(tx *store.Tx, a Actor, now time.Time) error {
+	if err := errors.Join(one.target.name(tx), a.recheck(tx, one.act)); err != nil {
+		return err
+	}
+	r, err := a.reach(tx)
+	if err := errors.Join(err, a.reaches(tx, one.target)); err != nil {
+		return err
+	}
+	if err := one.run(tx, now); err != nil || r.all { // who has signed themselves out has no reach any more
+		return err
+	}
+	return a.reaches(tx, one.target)
 }
 
 // note adds the audit entry of an act that succeeded, or failed with an error.

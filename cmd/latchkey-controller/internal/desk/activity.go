@@ -42,6 +42,8 @@ type Event struct {
 	Journal  string    `json:"journal,omitempty"`
 	Number   uint64    `json:"number,omitempty"` // of the record in its journal
 
+	Note store.UnlockNote `json:"-"` // what a program said of an unlock
+
 	Record   *wire.Record   `json:"-"` // nil: it is none, or cannot be decoded
 	Word     string         `json:"-"` // for the chip: "Granted"
 	Lockout  bool           `json:"-"` // it locked out PIN entry: an unlock may be offered

@@ -93,6 +93,7 @@ const (
 	ViewWebhooks      Act = "webhooks.view"
 	AddWebhook        Act = "webhook.add"
 	EditWebhook       Act = "webhook.edit"
+	NewWebhookSecret  Act = "webhook.secret"
 	RemoveWebhook     Act = "webhook.remove"
 	TestWebhook       Act = "webhook.test"
 	ResendDelivery    Act = "webhook.resend"
@@ -173,7 +174,7 @@ var rules = map[Act]rule{
 	InviteVisitor: {may: editors, past: "invited %s", infinitive: "invite %s", scope: ScopeManage, extent: inReach},
 	EndInvitation: {may: editors, past: "ended the visit of %s", infinitive: "end the visit of %s", scope: ScopeManage, extent: inReach},
 	RemoveVisitor: {past: "removed the visitor %s", infinitive: "remove the visitor %s"},
-	TakeVisitors:  {may: supers, past: "switched invitations to %s", infinitive: "switch invitations to %s", extent: inReach},
+	TakeVisitors:  {may: supers, past: "switched invitations to %s", infinitive: "switch invitations to %s", scope: ScopeManage, extent: inReach},
 
 	AddCard:    {may: editors, past: "gave %s a card", infinitive: "give %s a card", scope: ScopeManage, extent: inReach},
 	RemoveCard: {may: editors, past: "removed a card of %s", infinitive: "remove a card of %s", scope: ScopeManage, extent: inReach},
@@ -227,6 +228,7 @@ var rules = map[Act]rule{
 	ViewWebhooks:      {may: supers, past: "looked at webhooks", infinitive: "look at webhooks", scope: ScopeWebhooks, extent: ofSite},
 	AddWebhook:        {may: supers, past: "added the webhook %s", infinitive: "add the webhook %s", fresh: true, scope: ScopeWebhooks, extent: ofSite},
 	EditWebhook:       {may: supers, past: "changed the webhook %s", infinitive: "change the webhook %s", fresh: true, scope: ScopeWebhooks, extent: ofSite},
+	NewWebhookSecret:  {may: supers, past: "made a new secret for the webhook %s", infinitive: "make a new secret for the webhook %s", fresh: true, extent: ofSite},
 	RemoveWebhook:     {may: supers, past: "removed the webhook %s", infinitive: "remove the webhook %s", scope: ScopeWebhooks, extent: ofSite},
 	TestWebhook:       {may: supers, past: "sent a test to the webhook %s", infinitive: "send a test to the webhook %s", scope: ScopeWebhooks, extent: ofSite},
 	ResendDelivery:    {may: supers, past: "had an event sent again to the webhook %s", infinitive: "have an event sent again to the webhook %s", scope: ScopeWebhooks, extent: ofSite},

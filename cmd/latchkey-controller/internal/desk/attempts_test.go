@@ -296,7 +296,7 @@ var attempts = map[Act][]attempt{
 	})},
 	SwitchPIN: {reader(func(w *world, ctx context.Context, a Actor, id string) error { return w.SwitchPIN(ctx, a, id, false) })},
 	Unlock: {order(wire.Unlock), atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, _ int64) error {
-		_, err := w.UnlockDoor(ctx, a, r.DoorID, "", "")
+		_, err := w.UnlockDoor(ctx, a, r.DoorID, "", UnlockNote{})
 		return err
 	})},
 	Identify: {order(wire.Identify)},
@@ -513,6 +513,10 @@ var attempts = map[Act][]attempt{
 	})},
 	EditWebhook: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error {
 		return w.EditWebhook(ctx, a, id, "", func(f *WebhookForm) { f.Denied = !f.Denied })
+	})},
+	NewWebhookSecret: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error {
+		_, err := w.NewWebhookSecret(ctx, a, id)
+		return err
 	})},
 	RemoveWebhook: {webhook(func(w *world, ctx context.Context, a Actor, id int64) error { return w.RemoveWebhook(ctx, a, id) })},
 	TestWebhook:   {webhook(func(w *world, ctx context.Context, a Actor, id int64) error { return w.TestWebhook(ctx, a, id) })},

@@ -108,6 +108,11 @@ func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) 
 	e.Record, e.Trusted, e.Who = r, r.Trusted, r.Who
 	e.Lockout = r.Kind == wire.LockoutStarted
 	e.Result, e.Word = result(listed.Class, r.Kind)
+	if r.Kind == wire.AccessGranted && r.By == wire.ByRemote {
+		if e.Note, err = desc.tx.UnlockNote(e.Reader, r.Command); err != nil {
+			return err
+		}
+	}
 	e.Text, err = desc.sentence(e, r, listed.Tries)
 	return err
 }

@@ -35,8 +35,17 @@ func (d *Desk) Emergency(ctx context.Context, a Actor) (e Emergency, err error) 
 }
 
 // SetEmergency begins or ends a lockdown or an evacuation of the whole site; nil: it stays as
-// it is. Each is an act of its own. If one of them is not allowed, neither is done.
-func (d *Desk) SetEmergency(ctx context.Context, a Actor, lockdown, evacuation *bool) error {
+// it is. Each is an act of its own, and both are done or neither.
+func (d *Desk) SetEmergency(ctx context.Context, a Actor, lockdown, evacuation *bool) (err error) {
+	for range 3 {
+		if err = d.setEmergency(ctx, a, lockdown, evacuation); !errors.Is(err, errModeEnded) && !errors.Is(err, ErrNotFound) {
+			break
+		} // otherwise somebody else has ended a mode meanwhile: then it is about others
+	}
+	return err
+}
+
+func (d *Desk) setEmergency(ctx context.Context, a Actor, lockdown, evacuation *bool) error {
 	var modes []*store.Mode
 	now := d.now()
 	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
@@ -47,41 +56,36 @@ func (d *Desk) SetEmergency(ctx context.Context, a Actor, lockdown, evacuation *
 		return err
 	}
 	is := emergencyOf(modes)
-	changes := []struct {
+	var deeds []deed
+	for _, c := range []struct {
 		mode wire.Mode
 		is   bool
 		want *bool
-	}{{wire.ModeEvacuation, is.Evacuation, evacuation}, {wire.ModeLockdown, is.Lockdown, lockdown}}
-	for _, c := range changes {
+	}{{wire.ModeEvacuation, is.Evacuation, evacuation}, {wire.ModeLockdown, is.Lockdown, lockdown}} {
+		if c.want == nil {
+			continue
+		}
 		act := SetModeAct(Where{}, c.mode)
-		if c.want != nil && !*c.want {
+		if !*c.want {
 			act = a.endsAll(modes, c.mode, now)
 		}
-		if c.want != nil { // also of what is so already: a program learns that it may not
-			if err := d.check(ctx, a, act, &auditTarget{subject: wholeSite, at: []Where{{}}}); err != nil {
-				return err
+		// Also of what is so already: a program learns that it may not.
+		if err := d.check(ctx, a, act, &auditTarget{subject: wholeSite, at: []Where{{}}}); err != nil {
+			return err
+		}
+		if *c.want && !c.is {
+			deeds = append(deeds, setMode(a, &auditTarget{subject: wholeSite, at: []Where{{}}}, Where{}, c.mode, 0, new(int64)))
+		}
+		for _, m := range modes {
+			if !*c.want && m.Mode == c.mode && whereOf(m) == (Where{}) {
+				deeds = append(deeds, endMode(a, &auditTarget{subject: wholeSite, at: []Where{{}}}, a.ends(m, now), m.ID))
 			}
 		}
 	}
-	for _, c := range changes {
-		switch {
-		case c.want == nil || *c.want == c.is:
-		case *c.want:
-			if _, err := d.SetMode(ctx, a, Where{}, c.mode, 0); err != nil {
-				return err
-			}
-		default:
-			for _, m := range modes {
-				if m.Mode != c.mode || whereOf(m) != (Where{}) {
-					continue
-				}
-				if err := d.EndMode(ctx, a, m.ID); err != nil && Fields(err)["mode"] == "" && !errors.Is(err, ErrNotFound) { // otherwise somebody else has ended it
-					return err
-				}
-			}
-		}
+	if len(deeds) == 0 {
+		return nil
 	}
-	return nil
+	return d.together(ctx, a, deeds...)
 }
 
 // endsAll returns the act of ending all modes of a kind that are wanted of the whole site.

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -62,4 +63,31 @@ func TestAnEmergencyIsChangedAsAWholeOrNotAtAll(t *testing.T) {
 	if err := w.SetEmergency(t.Context(), as(Viewer), yes, nil); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("what is so already: %v", err)
 	}
+}
+
+func TestIfTheSecondOfTwoEmergenciesFailsNeitherIsDone(t *testing.T) {
+	w := newWorld(t)
+	w.readerAt("lab", "Annex", "Lab")
+	yes := new(bool)
+	*yes = true
+	// As many modes as there may be, but for one.
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
+		for range 255 {
+			if err := tx.AddMode(&store.Mode{Mode: wire.ModeLocked, Level: "site", Until: w.time.Add(time.Hour).Unix(), Who: "Grace", At: w.time.UnixMilli()}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	before := w.newest().ID
+	if err := w.SetEmergency(t.Context(), as(Owner), yes, yes); Fields(err)["mode"] == "" {
+		t.Error(err)
+	}
+	if got, err := w.Emergency(t.Context(), as(Viewer)); err != nil || got != (Emergency{}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if e := w.newest(); e.ID != before+1 || e.Result != Refused || e.Kind != "admin."+string(LockDown) {
+		t.Errorf("%d acts are in the audit, the newest is %s", e.ID-before, e.Text)
+	}
+	w.must(w.SetEmergency(t.Context(), as(Owner), nil, yes))
 }

@@ -152,6 +152,11 @@ func groupRows(tx *store.Tx) ([]*GroupRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	return rowsOf(tx, members, numbers)
+}
+
+// rowsOf returns the groups of the site, with those that have members as they were counted.
+func rowsOf(tx *store.Tx, members map[string]int, numbers map[string]store.GroupNumber) ([]*GroupRow, error) {
 	rows := map[string]*GroupRow{}
 	row := func(name string) *GroupRow {
 		if rows[name] == nil {

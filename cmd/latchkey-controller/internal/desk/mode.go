@@ -222,8 +222,14 @@ func (d *Desk) SetMode(ctx context.Context, a Actor, where Where, mode wire.Mode
 	if err != nil {
 		return 0, err
 	}
+	err = d.together(ctx, a, setMode(a, target, where, mode, until, &id))
+	return id, err
+}
+
+// setMode is the deed of SetMode, which fills in id.
+func setMode(a Actor, target *auditTarget, where Where, mode wire.Mode, until int64, id *int64) deed {
 	act := SetModeAct(where, mode)
-	err = d.act(ctx, a, act, target, func(tx *store.Tx, now time.Time) error {
+	return deed{act, target, func(tx *store.Tx, now time.Time) (err error) {
 		if err := checkMode(mode, until, now); err != nil {
 			return err
 		}
@@ -246,10 +252,9 @@ func (d *Desk) SetMode(ctx context.Context, a Actor, where Where, mode wire.Mode
 		row := &store.Mode{Mode: mode, Until: until, Who: a.wants(), At: now.UnixMilli()}
 		row.Level, row.Place = where.stored()
 		err = site.AddMode(tx, now, row)
-		id = row.ID
+		*id = row.ID
 		return refusedIn("mode", err)
-	})
-	return id, err
+	}}
 }
 
 // EndMode ends a mode: the doors go back to what else is wanted there, or to normal. Who
@@ -272,8 +277,15 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 	if err != nil {
 		return err
 	}
-	act := a.ends(m, d.now())
-	return d.act(ctx, a, act, target, func(tx *store.Tx, now time.Time) error {
+	return d.together(ctx, a, endMode(a, target, a.ends(m, d.now()), id))
+}
+
+// errModeEnded is the cause of the error of a mode that somebody has ended already.
+var errModeEnded = errors.New("it has ended")
+
+// endMode is the deed of EndMode.
+func endMode(a Actor, target *auditTarget, act Act, id int64) deed {
+	return deed{act, target, func(tx *store.Tx, now time.Time) error {
 		m, err := modeOf(tx, id)
 		if err != nil {
 			return err
@@ -288,9 +300,9 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 		if m.Ended != 0 {
 			when := Moment(time.UnixMilli(m.Ended), in)
 			if m.EndedBy == "" {
-				return wrong("mode", "This %s ended by itself, on %s", nouns[m.Mode], when)
+				return &FieldError{"mode", fmt.Sprintf("This %s ended by itself, on %s", nouns[m.Mode], when), errModeEnded}
 			}
-			return wrong("mode", "%s has ended this %s already, on %s", m.EndedBy, nouns[m.Mode], when)
+			return &FieldError{"mode", fmt.Sprintf("%s has ended this %s already, on %s", m.EndedBy, nouns[m.Mode], when), errModeEnded}
 		}
 		target.text = "wanted by " + m.Who + " since " + Moment(time.UnixMilli(m.At), in)
 		if m.Until != 0 {
@@ -300,7 +312,7 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 			target.text = string(m.Mode) + ", " + target.text
 		}
 		return site.EndMode(tx, now, m, a.wants())
-	})
+	}}
 }
 
 // nouns are the modes as something that somebody ends.

@@ -31,6 +31,18 @@ func BenchmarkNumberedUsers(b *testing.B) {
 			reportTimes(b, took)
 		})
 	}
+	b.Run("policies", func(b *testing.B) { // which expand[]=access_policy adds to a page
+		var took []time.Duration
+		for b.Loop() {
+			began := time.Now()
+			all, err := d.AccessPolicies(b.Context(), as(Viewer))
+			took = append(took, time.Since(began))
+			if err != nil || len(all) != 101 {
+				b.Fatal(len(all), err)
+			}
+		}
+		reportTimes(b, took)
+	})
 	for name, skip := range map[string]int{"cards/first": 0, "cards/last": 1_000} {
 		b.Run(name, func(b *testing.B) {
 			var took []time.Duration

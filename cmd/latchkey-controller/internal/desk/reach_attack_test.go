@@ -273,7 +273,7 @@ func TestALockdownOfTheWholeSiteIsKept(t *testing.T) {
 	s.opensTo("gate", "crew")
 	s.saysOf("gate", wire.Level, nil, true)
 	s.saysOf("front", wire.Level, nil, true)
-	unlock := func() error { _, err := s.UnlockDoor(ctx, s.local, s.gate.DoorID, "", ""); return err }
+	unlock := func() error { _, err := s.UnlockDoor(ctx, s.local, s.gate.DoorID, "", UnlockNote{}); return err }
 	let := func() error {
 		_, err := s.SetPolicy(ctx, s.local, "gate", 0, func(p *wire.Policy) { p.InLockdown = []string{"crew"} })
 		return err
@@ -302,18 +302,18 @@ func TestAnUnlockStopsAtAReaderThatWasMovedMeanwhile(t *testing.T) {
 	s.must(s.MoveReader(t.Context(), as(Owner), "front", "", s.gate.DoorID)) // the first of two
 	s.live.refuse = "offline"
 	s.live.results = map[string]link.OrderResult{"front": {Unsent: true}}
-	_, err := s.UnlockDoor(t.Context(), s.local, s.gate.DoorID, "", "")
+	_, err := s.UnlockDoor(t.Context(), s.local, s.gate.DoorID, "", UnlockNote{})
 	s.must(err)
 	s.live.orders = nil
 	s.Desk.live = moving{&s.live, func() { s.must(s.MoveReader(t.Context(), as(Owner), "gate", "", s.door("Third"))) }}
-	_, err = s.UnlockDoor(t.Context(), s.local, s.gate.DoorID, "", "")
+	_, err = s.UnlockDoor(t.Context(), s.local, s.gate.DoorID, "", UnlockNote{})
 	s.refuses("unlock", err)
 	if len(s.live.orders) != 1 {
 		t.Errorf("%+v", s.live.orders)
 	}
-	_, err = s.UnlockDoor(t.Context(), s.local, s.look("gate").DoorID, "nothing", "")
+	_, err = s.UnlockDoor(t.Context(), s.local, s.look("gate").DoorID, "nothing", UnlockNote{})
 	s.refuses("by a reader that is not at a door elsewhere", err)
-	_, err = s.UnlockDoor(t.Context(), s.local, s.door("Fourth"), "", "")
+	_, err = s.UnlockDoor(t.Context(), s.local, s.door("Fourth"), "", UnlockNote{})
 	s.refuses("a door elsewhere without a reader", err)
 }
 
@@ -344,7 +344,7 @@ func TestALimitThatWasSetMeanwhileCounts(t *testing.T) {
 	s := newSideDoor(t)
 	ctx := t.Context()
 	a := s.limitedTo(Super, s.home)
-	s.must(s.SetLimit(ctx, as(Owner), a.ID, nil))
+	s.must(s.SetLimit(ctx, as(Owner), a.ID, "", nil))
 	a.limited = false
 	made, text, err := s.MakeToken(ctx, a, TokenForm{Name: "Program", Scopes: Scopes(), Days: 30})
 	s.must(err)
@@ -352,7 +352,7 @@ func TestALimitThatWasSetMeanwhileCounts(t *testing.T) {
 	s.must(err)
 	s.must(s.SwitchPIN(ctx, a, "front", false))
 	s.must(s.SwitchPIN(ctx, token, "front", true))
-	s.must(s.SetLimit(ctx, as(Owner), a.ID, []int64{s.annex}))
+	s.must(s.SetLimit(ctx, as(Owner), a.ID, "", []int64{s.annex}))
 	other, _, err := s.token(ctx, as(Owner))
 	s.must(err)
 	for _, a := range []Actor{a, token} { // as it was

@@ -232,7 +232,7 @@ func (m *twoPlaces) acts() map[string]func(context.Context, Actor) error {
 			return err
 		}),
 		"UnlockDoor": func(ctx context.Context, a Actor) error {
-			_, err := m.UnlockDoor(ctx, a, m.place(Doors), one(m, "by", append(m.ids(), "", "", "")...), "")
+			_, err := m.UnlockDoor(ctx, a, m.place(Doors), one(m, "by", append(m.ids(), "", "", "")...), UnlockNote{})
 			return err
 		},
 		"SetMode": func(ctx context.Context, a Actor) error {

@@ -26,7 +26,7 @@ var may = map[Act]string{
 	ViewTokens: "OS", MakeToken: "OS", RevokeToken: "OS",
 	ViewIntegrations: "O", AddIntegration: "O", RemoveIntegration: "O",
 	ViewMail: "O", EditMail: "O", SendTestMail: "O",
-	ViewWebhooks: "OS", AddWebhook: "OS", EditWebhook: "OS", RemoveWebhook: "OS", TestWebhook: "OS", ResendDelivery: "OS", AllowWebhookHost: "O", ForbidWebhookHost: "O",
+	ViewWebhooks: "OS", AddWebhook: "OS", EditWebhook: "OS", NewWebhookSecret: "OS", RemoveWebhook: "OS", TestWebhook: "OS", ResendDelivery: "OS", AllowWebhookHost: "O", ForbidWebhookHost: "O",
 	ViewSignIn: "O", EditSignIn: "O",
 	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
 }
@@ -83,7 +83,7 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 }
 
 func TestWhatEndangersTheSiteAsksForThePasswordAgain(t *testing.T) {
-	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, EditSignIn, MakeToken, AddIntegration, RemoveIntegration, EditMail, AddWebhook, EditWebhook, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
+	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, EditSignIn, MakeToken, AddIntegration, RemoveIntegration, EditMail, AddWebhook, EditWebhook, NewWebhookSecret, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
 		t.Run(string(act), func(t *testing.T) {
 			w := newWorld(t)
 			for i, prepare := range attempts[act] {

@@ -15,18 +15,19 @@ import (
 // unlockWithin is how long after it was asked for an unlock of UnlockDoor can be carried out.
 const unlockWithin = 4 * time.Second
 
-// maxRemark bounds what a program says of an unlock, in bytes.
-const maxRemark = 64
-
 // UnlockDoor unlocks a door once: by a reader there, or, if that is "", by the first of the
-// door's readers that does it. The remark is kept with it. It says within 6 s what came of
+// door's readers that does it. The note is kept with it. It says within 6 s what came of
 // it; if Done is false, no reader carries it out later. In a lockdown only those may unlock
-// who may end it.
-func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader, remark string) (*OrderResult, error) {
+// who may end it. Fields: those of the note.
+func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader string, note UnlockNote) (*OrderResult, error) {
 	asked := time.Now()
+	kept, err := note.store()
+	if err != nil {
+		return nil, errors.Join(d.check(ctx, a, Unlock, new(auditTarget)), err)
+	}
 	target := new(auditTarget)
 	var readers []string
-	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
+	err = d.site.View(ctx, func(tx *store.Tx) (err error) {
 		readers, err = readersToUnlock(tx, door, reader, target)
 		return err
 	})
@@ -40,7 +41,7 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader, rema
 		}
 		outcome := link.OrderResult{Unsent: true, Text: "not sent: the door has no reader with a board"}
 		for _, id := range readers {
-			o := store.Order{Reader: id, Order: wire.Unlock, Who: cut(a.Name, wire.MaxName), By: asked.Add(unlockWithin)}
+			o := store.Order{Reader: id, Order: wire.Unlock, Who: cut(a.Name, wire.MaxName), By: asked.Add(unlockWithin), Note: kept}
 			var err error
 			if o.InLockdown, err = d.unlocksInLockdown(ctx, a, id); err != nil {
 				return "", err
@@ -62,8 +63,8 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader, rema
 			}
 		}
 		out = &OrderResult{Command: outcome.ID.String(), Done: outcome.Done, Unsent: outcome.Unsent, Text: outcome.Text}
-		if remark != "" {
-			outcome.Text += ", for " + Clean(cut(remark, maxRemark))
+		if note.Remark != "" {
+			outcome.Text += ", for " + Clean(cut(note.Remark, maxRemark))
 		}
 		if !outcome.Done {
 			return "", errors.New(outcome.Text)

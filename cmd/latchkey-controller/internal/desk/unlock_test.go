@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -39,7 +40,7 @@ func TestADoorIsUnlockedByTheFirstOfItsReadersThatDoesItAndByNoOther(t *testing.
 		}
 		w.live.results = test.answer
 		before := time.Now()
-		got, err := w.UnlockDoor(t.Context(), as(Editor), w.look("lab-1").DoorID, test.reader, "Ada")
+		got, err := w.UnlockDoor(t.Context(), as(Editor), w.look("lab-1").DoorID, test.reader, UnlockNote{Remark: "Ada"})
 		if err != nil || got.Done != test.done || got.Unsent != test.unsent {
 			t.Errorf("%s: %+v, %v", test.name, got, err)
 		}
@@ -66,16 +67,16 @@ func TestADoorThatIsNoneIsNotUnlocked(t *testing.T) {
 		door   int64
 		reader string
 	}{{99, ""}, {0, ""}, {lab.DoorID, "barn"}, {lab.DoorID, "nobody"}, {barn.DoorID, "lab"}} {
-		if _, err := w.UnlockDoor(t.Context(), as(Owner), test.door, test.reader, ""); !errors.Is(err, ErrNotFound) {
+		if _, err := w.UnlockDoor(t.Context(), as(Owner), test.door, test.reader, UnlockNote{}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%+v: %v", test, err)
 		}
-		if _, err := w.UnlockDoor(t.Context(), as(Viewer), test.door, test.reader, ""); !errors.Is(err, ErrNotAllowed) {
+		if _, err := w.UnlockDoor(t.Context(), as(Viewer), test.door, test.reader, UnlockNote{}); !errors.Is(err, ErrNotAllowed) {
 			t.Errorf("who may not: %+v: %v", test, err)
 		}
 	}
 	_, err := w.RemoveReader(t.Context(), as(Owner), "lab", Returned)
 	w.must(err)
-	if got, err := w.UnlockDoor(t.Context(), as(Owner), lab.DoorID, "", ""); err != nil || got.Done || !got.Unsent {
+	if got, err := w.UnlockDoor(t.Context(), as(Owner), lab.DoorID, "", UnlockNote{}); err != nil || got.Done || !got.Unsent {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if len(w.live.orders) != 0 {
@@ -88,16 +89,47 @@ func TestADoorInALockdownIsUnlockedOnlyByWhoMayEndIt(t *testing.T) {
 	r := w.readerAt("lab", "Annex", "Lab")
 	w.says("lab", wire.ModeState{Mode: wire.ModeNormal})
 	w.live.reason = wire.ReasonLockdown
-	if _, err := w.UnlockDoor(t.Context(), as(Owner), r.DoorID, "", ""); !errors.Is(err, ErrNotAllowed) {
+	if _, err := w.UnlockDoor(t.Context(), as(Owner), r.DoorID, "", UnlockNote{}); !errors.Is(err, ErrNotAllowed) {
 		t.Errorf("the reader refuses it: %v", err)
 	}
 	w.live.reason = ""
 	w.setMode(Where{}, wire.ModeLockdown, 0)
 	w.live.orders = nil
-	if _, err := w.UnlockDoor(t.Context(), as(Editor), r.DoorID, "", ""); !errors.Is(err, ErrNotAllowed) || len(w.live.orders) != 0 {
+	if _, err := w.UnlockDoor(t.Context(), as(Editor), r.DoorID, "", UnlockNote{}); !errors.Is(err, ErrNotAllowed) || len(w.live.orders) != 0 {
 		t.Errorf("%v", err)
 	}
-	if got, err := w.UnlockDoor(t.Context(), as(Super), r.DoorID, "", ""); err != nil || !got.Done || !slices.ContainsFunc(w.live.orders, func(o store.Order) bool { return o.InLockdown }) {
+	if got, err := w.UnlockDoor(t.Context(), as(Super), r.DoorID, "", UnlockNote{}); err != nil || !got.Done || !slices.ContainsFunc(w.live.orders, func(o store.Order) bool { return o.InLockdown }) {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+func TestWhatAProgramSaidOfAnUnlockIsKeptAsLongAsTheAct(t *testing.T) {
+	w := newWorld(t)
+	o := store.Order{ID: wire.CommandID{7}, Reader: w.reader(), Order: wire.Unlock, Who: "Hass", Note: store.UnlockNote{ActorID: "u-1", ActorName: "Ada"}}
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.AddOrder(&o) }))
+	kept := func() (note store.UnlockNote) {
+		w.must(w.site.View(t.Context(), func(tx *store.Tx) (err error) {
+			note, err = tx.UnlockNote(o.Reader, o.ID)
+			return err
+		}))
+		return note
+	}
+	w.records(o.Reader, &wire.Record{Kind: wire.AccessGranted, By: wire.ByRemote, Command: o.ID})
+	prune := func(events, acts time.Time) {
+		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
+			if err := tx.MarkAge(clock.Steady(w.time.Unix())); err != nil {
+				return err
+			}
+			_, err := tx.PruneActivity(clock.Steady(events.Unix()), clock.Steady(acts.Unix()), 1000)
+			return err
+		}))
+	}
+	prune(w.time.Add(time.Hour), w.time.Add(-24*time.Hour))
+	if kept() != o.Note {
+		t.Errorf("with the events it went, too: %+v", kept())
+	}
+	prune(w.time.Add(time.Hour), w.time.Add(time.Hour))
+	if kept() != (store.UnlockNote{}) {
+		t.Errorf("it is kept: %+v", kept())
 	}
 }

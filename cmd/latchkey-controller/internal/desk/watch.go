@@ -2,10 +2,10 @@ package desk
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -24,27 +24,7 @@ const watchAgain = 2 * time.Second
 // fails, it tries again, and logs each reason once.
 func (d *Desk) Watch(ctx context.Context, changed func(Change)) {
 	activity, states := int64(-1), int64(-1)
-	Persist(ctx, d.log, "cannot watch what changes", watchAgain, func() error { return d.watch(ctx, &activity, &states, changed) })
-}
-
-// Persist does something until it succeeds or ctx ends, with waits between. It logs each
-// reason why it fails once, not at each attempt.
-func Persist(ctx context.Context, log *slog.Logger, failing string, wait time.Duration, do func() error) {
-	for failed := ""; ; {
-		err := do()
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		if err.Error() != failed {
-			failed = err.Error()
-			log.Error(failing+"; will retry", "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-	}
+	site.Persist(ctx, d.log, "cannot watch what changes", watchAgain, func() error { return d.watch(ctx, &activity, &states, changed) })
 }
 
 // watch is Watch until the database fails. activity and states are the newest that were told of.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -66,6 +67,8 @@ const (
 type sealedPart struct {
 	Secret  string            `json:"secret"`
 	Headers map[string]string `json:"headers"`
+	Former  string            `json:"former,omitempty"` // the secret before, which also signs
+	Until   clock.Steady      `json:"until,omitempty"`  // when Former ends
 }
 
 // unsealWebhook returns the sealed part of a webhook.
@@ -221,13 +224,17 @@ func (d *Desk) AddWebhook(ctx context.Context, a Actor, form WebhookForm) (id in
 		if err := urlTaken(tx.AddWebhook(w)); err != nil {
 			return err
 		}
-		var b [32]byte
-		rand.Read(b[:])
-		secret = "whsec_" + base64.StdEncoding.EncodeToString(b[:])
-		id, w.Sealed = w.ID, sealedPart{secret, form.Headers}.seal(d.site, w.ID)
+		secret = newWebhookSecret()
+		id, w.Sealed = w.ID, sealedPart{Secret: secret, Headers: form.Headers}.seal(d.site, w.ID)
 		return tx.SetWebhook(w)
 	})
 	return id, secret, err
+}
+
+func newWebhookSecret() string {
+	var b [32]byte
+	rand.Read(b[:])
+	return "whsec_" + base64.StdEncoding.EncodeToString(b[:])
 }
 
 // ErrSameURL is a FieldError's cause: another webhook sends to the URL.

@@ -177,6 +177,7 @@ type Outgoing struct {
 	store.Delivery
 	URL     string
 	Secret  string
+	Former  string // the secret before, while that signs, too; "": there is none
 	Headers map[string]string
 	Style   WebhookStyle
 	Inside  bool // its host is allowed inside the network
@@ -226,6 +227,9 @@ func (d *Desk) Due(ctx context.Context, pick func(webhook, lane int64) bool) (du
 					return err
 				}
 				o := &Outgoing{Delivery: *one, URL: w.URL, Secret: part.Secret, Headers: part.Headers, Style: WebhookStyle(w.Style)}
+				if now < part.Until {
+					o.Former = part.Former
+				}
 				for _, h := range hosts {
 					o.Inside = o.Inside || h.Host == hostOf(w.URL)
 				}

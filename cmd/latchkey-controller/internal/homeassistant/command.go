@@ -97,7 +97,7 @@ func (s *session) asked(topic string, m mqtt.Message) {
 // obey carries out a command.
 func (b *Bridge) obey(ctx context.Context, r *desk.Reader, payload string) error {
 	if payload == press {
-		_, err := b.o.Desk.UnlockDoor(ctx, b.actor, r.DoorID, r.ID, "") // what became of it is in the activity
+		_, err := b.o.Desk.UnlockDoor(ctx, b.actor, r.DoorID, r.ID, desk.UnlockNote{}) // what became of it is in the activity
 		return err
 	}
 	wanted, err := b.o.Desk.WantedModes(ctx, b.actor)

@@ -27,6 +27,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
 
@@ -89,7 +90,7 @@ const readAgain = 2 * time.Second
 
 // Run runs the bridge until ctx ends.
 func (b *Bridge) Run(ctx context.Context) error {
-	desk.Persist(ctx, b.log, "cannot read for Home Assistant what has happened", readAgain, func() error {
+	site.Persist(ctx, b.log, "cannot read for Home Assistant what has happened", readAgain, func() error {
 		feed, err := b.o.Desk.EventsAfter(ctx, b.actor, 0, 1)
 		if err == nil {
 			b.cursor = feed.Newest // Home Assistant is no archive

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -112,7 +113,11 @@ func signal(c chan<- struct{}) {
 // may wait.
 const fetchWorkers, fetchesEach = 4, 16
 
-// Run runs the link until ctx ends or the database fails.
+// watchAgain is how long after the database failed it is tried again.
+const watchAgain = 2 * time.Second
+
+// Run runs the link until ctx ends, or fails if it cannot begin. While the database fails
+// later, it tries again: nothing is acknowledged meanwhile that is not stored.
 func (l *Link) Run(ctx context.Context) error {
 	err := l.begin(ctx)
 	if err == nil {
@@ -127,7 +132,12 @@ func (l *Link) Run(ctx context.Context) error {
 func (l *Link) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	changed := make(chan struct{}, 1) // the database has
-	group.Go(func() error { return l.o.Site.Watch(ctx, func() error { signal(changed); return nil }) })
+	group.Go(func() error {
+		site.Persist(ctx, l.o.Log, "cannot watch what changes", watchAgain, func() error {
+			return l.o.Site.Watch(ctx, func() error { signal(changed); return nil })
+		})
+		return nil
+	})
 	group.Go(func() error { return l.connection.run(ctx) })
 	group.Go(func() error { return l.publishChanges(ctx, changed) })
 	group.Go(func() error { return l.storeReports(ctx) })

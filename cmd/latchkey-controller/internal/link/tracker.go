@@ -35,9 +35,7 @@ const flushEvery = 2 * time.Second
 func (l *Link) track(ctx context.Context) error {
 	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, dirty: map[string]bool{}, heads: map[string]bool{}, reports: map[string]site.ModeReport{},
 		outages: outages{up: map[string]time.Time{}, out: map[string]bool{}}, linkNews: map[string]bool{}}
-	if err := t.recall(ctx); err != nil {
-		return err
-	}
+	site.Persist(ctx, l.o.Log, "cannot read what readers have reported", watchAgain, func() error { return t.recall(ctx) })
 	second, flush := time.Tick(time.Second), time.Tick(flushEvery)
 	for {
 		select {

@@ -159,7 +159,7 @@ func (t *Tx) Hours(readers []string, from, until int64) (hours []HourCount, err 
 
 // PruneActivity deletes up to limit events that arrived before a time, and
 // administrators' acts that arrived before acts, which is not later, with the
-// records, audit entries and alarms behind them. It returns how many it deleted.
+// records, audit entries and alarms behind them, and what programs said of acts. It returns how many it deleted.
 func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err error) {
 	newest, _, err := t.OlderThan(before)
 	if err != nil {
@@ -170,6 +170,9 @@ func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err err
 		return 0, err
 	}
 	if err := t.forgetAges(acts); err != nil {
+		return 0, err
+	}
+	if err := t.exec(`DELETE FROM unlock_notes WHERE activity <= ?`, newestAct); err != nil {
 		return 0, err
 	}
 	old, err := t.activity(`id <= ? AND (source <> 2 OR id <= ?) ORDER BY id LIMIT ?`, newest, newestAct, limit)

@@ -19,6 +19,12 @@ func (t *Tx) CountMembers() (map[string]int, error) {
 	return members, err
 }
 
+// GroupsWithMembers returns the names of the groups that somebody is in. It does not count
+// whom.
+func (t *Tx) GroupsWithMembers() ([]string, error) {
+	return t.texts(`SELECT name FROM groups WHERE EXISTS (SELECT 1 FROM user_groups WHERE user_groups.name = groups.name)`)
+}
+
 // CountUsers returns how many users there are.
 func (t *Tx) CountUsers() (n int, err error) {
 	err = t.row(`SELECT count(*) FROM users`, nil, &n)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"time"
 
 	"latchkey/sync/wire"
@@ -45,15 +46,39 @@ type Order struct {
 	At      int64  // Unix milliseconds
 	Outcome string // for people; "": none yet
 
+	Note UnlockNote
+
 	// Not stored:
 	InLockdown bool      // an unlock that opens in a lockdown, too
 	By         time.Time // after which it must not be carried out any more; zero: within a minute or so
 }
 
+// An UnlockNote is what a program says of an unlock, to be told with what came of it. Zero:
+// nothing.
+type UnlockNote struct {
+	ActorID, ActorName string // for whom, as the program knows them
+	Extra              string // JSON of an object
+}
+
 // AddOrder adds an order.
 func (t *Tx) AddOrder(o *Order) error {
-	return t.exec(`INSERT INTO orders (id, reader_id, name, seconds, who, at, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	err := t.exec(`INSERT INTO orders (id, reader_id, name, seconds, who, at, outcome) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		o.ID[:], o.Reader, string(o.Order), 0, o.Who, o.At, o.Outcome)
+	if err != nil || o.Note == (UnlockNote{}) {
+		return err
+	}
+	return t.exec(`INSERT INTO unlock_notes (order_id, activity, actor_id, actor_name, extra) SELECT ?, coalesce(max(id), 0), ?, ?, ? FROM activity`,
+		o.ID[:], o.Note.ActorID, o.Note.ActorName, o.Note.Extra)
+}
+
+// UnlockNote returns what was said of an order for a reader; zero: nothing.
+func (t *Tx) UnlockNote(reader string, id wire.CommandID) (note UnlockNote, err error) {
+	err = t.row(`SELECT actor_id, actor_name, extra FROM unlock_notes JOIN orders ON id = order_id WHERE order_id = ? AND reader_id = ?`,
+		[]any{id[:], reader}, &note.ActorID, &note.ActorName, &note.Extra)
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return note, err
 }
 
 // SetOutcome stores the outcome of an order.

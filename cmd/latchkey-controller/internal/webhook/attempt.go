@@ -42,7 +42,7 @@ func (e *Engine) attempt(ctx context.Context, o *desk.Outgoing) (got desk.Attemp
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", "Latchkey")
-	if err := sign(r.Header, o.Secret, o.Message, time.Now(), body); err != nil {
+	if err := sign(r.Header, o.Secret, o.Former, o.Message, time.Now(), body); err != nil {
 		return desk.Attempt{Problem: problem(err)}, 0
 	}
 	client := e.public
@@ -94,20 +94,28 @@ func retryAfter(text string, now time.Time) time.Duration {
 }
 
 // sign signs a body, as of now, in both ways: for receivers of the UniFi Access API with the
-// text of the secret, and for those of Standard Webhooks with the bytes in it.
-func sign(h http.Header, secret, message string, now time.Time, body []byte) error {
-	standard, err := standardwebhooks.NewWebhook(secret)
-	if err != nil {
-		return errors.New("the secret is damaged") // an error may quote it
-	}
-	signature, err := standard.Sign(message, now, body)
-	if err != nil {
-		return err
+// text of the secret, and for those of Standard Webhooks with the bytes in it, and then with
+// those of the former secret, if it is not "". The other way has room for one signature only.
+func sign(h http.Header, secret, former, message string, now time.Time, body []byte) error {
+	var signatures []string
+	for _, key := range []string{secret, former} {
+		if key == "" {
+			continue
+		}
+		standard, err := standardwebhooks.NewWebhook(key)
+		if err != nil {
+			return errors.New("the secret is damaged") // an error may quote it
+		}
+		signature, err := standard.Sign(message, now, body)
+		if err != nil {
+			return err
+		}
+		signatures = append(signatures, signature)
 	}
 	t := strconv.FormatInt(now.Unix(), 10)
 	h.Set("Webhook-Id", message)
 	h.Set("Webhook-Timestamp", t)
-	h.Set("Webhook-Signature", signature)
+	h.Set("Webhook-Signature", strings.Join(signatures, " "))
 	mac := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(mac, "%s.%s", t, body)
 	h.Set("Signature", "t="+t+",v1="+hex.EncodeToString(mac.Sum(nil)))

@@ -45,6 +45,26 @@ func (rc *receiver) genuine(got *request) error {
 	return nil
 }
 
+func TestReceiversTakeTheSecretBeforeWhereThereMayBeTwo(t *testing.T) {
+	w := newWorld(t)
+	reader := w.reader()
+	rc := w.receiver(desk.StyleStandard, fine)
+	former := rc.secret
+	secret, err := w.desk.NewWebhookSecret(t.Context(), root, rc.hook)
+	w.must(err)
+	w.run()
+	w.happens(reader, &wire.Record{Kind: wire.DoorOpened})
+	got := rc.await(1)[0]
+	rc.secret = secret
+	if err := rc.genuine(got); err != nil {
+		t.Error(err)
+	}
+	rc.secret = former
+	if err := rc.genuine(got); err == nil || !strings.Contains(err.Error(), "the UniFi signature") {
+		t.Errorf("of the two signatures only that of the UniFi Access API is another: %v", err)
+	}
+}
+
 func TestEventsArriveSignedInBothWays(t *testing.T) {
 	w := newWorld(t)
 	reader := w.reader()
