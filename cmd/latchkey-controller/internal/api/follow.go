@@ -48,9 +48,23 @@ func newFollowers() *followers {
 // A follower is one of them.
 type follower struct {
 	token  int64 // the actor's id
-	frames chan []byte
+	frames chan notification
 	slow   chan struct{} // closed when it has missed a frame: it gets none any more
 	names  atomic.Bool   // it may know who did something
+}
+
+// A notification is the text of a frame, with the reader or the door that it is about; neither:
+// it is about the site.
+type notification struct {
+	text   []byte
+	reader string
+	door   int64
+	moved  bool // who sees it may be others than before
+}
+
+// seenIn says whether it is for those with a sight.
+func (n notification) seenIn(s desk.Sight) bool {
+	return s.Reader(n.reader) && (n.door == 0 || s.Door(n.door))
 }
 
 // seen is what followers were told last.
@@ -58,16 +72,18 @@ type seen struct {
 	cursor  int64 // in the feed
 	glances map[string]desk.Glance
 	frames  map[string][]byte // by what they are about
+	at      map[string]int64  // its location, too; 0: the site
 }
 
-// send gives a frame to all followers; personal ones to those only who may know of persons.
-func (f *followers) send(frame []byte, personal bool) {
+// send gives a notification to all followers, who tell only of what they see; personal ones to
+// those only who may know of persons.
+func (f *followers) send(n notification, personal bool) {
 	for each := range f.all {
 		if personal && !each.names.Load() {
 			continue
 		}
 		select {
-		case each.frames <- frame:
+		case each.frames <- n:
 		default:
 			delete(f.all, each)
 			close(each.slow)
@@ -101,7 +117,7 @@ func (a *API) join(ctx context.Context, token int64, names bool) (*follower, err
 		}
 		f.seen = now
 	}
-	one := &follower{token: token, frames: make(chan []byte, maxFrames), slow: make(chan struct{})}
+	one := &follower{token: token, frames: make(chan notification, maxFrames), slow: make(chan struct{})}
 	one.names.Store(names)
 	f.all[one] = true
 	return one, nil
@@ -191,7 +207,7 @@ func (a *API) tellEvents(ctx context.Context) error {
 		f.seen.cursor, more = feed.Next, feed.More
 		for _, e := range feed.Events {
 			for _, frame := range a.eventFrames(e, doors) {
-				f.send(frame, true)
+				f.send(notification{text: frame, reader: e.Reader}, true)
 			}
 		}
 	}
@@ -207,21 +223,22 @@ func (a *API) look(ctx context.Context, s *seen) error {
 	if err != nil {
 		return err
 	}
-	frames := map[string][]byte{}
-	tell := func(about string, frame []byte) {
-		frames[about] = frame
-		if s.frames != nil && !bytes.Equal(s.frames[about], frame) {
-			f.send(frame, false)
+	frames, at := map[string][]byte{}, map[string]int64{}
+	tell := func(about string, location int64, n notification) {
+		n.moved = s.at[about] != location
+		frames[about], at[about] = n.text, location
+		if s.frames != nil && !bytes.Equal(s.frames[about], n.text) {
+			f.send(n, false)
 		}
 	}
-	tell("setting", a.settingFrame(is.Emergency))
+	tell("setting", 0, notification{text: a.settingFrame(is.Emergency)})
 	for _, l := range is.Locations {
 		for _, door := range l.Doors {
 			location := a.locationFrame(door, is)
 			for _, r := range door.Readers {
-				tell("reader "+r.ID, a.deviceFrame(r, door))
+				tell("reader "+r.ID, l.ID, notification{text: a.deviceFrame(r, door), reader: r.ID})
 			}
-			tell("door "+a.ids.of(kindDoor, door.ID), location)
+			tell("door "+a.ids.of(kindDoor, door.ID), l.ID, notification{text: location, door: door.ID})
 		}
 	}
 	if s.glances == nil {
@@ -229,6 +246,6 @@ func (a *API) look(ctx context.Context, s *seen) error {
 			return err
 		}
 	}
-	s.frames, f.due, f.looked, f.pause = frames, false, time.Now(), pauses*time.Since(began)
+	s.frames, s.at, f.due, f.looked, f.pause = frames, at, false, time.Now(), pauses*time.Since(began)
 	return nil
 }

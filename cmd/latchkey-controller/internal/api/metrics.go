@@ -20,6 +20,8 @@ type metrics struct {
 	counted int64             // the newest event that is in the counters
 	doors   map[string]string // of the readers that the counters have, by id
 
+	limited map[int64]*metrics // of tokens that are limited to locations, by the actor's id
+
 	program  prometheus.Gatherer // of this process
 	own      *prometheus.Registry
 	attempts *prometheus.CounterVec
@@ -39,7 +41,7 @@ func newMetrics() *metrics {
 	program := prometheus.NewRegistry()
 	program.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m := &metrics{
-		counted: -1, program: program, own: prometheus.NewRegistry(),
+		counted: -1, limited: map[int64]*metrics{}, program: program, own: prometheus.NewRegistry(),
 		attempts: counterVec("attempts_total", "Attempts to open a door, by what came of them: granted or denied.", "reader", "door", "outcome"),
 		lockouts: counterVec("lockouts_total", "Times that PIN entry was locked out.", atReader...),
 		alarms:   counterVec("alarms_total", "Alarms, by their kind.", "reader", "door", "kind"),
@@ -51,15 +53,41 @@ func newMetrics() *metrics {
 
 // serveMetrics answers GET /metrics, in the format that the client asks for.
 func (a *API) serveMetrics(c *call) (any, error) {
-	found, err := a.metrics.measure(c.r.Context(), a.desk, c.actor)
+	m := a.metricsOf(c.actor)
+	found, err := m.measure(c.r.Context(), a.desk, c.actor)
 	if err != nil {
 		return nil, err
 	}
 	name, _ := a.desk.Site()
 	now := prometheus.NewRegistry()
 	now.MustRegister(&collector{found, name})
-	promhttp.HandlerFor(prometheus.Gatherers{now, a.metrics.own, a.metrics.program}, promhttp.HandlerOpts{}).ServeHTTP(c.w, c.r)
+	promhttp.HandlerFor(prometheus.Gatherers{now, m.own, a.metrics.program}, promhttp.HandlerOpts{}).ServeHTTP(c.w, c.r)
 	return answered{}, nil
+}
+
+// maxLimited bounds the tokens that have metrics of their own. Beyond it one begins again.
+const maxLimited = 64
+
+// metricsOf returns the metrics for an actor: the site's, or, for tokens that are limited to
+// locations, those of what the token sees, which count from its first scrape.
+func (a *API) metricsOf(actor desk.Actor) *metrics {
+	if !actor.Limited() {
+		return a.metrics
+	}
+	a.metrics.mu.Lock()
+	defer a.metrics.mu.Unlock()
+	m := a.metrics.limited[actor.ID]
+	if m == nil {
+		for id := range a.metrics.limited {
+			if len(a.metrics.limited) < maxLimited {
+				break
+			}
+			delete(a.metrics.limited, id)
+		}
+		m = newMetrics()
+		a.metrics.limited[actor.ID] = m
+	}
+	return m
 }
 
 // measure returns what is to be told now, and adds what has happened to the counters.

@@ -83,7 +83,8 @@ func (a *API) serveFollower(ctx context.Context, conn *websocket.Conn, one *foll
 	hello, recheck := time.NewTicker(a.followers.hello), time.NewTicker(a.followers.recheck)
 	defer hello.Stop()
 	defer recheck.Stop()
-	looked := time.Now()
+	looked := time.Time{}
+	var sight desk.Sight
 	// stands returns why the token may not follow any more; 0: it may.
 	stands := func() (websocket.StatusCode, string) {
 		now, err := a.desk.TokenStands(ctx, actor, from)
@@ -98,6 +99,12 @@ func (a *API) serveFollower(ctx context.Context, conn *websocket.Conn, one *foll
 			return websocket.StatusPolicyViolation, "the token may not look at readers any more"
 		default:
 			one.names.Store(now.May(desk.ViewActivity))
+			if sight, err = a.desk.Sight(ctx, now); err != nil {
+				if ctx.Err() == nil {
+					a.log.Error("api: look at the limits of a token", "error", err)
+				}
+				return websocket.StatusInternalError, "the controller failed"
+			}
 			looked = time.Now()
 		}
 		return 0, ""
@@ -111,13 +118,15 @@ func (a *API) serveFollower(ctx context.Context, conn *websocket.Conn, one *foll
 		}
 		select {
 		case <-one.slow:
-		case frame := <-one.frames:
-			if time.Since(looked) >= a.followers.stale {
+		case n := <-one.frames:
+			if n.moved || time.Since(looked) >= a.followers.stale {
 				if code, why := stands(); code != 0 {
 					return code, why
 				}
 			}
-			err = send(frame)
+			if n.seenIn(sight) {
+				err = send(n.text)
+			}
 		case <-hello.C:
 			err = send([]byte(helloText))
 		case <-recheck.C:

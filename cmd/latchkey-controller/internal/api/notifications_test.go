@@ -183,7 +183,7 @@ func TestAFollowerThatDoesNotReadIsClosedAndFindsOut(t *testing.T) {
 	send := func(text []byte) (left int) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
-		f.send(text, false)
+		f.send(notification{text: text}, false)
 		return len(f.all)
 	}
 	for both := true; both; {

@@ -333,7 +333,7 @@ func (w *world) report() (r struct{ Users, Visitors int }) {
 		if r.Users, err = tx.CountUsers(); err != nil {
 			return err
 		}
-		r.Visitors, err = tx.CountVisitors(store.AnyVisit, 0)
+		r.Visitors, err = tx.CountVisitors(store.VisitChoice{})
 		return err
 	}))
 	return r

@@ -73,7 +73,7 @@ func (r *reach) accessPolicies(tx *store.Tx) ([]*AccessPolicy, error) {
 	for _, name := range occupied {
 		members[name] = 1
 	}
-	rows, err := rowsOf(tx, members, numbers)
+	rows, err := r.rowsOf(tx, members, numbers)
 	if err != nil {
 		return nil, err
 	}

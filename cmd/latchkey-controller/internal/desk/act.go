@@ -20,6 +20,7 @@ type auditTarget struct {
 	typed   bool   // card UIDs were typed: a clash reveals one that is assigned
 
 	// Besides reader and user, what has to be in the actor's reach. run may add to them.
+	view   bool     // the act shows only what the actor sees: nothing has to be
 	at     []Where  // also hubs
 	groups []string // whose members, name or existence it changes
 }

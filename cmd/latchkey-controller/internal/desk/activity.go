@@ -102,8 +102,9 @@ type Page struct {
 	Older  int64 // Query.Before of the next page; 0: this is the last
 }
 
-// shortSpan is the longest time span whose events are few enough to scan.
-const shortSpan = 7 * 24 * time.Hour
+// shortSpan is the longest time span whose events are few enough to scan; shortOfLimited is the
+// same for those who are limited to locations, and see few of them.
+const shortSpan, shortOfLimited = 7 * 24 * time.Hour, 24 * time.Hour
 
 // maxNames limits the names that a search may match: each is looked up by itself.
 const maxNames = 50
@@ -126,13 +127,21 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 		f.Until = q.Until.UnixMilli()
 		now = q.Until
 	}
-	f.Short = !q.Since.IsZero() && now.Sub(q.Since) <= shortSpan
+	r, err := a.reach(tx)
+	if err != nil {
+		return f, err
+	}
+	short := shortSpan
+	if !r.all {
+		short = shortOfLimited
+	}
+	f.Short = !q.Since.IsZero() && now.Sub(q.Since) <= short
 	if q.Name != "" {
 		naming, err := tx.FindNames(q.Name, maxNames+1)
 		switch {
 		case err != nil:
 			return f, err
-		case len(naming.Names)+len(naming.Users) == 0:
+		case len(naming.Names)+len(naming.Users) == 0 && r.all: // others do not learn which names there are
 			return f, wrong("person", "No name matches")
 		case len(naming.Names) > maxNames || len(naming.Users) > maxNames:
 			return f, wrong("person", "More than %d names match; enter more of the name", maxNames)
@@ -154,7 +163,7 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 			}
 		}
 	}
-	return f, nil
+	return f, r.limit(tx, &f)
 }
 
 // Activity returns a page of events. Field: "person".
@@ -202,6 +211,13 @@ func (d *Desk) Hours(ctx context.Context, a Actor, door int64, n int) (hours []H
 		hours[i].Begins = first.Add(time.Duration(i) * time.Hour)
 	}
 	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if !r.has(Where{Doors, door}) {
+			return ErrNotFound
+		}
 		readers, err := tx.ReadersAt(store.Doors, door)
 		if err != nil {
 			return err

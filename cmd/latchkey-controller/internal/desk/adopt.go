@@ -14,7 +14,7 @@ import (
 // A Request describes an uploaded adoption request of a board.
 type Request struct {
 	Fingerprint string // as on the reader's screen
-	Reader      string // the current reader of this board; "": none
+	Reader      string // the current reader of this board; "": none in the actor's reach
 	TPM         bool   // its keys are to be in a TPM
 	Certified   string // name of the site's authority that has certified the TPM; "": it is taken at its word
 	NoPIN       bool   // it would take no PINs: it has no TPM, and the site gives the PIN key only to those
@@ -41,6 +41,13 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 		}
 		if r.Reader, err = site.BoardOf(tx, request); err != nil {
 			return err
+		}
+		in, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if !in.hasReader(r.Reader) {
+			r.Reader = ""
 		}
 		settings, err := tx.GuessSettings()
 		r.NoPIN = settings.OnlyTPM && !r.TPM

@@ -32,12 +32,19 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 	if format != CSV && format != JSON {
 		return wrong("format", "An export is csv or json")
 	}
-	target := &auditTarget{user: q.User, reader: q.Reader, subject: string(format)}
+	target := &auditTarget{user: q.User, reader: q.Reader, subject: string(format), view: true}
 	if err := d.check(ctx, a, ExportActivity, target); err != nil {
 		return err
 	}
 	err := d.site.View(ctx, func(tx *store.Tx) error {
-		_, err := q.filter(tx, a, d.now()) // report errors before the first byte
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if !r.all && q.Reader != "" && !r.hasReader(q.Reader) {
+			return ErrNotFound
+		}
+		_, err = q.filter(tx, a, d.now()) // report errors before the first byte
 		return err
 	})
 	if err != nil {

@@ -29,7 +29,15 @@ func (d *Desk) EventsAfter(ctx context.Context, a Actor, after int64, limit int)
 		if after > feed.Newest {
 			return wrong("after", "This site has no such event yet: it may have been restored from a backup. Begin again without a cursor")
 		}
-		rows, err := tx.Activity(store.ActivityFilter{After: after, Oldest: true, NoActs: !a.May(ViewActs), NoDuress: !a.May(ViewDuress), Limit: limit + 1})
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		f := store.ActivityFilter{After: after, Oldest: true, NoActs: !a.May(ViewActs), NoDuress: !a.May(ViewDuress), Limit: limit + 1}
+		if err := r.limit(tx, &f); err != nil {
+			return err
+		}
+		rows, err := tx.Activity(f)
 		if err != nil {
 			return err
 		}
@@ -45,7 +53,9 @@ func (d *Desk) EventsAfter(ctx context.Context, a Actor, after int64, limit int)
 		}
 		feed.Doors = make(map[string]int64, len(places))
 		for reader, at := range places {
-			feed.Doors[reader] = at.Door
+			if r.hasReader(reader) {
+				feed.Doors[reader] = at.Door
+			}
 		}
 		feed.Events, err = events(tx, rows)
 		return err

@@ -103,7 +103,7 @@ func addGroup(tx *store.Tx, name string) (number int64, err error) {
 	} else if !errors.Is(err, ErrNotFound) {
 		return 0, err
 	}
-	all, err := groupRows(tx)
+	all, err := groupRows(tx, &reach{all: true})
 	if err != nil {
 		return 0, err
 	}

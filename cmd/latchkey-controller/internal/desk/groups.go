@@ -19,7 +19,7 @@ type GroupRow struct {
 	Name    string
 	Number  int64 // stays when the group is renamed, and is no other one's after it
 	Members int   // of everyone: all users
-	Doors   int   // that it may open, if only at times
+	Doors   int   // that it may open, if only at times, of those in the actor's reach
 }
 
 // Everyone says whether it is the group of all users, whose members nobody edits.
@@ -47,6 +47,7 @@ type Group struct {
 	members []uint64      // their ids; none of everyone
 	Access  []GroupAccess // by door and reader
 	Removed []string      // readers that were removed, whose policies still name it
+	opens   string        // the AccessRevision, of all Access, in reach or not
 }
 
 // A GroupAccess is what a reader's policy says of a group.
@@ -81,18 +82,44 @@ func (at *GroupAccess) How() string {
 func (g *Group) Revision() string { return revision([]any{g.Name, g.members, g.AccessRevision()}) }
 
 // AccessRevision identifies what the group opens, and when.
-func (g *Group) AccessRevision() string {
+func (g *Group) AccessRevision() string { return g.opens }
+
+func accessRevision(access []GroupAccess) string {
 	var fields []any
-	for _, at := range g.Access {
+	for _, at := range access {
 		fields = append(fields, at.Reader, at.May, HoursLine(at.Hours), at.Schedule, at.Exempt, at.InLockdown, at.First)
 	}
 	return revision(fields)
 }
 
+// see leaves out what of a group is out of reach.
+func (r *reach) see(tx *store.Tx, g *Group) (err error) {
+	if r.all {
+		return nil
+	}
+	g.Access = slices.DeleteFunc(g.Access, func(at GroupAccess) bool { return !r.hasReader(at.Reader) })
+	g.Removed = slices.DeleteFunc(g.Removed, func(id string) bool { return !r.hasReader(id) })
+	doors := map[string]bool{}
+	for _, at := range g.Access {
+		if at.May {
+			doors[doorKey(r.readers, at.Reader)] = true
+		}
+	}
+	g.Doors = len(doors)
+	if g.Everyone() {
+		g.Members, err = tx.CountSeen(r.visitors())
+	}
+	return err
+}
+
 // Groups returns the names of the groups of users and of policies, sorted, without everyone.
 func (d *Desk) Groups(ctx context.Context, a Actor) (groups []string, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		rows, err := groupRows(tx)
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		rows, err := groupRows(tx, r)
 		for _, row := range rows {
 			if !row.Everyone() {
 				groups = append(groups, row.Name)
@@ -110,7 +137,11 @@ func (d *Desk) ListGroups(ctx context.Context, a Actor, q GroupQuery) (page *Gro
 	}
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		rows, err := groupRows(tx)
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		rows, err := groupRows(tx, r)
 		page = &GroupPage{Total: len(rows)}
 		words := strings.Fields(store.Fold(q.Search))
 		rows = slices.DeleteFunc(rows, func(row *GroupRow) bool {
@@ -139,24 +170,25 @@ func compareGroups(a, b string) int {
 	return cmp.Or(cmp.Compare(rank(a), rank(b)), cmp.Compare(a, b))
 }
 
-// groupRows returns all groups, everyone first.
-func groupRows(tx *store.Tx) ([]*GroupRow, error) {
+// groupRows returns all groups, everyone first, with the doors in reach.
+func groupRows(tx *store.Tx, r *reach) ([]*GroupRow, error) {
 	members, err := tx.CountMembers()
 	if err != nil {
 		return nil, err
 	}
-	if members[wire.Everyone], err = tx.CountUsers(); err != nil {
+	if members[wire.Everyone], err = tx.CountSeen(r.visitors()); err != nil {
 		return nil, err
 	}
 	numbers, err := tx.GroupNumbers()
 	if err != nil {
 		return nil, err
 	}
-	return rowsOf(tx, members, numbers)
+	return r.rowsOf(tx, members, numbers)
 }
 
-// rowsOf returns the groups of the site, with those that have members as they were counted.
-func rowsOf(tx *store.Tx, members map[string]int, numbers map[string]store.GroupNumber) ([]*GroupRow, error) {
+// rowsOf returns the groups of the site, with the doors in reach, and with those that have
+// members as they were counted.
+func (r *reach) rowsOf(tx *store.Tx, members map[string]int, numbers map[string]store.GroupNumber) ([]*GroupRow, error) {
 	rows := map[string]*GroupRow{}
 	row := func(name string) *GroupRow {
 		if rows[name] == nil {
@@ -186,7 +218,7 @@ func rowsOf(tx *store.Tx, members map[string]int, numbers map[string]store.Group
 			if site.IsVisitorGroup(a.Group) {
 				continue
 			}
-			if at := (opened{a.Group, doorKey(places, p.Reader)}); !removed && !counted[at] {
+			if at := (opened{a.Group, doorKey(places, p.Reader)}); !removed && r.hasReader(p.Reader) && !counted[at] {
 				counted[at] = true
 				row(a.Group).Doors++
 			}
@@ -233,8 +265,14 @@ func groupsIn(p *wire.Policy) []string { return ordinary(store.PolicyGroups(p)) 
 // Group returns a group, or ErrNotFound.
 func (d *Desk) Group(ctx context.Context, a Actor, name string) (g *Group, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		g, err = groupNamed(tx, name)
-		return err
+		if g, err = groupNamed(tx, name); err != nil {
+			return err
+		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		return r.see(tx, g)
 	})
 	return g, err
 }
@@ -255,8 +293,14 @@ func (d *Desk) GroupNumbers(ctx context.Context, a Actor) (numbers map[string]in
 // GroupNumbered returns the group with a number, or ErrNotFound.
 func (d *Desk) GroupNumbered(ctx context.Context, a Actor, number int64) (g *Group, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		g, err = groupNumbered(tx, number)
-		return err
+		if g, err = groupNumbered(tx, number); err != nil {
+			return err
+		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		return r.see(tx, g)
 	})
 	return g, err
 }
@@ -323,6 +367,7 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 	slices.SortStableFunc(g.Access, func(a, b GroupAccess) int {
 		return cmp.Or(cmp.Compare(keys[a.Place], keys[b.Place]), cmp.Compare(keys[a.Door], keys[b.Door]))
 	})
+	g.opens = accessRevision(g.Access)
 	n, err := tx.GroupNumber(name)
 	if err != nil {
 		return nil, err

@@ -57,7 +57,11 @@ func (d *Desk) OddsAt(ctx context.Context, a Actor, reader string) (o *GuessOdds
 		if err != nil {
 			return err
 		}
-		policies, err := policiesInForce(tx)
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		policies, err := r.policies(tx)
 		if err != nil {
 			return err
 		}
@@ -72,7 +76,7 @@ func (d *Desk) OddsAt(ctx context.Context, a Actor, reader string) (o *GuessOdds
 	return o, err
 }
 
-// Odds returns the odds of guessing; if edit is not nil, with the reader's policy
+// Odds returns the odds of guessing at the readers in the actor's reach; if edit is not nil, with the reader's policy
 // edited by it.
 func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire.Policy)) (o *GuessOdds, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
@@ -80,7 +84,11 @@ func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire
 		if err != nil {
 			return err
 		}
-		policies, err := policiesInForce(tx)
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		policies, err := r.policies(tx)
 		if err != nil {
 			return err
 		}

@@ -16,10 +16,14 @@ type Holidays struct {
 	More []string       // the doors that have others besides, by their names
 }
 
-// Holidays returns the holidays of all doors with a reader.
+// Holidays returns the holidays of all doors in the actor's reach with a reader.
 func (d *Desk) Holidays(ctx context.Context, a Actor) (h *Holidays, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
-		policies, err := policiesInForce(tx)
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		policies, err := r.policies(tx)
 		if err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ type importState struct {
 
 func readImportState(tx *store.Tx) (*importState, error) {
 	on := &importState{Groups: map[string]bool{}}
-	groups, err := groupRows(tx)
+	groups, err := groupRows(tx, &reach{all: true})
 	if err != nil {
 		return nil, err
 	}

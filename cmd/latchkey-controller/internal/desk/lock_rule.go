@@ -66,6 +66,13 @@ func (d *Desk) LockRule(ctx context.Context, a Actor, door int64) (rule LockRule
 	}
 	now := d.now()
 	err = d.site.View(ctx, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if !r.has(Where{Doors, door}) {
+			return ErrNotFound
+		}
 		modes, err := doorModes(tx, door, now)
 		if err != nil {
 			return err

@@ -62,9 +62,16 @@ type ReaderDoor struct {
 // ReaderDoors returns where readers are now, by id.
 func (d *Desk) ReaderDoors(ctx context.Context, a Actor) (doors map[string]ReaderDoor, err error) {
 	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		places, err := tx.ReaderPlaces()
 		doors = make(map[string]ReaderDoor, len(places))
 		for id, p := range places {
+			if !r.hasReader(id) {
+				continue
+			}
 			doors[id] = ReaderDoor{p.Door, p.Hub, p.Location, p.DoorName, p.HubName, p.Place}
 		}
 		return err

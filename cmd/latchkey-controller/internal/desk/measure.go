@@ -41,12 +41,16 @@ func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, er
 		}
 	}
 	err = d.site.View(ctx, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		head, err := tx.Head()
 		if err != nil {
 			return err
 		}
 		m.Revision = head.Revision
-		if m.Users, err = tx.CountUsers(); err != nil {
+		if m.Users, err = tx.CountSeen(r.visitors()); err != nil {
 			return err
 		}
 		if m.Cards.Cards, m.Cards.Copyable, err = tx.CountCards(); err != nil {
@@ -62,7 +66,7 @@ func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, er
 		}
 		counts, err := tx.CountEvents(after, m.Until)
 		for _, c := range counts {
-			if c.Kind != string(wire.Duress) || a.May(ViewDuress) {
+			if r.hasReader(c.Reader) && (c.Kind != string(wire.Duress) || a.May(ViewDuress)) {
 				m.Events = append(m.Events, c)
 			}
 		}

@@ -64,8 +64,8 @@ func (p *DoorProgress) confirmed() bool {
 	return p.State == ModeConfirmed || p.State == ModeOverridden
 }
 
-// WantedModes returns the modes that are wanted now, the highest first, of equal ones the
-// newest.
+// WantedModes returns the modes that are wanted now of the whole site and of places in the
+// actor's reach, the highest first, of equal ones the newest.
 func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) {
 	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
 		return nil, err
@@ -80,6 +80,10 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 		if err != nil {
 			return err
 		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		places, err := tx.ReaderPlaces()
 		if err != nil {
 			return err
@@ -89,6 +93,9 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 			return err
 		}
 		for _, row := range rows {
+			if !r.sees(whereOf(row)) {
+				continue
+			}
 			w := &WantedMode{ID: row.ID, Mode: row.Mode, Where: whereOf(row), Until: moment(row.Until), At: time.UnixMilli(row.At), By: row.Who}
 			if w.Place, err = w.Where.name(tx); err != nil {
 				return err
@@ -98,6 +105,9 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 				return err
 			}
 			for _, c := range carried {
+				if !r.hasReader(c.Reader) {
+					continue
+				}
 				p := DoorProgress{Door: cmp.Or(places[c.Reader].DoorName, c.Reader), Reader: c.Reader}
 				level, err := tx.ReaderLevel(c.Reader)
 				if err != nil {

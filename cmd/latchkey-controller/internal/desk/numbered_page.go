@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -26,13 +27,17 @@ func (d *Desk) NumberedUsers(ctx context.Context, a Actor, n NumberedUsers, skip
 		for i, u := range rows {
 			ids[i] = u.ID
 		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		all, err := tx.CredentialsOfAll(ids)
 		if err != nil {
 			return err
 		}
 		for _, u := range rows {
 			user := &User{UserRow: *d.userRow(a, u, all[u.ID]), Created: moment(u.Created)}
-			if user.Credentials, err = d.credentials(tx, user.credentials); err != nil {
+			if user.Credentials, err = d.credentials(tx, r, user.credentials); err != nil {
 				return err
 			}
 			users = append(users, user)
@@ -68,8 +73,8 @@ func (d *Desk) userRow(a Actor, u *store.User, credentials []*store.Credential) 
 	return row
 }
 
-// credentials returns credentials as people see them, PINs first.
-func (d *Desk) credentials(tx *store.Tx, rows []*store.Credential) (all []Credential, err error) {
+// credentials returns credentials as people see them, PINs first, with uses in reach.
+func (d *Desk) credentials(tx *store.Tx, r *reach, rows []*store.Credential) (all []Credential, err error) {
 	uids, err := d.site.UIDs(rows)
 	if err != nil {
 		return nil, err
@@ -82,6 +87,11 @@ func (d *Desk) credentials(tx *store.Tx, rows []*store.Credential) (all []Creden
 		}
 		if credential.Used, err = pinUses(tx, c); err != nil {
 			return nil, err
+		}
+		used := len(credential.Used)
+		credential.Used = slices.DeleteFunc(credential.Used, func(u PINUse) bool { return !r.hasReader(u.Reader) })
+		if used > 0 && len(credential.Used) == 0 {
+			credential.Ends = time.Time{} // it tells when the PIN was used
 		}
 		all = append(all, credential)
 	}
@@ -100,12 +110,16 @@ type OwnedCard struct {
 // how many there are.
 func (d *Desk) NumberedCards(ctx context.Context, a Actor, skip, limit int) (cards []*OwnedCard, found int, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		rows, users, n, err := tx.NumberedCards(skip, pageSize(limit))
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		rows, users, n, err := tx.NumberedCards(r.visitors(), skip, pageSize(limit))
 		if err != nil {
 			return err
 		}
 		found = n
-		cards, err = d.ownedCards(tx, a, rows, users)
+		cards, err = d.ownedCards(tx, a, r, rows, users)
 		return err
 	})
 	return cards, found, err
@@ -118,11 +132,15 @@ func (d *Desk) Card(ctx context.Context, a Actor, credential uint64) (card *Owne
 		if err != nil {
 			return err
 		}
-		u, err := tx.User(c.User)
+		r, err := a.reach(tx)
 		if err != nil {
 			return err
 		}
-		cards, err := d.ownedCards(tx, a, []*store.Credential{c}, map[uint64]*store.User{u.ID: u})
+		u, err := r.user(tx, c.User)
+		if err != nil {
+			return err
+		}
+		cards, err := d.ownedCards(tx, a, r, []*store.Credential{c}, map[uint64]*store.User{u.ID: u})
 		if err == nil {
 			card = cards[0]
 		}
@@ -140,8 +158,8 @@ func cardOf(tx *store.Tx, credential uint64) (*store.Credential, error) {
 	return c, err
 }
 
-func (d *Desk) ownedCards(tx *store.Tx, a Actor, rows []*store.Credential, users map[uint64]*store.User) (cards []*OwnedCard, err error) {
-	credentials, err := d.credentials(tx, rows)
+func (d *Desk) ownedCards(tx *store.Tx, a Actor, r *reach, rows []*store.Credential, users map[uint64]*store.User) (cards []*OwnedCard, err error) {
+	credentials, err := d.credentials(tx, r, rows)
 	if err != nil {
 		return nil, err
 	}

@@ -218,7 +218,11 @@ func (w *Way) WhyText() string {
 // that have a board.
 func (d *Desk) UserAccess(ctx context.Context, a Actor, readers []*Reader, id uint64) (all []*Access, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		u, err := tx.User(id)
+		in, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		u, err := in.user(tx, id)
 		if err != nil {
 			return err
 		}
@@ -227,7 +231,7 @@ func (d *Desk) UserAccess(ctx context.Context, a Actor, readers []*Reader, id ui
 			return err
 		}
 		for _, r := range readers {
-			if r.Bundle == 0 {
+			if r.Bundle == 0 || !in.hasReader(r.ID) {
 				continue
 			}
 			if at := accessOf(r, u, credentials, d.now()); at != nil {
@@ -292,8 +296,12 @@ func (d *Desk) DoorAccess(ctx context.Context, a Actor, readers []*Reader, q Ope
 		return nil, ErrNotFound // no page has such a cursor
 	}
 	limit := pageSize(q.Limit)
-	readers = slices.DeleteFunc(slices.Clone(readers), func(r *Reader) bool { return r.Bundle == 0 })
-	choice := store.UserChoice{Search: q.Search, Groups: []string{}}
+	sight, err := d.Sight(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	readers = slices.DeleteFunc(slices.Clone(readers), func(r *Reader) bool { return r.Bundle == 0 || !sight.Reader(r.ID) })
+	choice := store.UserChoice{Search: q.Search, Groups: []string{}, Visitors: sight.r.visitors()}
 	for _, r := range readers {
 		for _, entry := range r.Policy.Access {
 			choice.Groups = append(choice.Groups, entry.Group)

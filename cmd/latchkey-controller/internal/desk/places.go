@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -35,7 +36,7 @@ type Door struct {
 	Visited bool // visitors may be invited to it
 }
 
-// Places returns all locations with their hubs, doors and readers, by name, without
+// Places returns all locations in the actor's reach with their hubs, doors and readers, by name, without
 // removed readers.
 func (d *Desk) Places(ctx context.Context, a Actor) ([]*Location, error) {
 	locations, _, _, err := d.places(ctx, a)
@@ -71,7 +72,11 @@ func (d *Desk) places(ctx context.Context, a Actor) (all []*Location, hubs map[i
 	}
 	rows := map[Level][]*store.Place{}
 	var visited map[int64]bool
+	var r *reach
 	err = d.site.View(ctx, func(tx *store.Tx) (err error) {
+		if r, err = a.reach(tx); err != nil {
+			return err
+		}
 		for l, level := range levels {
 			if rows[l], err = tx.Places(level.rows); err != nil {
 				return err
@@ -85,6 +90,9 @@ func (d *Desk) places(ctx context.Context, a Actor) (all []*Location, hubs map[i
 	}
 	locations := map[int64]*Location{}
 	hubs, doors = map[int64]*Hub{}, map[int64]*Door{}
+	for l, level := range rows {
+		rows[l] = slices.DeleteFunc(level, func(row *store.Place) bool { return !r.has(Where{l, row.ID}) })
+	}
 	for _, row := range rows[Locations] {
 		l := &Location{place: place(*row)}
 		all, locations[l.ID] = append(all, l), l

@@ -178,6 +178,13 @@ func checkModeGroups(p *wire.Policy) error {
 // Policy returns a reader's policy.
 func (d *Desk) Policy(ctx context.Context, a Actor, reader string) (p *wire.Policy, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if !r.hasReader(reader) {
+			return ErrNotFound
+		}
 		p, err = site.Policy(tx, reader)
 		return err
 	})

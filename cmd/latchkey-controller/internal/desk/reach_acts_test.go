@@ -38,7 +38,8 @@ var bounded = map[Act]bounds{
 	MakeToken: {"+", "+"}, RevokeToken: {"-", "-"}, // it is somebody else's
 
 	EditMail: {"--", "--"}, SendTestMail: {"-", "-"},
-	AddWebhook: {"-", "-"}, EditWebhook: {"-", "-"}, RemoveWebhook: {"-", "-"}, TestWebhook: {"-", "-"}, ResendDelivery: {"-", "-"},
+	AddWebhook: {"-", "-"}, EditWebhook: {"-", "-"}, NewWebhookSecret: {"-", "-"}, RemoveWebhook: {"-", "-"}, TestWebhook: {"-", "-"}, ResendDelivery: {"-", "-"},
+	AddIntegration: {"-", "-"}, RemoveIntegration: {"-", "-"},
 	AllowWebhookHost: {"-", "-"}, ForbidWebhookHost: {"-", "-"},
 	EditSignIn: {"---", "---"}, EditAdmins: {"-----", "-----"}, EditSettings: {"--", "--"},
 	ConfirmClock: {"-", "-"}, SetZone: {"-", "-"}, SetPINReaders: {"-", "-"}, SetTPMTrust: {"--", "--"},
@@ -48,7 +49,7 @@ var bounded = map[Act]bounds{
 // views are the acts that change nothing.
 var views = map[Act]bool{
 	ViewUsers: true, ViewPlaces: true, ViewReaders: true, ViewActivity: true, ViewActs: true, ViewDuress: true,
-	ViewTokens: true, ViewMail: true, ViewWebhooks: true, ViewSignIn: true, ViewAdmins: true,
+	ViewTokens: true, ViewIntegrations: true, ViewMail: true, ViewWebhooks: true, ViewSignIn: true, ViewAdmins: true,
 }
 
 // tries makes the ways of an act, one after the other, by an administrator who is limited to the

@@ -10,7 +10,7 @@ import (
 )
 
 // acts are the acts that step draws from, by name, each to something that is drawn.
-func (m *twoPlaces) acts() map[string]func(context.Context, Actor) error {
+func (m *homeAndAnnex) acts() map[string]func(context.Context, Actor) error {
 	type does = func(context.Context, Actor) error
 	user := func(do func(context.Context, Actor, uint64) error) does {
 		return func(ctx context.Context, a Actor) error { return do(ctx, a, m.someone()) }
@@ -260,4 +260,4 @@ func (m *twoPlaces) acts() map[string]func(context.Context, Actor) error {
 }
 
 // ids returns the ids of readers that there are, or were.
-func (m *twoPlaces) ids() []string { return append([]string{"gate", "shed"}, atHome...) }
+func (m *homeAndAnnex) ids() []string { return append([]string{"gate", "shed"}, atHome...) }

@@ -20,9 +20,9 @@ import (
 	"latchkey/sync/wire"
 )
 
-// twoPlaces is a site whose locations are Home and Annex, with administrators who are limited
+// homeAndAnnex is a site whose locations are Home and Annex, with administrators who are limited
 // to Annex.
-type twoPlaces struct {
+type homeAndAnnex struct {
 	*world
 	r      *rapid.T
 	actors []Actor // somebody limited to Annex, and a token of theirs
@@ -38,7 +38,7 @@ var atHome = []string{"front", "back", "old"}
 // compares what concerns the readers at Home after each.
 func TestNothingChangesElsewhere(t *testing.T) {
 	t.Parallel()
-	m := &twoPlaces{world: beginning()}
+	m := &homeAndAnnex{world: beginning()}
 	stage := sitetest.Once(func(dir string) error {
 		m.t, m.dir = t, dir
 		newSite(t, dir)
@@ -54,7 +54,7 @@ func TestNothingChangesElsewhere(t *testing.T) {
 		w.t, w.dir, w.n, w.time = t, dir, m.n, m.time
 		s := w.open()
 		defer s.Close()
-		now := &twoPlaces{world: w, r: r, actors: m.actors, boards: m.boards, db: w.database()}
+		now := &homeAndAnnex{world: w, r: r, actors: m.actors, boards: m.boards, db: w.database()}
 		defer now.db.Close()
 		before := now.elsewhere()
 		for range one(now, "acts", 4, 8, 12) {
@@ -96,7 +96,7 @@ func differing(before, after string) string {
 }
 
 // furnish makes what there is to be changed.
-func (m *twoPlaces) furnish() {
+func (m *homeAndAnnex) furnish() {
 	ctx, owner := m.t.Context(), as(Owner)
 	doors := map[string]int64{}
 	for _, at := range [][3]string{{"front", "Home", "Front"}, {"back", "Home", "Back"}, {"old", "Home", "Old"}, {"gate", "Annex", "Gate"}, {"shed", "Annex", "Shed"}} {
@@ -159,7 +159,7 @@ func (m *twoPlaces) furnish() {
 }
 
 // elsewhere returns what concerns the readers at Home, as text.
-func (m *twoPlaces) elsewhere() string {
+func (m *homeAndAnnex) elsewhere() string {
 	var b strings.Builder
 	m.must(m.site.View(m.t.Context(), func(tx *store.Tx) error {
 		locations, err1 := tx.Places(store.Locations)
@@ -250,7 +250,7 @@ func (m *twoPlaces) elsewhere() string {
 }
 
 // step makes one act.
-func (m *twoPlaces) step() (name string, err error) {
+func (m *homeAndAnnex) step() (name string, err error) {
 	m.live.card, m.live.orders = []byte{4, 9, 9, 9, 9, 9, 9}, nil
 	m.live.states = nil
 	for _, id := range append(slices.Clone(atHome), "gate", "shed") {
@@ -264,7 +264,7 @@ func (m *twoPlaces) step() (name string, err error) {
 
 // one draws one of some values, each as likely as the others: rapid.SampledFrom prefers the
 // first ones.
-func one[T any](m *twoPlaces, name string, of ...T) T {
+func one[T any](m *homeAndAnnex, name string, of ...T) T {
 	return rapid.Custom(func(r *rapid.T) T {
 		n := 0
 		for range bits.Len(uint(len(of))) + 2 {
@@ -278,7 +278,7 @@ func one[T any](m *twoPlaces, name string, of ...T) T {
 }
 
 // ids draws one of the ids that a query returns.
-func ids[T any](m *twoPlaces, name, query string) (id T) {
+func ids[T any](m *homeAndAnnex, name, query string) (id T) {
 	var all []T
 	rows, err := m.db.Query(query)
 	m.must(err)
@@ -290,11 +290,11 @@ func ids[T any](m *twoPlaces, name, query string) (id T) {
 	return one(m, name, all...)
 }
 
-func (m *twoPlaces) place(l Level) int64 {
+func (m *homeAndAnnex) place(l Level) int64 {
 	return ids[int64](m, string(l), `SELECT id FROM `+map[Level]string{Locations: "locations", Hubs: "hubs", Doors: "doors"}[l]+` ORDER BY id`)
 }
 
-func (m *twoPlaces) where() Where {
+func (m *homeAndAnnex) where() Where {
 	switch l := one(m, "level", "", Locations, Doors, Doors); l {
 	case "":
 		return Where{}
@@ -303,22 +303,22 @@ func (m *twoPlaces) where() Where {
 	}
 }
 
-func (m *twoPlaces) someone() uint64 {
+func (m *homeAndAnnex) someone() uint64 {
 	return ids[uint64](m, "user", `SELECT id FROM users ORDER BY id`)
 }
 
-func (m *twoPlaces) aReader() string {
+func (m *homeAndAnnex) aReader() string {
 	return ids[string](m, "reader", `SELECT id FROM readers ORDER BY id`)
 }
 
-func (m *twoPlaces) aGroup() string {
+func (m *homeAndAnnex) aGroup() string {
 	return one(m, "group", "staff", "both", "crew", "heads", "old", "mates", "new", "other", wire.Everyone)
 }
 
-func (m *twoPlaces) number() int64 {
+func (m *homeAndAnnex) number() int64 {
 	return ids[int64](m, "number", `SELECT number FROM groups ORDER BY number`)
 }
 
-func (m *twoPlaces) aSchedule() int64 {
+func (m *homeAndAnnex) aSchedule() int64 {
 	return ids[int64](m, "schedule", `SELECT id FROM schedules ORDER BY id`)
 }

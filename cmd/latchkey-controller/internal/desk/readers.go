@@ -103,7 +103,7 @@ func (s ReaderStatus) LockoutText() string { return causeText(s.Lockout) }
 // PlaceRevision identifies where a reader is, for a form that moves it.
 func (r *Reader) PlaceRevision() string { return revision(r.DoorID) }
 
-// Readers returns all readers by id, removed ones last.
+// Readers returns all readers in the actor's reach by id, removed ones last.
 func (d *Desk) Readers(ctx context.Context, a Actor) ([]*Reader, error) {
 	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
 		return nil, err
@@ -148,6 +148,10 @@ func (d *Desk) readers(ctx context.Context, a Actor) ([]*Reader, error) {
 	}
 	var readers []*Reader
 	err = d.site.View(ctx, func(tx *store.Tx) error {
+		in, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		ids, err := tx.Readers()
 		if err != nil {
 			return err
@@ -185,6 +189,9 @@ func (d *Desk) readers(ctx context.Context, a Actor) ([]*Reader, error) {
 			inForce[b.Reader] = b
 		}
 		for _, id := range ids {
+			if !in.hasReader(id) {
+				continue
+			}
 			w := places[id]
 			r := &Reader{ID: id, Door: cmp.Or(w.DoorName, id), DoorID: w.Door, Hub: w.HubName, HubID: w.Hub, Place: w.Place, Removed: Removal(removed[id])}
 			if b := inForce[id]; b != nil {

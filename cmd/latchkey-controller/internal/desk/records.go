@@ -22,6 +22,11 @@ type Record struct {
 // the zone in.
 func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter int64, in *time.Location) (records []*Record, alarms []*store.Alarm, err error) {
 	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		f.Readers = r.readerIDs()
 		rows, err := tx.Records(f)
 		if err != nil {
 			return err

@@ -30,7 +30,7 @@ type Schedule struct {
 	Name     string
 	Hours    *wire.Schedule
 	Revision int64         // for a form that edits it
-	Uses     []ScheduleUse // by the doors' names; without those of removed readers
+	Uses     []ScheduleUse // by the doors' names; without those of removed readers, and those out of reach
 	Doors    int           // that use it
 }
 
@@ -70,6 +70,10 @@ func (d *Desk) FindSchedules(ctx context.Context, a Actor, search string) (sched
 		if err != nil {
 			return err
 		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		uses, err := tx.ScheduleUses()
 		if err != nil {
 			return err
@@ -80,7 +84,7 @@ func (d *Desk) FindSchedules(ctx context.Context, a Actor, search string) (sched
 			}
 			schedules = append(schedules, &Schedule{ID: row.ID, Name: row.Name, Hours: row.Hours, Revision: row.Revision})
 		}
-		return fillUses(tx, schedules, uses)
+		return fillUses(tx, schedules, r.uses(uses))
 	})
 	return schedules, err
 }
@@ -102,14 +106,23 @@ func (d *Desk) schedule(ctx context.Context, a Actor, find func(*store.Tx) (*sto
 		if err != nil {
 			return err
 		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		uses, err := tx.UsesOfSchedule(row.ID)
 		if err != nil {
 			return err
 		}
 		s = &Schedule{ID: row.ID, Name: row.Name, Hours: row.Hours, Revision: row.Revision}
-		return fillUses(tx, []*Schedule{s}, uses)
+		return fillUses(tx, []*Schedule{s}, r.uses(uses))
 	})
 	return s, err
+}
+
+// uses returns those uses of schedules that are in reach.
+func (r *reach) uses(all []store.ScheduleUse) []store.ScheduleUse {
+	return slices.DeleteFunc(all, func(u store.ScheduleUse) bool { return !r.hasReader(u.Reader) })
 }
 
 // absent is an error that says what does not exist. It is ErrNotFound.

@@ -70,15 +70,21 @@ type Glance struct {
 	Mode   wire.ModeState
 }
 
-// Glances returns them of all readers that were heard of, by id. It asks no database, so it
-// can be called often.
+// Glances returns them of all readers that were heard of, by id. It can be called often.
 func (d *Desk) Glances(ctx context.Context, a Actor) (map[string]Glance, error) {
 	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
+		return nil, err
+	}
+	sight, err := d.Sight(ctx, a)
+	if err != nil {
 		return nil, err
 	}
 	lives, err := d.lives(ctx)
 	all := make(map[string]Glance, len(lives))
 	for id, live := range lives {
+		if !sight.Reader(id) {
+			continue
+		}
 		g := Glance{Online: live.Online}
 		if live.State != nil && live.State.Condition != nil {
 			c := live.State.Condition

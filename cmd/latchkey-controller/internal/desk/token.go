@@ -137,15 +137,22 @@ func tokenRole(row *store.Token) Role {
 // tokenLimited says whether the administrator who made a token is limited to locations.
 func tokenLimited(row *store.Token) bool { return row.Limited && tokenRole(row) != Owner }
 
-// Tokens returns all tokens, by name.
+// Tokens returns all tokens, by name; to those who are limited to locations their own ones.
 func (d *Desk) Tokens(ctx context.Context, a Actor) (tokens []*Token, err error) {
 	err = d.view(ctx, a, ViewTokens, func(tx *store.Tx) error {
 		now, err := d.steady(tx)
 		if err != nil {
 			return err
 		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		rows, err := tx.Tokens()
 		for _, row := range rows {
+			if !r.all && row.Admin != r.admin {
+				continue
+			}
 			k := &Token{ID: row.ID, Name: row.Name, By: row.By, Networks: row.Networks, Made: moment(row.Created), Used: moment(row.Used)}
 			k.Ends, k.Over = d.now().Add(row.Ends.Sub(now)), row.Ends <= now
 			for _, scope := range row.Scopes {

@@ -211,6 +211,13 @@ func (d *Desk) FindUser(ctx context.Context, a Actor, who string) (found *UserRo
 		if err != nil {
 			return err
 		}
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if seen, err := r.seesUser(tx, u); err != nil || !seen {
+			return errors.Join(err, ErrNotFound)
+		}
 		rows, err := d.userRows(tx, a, []*store.User{u})
 		if err == nil {
 			found = rows[0]

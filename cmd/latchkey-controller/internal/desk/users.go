@@ -29,7 +29,7 @@ type UserRow struct {
 	Until    time.Time // zero: no end
 	Extended bool
 	Validity Validity
-	Seen     *Seen  // nil: not yet
+	Seen     *Seen  // at a door in the actor's reach; nil: not yet
 	Visit    *Visit // nil: no visitor
 
 	Email     string
@@ -190,7 +190,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	}
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		if err := d.unseen(tx, &choice); err != nil {
+		if err := d.limit(tx, a, &choice); err != nil {
 			return err
 		}
 		users, total, found, err := tx.FindUsers(choice, after, limit+1)
@@ -228,8 +228,14 @@ func (d *Desk) userChoice(q UserQuery) (choice store.UserChoice, err error) {
 	return choice, nil
 }
 
-// unseen fills in since when nobody has seen the users of a choice.
-func (d *Desk) unseen(tx *store.Tx, choice *store.UserChoice) error {
+// limit limits a choice to the users whom an actor sees, and fills in since when nobody has seen
+// those of store.UnseenUsers.
+func (d *Desk) limit(tx *store.Tx, a Actor, choice *store.UserChoice) error {
+	r, err := a.reach(tx)
+	if err != nil {
+		return err
+	}
+	choice.Visitors, choice.Readers = r.visitors(), r.readerIDs()
 	if choice.State != store.UnseenUsers {
 		return nil
 	}
@@ -268,7 +274,11 @@ func (d *Desk) userRows(tx *store.Tx, a Actor, users []*store.User) ([]*UserRow,
 	for i, u := range users {
 		ids[i] = u.ID
 	}
-	last, err := tx.LastGranted(ids)
+	r, err := a.reach(tx)
+	if err != nil {
+		return nil, err
+	}
+	last, err := tx.LastGranted(ids, r.readerIDs())
 	if err != nil {
 		return nil, err
 	}
@@ -279,6 +289,9 @@ func (d *Desk) userRows(tx *store.Tx, a Actor, users []*store.User) ([]*UserRow,
 	visits, err := visitsOf(tx, users)
 	if err != nil {
 		return nil, err
+	}
+	for _, visit := range visits {
+		visit.Doors = slices.DeleteFunc(visit.Doors, func(door VisitedDoor) bool { return !r.has(Where{Doors, door.ID}) })
 	}
 	rows := make([]*UserRow, len(users))
 	for i, u := range users {
@@ -307,7 +320,11 @@ func doorName(places map[string]*store.ReaderPlace, reader string) string {
 // User returns a user, or ErrNotFound.
 func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		u, err := tx.User(id)
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		u, err := r.user(tx, id)
 		if err != nil {
 			return err
 		}
@@ -316,10 +333,10 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 			return err
 		}
 		user = &User{UserRow: *rows[0], Created: moment(u.Created)}
-		if user.Credentials, err = d.credentials(tx, user.credentials); err != nil {
+		if user.Credentials, err = d.credentials(tx, r, user.credentials); err != nil {
 			return err
 		}
-		doors, err := doorsOf(tx, u)
+		doors, err := r.doorsOf(tx, u)
 		if err != nil {
 			return err
 		}
@@ -333,9 +350,9 @@ func (d *Desk) User(ctx context.Context, a Actor, id uint64) (user *User, err er
 	return user, err
 }
 
-// doorsOf returns the doors that a user's groups may open.
-func doorsOf(tx *store.Tx, u *store.User) ([]doorZone, error) {
-	policies, err := policiesInForce(tx)
+// doorsOf returns the doors in reach that a user's groups may open.
+func (r *reach) doorsOf(tx *store.Tx, u *store.User) ([]doorZone, error) {
+	policies, err := r.policies(tx)
 	if err != nil {
 		return nil, err
 	}

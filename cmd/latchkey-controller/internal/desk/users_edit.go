@@ -41,14 +41,14 @@ func (s *SelectedUsers) More() int { return s.Count - len(s.Names) }
 // SelectUsers says who is in a selection. Fields: "users", "state".
 func (d *Desk) SelectUsers(ctx context.Context, a Actor, selection Selection) (s *SelectedUsers, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		_, s, err = d.selected(tx, selection)
+		_, s, err = d.selected(tx, a, selection)
 		return err
 	})
 	return s, err
 }
 
-// selected returns the users of a selection.
-func (d *Desk) selected(tx *store.Tx, selection Selection) (users []*store.User, s *SelectedUsers, err error) {
+// selected returns the users of a selection whom an actor sees.
+func (d *Desk) selected(tx *store.Tx, a Actor, selection Selection) (users []*store.User, s *SelectedUsers, err error) {
 	if len(selection.Users) > 0 {
 		if len(selection.Users) <= MaxSelected {
 			users, err = tx.UsersByID(selection.Users)
@@ -58,7 +58,7 @@ func (d *Desk) selected(tx *store.Tx, selection Selection) (users []*store.User,
 		if failed != nil {
 			return nil, nil, failed
 		}
-		if err := d.unseen(tx, &choice); err != nil {
+		if err := d.limit(tx, a, &choice); err != nil {
 			return nil, nil, err
 		}
 		users, err = tx.UsersAfter(choice, store.UserCursor{}, MaxSelected+1)
@@ -73,6 +73,13 @@ func (d *Desk) selected(tx *store.Tx, selection Selection) (users []*store.User,
 	if err != nil {
 		return nil, nil, err
 	}
+	r, err := a.reach(tx)
+	if err != nil {
+		return nil, nil, err
+	}
+	users = slices.DeleteFunc(users, func(u *store.User) bool {
+		return visitors[u.ID] && !slices.ContainsFunc(site.VisitorDoors(u), func(door int64) bool { return r.has(Where{Doors, door}) }) && !r.all
+	})
 	s = &SelectedUsers{Visitors: len(users)}
 	users = slices.DeleteFunc(users, func(u *store.User) bool { return visitors[u.ID] })
 	s.Count = len(users)
@@ -139,7 +146,7 @@ func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was 
 		if err := tx.Repeats(); err != nil {
 			return err
 		}
-		users, s, err := d.selected(tx, selection)
+		users, s, err := d.selected(tx, a, selection)
 		if err != nil {
 			return err
 		}
@@ -191,7 +198,7 @@ func (d *Desk) usersEditor(tx *store.Tx, edit UsersEdit) (func(*store.User) (*st
 		return nil, wrong("edit", "Choose what to change")
 	}
 	var wrongs FieldErrors
-	there, err := groupRows(tx)
+	there, err := groupRows(tx, &reach{all: true})
 	if err != nil {
 		return nil, err
 	}

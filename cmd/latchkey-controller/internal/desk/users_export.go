@@ -23,12 +23,12 @@ func (d *Desk) ExportUsers(ctx context.Context, a Actor, q UserQuery, w io.Write
 		return err
 	}
 	return d.actOutside(ctx, a, ExportUsers, new(auditTarget), func() (string, error) {
-		n, err := d.exportUsers(ctx, choice, w)
+		n, err := d.exportUsers(ctx, a, choice, w)
 		return "for " + count(n, "user"), err
 	})
 }
 
-func (d *Desk) exportUsers(ctx context.Context, choice store.UserChoice, w io.Writer) (n int, err error) {
+func (d *Desk) exportUsers(ctx context.Context, a Actor, choice store.UserChoice, w io.Writer) (n int, err error) {
 	if _, err := io.WriteString(w, byteOrderMark); err != nil {
 		return 0, err
 	}
@@ -39,7 +39,7 @@ func (d *Desk) exportUsers(ctx context.Context, choice store.UserChoice, w io.Wr
 	for more := true; more; {
 		var rows [][]string
 		err := d.site.View(ctx, func(tx *store.Tx) error {
-			if err := d.unseen(tx, &choice); err != nil {
+			if err := d.limit(tx, a, &choice); err != nil {
 				return err
 			}
 			users, err := tx.UsersAfter(choice, after, exportBatch)

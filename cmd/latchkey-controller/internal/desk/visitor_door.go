@@ -22,10 +22,15 @@ type VisitDoor struct {
 	Notes    []string // what else one should know, as sentences
 }
 
-// VisitDoors returns all doors that have a reader, in the order of their locations and names.
+// VisitDoors returns all doors in the actor's reach that have a reader, in the order of their locations and names.
 func (d *Desk) VisitDoors(ctx context.Context, a Actor) (doors []*VisitDoor, err error) {
 	err = d.view(ctx, a, ViewPlaces, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
 		doors, err = visitDoors(tx, d.now())
+		doors = slices.DeleteFunc(doors, func(door *VisitDoor) bool { return !r.has(Where{Doors, door.ID}) })
 		return err
 	})
 	return doors, err

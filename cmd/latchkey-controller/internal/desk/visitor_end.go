@@ -43,14 +43,14 @@ func (d *Desk) removeVisitors(ctx context.Context) error {
 		before := now.Add(-visitorsStay).Unix()
 		n := 0
 		err := d.site.View(ctx, func(tx *store.Tx) (err error) {
-			n, err = tx.CountVisitors(store.Over, before)
+			n, err = tx.CountVisitors(store.VisitChoice{At: store.Over, Now: before})
 			return err
 		})
 		if err != nil || n == 0 {
 			return err
 		}
 		err = d.site.Update(ctx, func(tx *store.Tx) error {
-			over, err := tx.Visitors(store.Over, before, store.VisitCursor{}, 0, visitorsAtOnce)
+			over, err := tx.Visitors(store.VisitChoice{At: store.Over, Now: before}, store.VisitCursor{}, 0, visitorsAtOnce)
 			if err != nil {
 				return err
 			}

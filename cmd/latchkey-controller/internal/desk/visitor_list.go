@@ -176,14 +176,18 @@ func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *Visit
 	}
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		now := d.now().Unix()
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		choice := store.VisitChoice{At: q.At, Now: d.now().Unix(), Groups: r.visitors()}
 		page = &VisitorPage{}
 		var users []*store.User
 		if strings.TrimSpace(q.Search) != "" {
-			users, page.Found, err = searchVisitors(tx, q, now, after)
+			users, page.Found, err = searchVisitors(tx, q.Search, choice, after)
 			users = users[min(max(q.Skip, 0), len(users)):]
-		} else if users, err = tx.Visitors(q.At, now, after, max(q.Skip, 0), limit+1); err == nil {
-			page.Found, err = tx.CountVisitors(q.At, now)
+		} else if users, err = tx.Visitors(choice, after, max(q.Skip, 0), limit+1); err == nil {
+			page.Found, err = tx.CountVisitors(choice)
 		}
 		if err != nil {
 			return err
@@ -198,7 +202,7 @@ func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *Visit
 		}
 		page.Credentials = map[uint64][]Credential{}
 		for _, u := range page.Visitors {
-			if page.Credentials[u.ID], err = d.credentials(tx, u.credentials); err != nil {
+			if page.Credentials[u.ID], err = d.credentials(tx, r, u.credentials); err != nil {
 				return err
 			}
 		}
@@ -207,12 +211,12 @@ func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *Visit
 	return page, err
 }
 
-// searchVisitors returns the visitors that a query selects, those whose visit ends first, first,
+// searchVisitors returns the visitors of a choice that a search finds, those whose visit ends first, first,
 // without those up to a cursor, and how many there are with these.
-func searchVisitors(tx *store.Tx, q VisitQuery, now int64, after store.VisitCursor) (users []*store.User, found int, err error) {
+func searchVisitors(tx *store.Tx, search string, c store.VisitChoice, after store.VisitCursor) (users []*store.User, found int, err error) {
 	// A day after its end a visit is removed, so that there are not many.
-	users, _, _, err = tx.FindUsers(store.UserChoice{Search: q.Search, State: store.InvitedUsers}, store.UserCursor{}, math.MaxInt32)
-	users = slices.DeleteFunc(users, func(u *store.User) bool { return q.At != store.AnyVisit && q.At != visitTime(u, now) })
+	users, _, _, err = tx.FindUsers(store.UserChoice{Search: search, State: store.InvitedUsers, Visitors: c.Groups}, store.UserCursor{}, math.MaxInt32)
+	users = slices.DeleteFunc(users, func(u *store.User) bool { return c.At != store.AnyVisit && c.At != visitTime(u, c.Now) })
 	compare := func(a *store.User, b store.VisitCursor) int {
 		return cmp.Or(cmp.Compare(a.Until, b.Until), cmp.Compare(a.ID, b.ID))
 	}

@@ -147,7 +147,11 @@ func (d *Desk) Elsewhere(ctx context.Context, a Actor, form UserForm) (all []Zon
 			form.Zone = here
 		}
 		u, _ := form.user()
-		doors, err := doorsOf(tx, u)
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		doors, err := r.doorsOf(tx, u)
 		if err != nil {
 			return err
 		}

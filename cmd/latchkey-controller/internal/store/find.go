@@ -13,6 +13,7 @@ import (
 // selects all but wire.ClassBookkeeping.
 type ActivityFilter struct {
 	Readers       []string // nil: any, or no reader; empty: selects nothing
+	Actors        []Actor  // besides what is at Readers, if these restrict: what these did at no reader
 	User          uint64
 	Class         wire.RecordClass
 	Classes       []wire.RecordClass // any of them, if no class is chosen; nil: any
@@ -28,132 +29,190 @@ type ActivityFilter struct {
 	Limit         int
 }
 
+// An Actor is an administrator, or a program with a token, as in an Audit.
+type Actor struct {
+	Admin int64
+	Who   string
+}
+
 // Activity returns the events that a filter selects.
 //
 // A + before a column keeps SQLite from using its index ("Disqualifying WHERE Clause
 // Terms"): SQLite does not know which of several indexes selects the fewest rows.
 func (t *Tx) Activity(f ActivityFilter) ([]*Event, error) {
-	if f.Readers == nil && f.Named == nil {
-		return t.find(f, "", nameCondition{})
+	order := ` ORDER BY id DESC LIMIT ?`
+	if f.Oldest {
+		order = ` ORDER BY id LIMIT ?`
 	}
-	readers, namings := f.Readers, []nameCondition{{}}
-	if readers == nil {
-		readers = []string{""}
+	parts := f.parts()
+	if len(parts) == 1 {
+		where, args := f.where(parts[0])
+		return t.activity(where+order, append(args, f.Limit)...)
 	}
+	var ids []int64
+	for _, part := range parts {
+		where, args := f.where(part)
+		err := t.rows(`SELECT id FROM activity WHERE `+where+order, append(args, f.Limit), func(r scanner) error {
+			var id int64
+			err := r.Scan(&id)
+			ids = append(ids, id)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(ids)
+	if ids = slices.Compact(ids); !f.Oldest {
+		slices.Reverse(ids)
+	}
+	return t.activity(`id IN `+listed+order, list(ids[:min(len(ids), f.Limit)]), f.Limit)
+}
+
+// A condition is an SQL condition with its arguments. The zero value is none.
+type condition struct {
+	where string
+	args  []any
+}
+
+// and returns the condition with another one.
+func (c condition) and(where string, args ...any) condition {
+	if c.where != "" {
+		where = c.where + ` AND ` + where
+	}
+	return condition{where, slices.Concat(c.args, args)}
+}
+
+// parts returns conditions that together select what a filter's readers, actors, user and names
+// do, each by an index. Without names no event is in two of them.
+func (f *ActivityFilter) parts() (parts []condition) {
+	if f.User == 0 && f.Named == nil && !f.scans() {
+		if f.Readers == nil {
+			return []condition{{}}
+		}
+		for _, reader := range f.Readers {
+			parts = append(parts, condition{}.and(`reader_id = ?`, reader))
+		}
+		for _, by := range f.Actors {
+			parts = append(parts, condition{}.and(`who = (SELECT id FROM names WHERE name = ?) AND who <> 0 AND `+ofActors, by.Who, list([]int64{by.Admin})))
+		}
+		return parts
+	}
+	namings := []condition{{}}
 	if f.Named != nil {
 		namings = f.Named.conditions()
 	}
-	var all []*Event
-	for _, reader := range readers {
-		for _, by := range namings {
-			entries, err := t.find(f, reader, by)
-			if err != nil {
-				return nil, err
+	for _, c := range namings {
+		switch {
+		case f.User == 0:
+		case f.Named == nil:
+			c = c.and(`user_id = ? AND user_id <> 0`, f.User) // matches the partial index
+		default:
+			c = c.and(`+user_id = ?`, f.User)
+		}
+		switch {
+		case f.Readers == nil:
+		case f.Actors == nil:
+			c = c.and(`+reader_id IN `+listed, list(f.Readers))
+		default:
+			ids := make([]int64, len(f.Actors))
+			for i, by := range f.Actors {
+				ids[i] = by.Admin
 			}
-			all = append(all, entries...)
+			c = c.and(`(+reader_id IN `+listed+` OR `+ofActors+`)`, list(f.Readers), list(ids))
 		}
+		parts = append(parts, c)
 	}
-	slices.SortFunc(all, func(a, b *Event) int {
-		if f.Oldest {
-			return cmp.Compare(a.ID, b.ID)
-		}
-		return cmp.Compare(b.ID, a.ID)
-	})
-	all = slices.CompactFunc(all, func(a, b *Event) bool { return a.ID == b.ID })
-	return all[:min(len(all), f.Limit)], nil
+	return parts
 }
 
-// A nameCondition is an SQL condition, with its argument, that an event names
-// somebody or something. The zero value is no condition.
-type nameCondition struct {
-	where string
-	is    any
-}
+// ofActors selects what actors, given by their ids, did at no reader.
+const ofActors = `(+reader_id = '' AND +source = 2 AND EXISTS (SELECT 1 FROM audit WHERE audit.id = activity.row AND admin_id IN ` + listed + `))`
 
 // conditions returns one condition for each way in which an event can name a match.
-func (n *NameMatch) conditions() (all []nameCondition) {
+func (n *NameMatch) conditions() (all []condition) {
 	for _, user := range n.Users {
-		all = append(all, nameCondition{`user_id = ? AND user_id <> 0`, user})
+		all = append(all, condition{}.and(`user_id = ? AND user_id <> 0`, user))
 	}
 	for _, name := range n.Names {
 		for _, where := range []string{`subject = ? AND subject <> 0`, `door = ? AND door <> 0`, `who = ? AND who <> 0`, `id IN (SELECT activity FROM besides WHERE name = ?)`} {
-			all = append(all, nameCondition{where, name})
+			all = append(all, condition{}.and(where, name))
 		}
 	}
 	return all
 }
 
-// CountActivity returns how many events a filter selects that has neither readers nor names,
-// up to its limit.
+// CountActivity returns how many events a filter selects that has no names, up to its limit.
 func (t *Tx) CountActivity(f ActivityFilter) (n int, err error) {
-	where, args := f.where("", nameCondition{})
-	err = t.row(`SELECT count(*) FROM (SELECT 1 FROM activity WHERE `+where+` LIMIT ?)`, append(args, f.Limit), &n)
-	return n, err
-}
-
-// find returns events of a reader; "": of all.
-func (t *Tx) find(f ActivityFilter, reader string, by nameCondition) ([]*Event, error) {
-	where, args := f.where(reader, by)
-	order := `id DESC`
-	if f.Oldest {
-		order = `id`
+	for _, part := range f.parts() {
+		var more int
+		where, args := f.where(part)
+		if err := t.row(`SELECT count(*) FROM (SELECT 1 FROM activity WHERE `+where+` LIMIT ?)`, append(args, f.Limit-n), &more); err != nil {
+			return 0, err
+		}
+		if n += more; n >= f.Limit {
+			break
+		}
 	}
-	return t.activity(where+` ORDER BY `+order+` LIMIT ?`, append(args, f.Limit)...)
+	return n, nil
 }
 
-// where returns the condition that selects events of a reader; "": of all.
-func (f *ActivityFilter) where(reader string, by nameCondition) (condition string, args []any) {
-	where, args := []string{`id > ?`}, []any{f.After}
-	and := func(condition string, values ...any) { where, args = append(where, condition), append(args, values...) }
+// class returns the class that a filter selects; "": several.
+func (f *ActivityFilter) class() wire.RecordClass {
+	if f.Class == "" && f.Kind != "" {
+		return classOfKind(f.Kind)
+	}
+	return f.Class
+}
+
+// scans says whether a filter reads all events of its time or its class once, not those of each
+// of its readers.
+func (f *ActivityFilter) scans() bool {
+	return f.User == 0 && f.Named == nil && (len(f.Readers) > 1 || f.Actors != nil) && (f.Short || f.rare())
+}
+
+// rare says whether a filter selects a class that few events have.
+func (f *ActivityFilter) rare() bool {
+	return slices.Contains([]wire.RecordClass{wire.ClassLockout, wire.ClassAlarm, ClassAdmin}, f.class())
+}
+
+// where returns the condition that selects the events of a part of a filter.
+func (f *ActivityFilter) where(part condition) (where string, args []any) {
+	c := part.and(`id > ?`, f.After)
 	if f.Before != 0 {
-		and(`id < ?`, f.Before)
+		c = c.and(`id < ?`, f.Before)
 	}
 	class := `class`
-	switch {
-	case by.where != "":
+	if part.where != "" && !(f.scans() && f.rare()) {
 		class = `+class`
-		if and(by.where, by.is); reader != "" {
-			and(`+reader_id = ?`, reader)
-		}
-		if f.User != 0 {
-			and(`+user_id = ?`, f.User)
-		}
-	case f.User != 0:
-		and(`user_id = ? AND user_id <> 0`, f.User) // matches the partial index
-		if class = `+class`; reader != "" {
-			and(`+reader_id = ?`, reader)
-		}
-	case reader != "":
-		class = `+class`
-		and(`reader_id = ?`, reader)
 	}
 	switch {
 	case f.Class != "":
-		and(class+` = ?`, string(f.Class))
+		c = c.and(class+` = ?`, string(f.Class))
 	case f.Kind != "":
-		and(class+` = ? AND kind = ?`, string(classOfKind(f.Kind)), f.Kind)
+		c = c.and(class+` = ? AND kind = ?`, string(f.class()), f.Kind)
 	case f.Classes != nil:
-		and(`+class IN `+listed, list(f.Classes))
+		c = c.and(`+class IN `+listed, list(f.Classes))
 	case !f.Quiet:
-		and(`class <> 'quiet'`)
+		c = c.and(`class <> 'quiet'`)
 	}
 	if f.NoActs {
-		and(`+source <> ?`, FromAudit)
+		c = c.and(`+source <> ?`, FromAudit)
 	}
 	if f.NoDuress {
-		and(`kind NOT LIKE '%duress%'`) // no index is for this
+		c = c.and(`kind NOT LIKE '%duress%'`) // no index is for this
 	}
 	at := `+at`
-	if f.Short && f.User == 0 && by.where == "" {
+	if f.Short && f.User == 0 && f.Named == nil {
 		at = `at`
 	}
 	if f.Since != 0 {
-		and(at+` >= ?`, f.Since)
+		c = c.and(at+` >= ?`, f.Since)
 	}
 	if f.Until != 0 || f.Since != 0 {
-		and(at+` < ?`, cmp.Or(f.Until, math.MaxInt64))
+		c = c.and(at+` < ?`, cmp.Or(f.Until, math.MaxInt64))
 	}
-	return strings.Join(where, ` AND `), args
+	return c.where, c.args
 }
 
 // classOfKind returns the class of a kind of event.
@@ -181,19 +240,33 @@ func (t *Tx) activity(where string, args ...any) ([]*Event, error) {
 	return entries, err
 }
 
-// LastGranted returns, for each of some users, the newest event that granted them
-// access.
-func (t *Tx) LastGranted(users []uint64) (map[uint64]*Event, error) {
-	ids := make([]int64, len(users))
-	for i, id := range users {
-		ids[i] = int64(id)
-	}
+// LastGranted returns, for each of some users, the newest event that granted them access; at
+// some readers, if they are not nil: if it is among the user's newest 1000.
+func (t *Tx) LastGranted(users []uint64, readers []string) (map[uint64]*Event, error) {
 	last := make(map[uint64]*Event, len(users))
-	entries, err := t.activity(`id IN (SELECT seen FROM users WHERE id IN `+listed+`)`, list(ids))
-	for _, e := range entries {
-		last[e.User] = e
+	if readers == nil {
+		ids := make([]int64, len(users))
+		for i, id := range users {
+			ids[i] = int64(id)
+		}
+		entries, err := t.activity(`id IN (SELECT seen FROM users WHERE id IN `+listed+`)`, list(ids))
+		for _, e := range entries {
+			last[e.User] = e
+		}
+		return last, err
 	}
-	return last, err
+	for _, id := range users {
+		entries, err := t.activity(`id IN (
+			SELECT id FROM (SELECT id, reader_id FROM activity WHERE user_id = ? AND user_id <> 0 AND class = 'granted' ORDER BY id DESC LIMIT 1000)
+			WHERE reader_id IN `+listed+` ORDER BY id DESC LIMIT 1)`, id, list(readers))
+		if err != nil {
+			return nil, err
+		}
+		if len(entries) > 0 {
+			last[id] = entries[0]
+		}
+	}
+	return last, nil
 }
 
 // LastAttempt returns a reader's newest granted or denied event; nil: none among its

@@ -60,6 +60,7 @@ func (t *Tx) Dropped(reader string, journal wire.JournalID) (ranges [][2]uint64,
 type Filter struct {
 	After        int64 // ids above this one
 	Reader       string
+	Readers      []string // at these only; nil: at any, or none
 	Kinds        []string // "access.granted", or "access." as a prefix
 	Since, Until int64    // Unix milliseconds, [Since, Until)
 	Last         int      // the newest so many, 0: all
@@ -71,6 +72,9 @@ func (f *Filter) where() (where string, args []any) {
 	where, args = `id > ?`, []any{f.After}
 	if f.Reader != "" {
 		where, args = where+` AND reader_id = ?`, append(args, f.Reader)
+	}
+	if f.Readers != nil {
+		where, args = where+` AND +reader_id IN `+listed, append(args, list(f.Readers))
 	}
 	if f.Since != 0 {
 		where, args = where+` AND at >= ?`, append(args, f.Since)

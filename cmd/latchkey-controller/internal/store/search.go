@@ -152,6 +152,9 @@ type UserChoice struct {
 	// For UnseenUsers.
 	AddedBefore int64 // Unix seconds
 	SeenSince   int64 // an id of activity
+
+	Visitors []string // of visitors those only who are in one of these groups; nil: all
+	Readers  []string // what happened at these only counts for State; nil: at any
 }
 
 // from returns the FROM and WHERE of a choice with its arguments, on an index that
@@ -174,8 +177,14 @@ func (c UserChoice) from() (clause string, args []any) {
 		clause = `users INDEXED BY users_suspended WHERE suspended <> 0`
 	case UnseenUsers:
 		clause, args = `users INDEXED BY users_sorted WHERE created <= ? AND seen <= ?`, []any{c.AddedBefore, c.SeenSince}
+		if there, readers := c.there(); there != "" {
+			clause = `users INDEXED BY users_sorted WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM activity INDEXED BY activity_by_user WHERE user_id = users.id AND user_id <> 0 AND class = 'granted' AND activity.id > ?` + there + `)`
+			args = append(args, readers...)
+		}
 	case CopiedUsers:
-		clause = `users INDEXED BY users_sorted WHERE id IN (SELECT user_id FROM alarms INDEXED BY alarms_copied WHERE kind = 'card.copied' AND user_id <> 0)`
+		there, readers := c.there()
+		clause = `users INDEXED BY users_sorted WHERE id IN (SELECT user_id FROM alarms INDEXED BY alarms_copied WHERE kind = 'card.copied' AND user_id <> 0` + there + `)`
+		args = readers
 	default:
 		clause = `users INDEXED BY users_sorted WHERE 1`
 	}
@@ -185,17 +194,31 @@ func (c UserChoice) from() (clause string, args []any) {
 	if c.Groups != nil {
 		clause, args = clause+` AND id IN (SELECT user_id FROM user_groups WHERE name IN `+listed+`)`, append(args, list(c.Groups))
 	}
+	if c.Visitors != nil {
+		clause, args = clause+` AND (invited = 0 OR `+inGroups+`)`, append(args, list(c.Visitors))
+	}
 	return clause, args
 }
+
+// there returns the condition that something happened at the readers of a choice.
+func (c UserChoice) there() (and string, args []any) {
+	if c.Readers == nil {
+		return "", nil
+	}
+	return ` AND reader_id IN ` + listed, []any{list(c.Readers)}
+}
+
+// inGroups selects the users who are in one of some groups.
+const inGroups = `users.id IN (SELECT user_id FROM user_groups WHERE name IN ` + listed + `)`
 
 // pageQuery returns the statement that reads one page, by name.
 func pageQuery(clause string) string {
 	return `SELECT sort, id FROM ` + clause + ` AND (sort, id) > (?, ?) ORDER BY sort, id LIMIT ?`
 }
 
-// countUsers returns how many of total users a choice selects.
+// countUsers returns how many of total users, as of CountSeen, a choice selects.
 func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
-	searches := c.Groups != nil || len(strings.Fields(searchText(c.Search))) > 0
+	searches := c.Groups != nil || c.State != AnyState && c.Visitors != nil || len(strings.Fields(searchText(c.Search))) > 0
 	switch {
 	case !searches && c.State == AnyState:
 		return total, nil
@@ -217,10 +240,20 @@ func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
 	return n, err
 }
 
+// CountSeen returns the number of users, of visitors those only who are in one of some groups;
+// nil: all.
+func (t *Tx) CountSeen(visitors []string) (n int, err error) {
+	if visitors == nil {
+		return t.CountUsers()
+	}
+	err = t.row(`SELECT (SELECT count(*) FROM users) - (SELECT count(*) FROM users INDEXED BY users_invited WHERE invited <> 0 AND NOT `+inGroups+`)`, []any{list(visitors)}, &n)
+	return n, err
+}
+
 // FindUsers returns one page of the users that a choice selects, by name, after a
-// cursor. total is the number of users, found how many are selected.
+// cursor. total is the number of users, as of CountSeen, found how many are selected.
 func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User, total, found int, err error) {
-	if total, err = t.CountUsers(); err != nil {
+	if total, err = t.CountSeen(c.Visitors); err != nil {
 		return nil, 0, 0, err
 	}
 	if users, err = t.UsersAfter(c, after, limit); err != nil {

@@ -44,7 +44,7 @@ func checkSeen(tx *Tx, since int64) error {
 			unseen = append(unseen, u.ID)
 		}
 	}
-	last, err := tx.LastGranted(ids)
+	last, err := tx.LastGranted(ids, nil)
 	if err != nil {
 		return err
 	}

@@ -65,13 +65,30 @@ type VisitCursor struct {
 	ID    uint64
 }
 
-// Visitors returns up to limit visitors whose visits are at a time, now in Unix seconds, after
-// a cursor and some more: those that end first, first.
-func (t *Tx) Visitors(at VisitTime, now int64, after VisitCursor, skip, limit int) ([]*User, error) {
+// A VisitChoice selects visitors.
+type VisitChoice struct {
+	At     VisitTime
+	Now    int64    // Unix seconds
+	Groups []string // in one of these; nil: in any
+}
+
+// from returns the FROM and WHERE of a choice with its arguments.
+func (c VisitChoice) from() (clause string, args []any) {
+	clause, args = `users INDEXED BY visits WHERE invited <> 0 AND `+visitConditions[c.At], []any{c.Now, c.Now}
+	if c.Groups != nil {
+		clause, args = clause+` AND `+inGroups, append(args, list(c.Groups))
+	}
+	return clause, args
+}
+
+// Visitors returns up to limit of the visitors that a choice selects, after a cursor and some
+// more: those whose visits end first, first.
+func (t *Tx) Visitors(c VisitChoice, after VisitCursor, skip, limit int) ([]*User, error) {
 	var ids []int64
 	rank := map[uint64]int{}
-	err := t.rows(`SELECT id FROM users INDEXED BY visits WHERE invited <> 0 AND `+visitConditions[at]+` AND (valid_until, id) > (?, ?) ORDER BY valid_until, id LIMIT ? OFFSET ?`,
-		[]any{now, now, after.Until, after.ID, limit, skip}, func(r scanner) error {
+	clause, args := c.from()
+	err := t.rows(`SELECT id FROM `+clause+` AND (valid_until, id) > (?, ?) ORDER BY valid_until, id LIMIT ? OFFSET ?`,
+		append(args, after.Until, after.ID, limit, skip), func(r scanner) error {
 			var id int64
 			err := r.Scan(&id)
 			rank[uint64(id)] = len(ids)
@@ -86,9 +103,10 @@ func (t *Tx) Visitors(at VisitTime, now int64, after VisitCursor, skip, limit in
 	return users, err
 }
 
-// CountVisitors returns how many visits are at a time, now in Unix seconds.
-func (t *Tx) CountVisitors(at VisitTime, now int64) (n int, err error) {
-	err = t.row(`SELECT count(*) FROM users INDEXED BY visits WHERE invited <> 0 AND `+visitConditions[at], []any{now, now}, &n)
+// CountVisitors returns how many visitors a choice selects.
+func (t *Tx) CountVisitors(c VisitChoice) (n int, err error) {
+	clause, args := c.from()
+	err = t.row(`SELECT count(*) FROM `+clause, args, &n)
 	return n, err
 }
 
