@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -231,11 +232,22 @@ func TestTheEmbeddedBrokerKeepsNothingOfAnIntegration(t *testing.T) {
 			t.Errorf("a will on %s is taken: %.10s", will.topic, will.text)
 		}
 	}
-	if _, err := w.dial("", home, func(o *mqtt.ClientOptions) { o.SetWill("homeassistant/status", "offline", 1, true) }); err != nil {
+	var line net.Conn
+	_, err := w.dial("", home, func(o *mqtt.ClientOptions) {
+		o.SetWill("homeassistant/status", "offline", 1, true)
+		o.SetCustomOpenConnectionFn(func(to *url.URL, _ mqtt.ClientOptions) (_ net.Conn, err error) {
+			line, err = tls.Dial("tcp", to.Host, home)
+			return line, err
+		})
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
-	w.witness("another id", home) // takes the connection over: an integration has one
+	line.Close()
 	until(t, "the will comes", func() bool { return slices.Contains(bridge.saw(), "homeassistant/status=offline") })
+	first := w.witness("an id", home)
+	w.witness("another id", home)
+	until(t, "an integration has one connection", func() bool { return !first.IsConnected() })
 	bridge.Disconnect(50)
 	bridge = w.witness(site.HomeAssistantName, shows, filters...)
 	bridge.send("latchkey-ha/home/end", false, "")
