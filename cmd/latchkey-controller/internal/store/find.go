@@ -115,11 +115,11 @@ func (f *ActivityFilter) parts() (parts []condition) {
 		case f.Actors == nil:
 			c = c.and(`+reader_id IN `+listed, list(f.Readers))
 		default:
-			ids := make([]int64, len(f.Actors))
+			ids, names := make([]int64, len(f.Actors)), make([]string, len(f.Actors))
 			for i, by := range f.Actors {
-				ids[i] = by.Admin
+				ids[i], names[i] = by.Admin, by.Who
 			}
-			c = c.and(`(+reader_id IN `+listed+` OR `+ofActors+`)`, list(f.Readers), list(ids))
+			c = c.and(`(+reader_id IN `+listed+` OR +who IN (SELECT id FROM names WHERE name IN `+listed+`) AND `+ofActors+`)`, list(f.Readers), list(names), list(ids))
 		}
 		parts = append(parts, c)
 	}
