@@ -199,8 +199,12 @@ func (w *world) mosquitto() {
 			}
 			write()
 			_, before := w.said.counts()
-			cmd.Process.Signal(syscall.SIGHUP)
+			var asked time.Time
 			until(w.t, "mosquitto has read its configuration anew", func() bool {
+				if time.Since(asked) > time.Second { // it forgets what it is asked while it still reads
+					asked = time.Now()
+					cmd.Process.Signal(syscall.SIGHUP)
+				}
 				_, reloads := w.said.counts()
 				return reloads > before
 			})
