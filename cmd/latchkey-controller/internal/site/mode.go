@@ -11,8 +11,9 @@ import (
 )
 
 // maxModes bounds the modes that are wanted at once, maxKept those at which doors may be kept
-// locked or unlocked: there is always room for a lockdown.
-const maxModes, maxKept = 256, 128
+// locked or unlocked, maxPlaced those at which a mode may be wanted of a door or a location:
+// there is always room for a lockdown, and for one of the whole site whatever is done at a place.
+const maxModes, maxPlaced, maxKept = 256, 240, 128
 
 // AddMode adds a mode that somebody wants, and gives it to all readers of its place. It
 // fills in its ID.
@@ -21,9 +22,12 @@ func AddMode(tx *store.Tx, now time.Time, m *store.Mode) error {
 	if err != nil {
 		return err
 	}
-	most := maxModes
-	if m.Mode == wire.ModeLocked || m.Mode == wire.ModeUnlocked {
+	most := maxPlaced
+	switch {
+	case m.Mode == wire.ModeLocked, m.Mode == wire.ModeUnlocked:
 		most = maxKept
+	case m.Level == "site":
+		most = maxModes
 	}
 	if len(wanted) >= most {
 		return refuse("%d modes are wanted at once, which is the most there can be; end some of them first", most)

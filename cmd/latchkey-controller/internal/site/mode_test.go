@@ -550,7 +550,15 @@ func TestModesAreBounded(t *testing.T) {
 				t.Errorf("%s beside %d modes: %v", mode, maxKept, err)
 			}
 		}
-		if err := fill(maxModes - maxKept); err != nil {
+		if err := fill(maxPlaced - maxKept); err != nil {
+			return err
+		}
+		for level, room := range map[string]bool{"location": false, "door": false, "site": true} {
+			if err := AddMode(tx, noon, &store.Mode{Mode: wire.ModeLockdown, Level: level, Place: 1, Until: noon.Unix() + 60}); (err == nil) != room {
+				t.Errorf("a lockdown of a %s beside %d modes: %v", level, maxPlaced, err)
+			}
+		}
+		if err := fill(maxModes - maxPlaced); err != nil {
 			return err
 		}
 		if err := AddMode(tx, noon, &store.Mode{Mode: wire.ModeLockdown, Level: "site"}); err == nil {
