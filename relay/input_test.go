@@ -133,16 +133,17 @@ func TestAContactThatNeverRestsIsStillHandedOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, log := startInput(t, ExitDebounce, 0)
 		synctest.Wait()
-		for range 295 { // mostly active, and never quiet for 30 ms
+		const turn = 700 * time.Microsecond // no multiple of it is 300 ms: two things at once have no order
+		for range 420 {                     // mostly active, and never quiet for 30 ms
 			in.Changed(false)
 			in.Changed(true)
-			time.Sleep(time.Millisecond)
+			time.Sleep(turn)
 		}
 		log.wants(t, "0s=false")
 		for range 10 {
 			in.Changed(false)
 			in.Changed(true)
-			time.Sleep(time.Millisecond)
+			time.Sleep(turn)
 		}
 		log.wants(t, "0s=false", "300ms=true")
 		in.Halt()
