@@ -72,9 +72,6 @@ func TestATokenOfALimitedAdministratorIsRefusedAtDoorsElsewhere(t *testing.T) {
 		}
 		w.live.orders = nil
 	}
-	if a := p.unifi("PUT", "/doors/settings/emergency", map[string]any{"lockdown": true}); a.code() != "403 "+codeForbidden {
-		t.Errorf("a lockdown of the whole site: %d %s", a.status, a.body)
-	}
 	if after, err := w.desk.Policy(t.Context(), root, there); err != nil || after.Revision != before.Revision {
 		t.Errorf("the policy elsewhere was changed: %v, %+v", err, after)
 	}
@@ -85,4 +82,29 @@ func TestATokenOfALimitedAdministratorIsRefusedAtDoorsElsewhere(t *testing.T) {
 			t.Errorf("a mode elsewhere: %+v", m)
 		}
 	}
+	emergency := func(p *program, want emergencyObject) {
+		t.Helper()
+		var got emergencyObject
+		if p.unifi("GET", "/doors/settings/emergency", nil).into(t, &got); got != want {
+			t.Errorf("%+v, not %+v", got, want)
+		}
+	}
+	whole := w.program(desk.ScopeRead, desk.ScopeEmergency)
+	set := func(p *program, on bool) *answer {
+		return p.unifi("PUT", "/doors/settings/emergency", map[string]any{"lockdown": on})
+	}
+	if a := set(p, true); a.status != http.StatusOK {
+		t.Errorf("a lockdown of all their locations: %d %s", a.status, a.body)
+	}
+	emergency(p, emergencyObject{Lockdown: true})
+	emergency(whole, emergencyObject{})
+	set(whole, true)
+	if a := set(p, false); a.code() != "403 "+codeForbidden {
+		t.Errorf("the end of a lockdown of the whole site: %d %s", a.status, a.body)
+	}
+	set(whole, false)
+	if a := set(p, false); a.status != http.StatusOK {
+		t.Errorf("the end of theirs: %d %s", a.status, a.body)
+	}
+	emergency(p, emergencyObject{})
 }

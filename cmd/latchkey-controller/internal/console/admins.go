@@ -25,7 +25,7 @@ type adminsPage struct {
 }
 
 // Elsewhere returns the doors that everyone may open at locations that the form does not choose:
-// users whom the administrator adds open them, too. nil: none.
+// while there are any, the administrator can add and change no users. nil: none.
 func (p *adminsPage) Elsewhere() *openDoors {
 	all := new(openDoors)
 	for _, l := range p.Locations {

@@ -105,7 +105,7 @@ func TestTheChoiceOfLocationsSaysWhatEveryoneMayOpenElsewhere(t *testing.T) {
 	b := w.visitor(desk.Owner)
 	says := func(path string) string {
 		t.Helper()
-		return regexp.MustCompile(`Users whom they add also open what everyone may open elsewhere: [^.<]*\.`).FindString(b.get(path).body)
+		return regexp.MustCompile(`Everyone may open [^.<]*\.`).FindString(b.get(path).body)
 	}
 	const add = "/settings/administrators?ask=add"
 	if got := says(add); got != "" {
@@ -115,12 +115,12 @@ func TestTheChoiceOfLocationsSaysWhatEveryoneMayOpenElsewhere(t *testing.T) {
 		_, err := w.desk.SetPolicy(t.Context(), owner, reader, 0, func(p *wire.Policy) { p.Access = append(p.Access, wire.Access{Group: wire.Everyone}) })
 		w.must(err)
 	}
-	if got, want := says(add), "Users whom they add also open what everyone may open elsewhere: Hidden gate (Annex), Front door (Home)."; got != want {
+	if got, want := says(add), "Everyone may open Hidden gate (Annex), Front door (Home): until the lists of those doors name groups instead, they can add and change no users."; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 	eve, _, err := w.desk.AddAdmin(t.Context(), owner, "Eve", desk.Super, []int64{1})
 	w.must(err)
-	if got, want := says(fmt.Sprintf("/settings/administrators?ask=locations&about=%d", eve)), "Users whom they add also open what everyone may open elsewhere: Hidden gate (Annex)."; got != want {
+	if got, want := says(fmt.Sprintf("/settings/administrators?ask=locations&about=%d", eve)), "Everyone may open Hidden gate (Annex): until that door's list names groups instead, they can add and change no users."; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 }

@@ -65,18 +65,15 @@ func (c *Console) setMode(level desk.Level) func(*http.Request, *visit, *form) (
 		if len(f.Wrong) > 0 {
 			return answer{}, errWrong
 		}
-		var done []wantedAt
+		var done []desk.ModeAt
 		var err error
 		if level == "" {
-			done, err = c.setEverywhere(r.Context(), v, mode, until)
+			done, err = c.desk.SetModeOfAll(r.Context(), v.Actor, mode, until)
 		} else {
-			done = []wantedAt{{}}
+			done = []desk.ModeAt{{}}
 			done[0].ID, err = c.desk.SetMode(r.Context(), v.Actor, desk.Where{Level: level, ID: v.id}, mode, until)
 		}
 		notice := modeTitles[mode] + ": the readers are told now."
-		if err != nil && len(done) > 0 && done[0].ID != 0 {
-			notice, err = notice+" But not everywhere: "+sentence(err.Error()), nil
-		}
 		if byScript(r) && f.refused(err) {
 			return c.outcome(r, f, http.StatusUnprocessableEntity, err.Error()), nil
 		}
@@ -85,6 +82,9 @@ func (c *Console) setMode(level desk.Level) func(*http.Request, *visit, *form) (
 		}
 		a := answer{to: local(f.Get("back")), notice: notice}
 		if byScript(r) {
+			if len(done) == 1 {
+				done[0].Place = "" // one button needs none
+			}
 			a.show = func(w http.ResponseWriter, r *http.Request, v *visit) error {
 				c.offerUndo(w, r, v, done, a)
 				return nil
@@ -150,7 +150,7 @@ func doorZone(d *desk.Door, site *time.Location) *time.Location {
 }
 
 // offerUndo says in the corner of the page what was done, beside buttons that undo it.
-func (c *Console) offerUndo(w http.ResponseWriter, r *http.Request, v *visit, done []wantedAt, a answer) {
+func (c *Console) offerUndo(w http.ResponseWriter, r *http.Request, v *visit, done []desk.ModeAt, a answer) {
 	c.corner(w, r, http.StatusOK, "undo-toast", map[string]any{"Text": a.notice, "Done": done, "Back": a.to, "Visit": v})
 }
 

@@ -2,13 +2,11 @@ package console
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
-	"latchkey/sync/wire"
 )
 
 // userActs are the acts on a user.
@@ -17,8 +15,11 @@ var userActs = []desk.Act{
 	desk.AddCard, desk.RemoveCard, desk.DropCard, desk.EnrolCard, desk.NewCard, desk.RekeyCard, desk.ReturnCard, desk.EndInvitation,
 }
 
-// errNowhere refuses what needs a location, of which the actor has none.
-var errNowhere = fmt.Errorf("%w: none of your locations is there any more: ask an Owner to choose others", desk.ErrNotAllowed)
+// nowhereActs are the acts besides those on a user that pages offer, and that need a location.
+var nowhereActs = []desk.Act{
+	desk.EditUsers, desk.AddGroup, desk.EditMembers, desk.GiveAccess, desk.TakeAccess, desk.RenameGroup, desk.RemoveGroup,
+	desk.LockDown, desk.Evacuate, desk.SetMode, desk.EditSchedules, desk.EditPlaces, desk.AdoptReader, desk.MakeToken,
+}
 
 // readReach reads what the actor acts on, if they are limited to locations.
 func (c *Console) readReach(ctx context.Context, v *visit) (err error) {
@@ -31,8 +32,11 @@ func (c *Console) readReach(ctx context.Context, v *visit) (err error) {
 	if err := v.reach.Keys(); err != nil {
 		v.refuse(err, desk.NewCard, desk.RekeyCard)
 	}
+	if err := v.reach.Newcomers(); err != nil {
+		v.refuse(err, desk.AddUser, desk.InviteVisitor)
+	}
 	if len(v.reach.Locations) == 0 {
-		v.refuse(errNowhere, desk.AdoptReader, desk.EditPlaces, desk.InviteVisitor, desk.LockDown, desk.Evacuate, desk.SetMode)
+		v.refuse(desk.ErrNowhere, nowhereActs...)
 	}
 	return nil
 }
@@ -55,9 +59,24 @@ func (v *visit) beyond(why error, acts ...desk.Act) {
 	}
 	if slices.ContainsFunc(acts, v.Actor.May) {
 		v.Beyond = sentence(why.Error())
+		if !strings.Contains(v.Beyond, "ask ") {
+			v.Beyond += " Ask an administrator of the whole site for changes."
+		}
 	}
 	v.refuse(why, acts...)
 }
+
+// Newcomers says why the page offers to add neither users nor visitors to somebody whose role may;
+// "": it does.
+func (v *visit) Newcomers() string {
+	if err := v.reach.Newcomers(); err != nil && v.Actor.May(desk.AddUser) {
+		return sentence(err.Error())
+	}
+	return ""
+}
+
+// ElsewhereToo says whether a group opens doors that are out of the actor's reach.
+func (v *visit) ElsewhereToo(group string) bool { return v.reach.Group(group) != nil }
 
 // InReach says whether acts on a user are in the actor's reach.
 func (v *visit) InReach(u *desk.UserRow) bool { return v.reach.User(u) == nil }
@@ -105,33 +124,6 @@ func (v *visit) WhyNotEnd(w *desk.WantedMode) string {
 		return "it is for the whole site, and you are limited to some locations."
 	}
 	return v.WhyNot(string(desk.EndModeAct(w.Mode)))
-}
-
-// A wantedAt is a mode that was just set at a place.
-type wantedAt struct {
-	ID    int64
-	Place string // "": the only one
-}
-
-// setEverywhere sets a mode at all on which the actor acts: the site, or each of their locations,
-// even if it was refused at another.
-func (c *Console) setEverywhere(ctx context.Context, v *visit, mode wire.Mode, until int64) (done []wantedAt, err error) {
-	if v.reach == nil || len(v.reach.Locations) == 0 { // without any, the desk refuses it
-		id, err := c.desk.SetMode(ctx, v.Actor, desk.Where{}, mode, until)
-		return []wantedAt{{ID: id}}, err
-	}
-	for _, l := range v.reach.Locations {
-		id, failed := c.desk.SetMode(ctx, v.Actor, desk.Where{Level: desk.Locations, ID: l.ID}, mode, until)
-		if failed != nil {
-			err = errors.Join(err, fmt.Errorf("%s: %w", l.Name, failed))
-			continue
-		}
-		done = append(done, wantedAt{id, l.Name})
-	}
-	if len(done) == 1 && err == nil {
-		done[0].Place = ""
-	}
-	return done, err
 }
 
 // groupsToJoin returns the groups into which the actor may put users.

@@ -2,10 +2,12 @@ package console
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 
 	"github.com/chromedp/chromedp"
 )
@@ -51,8 +53,20 @@ func limitTour(t *testing.T) {
 		{"limited-user", "/users/1", ""},
 		{"limited-user-about", "/users/1?tab=about", ""},
 		{"limited-group", "/groups/staff", ""},
+		{"limited-token", "/tokens?ask=make", ""},
 		{"limited-refused", "/places/new/location", ""},
 	})
+	readers, err := w.desk.Readers(t.Context(), owner)
+	w.must(err)
+	for _, r := range readers {
+		if r.Removed == "" && r.Place != "Warehouse" { // otherwise no user is theirs to change
+			_, err := w.desk.SetPolicy(t.Context(), owner, r.ID, 0, func(p *wire.Policy) {
+				p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == wire.Everyone })
+			})
+			w.must(err)
+		}
+	}
+	tour(t, ctx, w, []stop{{"limited-users-some", "/users", ""}})
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 		admin, err := tx.AdminNamed(names[desk.Super])
 		return errors.Join(err, tx.LimitAdmin(admin.ID, true, nil))

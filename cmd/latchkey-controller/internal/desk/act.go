@@ -23,6 +23,8 @@ type auditTarget struct {
 	view   bool     // the act shows only what the actor sees: nothing has to be
 	at     []Where  // also hubs
 	groups []string // whose members, name or existence it changes
+
+	newcomers bool // it adds users or visitors: what everyone opens has to be, too
 }
 
 // name fills in the subject from the user, if it is empty.
@@ -113,13 +115,13 @@ func (one deed) do(tx *store.Tx, a Actor, now time.Time) error {
 		return err
 	}
 	r, err := a.reach(tx)
-	if err := errors.Join(err, a.reaches(tx, one.target)); err != nil {
+	if err := errors.Join(err, a.reaches(tx, one.act, one.target)); err != nil {
 		return err
 	}
 	if err := one.run(tx, now); err != nil || r.all { // who has signed themselves out has no reach any more
 		return err
 	}
-	return a.reaches(tx, one.target)
+	return a.reaches(tx, one.act, one.target)
 }
 
 // note adds the audit entry of an act that succeeded, or failed with an error.
@@ -187,7 +189,7 @@ func (d *Desk) check(ctx context.Context, a Actor, act Act, target *auditTarget)
 	}
 	refusal := a.Refusal(act)
 	if refusal == nil {
-		refusal = d.site.View(ctx, func(tx *store.Tx) error { return a.reaches(tx, target) })
+		refusal = d.site.View(ctx, func(tx *store.Tx) error { return a.reaches(tx, act, target) })
 		if !errors.Is(refusal, ErrNotAllowed) {
 			return refusal
 		}
@@ -212,7 +214,7 @@ func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTa
 		if err := errors.Join(target.name(tx), a.recheck(tx, act)); err != nil {
 			return err
 		}
-		if err := a.reaches(tx, target); err != nil {
+		if err := a.reaches(tx, act, target); err != nil {
 			return err
 		}
 		entry = target.audit(d.now(), a, act, store.Asked, "")

@@ -140,11 +140,11 @@ type rule struct {
 // rules are the rules of all acts. Acts on administrators need a fresh sign-in:
 // whoever could add an Owner would need no password for the rest.
 var rules = map[Act]rule{
-	ViewUsers:    {may: everybody, past: "looked at users", infinitive: "look at users", scope: ScopeManage, extent: everywhere},
-	ViewPlaces:   {may: everybody, past: "looked at places", infinitive: "look at places", scope: ScopeRead, extent: inReach},
-	ViewReaders:  {may: everybody, past: "looked at readers", infinitive: "look at readers", scope: ScopeRead, extent: inReach},
-	ViewActivity: {may: everybody, past: "looked at activity", infinitive: "look at activity", scope: ScopeActivity, extent: inReach},
-	ViewActs:     {may: editors, past: "looked at what administrators did", infinitive: "look at what administrators did", scope: ScopeActivity, extent: inReach},
+	ViewUsers:    {may: everybody, past: "looked at users", infinitive: "look at users", scope: ScopeManage, extent: harmless},
+	ViewPlaces:   {may: everybody, past: "looked at places", infinitive: "look at places", scope: ScopeRead, extent: harmless},
+	ViewReaders:  {may: everybody, past: "looked at readers", infinitive: "look at readers", scope: ScopeRead, extent: harmless},
+	ViewActivity: {may: everybody, past: "looked at activity", infinitive: "look at activity", scope: ScopeActivity, extent: harmless},
+	ViewActs:     {may: editors, past: "looked at what administrators did", infinitive: "look at what administrators did", scope: ScopeActivity, extent: harmless},
 
 	AddUser:     {may: editors, past: "added %s", infinitive: "add %s", scope: ScopeManage, extent: inReach},
 	EditUser:    {may: editors, past: "changed %s", infinitive: "change %s", scope: ScopeManage, extent: inReach},
@@ -154,7 +154,7 @@ var rules = map[Act]rule{
 	SetPIN:      {may: editors, past: "gave %s a PIN", infinitive: "give %s a PIN", scope: ScopeManage, extent: inReach},
 	RemovePIN:   {may: editors, past: "removed the PIN of %s", infinitive: "remove the PIN of %s", scope: ScopeManage, extent: inReach},
 	ImportUsers: {may: editors, past: "imported users", infinitive: "import users", extent: ofSite},
-	ExportUsers: {may: editors, past: "exported users", infinitive: "export users", extent: everywhere},
+	ExportUsers: {may: editors, past: "exported users", infinitive: "export users", extent: harmless},
 	EditUsers:   {may: editors, past: "changed several users", infinitive: "change several users", extent: inReach},
 
 	// Who renames or removes a group changes users and policies.
@@ -167,7 +167,7 @@ var rules = map[Act]rule{
 	RemoveGroup: {may: supers, past: "removed the group %s", infinitive: "remove the group %s", scope: ScopeManage, extent: inReach},
 
 	// Who may only look may be a screen that people at the door see.
-	ViewDuress:      {may: editors, past: "looked at PINs for duress", infinitive: "look at PINs for duress", extent: everywhere},
+	ViewDuress:      {may: editors, past: "looked at PINs for duress", infinitive: "look at PINs for duress", extent: harmless},
 	SetDuressPIN:    {may: editors, past: "gave %s a PIN for duress", infinitive: "give %s a PIN for duress", extent: inReach},
 	RemoveDuressPIN: {may: editors, past: "removed the PIN for duress of %s", infinitive: "remove the PIN for duress of %s", extent: inReach},
 
@@ -200,7 +200,7 @@ var rules = map[Act]rule{
 	UndoMode:      {may: editors, past: "took back a lockdown of %s", infinitive: "take back a lockdown of %s", scope: ScopeEmergency, extent: inReach},
 	EndEarly:      {may: editors, past: "ended the unlock schedule's hours at %s early", infinitive: "end the unlock schedule's hours at %s early", scope: ScopeOperate, extent: inReach},
 
-	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s", scope: ScopeActivity, extent: inReach},
+	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s", scope: ScopeActivity, extent: harmless},
 
 	EditSchedules: {may: supers, past: "changed schedules", infinitive: "change the schedule %s", detailed: true, scope: ScopeManage, extent: inReach},
 
@@ -212,9 +212,9 @@ var rules = map[Act]rule{
 	WriteGrant:   {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true, extent: inReach},
 
 	// A token acts without a password.
-	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens", extent: inReach},
+	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens", extent: harmless},
 	MakeToken:   {may: supers, past: "made the token %s", infinitive: "make the token %s", fresh: true, extent: inReach},
-	RevokeToken: {may: supers, past: "revoked the token %s", infinitive: "revoke the token %s", extent: inReach},
+	RevokeToken: {may: supers, past: "revoked the token %s", infinitive: "revoke the token %s", extent: harmless},
 
 	// An integration opens doors without a password, if commands are on.
 	ViewIntegrations:  {may: owners, past: "looked at integrations", infinitive: "look at integrations", extent: ofSite},

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -90,4 +91,78 @@ func TestIfTheSecondOfTwoEmergenciesFailsNeitherIsDone(t *testing.T) {
 		t.Errorf("%d acts are in the audit, the newest is %s", e.ID-before, e.Text)
 	}
 	w.must(w.SetEmergency(t.Context(), as(Owner), nil, yes))
+}
+
+func TestAnEmergencyOfALimitedAdministratorIsThatOfAllTheirLocations(t *testing.T) {
+	s := newSideDoor(t)
+	ctx := t.Context()
+	yard, err := s.AddPlace(ctx, as(Owner), Locations, 0, "Yard")
+	s.must(err)
+	local := s.limitedTo(Super, s.annex, yard)
+	is := func(a Actor, want Emergency) {
+		t.Helper()
+		got, err := s.Emergency(ctx, a)
+		situation, err2 := s.Situation(ctx, a)
+		if err != nil || err2 != nil || got != want || situation.Emergency != want {
+			t.Errorf("%+v, %v, %v, not %+v", got, err, err2, want)
+		}
+	}
+	wanted := func(want ...string) {
+		t.Helper()
+		modes, err := s.WantedModes(ctx, as(Owner))
+		s.must(err)
+		var got []string
+		for _, m := range modes {
+			got = append(got, string(m.Mode)+" "+m.Place)
+		}
+		slices.Sort(got)
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+	s.setMode(Where{Locations, s.annex}, wire.ModeLockdown, 0)
+	s.setMode(Where{Locations, s.home}, wire.ModeLockdown, 0)
+	is(local, Emergency{}) // not of Yard
+	s.must(s.SetEmergency(ctx, local, new(true), nil))
+	wanted("lockdown Annex", "lockdown Home", "lockdown Yard")
+	is(local, Emergency{Lockdown: true})
+	is(as(Owner), Emergency{})
+	before := s.newest().ID
+	s.must(s.SetEmergency(ctx, local, new(true), nil))
+	if s.newest().ID != before {
+		t.Error("what is so already was set again")
+	}
+	s.must(s.SetEmergency(ctx, local, new(false), new(true)))
+	wanted("evacuation Annex", "evacuation Yard", "lockdown Home")
+	is(local, Emergency{Evacuation: true})
+	whole := s.setMode(Where{}, wire.ModeLockdown, 0)
+	is(local, Emergency{true, true})
+	s.refuses("end that of the site", s.SetEmergency(ctx, local, new(false), new(false)))
+	wanted("evacuation Annex", "evacuation Yard", "lockdown Home", "lockdown "+wholeSite)
+	s.must(s.SetEmergency(ctx, local, nil, new(false)))
+	s.must(s.EndMode(ctx, as(Owner), whole))
+	wanted("lockdown Home")
+
+	// All are done or none, also by the console's buttons.
+	for range 238 {
+		s.setMode(Where{Doors, s.front.DoorID}, wire.ModeLockdown, 0)
+	}
+	before = s.newest().ID
+	if err := s.SetEmergency(ctx, local, new(true), nil); Fields(err)["mode"] == "" || s.newest().ID != before+1 {
+		t.Error(err)
+	}
+	if _, err := s.SetModeOfAll(ctx, local, wire.ModeEvacuation, 0); Fields(err)["mode"] == "" {
+		t.Error(err)
+	}
+	is(local, Emergency{})
+	if done, err := s.SetModeOfAll(ctx, s.local, wire.ModeEvacuation, 0); err != nil || len(done) != 1 || done[0].Place != "Annex" {
+		t.Errorf("%+v, %v", done, err)
+	}
+	s.must(s.RemovePlace(ctx, as(Owner), Locations, yard))
+	nowhere := s.limitedTo(Super, s.annex)
+	s.must(s.site.Update(ctx, func(tx *store.Tx) error { return tx.LimitAdmin(nowhere.ID, true, nil) }))
+	is(nowhere, Emergency{})
+	s.refuses("nowhere", s.SetEmergency(ctx, nowhere, new(true), nil))
+	_, err = s.SetModeOfAll(ctx, nowhere, wire.ModeLockdown, 0)
+	s.refuses("nowhere, by the console", err)
 }

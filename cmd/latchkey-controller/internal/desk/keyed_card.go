@@ -110,7 +110,7 @@ func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential u
 			}
 			written := new(KeyedCard)
 			return written, d.site.Update(ctx, func(tx *store.Tx) (err error) {
-				if err := errors.Join(a.recheck(tx, act), a.reaches(tx, target)); err != nil {
+				if err := errors.Join(a.recheck(tx, act), a.reaches(tx, act, target)); err != nil {
 					return err
 				}
 				written.Text, err = d.giveKeyed(tx, d.now(), a, k)
@@ -220,7 +220,7 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 // Keying in d.keyings.
 func (d *Desk) beginKeys(ctx context.Context, a Actor, act Act, target *auditTarget, work cardWork, card *wire.CardToKey) (k *site.Keying, sets *wire.CardKeySets, err error) {
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
-		if err := errors.Join(a.recheck(tx, act), a.reaches(tx, target)); err != nil {
+		if err := errors.Join(a.recheck(tx, act), a.reaches(tx, act, target)); err != nil {
 			return err
 		}
 		if k, sets, err = work.begin(tx, d.now(), card); err != nil {

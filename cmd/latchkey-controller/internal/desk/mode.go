@@ -143,7 +143,7 @@ func (a Actor) reachesLockdowns(tx *store.Tx, reader string, now time.Time) erro
 			wanted.at = append(wanted.at, whereOf(m))
 		}
 	}
-	return a.reaches(tx, wanted)
+	return a.reaches(tx, EndLockdown, wanted)
 }
 
 // setPolicy is site.SetPolicy for an edit that keepsLockdown may refuse.

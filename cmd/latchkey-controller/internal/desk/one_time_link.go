@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -16,6 +17,9 @@ type OneTimeLink struct {
 	Name  string // of the administrator whose password it sets; "" if First
 	Role  Role
 	Ends  time.Time
+
+	Limited   bool     // to Locations
+	Locations []string // their names; none: all of them were removed
 }
 
 // addOneTimeLink adds a one-time link for an administrator, 0: for the first Owner,
@@ -102,7 +106,19 @@ func (d *Desk) openLink(tx *store.Tx, token string) (*OneTimeLink, *store.Admin,
 	if err != nil {
 		return nil, nil, err
 	}
-	l.Name, l.Role = admin.Name, Role(admin.Role)
+	l.Name, l.Role, l.Limited = admin.Name, Role(admin.Role), limited(admin)
+	if l.Limited {
+		ids, err1 := tx.AdminLocations(admin.ID)
+		locations, err2 := tx.Places(store.Locations)
+		for _, at := range locations {
+			if slices.Contains(ids, at.ID) {
+				l.Locations = append(l.Locations, at.Name)
+			}
+		}
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, nil, err
+		}
+	}
 	return l, admin, nil
 }
 

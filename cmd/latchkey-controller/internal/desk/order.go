@@ -64,6 +64,9 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 // know no lockdown.
 func (d *Desk) unlocksInLockdown(ctx context.Context, a Actor, reader string) (wanted bool, err error) {
 	err = d.site.View(ctx, func(tx *store.Tx) error {
+		if err := a.reaches(tx, Unlock, &auditTarget{reader: reader}); err != nil { // the door may have been moved meanwhile
+			return err
+		}
 		p, err := tx.Policy(reader)
 		if err != nil {
 			return ignoreNotFound(err) // who sends the order says so
@@ -75,9 +78,6 @@ func (d *Desk) unlocksInLockdown(ctx context.Context, a Actor, reader string) (w
 		wanted = level != 0 && lockedDown(p, d.now())
 		if wanted && !a.May(EndLockdown) {
 			return fmt.Errorf("%w: %s is locked down. Somebody who may end the lockdown can unlock it; %s", ErrNotAllowed, p.Door, a.requirement(EndLockdown))
-		}
-		if err := a.reaches(tx, &auditTarget{reader: reader}); err != nil { // the door may have been moved meanwhile
-			return err
 		}
 		if wanted {
 			err = a.reachesLockdowns(tx, reader, d.now())

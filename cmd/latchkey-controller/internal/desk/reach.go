@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,7 +18,8 @@ const (
 	_          extent = iota
 	ofSite            // the whole site: they may not do it
 	inReach           // places, readers, users and groups: to those that are in their reach
-	everywhere        // what has no place: the list of users, a group that is new
+	everywhere        // what has no place: a group that is new
+	harmless          // what they see, or their own tokens: also if none of their locations is left
 )
 
 // A reach is what of the site an actor acts on: all, or what is at some locations. It is as it
@@ -30,8 +30,16 @@ type reach struct {
 	locations []int64
 	readers   map[string]*store.ReaderPlace // nil: not loaded, as all is in reach
 	parents   map[Level]map[int64]int64     // of hubs and doors: the location
-	groups    []string                      // of elsewhere; nil: not asked for yet
+	groups    []string                      // that policies of doors out of reach name, sorted; nil: not loaded
 }
+
+// Refusals of who is limited to locations.
+var (
+	// ErrNowhere: none of their locations is left. It is an ErrNotAllowed.
+	ErrNowhere = fmt.Errorf("%w: none of your locations is there any more: ask an Owner to choose others", ErrNotAllowed)
+	// errElsewhere names nothing: they do not see what is there.
+	errElsewhere = fmt.Errorf("%w: this is not at one of your locations", ErrNotAllowed)
+)
 
 // errWholeSite refuses what is for the whole site.
 var errWholeSite = fmt.Errorf("%w: this is for the whole site, and you are limited to some locations: ask an administrator of the whole site", ErrNotAllowed)
@@ -113,11 +121,10 @@ func (r *reach) guards(reader string) bool {
 	return at != nil && at.Door != 0 && !r.hasReader(reader)
 }
 
-// elsewhere returns the groups that the policies of doors out of reach name, sorted, without
-// everyone: whoever puts everyone on a door's list means also the users whom others add.
-func (r *reach) elsewhere(tx *store.Tx) ([]string, error) {
+// load reads the groups of elsewhere: hasGroup and checkUser need it.
+func (r *reach) load(tx *store.Tx) error {
 	if r.all || r.groups != nil {
-		return r.groups, nil
+		return nil
 	}
 	groups := []string{}
 	err := eachPolicy(tx, func(p *wire.Policy, _ bool) error {
@@ -126,34 +133,32 @@ func (r *reach) elsewhere(tx *store.Tx) ([]string, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
 	slices.Sort(groups)
-	r.groups = slices.DeleteFunc(slices.Compact(groups), func(group string) bool { return group == wire.Everyone })
-	return r.groups, nil
+	r.groups = slices.Compact(groups)
+	return err
 }
 
 // hasGroup says whether no door out of reach names a group.
-func (r *reach) hasGroup(tx *store.Tx, group string) (bool, error) {
-	groups, err := r.elsewhere(tx)
-	_, is := slices.BinarySearch(groups, group)
-	return !is, err
+func (r *reach) hasGroup(group string) bool {
+	_, is := slices.BinarySearch(r.groups, group)
+	return !is
 }
 
-// hasUser says whether all doors that a user's groups may open are in reach.
-func (r *reach) hasUser(tx *store.Tx, u *store.User) (bool, error) {
-	for _, door := range site.VisitorDoors(u) { // also those that take no visitors now
-		if _, is := r.parents[Doors][door]; is && !r.has(Where{Doors, door}) {
-			return false, nil
-		}
+// checkNewcomers refuses to add users and visitors with an ErrNotAllowed if they would open a door
+// out of reach, as everyone does.
+func (r *reach) checkNewcomers() error {
+	if r.hasGroup(wire.Everyone) {
+		return nil
 	}
-	for _, group := range u.Groups {
-		if has, err := r.hasGroup(tx, group); !has || err != nil {
-			return false, err
-		}
+	return fmt.Errorf("%w: whoever is added may open doors that are not at your locations, as everyone may: ask an administrator of the whole site to add them, or to put groups on the lists of those doors instead of everyone", ErrNotAllowed)
+}
+
+// checkGroup refuses a group that may open a door out of reach with an ErrNotAllowed.
+func (r *reach) checkGroup(group string) error {
+	if r.hasGroup(group) {
+		return nil
 	}
-	return true, nil
+	return fmt.Errorf("%w: the group %s may open doors that are not at your locations", ErrNotAllowed, group)
 }
 
 // checkReader refuses a reader that is out of reach with an ErrNotAllowed. Of one that does not
@@ -162,51 +167,67 @@ func (r *reach) checkReader(id string) error {
 	if r.readers[id] == nil || r.hasReader(id) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s is not at one of your locations", ErrNotAllowed, doorName(r.readers, id))
+	return errElsewhere
 }
 
 // checkPlace refuses a place that is out of reach with an ErrNotAllowed.
-func (r *reach) checkPlace(tx *store.Tx, w Where) error {
-	if r.has(w) {
+func (r *reach) checkPlace(w Where) error {
+	switch {
+	case r.has(w):
 		return nil
-	}
-	if levels[w.Level].holds == "" {
+	case levels[w.Level].holds == "":
 		return errWholeSite
 	}
-	name, err := w.name(tx)
-	if err != nil && !errors.Is(err, ErrNotFound) {
-		return err
-	}
-	return fmt.Errorf("%w: %s is not at one of your locations", ErrNotAllowed, cmp.Or(name, "this"))
+	return errElsewhere
 }
 
-// checkUser refuses a user who is out of reach with an ErrNotAllowed.
-func (r *reach) checkUser(tx *store.Tx, u *store.User) error {
-	if has, err := r.hasUser(tx, u); has || err != nil {
-		return err
+// checkUser refuses a user who may open a door out of reach with an ErrNotAllowed.
+func (r *reach) checkUser(u *store.User) error {
+	out := slices.ContainsFunc(u.Groups, func(group string) bool { return !r.hasGroup(group) })
+	for _, door := range site.VisitorDoors(u) { // also those that take no visitors now
+		_, is := r.parents[Doors][door]
+		out = out || is && !r.has(Where{Doors, door})
 	}
-	return fmt.Errorf("%w: %s may open doors that are not at your locations", ErrNotAllowed, u.Name)
+	switch {
+	case out:
+		return fmt.Errorf("%w: %s may open doors that are not at your locations", ErrNotAllowed, u.Name)
+	case !r.hasGroup(wire.Everyone):
+		return fmt.Errorf("%w: %s may open doors that are not at your locations, as everyone may: ask an administrator of the whole site to change them, or to put groups on the lists of those doors instead of everyone", ErrNotAllowed, u.Name)
+	}
+	return nil
 }
 
 // reaches refuses an act with an ErrNotAllowed if some of its target is out of the actor's reach.
-func (a Actor) reaches(tx *store.Tx, target *auditTarget) error {
+func (a Actor) reaches(tx *store.Tx, act Act, target *auditTarget) error {
 	r, err := a.reach(tx)
 	if err != nil || r.all || target.view {
 		return err
+	}
+	if extent := rules[act].extent; len(r.locations) == 0 && extent != 0 && extent != harmless {
+		return ErrNowhere
 	}
 	if err := r.checkReader(target.reader); err != nil {
 		return err
 	}
 	for _, w := range target.at {
-		if err := r.checkPlace(tx, w); err != nil {
+		if err := r.checkPlace(w); err != nil {
 			return err
 		}
 	}
+	if target.user == 0 && len(target.groups) == 0 && !target.newcomers {
+		return nil
+	}
+	if err := r.load(tx); err != nil {
+		return err
+	}
 	for _, group := range target.groups {
-		if has, err := r.hasGroup(tx, group); err != nil {
+		if err := r.checkGroup(group); err != nil {
 			return err
-		} else if !has {
-			return fmt.Errorf("%w: the group %s may open doors that are not at your locations", ErrNotAllowed, group)
+		}
+	}
+	if target.newcomers {
+		if err := r.checkNewcomers(); err != nil {
+			return err
 		}
 	}
 	if target.user == 0 {
@@ -216,5 +237,5 @@ func (a Actor) reaches(tx *store.Tx, target *auditTarget) error {
 	if err != nil {
 		return ignoreNotFound(err) // the act says so, or has removed them
 	}
-	return r.checkUser(tx, u)
+	return r.checkUser(u)
 }

@@ -290,8 +290,7 @@ func TestALockdownOfTheWholeSiteIsKept(t *testing.T) {
 	same := s.local
 	same.Name = as(Owner).Name // as whoever has just set it
 	s.refuses("take back", s.EndMode(ctx, same, whole))
-	s.refuses("begin, as it is", s.SetEmergency(ctx, s.local, new(true), nil))
-	s.refuses("end, as it is", s.SetEmergency(ctx, s.local, nil, new(false)))
+	s.refuses("end as an emergency", s.SetEmergency(ctx, s.local, new(false), nil))
 	s.must(s.EndMode(ctx, as(Owner), whole))
 	s.must(let())
 	s.must(s.EndMode(ctx, s.local, own))

@@ -246,6 +246,10 @@ func (m *homeAndAnnex) acts() map[string]func(context.Context, Actor) error {
 		"SetLockRule": func(ctx context.Context, a Actor) error {
 			return m.SetLockRule(ctx, a, m.place(Doors), one(m, "rule", KeepUnlocked, KeepLocked, UnlockFor, EndRule, LockEarly, LockNow), 5)
 		},
+		"SetModeOfAll": func(ctx context.Context, a Actor) error {
+			_, err := m.SetModeOfAll(ctx, a, one(m, "mode", wire.ModeLocked, wire.ModeLockdown), 0)
+			return err
+		},
 		"SetEmergency": func(ctx context.Context, a Actor) error {
 			return m.SetEmergency(ctx, a, new(one(m, "lockdown", true, false)), new(one(m, "evacuation", true, false)))
 		},

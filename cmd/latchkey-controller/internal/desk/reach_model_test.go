@@ -56,6 +56,9 @@ func TestNothingChangesElsewhere(t *testing.T) {
 		defer s.Close()
 		now := &homeAndAnnex{world: w, r: r, actors: m.actors, boards: m.boards, db: w.database()}
 		defer now.db.Close()
+		if one(now, "everyone", true, false, false, false) {
+			w.policy(one(now, "opens", "front", "back"), func(p *wire.Policy) { p.Access = append(p.Access, wire.Access{Group: wire.Everyone}) })
+		}
 		before := now.elsewhere()
 		for range one(now, "acts", 4, 8, 12) {
 			w.time = w.time.Add(time.Second)
@@ -228,9 +231,9 @@ func (m *homeAndAnnex) elsewhere() string {
 			for _, u := range users {
 				is := *u
 				is.Groups = slices.DeleteFunc(slices.Clone(u.Groups), func(group string) bool {
-					return group == wire.Everyone || !slices.Contains(store.PolicyGroups(p), group)
+					return !slices.Contains(store.PolicyGroups(p), group)
 				})
-				if len(is.Groups) == 0 {
+				if len(is.Groups) == 0 && !slices.Contains(store.PolicyGroups(p), wire.Everyone) {
 					continue
 				}
 				fmt.Fprintf(&b, "%s lets in %+v\n", reader, is)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -15,10 +14,9 @@ import (
 type Reach struct {
 	Locations []place // by name; none: all of them were removed
 
-	of        *reach
-	elsewhere []string       // groups that may open a door out of reach
-	used      map[int64]bool // schedules that are used there
-	first     bool           // the first card that proves itself is awaited
+	of    *reach
+	used  map[int64]bool // schedules that are used at doors out of reach
+	first bool           // the first card that proves itself is awaited
 }
 
 // Reach returns what an actor acts on; nil: the whole site.
@@ -57,8 +55,7 @@ func (d *Desk) Reach(ctx context.Context, a Actor) (*Reach, error) {
 			return err
 		}
 		r.first = first == store.FirstProvenAwaited
-		r.elsewhere, err = of.elsewhere(tx)
-		return err
+		return of.load(tx)
 	})
 	return r, err
 }
@@ -68,23 +65,33 @@ func (r *Reach) User(u *UserRow) error {
 	if r == nil {
 		return nil
 	}
-	out := slices.ContainsFunc(u.row.Groups, func(group string) bool { return slices.Contains(r.elsewhere, group) })
-	for _, door := range site.VisitorDoors(u.row) {
-		out = out || !r.of.has(Where{Doors, door})
+	if err := r.of.checkUser(u.row); err != nil {
+		return err
 	}
-	if !out {
+	if len(r.Locations) == 0 {
+		return ErrNowhere
+	}
+	return nil
+}
+
+// Newcomers says why no user and no visitor can be added, as an ErrNotAllowed; nil: they can.
+func (r *Reach) Newcomers() error {
+	switch {
+	case r == nil:
 		return nil
+	case len(r.Locations) == 0:
+		return ErrNowhere
 	}
-	return fmt.Errorf("%w: %s may open doors that are not at your locations", ErrNotAllowed, u.Name)
+	return r.of.checkNewcomers()
 }
 
 // Group says why a group's members and name are out of reach, as an ErrNotAllowed; nil: they are
 // not.
 func (r *Reach) Group(name string) error {
-	if r == nil || !slices.Contains(r.elsewhere, name) {
+	if r == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: the group %s may open doors that are not at your locations", ErrNotAllowed, name)
+	return r.of.checkGroup(name)
 }
 
 // Schedule says why a schedule is out of reach, as an ErrNotAllowed; nil: it is not.

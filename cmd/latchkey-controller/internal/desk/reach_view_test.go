@@ -30,11 +30,22 @@ func TestAReachSaysWhatOfTheSiteIsOutOfIt(t *testing.T) {
 				t.Errorf("%s of %s: %v", name, home, err)
 			}
 		}
-		for name, err := range map[string]error{"a user of everyone": r.User(row(wire.Everyone, "lab")), "everyone": r.Group(wire.Everyone), "a new group": r.Group("lab"), "an unused schedule": r.Schedule(&Schedule{ID: 99})} {
+		for name, err := range map[string]error{"a user": r.User(row("lab")), "everyone": r.Group(wire.Everyone), "somebody new": r.Newcomers()} {
+			if errors.Is(err, ErrNotAllowed) != of.out {
+				t.Errorf("%s, as everyone may: %v", name, err)
+			}
+		}
+		for name, err := range map[string]error{"a new group": r.Group("lab"), "an unused schedule": r.Schedule(&Schedule{ID: 99})} {
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
+	}
+	w.opensTo(id, "staff")
+	r, err := w.Reach(t.Context(), w.limitedTo(Super, annex))
+	w.must(err)
+	if err := errors.Join(r.Newcomers(), r.User(&UserRow{row: &store.User{Groups: []string{"lab"}}})); err != nil {
+		t.Error(err)
 	}
 }
 

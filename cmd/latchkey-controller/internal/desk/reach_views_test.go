@@ -196,7 +196,7 @@ var doings = strings.Fields(`AddAdmin AddCard AddGroup AddIntegration AddPlace A
 	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader NewCard
 	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveDuressPIN RemoveGroup RemoveIntegration
 	RemoveMail RemovePIN RemovePlace RemoveProvider RemoveReader RemoveSchedule RemoveSuspendedUser RemoveTPMAuthority RemoveUser RemoveWebhook RenameGroup
-	RenewBudget ResendDelivery ReturnCard RevokeToken SetAccessPolicy SetDuressPIN SetEmergency SetGuessBudget SetHolidays SetKeepDays SetLimit
+	RenewBudget ResendDelivery ReturnCard RevokeToken SetAccessPolicy SetDuressPIN SetEmergency SetGuessBudget SetHolidays SetKeepDays SetLimit SetModeOfAll
 	SetLockRule SetMail SetMode SetPIN SetPINReaders SetPasskeyRoles SetPolicy SetProvider SetRole SetUserGroups SetZone SignOutAdmin SuspendUser
 	SwitchPIN TakeAccess TakeVisitors TestMail TestWebhook TokenStands UnlockDoor WriteBackup WriteGrant`)
 

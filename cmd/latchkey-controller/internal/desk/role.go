@@ -80,6 +80,16 @@ func (a Actor) Limited() bool { return a.limited }
 // tooWide says whether an act is for the whole site, and the actor is not.
 func (a Actor) tooWide(act Act) bool { return a.limited && rules[act].extent == ofSite }
 
+// Uses says whether a token that the actor makes could do any act of a scope.
+func (a Actor) Uses(scope Scope) bool {
+	for act, r := range rules {
+		if r.scope == scope && slices.Contains(r.may, a.Role) && !a.tooWide(act) {
+			return true
+		}
+	}
+	return false
+}
+
 // mayBy says whether the program's scopes allow an act; a person needs none.
 func (a Actor) mayBy(act Act) bool {
 	return a.token() == 0 && a.scopes == "" || slices.Contains(strings.Fields(a.scopes), string(rules[act].scope))

@@ -87,7 +87,7 @@ func (r *reach) policies(tx *store.Tx) ([]*wire.Policy, error) {
 }
 
 // limit limits a filter to the events at readers in reach, and to what the administrator did
-// themselves, or by tokens, at no reader.
+// themselves, or by tokens, at no reader, but for what was refused.
 func (r *reach) limit(tx *store.Tx, f *store.ActivityFilter) error {
 	switch {
 	case r.all:

@@ -23,9 +23,12 @@ func (d *Desk) Situation(ctx context.Context, a Actor) (*Situation, error) {
 		return nil, err
 	}
 	var modes []*store.Mode
+	var r *reach
 	now := d.now()
 	err := d.site.View(ctx, func(tx *store.Tx) (err error) {
-		modes, err = tx.Modes(now.Unix())
+		if r, err = a.reach(tx); err == nil {
+			modes, err = tx.Modes(now.Unix())
+		}
 		return err
 	})
 	if err != nil {
@@ -34,7 +37,7 @@ func (d *Desk) Situation(ctx context.Context, a Actor) (*Situation, error) {
 	if s.Locations, err = d.Places(ctx, a); err != nil {
 		return nil, err
 	}
-	s.Emergency = emergencyOf(modes)
+	s.Emergency = r.emergency(modes)
 	for _, l := range s.Locations {
 		for _, door := range l.Doors {
 			here := slices.DeleteFunc(slices.Clone(modes), func(m *store.Mode) bool { return !covers(m, l.ID, door.ID) })

@@ -61,6 +61,7 @@ type Token struct {
 	Ends     time.Time // by the controller's clock as it is now
 	Over     bool
 	Used     time.Time // the day of the last use; zero: never
+	Limited  bool      // it acts at the locations of who made it only
 }
 
 // A TokenForm is a token to be made. Its fields in errors are "name", "scopes",
@@ -153,7 +154,7 @@ func (d *Desk) Tokens(ctx context.Context, a Actor) (tokens []*Token, err error)
 			if !r.all && row.Admin != r.admin {
 				continue
 			}
-			k := &Token{ID: row.ID, Name: row.Name, By: row.By, Networks: row.Networks, Made: moment(row.Created), Used: moment(row.Used)}
+			k := &Token{ID: row.ID, Name: row.Name, By: row.By, Networks: row.Networks, Made: moment(row.Created), Used: moment(row.Used), Limited: tokenLimited(row)}
 			k.Ends, k.Over = d.now().Add(row.Ends.Sub(now)), row.Ends <= now
 			for _, scope := range row.Scopes {
 				k.Scopes = append(k.Scopes, Scope(scope))

@@ -16,7 +16,7 @@ import (
 // UIDs as typed. It returns the digits of a generated PIN, for the caller to show
 // once and to wipe. Fields besides the form's: "pin", "uses", "within", "card".
 func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, uids []string) (id uint64, digits []byte, err error) {
-	target := &auditTarget{subject: TidyName(form.First + " " + form.Last), text: givenText(choice, len(uids)), typed: len(uids) > 0 && a.Via == Console}
+	target := &auditTarget{subject: TidyName(form.First + " " + form.Last), text: givenText(choice, len(uids)), typed: len(uids) > 0 && a.Via == Console, newcomers: true}
 	if err := d.check(ctx, a, AddUser, target); err != nil {
 		return 0, nil, err
 	}

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
@@ -159,7 +160,7 @@ func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was 
 			return wrong("users", "Choose at least one user")
 		}
 		r, err := a.reach(tx)
-		if err != nil {
+		if err := errors.Join(err, r.load(tx)); err != nil {
 			return err
 		}
 		change, err := d.usersEditor(tx, edit)
@@ -173,7 +174,7 @@ func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was 
 			if err != nil {
 				return err
 			}
-			if err := errors.Join(r.checkUser(tx, u), r.checkUser(tx, wanted)); err != nil {
+			if err := cmp.Or(r.checkUser(u), r.checkUser(wanted)); err != nil {
 				return err
 			}
 			if fmt.Sprint(*wanted) == fmt.Sprint(*u) {

@@ -107,7 +107,7 @@ func keepVisit(tx *store.Tx, now time.Time, u, wanted *store.User) error {
 // everyone may open, for the time of the visit. It returns the PIN's digits, for the caller to
 // show once and to wipe.
 func (d *Desk) Invite(ctx context.Context, a Actor, form VisitForm) (id uint64, digits []byte, err error) {
-	target := &auditTarget{subject: TidyName(form.First + " " + form.Last)}
+	target := &auditTarget{subject: TidyName(form.First + " " + form.Last), newcomers: true}
 	for _, door := range form.Doors {
 		target.at = append(target.at, Where{Doors, door})
 	}

@@ -13,7 +13,7 @@ import (
 // selects all but wire.ClassBookkeeping.
 type ActivityFilter struct {
 	Readers       []string // nil: any, or no reader; empty: selects nothing
-	Actors        []Actor  // besides what is at Readers, if these restrict: what these did at no reader
+	Actors        []Actor  // besides what is at Readers, if these restrict: what these did at no reader, and was not refused
 	User          uint64
 	Class         wire.RecordClass
 	Classes       []wire.RecordClass // any of them, if no class is chosen; nil: any
@@ -126,8 +126,9 @@ func (f *ActivityFilter) parts() (parts []condition) {
 	return parts
 }
 
-// ofActors selects what actors, given by their ids, did at no reader.
-const ofActors = `(+reader_id = '' AND +source = 2 AND EXISTS (SELECT 1 FROM audit WHERE audit.id = activity.row AND admin_id IN ` + listed + `))`
+// ofActors selects what actors, given by their ids, did at no reader, without what was refused: it
+// may name what they do not see.
+const ofActors = `(+reader_id = '' AND +source = 2 AND EXISTS (SELECT 1 FROM audit WHERE audit.id = activity.row AND outcome <> 'refused' AND admin_id IN ` + listed + `))`
 
 // conditions returns one condition for each way in which an event can name a match.
 func (n *NameMatch) conditions() (all []condition) {
