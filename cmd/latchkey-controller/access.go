@@ -113,9 +113,9 @@ func userAccess(c *invocation) action {
 			row := accessRowOf(a, running, in)
 			rows, lines = append(rows, row), append(lines, fmt.Sprintf("%s\t%s\t%s", row.Door, row.Reader, row.line()))
 		}
-		none := fmt.Sprintf("none of their groups may open a door; put them into one that may with: latchkey-controller group members --dir %%s GROUP add --user %d", u.ID)
+		none := fmt.Sprintf("none of their groups may open a door; put them into one that may with: latchkey-controller group members --dir %s GROUP add --user %d", c.dir, u.ID)
 		if u.Visit != nil { // is in no group
-			none = "no door to which they are invited takes visitors; have it do so with: latchkey-controller place visitors --dir %s door NUMBER on"
+			none = "no door to which they are invited takes visitors; have it do so with: latchkey-controller place visitors --dir " + c.dir + " door NUMBER on"
 		}
 		return c.printTable(rows, none, "DOOR\tREADER\tWITH\tWHEN\tNOW\n", lines)
 	}
@@ -158,12 +158,12 @@ func placeAccess(c *invocation) action {
 				break
 			}
 		}
-		none := fmt.Sprintf("nobody may open it; let a group with: latchkey-controller group access --dir %%s GROUP give --door %d", door.ID)
+		none := fmt.Sprintf("nobody may open it; let a group with: latchkey-controller group access --dir %s GROUP give --door %d", c.dir, door.ID)
 		switch {
 		case len(readers) == 0:
-			none = "no reader serves this door; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP"
+			none = "no reader serves this door; add one with: latchkey-controller reader add --dir " + c.dir + " --reader ID --request FILE --out BUNDLE --group GROUP"
 		case *search != "":
-			none = fmt.Sprintf("nobody who may open it is called like that; latchkey-controller place access --dir %%s door %d shows all of them", door.ID)
+			none = fmt.Sprintf("nobody who may open it is called like that; latchkey-controller place access --dir %s door %d shows all of them", c.dir, door.ID)
 		}
 		return c.printTable(rows, none, "USER\tNAME\tREADER\tWITH\tWHEN\tNOW\n", lines)
 	}

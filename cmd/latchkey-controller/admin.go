@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,14 +55,14 @@ func adminList(c *invocation) action {
 			}
 			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%d", a.Name, a.Role.Title(), where, seen, a.Sessions))
 		}
-		return c.printTable(rows, "no administrators yet; make the first Owner with: latchkey-controller console-link --dir %s",
+		return c.printTable(rows, "no administrators yet; make the first Owner with: latchkey-controller console-link --dir "+c.dir,
 			fmt.Sprintf("NAME\tROLE\tLOCATIONS\tSIGNED IN (%s)\tSESSIONS\n", in), lines)
 	}
 }
 
 func adminAdd(c *invocation) action {
 	c.details = "Shows the link with which they set their password: once, and within a day.\n" + limitSays
-	locations := locationFlag(c)
+	locations := locationFlag(c, "At all of them unless given")
 	role := c.String("role", "", "the `role`: "+rolesInWords)
 	return func(ctx context.Context, args []string) error {
 		at, err := c.locationsNamed(ctx, *locations)
@@ -78,36 +79,52 @@ func adminAdd(c *invocation) action {
 
 func adminRole(c *invocation) action {
 	c.details = "ROLE is " + rolesInWords + "."
-	return onAdmin(c, "has another role", func(ctx context.Context, id int64, args []string) error {
-		return c.desk.SetRole(ctx, c.actor, id, desk.Role(args[1]))
+	return onAdmin(c, func(ctx context.Context, id int64, args []string) (string, error) {
+		role := desk.Role(args[1])
+		all, err := c.desk.Admins(ctx, c.actor)
+		if err != nil {
+			return "", err
+		}
+		done := "is " + role.Title() + " from now on"
+		if slices.ContainsFunc(all, func(a *desk.Admin) bool { return a.ID == id && a.Limited }) && role == desk.Owner {
+			done += ", and acts at all locations"
+		}
+		return done, c.desk.SetRole(ctx, c.actor, id, role)
 	})
 }
 
 const limitSays = "Who is limited to locations sees and changes what is there only, and users who open no door elsewhere. An\nOwner acts at all locations."
 
 func adminLimit(c *invocation) action {
-	c.details = limitSays + " It counts at once, also for tokens that the administrator made."
-	locations := locationFlag(c)
+	c.details = limitSays + " The locations that are given replace those before. It counts at once, also for\ntokens that the administrator made."
+	locations := locationFlag(c, "At no others from now on")
 	all := c.Bool("all-locations", false, "they act at all locations again")
 	c.check = func([]string) error {
-		if *all == (len(*locations) > 0) {
+		switch {
+		case *all && len(*locations) > 0:
+			return c.wrongUse("give --location or --all-locations, not both")
+		case !*all && len(*locations) == 0:
 			return c.wrongUse("needs --location or --all-locations")
 		}
 		return nil
 	}
-	return onAdmin(c, "acts there from now on", func(ctx context.Context, id int64, _ []string) error {
+	return onAdmin(c, func(ctx context.Context, id int64, _ []string) (string, error) {
 		at, err := c.locationsNamed(ctx, *locations)
 		if err != nil {
-			return err
+			return "", err
 		}
-		return c.desk.SetLimit(ctx, c.actor, id, "", at)
+		done := "acts there and nowhere else from now on"
+		if *all {
+			done = "acts at all locations from now on"
+		}
+		return done, c.desk.SetLimit(ctx, c.actor, id, "", at)
 	})
 }
 
 // locationFlag is the flag of the locations at which an administrator acts.
-func locationFlag(c *invocation) *[]string {
+func locationFlag(c *invocation, more string) *[]string {
 	var names []string
-	c.Func("location", "a location at which they act: its `name`, or the number that place list shows; may be repeated.\nAt all of them unless given", func(text string) error {
+	c.Func("location", "a location at which they act: its `name`, or the number that place list shows; may be repeated.\n"+more, func(text string) error {
 		if names = append(names, text); text == "" {
 			return errors.New("write the name of a location")
 		}
@@ -130,26 +147,27 @@ func (c *invocation) locationsNamed(ctx context.Context, names []string) (ids []
 
 func adminSignOut(c *invocation) action {
 	c.details = "The password stays: see admin link."
-	return onAdmin(c, "is signed out everywhere", func(ctx context.Context, id int64, _ []string) error {
-		return c.desk.SignOutAdmin(ctx, c.actor, id)
+	return onAdmin(c, func(ctx context.Context, id int64, _ []string) (string, error) {
+		return "is signed out everywhere", c.desk.SignOutAdmin(ctx, c.actor, id)
 	})
 }
 
 func adminRemove(c *invocation) action {
-	return onAdmin(c, "is removed", func(ctx context.Context, id int64, _ []string) error {
-		return c.desk.RemoveAdmin(ctx, c.actor, id)
+	return onAdmin(c, func(ctx context.Context, id int64, _ []string) (string, error) {
+		return "is removed", c.desk.RemoveAdmin(ctx, c.actor, id)
 	})
 }
 
 // onAdmin acts on the administrator that the first argument names, and prints
 // what was done.
-func onAdmin(c *invocation, done string, act func(ctx context.Context, id int64, args []string) error) action {
+func onAdmin(c *invocation, act func(ctx context.Context, id int64, args []string) (done string, err error)) action {
 	return func(ctx context.Context, args []string) error {
 		id, err := c.desk.FindAdmin(ctx, c.actor, args[0])
 		if err != nil {
 			return err
 		}
-		if err := act(ctx, id, args); err != nil {
+		done, err := act(ctx, id, args)
+		if err != nil {
 			return err
 		}
 		return c.report(map[string]string{"name": args[0]}, "%s %s\n", args[0], done)

@@ -17,8 +17,8 @@ import (
 func brokerConfig(c *invocation) action {
 	c.details = `It is for Mosquitto 2.0. It lets in this site's readers and its controller only, and confines each reader
 to its own topics. Write it again when you have added a reader, and have Mosquitto reload it: until then
-that reader hears of changes only when it reports, every 30 s. Integrations are let in, too, on topics of
-their own, and hear nothing until then. When you have removed a reader or an integration, or added one
+that reader hears of changes only when it reports, every 30 s. Broker clients are let in, too, on topics of
+their own, and hear nothing until then. When you have removed a reader or a broker client, or added one
 again, restart Mosquitto: it reads the list of revoked certificates only as it starts. Mosquitto
 looks at times of validity: if an older version made a reader's bundle while its clock was ahead,
 Mosquitto may refuse that reader until it has a new bundle.`
@@ -52,11 +52,11 @@ Mosquitto may refuse that reader until it has a new bundle.`
 			return err
 		}
 		m.Readers = slices.Collect(maps.Keys(peers))
-		integrations, err := c.site.Integrations(ctx)
+		brokerClients, err := c.site.BrokerClients(ctx)
 		if err != nil {
 			return err
 		}
-		m.Integrations = slices.Collect(maps.Keys(integrations))
+		m.BrokerClients = slices.Collect(maps.Keys(brokerClients))
 		if err := m.Write(*out); err != nil {
 			return fmt.Errorf("write the broker's configuration: %w", err)
 		}

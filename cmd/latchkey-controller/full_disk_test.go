@@ -53,7 +53,7 @@ func TestAControllerStartsOnAFullDiskAndCheckSaysSo(t *testing.T) {
 	if err := os.Remove(f.Name()); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := program("check"); err != nil || !strings.Contains(out, "1 users") || !strings.Contains(out, "all is well") {
+	if out, err := program("check"); err != nil || !strings.Contains(out, "1 user,") || !strings.Contains(out, "all is well") {
 		t.Errorf("with room: %v %s", err, out)
 	}
 }

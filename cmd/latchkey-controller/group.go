@@ -34,7 +34,7 @@ func groupList(c *invocation) action {
 				break
 			}
 		}
-		return c.printTable(rows, "no group is called like that; latchkey-controller group list --dir %s shows all of them", "GROUP\tMEMBERS\tDOORS\n", lines)
+		return c.printTable(rows, "no group is called like that; latchkey-controller group list --dir "+c.dir+" shows all of them", "GROUP\tMEMBERS\tDOORS\n", lines)
 	}
 }
 
@@ -113,7 +113,7 @@ func groupShow(c *invocation) action {
 }
 
 func groupMembers(c *invocation) action {
-	c.details = "A group is there while somebody is in it or a door opens to it."
+	c.details = "A group that begins here is there while somebody is in it or a door opens to it. One that a program made by the API\nis there until it is removed."
 	var users []string
 	c.Func("user", "a `user`; may be repeated", func(user string) error {
 		users = append(users, user)

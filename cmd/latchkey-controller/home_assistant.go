@@ -51,6 +51,9 @@ func (f *homeAssistantFlags) check(c *invocation, external string) (err error) {
 		return nil
 	}
 	if f.Broker, err = homeassistant.ParseBroker(f.broker, f.plain); err != nil {
+		if _, wrong := homeassistant.ParseBroker(f.broker, true); wrong == nil {
+			return c.wrongUse("--homeassistant: a broker on another machine needs TLS: write ssl://host:port, or add --homeassistant-plain, and whoever is on the network can read the password")
+		}
 		return c.wrongUse("--homeassistant: %v", err)
 	}
 	return nil

@@ -69,13 +69,13 @@ func encode(w io.Writer, v any, indent string) error {
 }
 
 // printTable prints rows as JSON, or else lines of cells, separated by tabs, below a
-// heading. If there are none, it prints the text none, in which %s is the site's directory.
+// heading. If there are none, it prints the text none.
 func (c *invocation) printTable(rows any, none, heading string, lines []string) error {
 	if c.json {
 		return printJSON(c.out, rows)
 	}
 	if len(lines) == 0 {
-		_, err := fmt.Fprintf(c.out, none+"\n", c.dir)
+		_, err := fmt.Fprintln(c.out, none)
 		return err
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
@@ -107,6 +107,14 @@ func (c *invocation) newest(into *int, usage string) {
 		}
 		return nil
 	})
+}
+
+// counted returns a number of things: "1 user", "2 users".
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func onOff(on bool) string {

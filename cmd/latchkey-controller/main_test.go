@@ -57,9 +57,9 @@ func importRevision(ts *testscript.TestScript, _ bool, args []string) {
 	setRevision(ts, "user", "import", "--dir", "site", args[0], "--json")
 }
 
-// selectedRevision sets REVISION to that of the users whom flags select.
+// selectedRevision sets REVISION to that of a look at an edit of several users.
 func selectedRevision(ts *testscript.TestScript, _ bool, args []string) {
-	setRevision(ts, append([]string{"user", "edit-several", "--dir", "site", "--json", "--suspended", "on"}, args...)...)
+	setRevision(ts, append([]string{"user", "edit-several", "--dir", "site", "--json"}, args...)...)
 }
 
 // setRevision sets REVISION to what a look prints as JSON.

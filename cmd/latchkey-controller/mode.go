@@ -158,7 +158,7 @@ func modeList(c *invocation) action {
 			rows = append(rows, newModeRow(m, in))
 			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%s", m.ID, m.Mode, desk.Clean(m.Place), shortTime(m.At, in), shortTime(m.Until, in), desk.Clean(m.By), desk.Clean(m.Text)))
 		}
-		err = c.printTable(rows, "no mode is wanted in %s: all doors work as their policies say", fmt.Sprintf("ID\tMODE\tWHERE\tSINCE (%s)\tUNTIL\tBY\tDOORS\n", in), lines)
+		err = c.printTable(rows, "no mode is wanted in "+c.dir+": all doors work as their policies say", fmt.Sprintf("ID\tMODE\tWHERE\tSINCE (%s)\tUNTIL\tBY\tDOORS\n", in), lines)
 		if err != nil {
 			return err
 		}
@@ -349,6 +349,12 @@ func (c *invocation) findPlace(ctx context.Context, level desk.Level, text strin
 	for _, l := range locations {
 		if level == desk.Locations {
 			called[l.ID] = l.Name
+			continue
+		}
+		if level == desk.Hubs {
+			for _, h := range l.Hubs {
+				called[h.ID] = h.Name
+			}
 			continue
 		}
 		for _, d := range l.Doors {

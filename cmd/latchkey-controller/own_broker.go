@@ -17,7 +17,7 @@ import (
 // takes.
 type ownBroker struct {
 	*broker.Broker
-	readers, integrations serials
+	readers, brokerClients serials
 }
 
 // startBroker starts the controller's own broker, and completes the options of the
@@ -28,15 +28,15 @@ func startBroker(ctx context.Context, s *site.Site, listen string, names []strin
 	if err := covering.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	integrations, err := s.Integrations(ctx)
+	brokerClients, err := s.BrokerClients(ctx)
 	if err != nil {
 		return nil, err
 	}
-	own.integrations.Store(&integrations)
+	own.brokerClients.Store(&brokerClients)
 	own.Broker, err = broker.Start(ctx, listen, broker.Options{
 		Site: s.Name, Certificate: covering.Certificate, Authority: s.Authority(), Controller: o.Name, Bridge: site.HomeAssistantName, Log: o.Log,
 		InForce: func(name, serial string) bool {
-			return own.readers.have(name, serial) || own.integrations.have(name, serial)
+			return own.readers.have(name, serial) || own.brokerClients.have(name, serial)
 		},
 	})
 	if err != nil {
@@ -57,19 +57,19 @@ func startBroker(ctx context.Context, s *site.Site, listen string, names []strin
 	return own, nil
 }
 
-// followIntegrations lets in the integrations that there are, and closes the connections of
+// followBrokerClients lets in the broker clients that there are, and closes the connections of
 // those that are removed, until ctx ends.
-func (b *ownBroker) followIntegrations(ctx context.Context, d *desk.Desk, s *site.Site, log *slog.Logger) {
+func (b *ownBroker) followBrokerClients(ctx context.Context, d *desk.Desk, s *site.Site, log *slog.Logger) {
 	d.Watch(ctx, func(c desk.Change) {
 		if !c.Acts {
 			return
 		}
-		site.Persist(ctx, log, "cannot read which integrations there are", time.Second, func() error {
-			all, err := s.Integrations(ctx)
+		site.Persist(ctx, log, "cannot read which broker clients there are", time.Second, func() error {
+			all, err := s.BrokerClients(ctx)
 			if err != nil {
 				return err
 			}
-			b.integrations.Store(&all)
+			b.brokerClients.Store(&all)
 			b.Expel()
 			return nil
 		})

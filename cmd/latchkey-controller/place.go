@@ -40,7 +40,7 @@ func placeList(c *invocation) action {
 			}
 			rows = append(rows, location)
 		}
-		return c.printTable(rows, "no places yet; add one with: latchkey-controller place add --dir %s location NAME", "", lines)
+		return c.printTable(rows, "no places yet; add one with: latchkey-controller place add --dir "+c.dir+" location NAME", "", lines)
 	}
 }
 
@@ -56,17 +56,28 @@ type placeRow struct {
 }
 
 func placeAdd(c *invocation) action {
-	c.details = "LOCATION and HUB are the numbers that place list shows."
-	in := c.Int64("in", 0, "the `number` of the location of a hub, or of the hub of a door")
+	c.details = "LOCATION and HUB are names, or the numbers that place list shows."
+	within := c.String("in", "", "the `location` of a hub, or the hub of a door")
 	c.check = func(args []string) error {
-		if (args[0] == "location") != (*in == 0) {
+		if (args[0] == "location") != (*within == "") {
 			return c.wrongUse("a location takes no --in, and a hub or a door needs it")
 		}
 		return nil
 	}
 	return func(ctx context.Context, args []string) error {
 		kind, name := args[0], args[1]
-		id, err := c.desk.AddPlace(ctx, c.actor, desk.Level(kind), *in, name)
+		var in desk.Where
+		if *within != "" {
+			level := desk.Locations
+			if kind == "door" {
+				level = desk.Hubs
+			}
+			var err error
+			if in, err = c.findPlace(ctx, level, *within); err != nil {
+				return err
+			}
+		}
+		id, err := c.desk.AddPlace(ctx, c.actor, desk.Level(kind), in.ID, name)
 		return c.reportName(err, kind, id, name)
 	}
 }

@@ -85,8 +85,8 @@ request     %s
 controller  %s
             latchkeyd adopt shows the same.
 bundle      %s
-            number %d, with %d credentials at revision %d, in %s
-`, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access, named), a.Board, a.Controller, a.Bundle, a.Number, a.Count, a.Revision, out)
+            number %d, with %s at revision %d, in %s
+`, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access, named), a.Board, a.Controller, a.Bundle, a.Number, counted(int(a.Count), "credential"), a.Revision, out)
 	switch {
 	case a.Certified != "":
 		fmt.Fprintf(c.out, "keys        in the board's TPM, which is certified by %s\n", a.Certified)

@@ -52,7 +52,7 @@ func readerList(c *invocation) action {
 			}
 			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", r.ID, r.Policy.Door, orDash(r.Policy.Place), shortTime(r.Adopted, in), orDash(r.Board), is))
 		}
-		err = c.printTable(rows, "no readers yet; add one with: latchkey-controller reader add --dir %s --reader ID --request FILE --out BUNDLE --group GROUP",
+		err = c.printTable(rows, "no readers yet; add one with: latchkey-controller reader add --dir "+c.dir+" --reader ID --request FILE --out BUNDLE --group GROUP",
 			fmt.Sprintf("READER\tDOOR\tPLACE\tADDED (%s)\tBOARD\tIS\n", in), lines)
 		if err != nil || c.json || len(lines) == 0 {
 			return err

@@ -144,7 +144,7 @@ func scheduleList(c *invocation) action {
 			}
 			lines = append(lines, fmt.Sprintf("%s\t%d\t%s", desk.Clean(s.Name), s.Doors, strings.Join(days, "; ")))
 		}
-		return c.printTable(rows, "no schedules yet; add one with: latchkey-controller schedule add --dir %s NAME --mon-fri 08:00-18:00", "SCHEDULE\tDOORS\tHOURS\n", lines)
+		return c.printTable(rows, "no schedules yet; add one with: latchkey-controller schedule add --dir "+c.dir+" NAME --mon-fri 08:00-18:00", "SCHEDULE\tDOORS\tHOURS\n", lines)
 	}
 }
 

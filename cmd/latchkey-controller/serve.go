@@ -131,7 +131,7 @@ func serve(c *invocation) action {
 			group.Go(func() error { return shown.Run(ctx) })
 		}
 		if embedded != nil {
-			group.Go(func() error { embedded.followIntegrations(ctx, c.desk, c.site, log); return nil })
+			group.Go(func() error { embedded.followBrokerClients(ctx, c.desk, c.site, log); return nil })
 		}
 		group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
 		return group.Wait()

@@ -71,7 +71,7 @@ func settings(c *invocation) action {
 			stays = "; what readers have got already stays theirs"
 		}
 		return c.report(map[string]any{"keep-days": kept, "zone": in.String(), "guess-budget": theft.Budget, "pins": readers},
-			"activity is kept for %d days\ntime zone %s\na reader's TPM gets %d guesses%s\nPINs are taken at %s\n%s\n", kept, in, theft.Budget, stays, pinReaders[readers], theft)
+			"activity is kept for %s\ntime zone %s\na reader's TPM gets %d guesses%s\nPINs are taken at %s\n%s\n", counted(kept, "day"), in, theft.Budget, stays, pinReaders[readers], theft)
 	}
 }
 

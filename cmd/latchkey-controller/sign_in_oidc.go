@@ -36,18 +36,18 @@ func providerFlags(c *invocation) *providerChange {
 			return func(p *desk.Provider) { *field(p) = text }, nil
 		})
 	}
-	text("issuer", "the provider's `address`, exactly as it says it, like https://login.example.com/realm", func(p *desk.Provider) *string { return &p.Issuer })
-	text("client", "the client's `id` there", func(p *desk.Provider) *string { return &p.Client })
-	text("claim", "the `claim` that says the role; groups unless given", func(p *desk.Provider) *string { return &p.Claim })
+	text("issuer", "oidc: the provider's `address`, exactly as it says it, like https://login.example.com/realm", func(p *desk.Provider) *string { return &p.Issuer })
+	text("client", "oidc: the client's `id` there", func(p *desk.Provider) *string { return &p.Client })
+	text("claim", "oidc: the `claim` that says the role; groups unless given", func(p *desk.Provider) *string { return &p.Claim })
 	onOff := func(name, usage string, field func(*desk.Provider) *bool) {
 		edit(name, usage, func(text string) (func(*desk.Provider), error) {
 			on, err := parseOnOff(text)
 			return func(p *desk.Provider) { *field(p) = on }, err
 		})
 	}
-	onOff("owners", "`on|off`: it may make Owners", func(p *desk.Provider) *bool { return &p.Owners })
-	onOff("inside", "`on|off`: its host may be inside the network", func(p *desk.Provider) *bool { return &p.Inside })
-	c.Func("value", "a `VALUE=ROLE` of the claim, in place of all there are: "+rolesInWords+"; may be repeated", func(text string) error {
+	onOff("owners", "oidc: `on|off`: it may make Owners", func(p *desk.Provider) *bool { return &p.Owners })
+	onOff("inside", "oidc: `on|off`: its host may be inside the network", func(p *desk.Provider) *bool { return &p.Inside })
+	c.Func("value", "oidc: a `VALUE=ROLE` of the claim, in place of all there are: "+rolesInWords+"; may be repeated", func(text string) error {
 		at := strings.LastIndex(text, "=")
 		if at < 0 {
 			return errors.New("write VALUE=ROLE")
@@ -58,7 +58,7 @@ func providerFlags(c *invocation) *providerChange {
 		set.values[strings.TrimSpace(text[:at])] = desk.Role(strings.TrimSpace(text[at+1:]))
 		return nil
 	})
-	c.Func("secret-file", "the `file` with the client's secret in its first line; -: it is asked for, or read from standard input", func(text string) error {
+	c.Func("secret-file", "oidc: the `file` with the client's secret in its first line; -: it is asked for, or read from standard input", func(text string) error {
 		set.given, set.secret = true, text
 		return nil
 	})

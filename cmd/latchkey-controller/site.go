@@ -46,8 +46,8 @@ func check(c *invocation) action {
 		if doubt != "" {
 			return errors.New(doubt)
 		}
-		return c.report(report, "site %s: %d users, %d credentials, %d readers; log at epoch %d, revision %d: all is well\n",
-			c.site.Name, report.Users, report.Credentials, report.Readers, report.Epoch, report.Revision)
+		return c.report(report, "site %s: %s, %s, %s; log at epoch %d, revision %d: all is well\n",
+			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision)
 	}
 }
 

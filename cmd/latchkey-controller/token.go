@@ -48,7 +48,7 @@ func tokenList(c *invocation) action {
 			rows = append(rows, row)
 			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%s", k.Name, scopeList(k.Scopes), ends, used, orDash(strings.Join(k.Networks, ", "))))
 		}
-		return c.printTable(rows, "no tokens; make one for a program with: latchkey-controller token make --dir %s NAME --scope read",
+		return c.printTable(rows, "no tokens; make one for a program with: latchkey-controller token make --dir "+c.dir+" NAME --scope read",
 			fmt.Sprintf("NAME\tSCOPES\tENDS (%s)\tLAST USED\tONLY FROM\n", in), lines)
 	}
 }

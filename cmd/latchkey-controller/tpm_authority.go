@@ -41,7 +41,7 @@ func tpmAuthority(c *invocation) action {
 		for _, a := range authorities {
 			lines = append(lines, fmt.Sprintf("%s  until %s  %s", a.Fingerprint, a.Until.Format(time.DateOnly), a.Subject))
 		}
-		return c.printTable(tpmAuthorityRows(authorities), "no authorities: each TPM is taken at its word; add one with: latchkey-controller tpm-authority --dir %s add FILE", "", lines)
+		return c.printTable(tpmAuthorityRows(authorities), "no authorities: each TPM is taken at its word; add one with: latchkey-controller tpm-authority --dir "+c.dir+" add FILE", "", lines)
 	}
 }
 

@@ -95,7 +95,7 @@ func groups() []group {
 		}},
 		{"Administrators of the console", []command{
 			{name: "console-link", summary: "makes a link that lets the Owner in", prepare: consoleLink},
-			{name: "sign-in", args: "show|passkeys|oidc|no-oidc", summary: "how administrators sign in", prepare: signIn},
+			{name: "sign-in", args: "show | passkeys --role ROLE… | oidc [FLAG…] | no-oidc", summary: "how administrators sign in", prepare: signIn},
 			{name: "admin list", summary: "shows all administrators", prepare: adminList},
 			{name: "admin add", args: "NAME --role ROLE", summary: "adds an administrator, who may be limited to locations", required: []string{"role"}, prepare: adminAdd},
 			{name: "admin role", args: "NAME ROLE", summary: "gives an administrator another role", prepare: adminRole},
@@ -108,7 +108,7 @@ func groups() []group {
 			{name: "token list", summary: "shows all tokens", prepare: tokenList},
 			{name: "token make", args: "NAME --scope SCOPE…", summary: "makes a token, with which a program acts", prepare: tokenMake},
 			{name: "token revoke", args: "NAME", summary: "ends a token at once", prepare: tokenRevoke},
-			{name: "integration", args: "list | add NAME | remove NAME", summary: "which programs, like Home Assistant, the readers' broker lets in, too", prepare: integration},
+			{name: "broker-client", args: "list | add NAME | remove NAME", summary: "which programs, like Home Assistant, the readers' broker lets in, too", prepare: brokerClient},
 			{name: "webhook list", summary: "shows where events are sent, and the hosts inside the network that are allowed", prepare: webhookList},
 			{name: "webhook add", args: "NAME URL --event EVENT…", summary: "sends events to a URL from then on", prepare: webhookAdd},
 			{name: "webhook secret", args: "NUMBER", summary: "makes a new secret, which signs from then on", prepare: webhookSecret},
@@ -193,16 +193,20 @@ func (row *command) form(dir string) string {
 
 // printHelp prints the help of a command.
 func (c *invocation) printHelp(row *command) {
-	dir, flags := "--dir DIR", " [flags]"
+	dir, more := "--dir DIR", " [flags]"
 	if row.needs == nothingElse {
-		dir, flags = "", ""
+		dir, more = "", ""
 	}
-	fmt.Fprintf(c.err, "usage: latchkey-controller %s%s\n\n%s%s.\n", row.form(dir), flags, strings.ToUpper(row.summary[:1]), row.summary[1:])
+	fmt.Fprintf(c.err, "usage: latchkey-controller %s%s\n\n%s%s.\n", row.form(dir), more, strings.ToUpper(row.summary[:1]), row.summary[1:])
 	if c.details != "" {
 		fmt.Fprintf(c.err, "%s\n", c.details)
 	}
 	fmt.Fprintln(c.err)
-	c.PrintDefaults()
+	var flags strings.Builder
+	c.SetOutput(&flags)
+	defer c.SetOutput(c.err)
+	c.PrintDefaults() // with one hyphen, where the documents have two
+	fmt.Fprint(c.err, strings.ReplaceAll("\n"+flags.String(), "\n  -", "\n  --")[1:])
 }
 
 func help(c *invocation) action {

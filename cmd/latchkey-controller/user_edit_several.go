@@ -9,10 +9,10 @@ import (
 )
 
 func userEditSeveral(c *invocation) action {
-	c.details = `First look at who would be changed: with --user, or with --search, --group and --state as of user list, or
-with --all. It ends with a revision. Then do it, for all of them or for nobody: the same with --apply
-REVISION. If one of them has changed since, or others are selected, nothing is done. Visitors are left
-out. What is not given stays.
+	c.details = `First look at what would be changed, and of whom: with --user, or with --search, --group and --state as of
+user list, or with --all. It ends with a revision. Then do it, for all of them or for nobody: the same with
+--apply REVISION. If one of them has changed since, if others are selected or if the change is another one,
+nothing is done. Visitors are left out. What is not given stays.
 ` + timesOfUsers
 	var who []string
 	c.Func("user", "a `user`, by number or by a name that only one has; may be repeated", func(text string) error {
@@ -23,7 +23,7 @@ out. What is not given stays.
 	search := c.String("search", "", "those whose name, groups, email or employee number have `words` that begin so")
 	group := c.String("group", "", "those in this `group`")
 	state := stateFlag(c)
-	revision := c.String("apply", "", "changes those whom the look with this `revision` showed")
+	revision := c.String("apply", "", "does what the look with this `revision` showed")
 	var edit desk.UsersEdit
 	edits := 0
 	change := func(name, usage string, set func(text string) error) {
@@ -64,6 +64,9 @@ out. What is not given stays.
 		return nil
 	}
 	return func(ctx context.Context, _ []string) error {
+		if err := c.checkGroup(ctx, *group); err != nil {
+			return err
+		}
 		selection := desk.Selection{Query: desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group}}
 		for _, name := range who {
 			u, err := c.desk.FindUser(ctx, c.actor, name)
@@ -73,11 +76,11 @@ out. What is not given stays.
 			selection.Users = append(selection.Users, u.ID)
 		}
 		if *revision == "" {
-			selected, err := c.desk.SelectUsers(ctx, c.actor, selection)
+			p, err := c.desk.PreviewUsersEdit(ctx, c.actor, selection, edit)
 			if err != nil {
 				return err
 			}
-			return printSelected(c, selected)
+			return printUsersPreview(c, p)
 		}
 		changed, err := c.desk.EditUsers(ctx, c.actor, selection, *revision, edit)
 		if err != nil {
@@ -87,28 +90,33 @@ out. What is not given stays.
 	}
 }
 
-// printSelected shows who would be changed.
-func printSelected(c *invocation, s *desk.SelectedUsers) error {
+// printUsersPreview shows what would be changed, and of whom.
+func printUsersPreview(c *invocation, p *desk.UsersPreview) error {
 	if c.json {
 		return printJSON(c.out, struct {
 			Users    int      `json:"users"`
 			Names    []string `json:"names"`    // of some
+			Change   int      `json:"change"`   // of users
+			Keep     int      `json:"keep"`     // of users: they are so already
 			Visitors int      `json:"visitors"` // that are left out
 			Revision string   `json:"revision"`
-		}{s.Count, append([]string{}, s.Names...), s.Visitors, s.Revision})
+		}{p.Count, append([]string{}, p.Names...), p.Changed, p.Count - p.Changed, p.Visitors, p.Revision})
 	}
-	text := fmt.Sprintf("users: %d", s.Count)
-	if len(s.Names) > 0 {
-		text += ": " + strings.Join(s.Names, ", ")
+	text := fmt.Sprintf("users: %d", p.Count)
+	if len(p.Names) > 0 {
+		text += ": " + strings.Join(p.Names, ", ")
 	}
-	if s.More() > 0 {
-		text += fmt.Sprintf(" and %d more", s.More())
+	if p.More() > 0 {
+		text += fmt.Sprintf(" and %d more", p.More())
 	}
-	if s.Visitors > 0 {
-		text += fmt.Sprintf("\nvisitors that are left out: %d", s.Visitors)
+	if p.Count > 0 {
+		text += fmt.Sprintf("\n%d to change, %d so already", p.Changed, p.Count-p.Changed)
 	}
-	if s.Count > 0 {
-		text += "\nTo change them: the same with --apply " + s.Revision
+	if p.Visitors > 0 {
+		text += fmt.Sprintf("\nvisitors that are left out: %d", p.Visitors)
+	}
+	if p.Changed > 0 {
+		text += "\nTo change them: the same with --apply " + p.Revision
 	}
 	_, err := fmt.Fprintln(c.out, text)
 	return err

@@ -73,9 +73,12 @@ and are kept nowhere else.`
 			if pins != nil && pins.Given {
 				os.Remove(*out) // its PINs are nobody's
 			}
+			if pins == nil && desk.Fields(err)["pins"] != "" {
+				err = fmt.Errorf("%w, with --pins FILE and --recipient age1… or --passphrase -", err)
+			}
 			return err
 		}
-		return c.report(countsOf(done), "%d users added, %d changed, %d as before; PINs made: %d, new cards: %d\n", done.Count[desk.RowAdds], done.Count[desk.RowChanges], done.Count[desk.RowKeeps], done.PINs, done.Cards)
+		return c.report(countsOf(done), "%s added, %d changed, %d as before; PINs made: %d, new cards: %d\n", counted(done.Count[desk.RowAdds], "user"), done.Count[desk.RowChanges], done.Count[desk.RowKeeps], done.PINs, done.Cards)
 	}
 }
 
@@ -128,7 +131,7 @@ func printPreview(c *invocation, file string, p *desk.ImportPreview) error {
 		fmt.Fprintf(c.out, "\n%d to add, %d to change, %d as before, %d wrong; PINs to make: %d, new cards: %d\n", p.Count[desk.RowAdds], p.Count[desk.RowChanges], p.Count[desk.RowKeeps], wrong, p.PINs, p.Cards)
 	}
 	if wrong > 0 {
-		return fmt.Errorf("%d rows are wrong, and nothing can be imported until they are right", wrong)
+		return fmt.Errorf("wrong: %s; nothing can be imported until all are right", counted(wrong, "row"))
 	}
 	if c.json || len(lines) == 0 {
 		return nil
@@ -148,6 +151,9 @@ nothing. Cards are masked, PINs and visitors are not in it.`
 	group := c.String("group", "", "those in this `group`")
 	state := stateFlag(c)
 	return func(ctx context.Context, _ []string) error {
+		if err := c.checkGroup(ctx, *group); err != nil {
+			return err
+		}
 		return c.desk.ExportUsers(ctx, c.actor, desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group}, c.out)
 	}
 }

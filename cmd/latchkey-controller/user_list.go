@@ -46,6 +46,9 @@ func userList(c *invocation) action {
 	group := c.String("group", "", "those in this `group`")
 	state := stateFlag(c)
 	return func(ctx context.Context, _ []string) error {
+		if err := c.checkGroup(ctx, *group); err != nil {
+			return err
+		}
 		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group, Limit: 1000})
 		if err != nil {
 			return err
@@ -54,13 +57,13 @@ func userList(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		none := "no users yet; add one with: latchkey-controller user add --dir %s --name NAME --pin auto"
+		none := "no users yet; add one with: latchkey-controller user add --dir " + c.dir + " --name NAME --pin auto"
 		if *state != "" {
-			none = "no user is like that now; latchkey-controller user list --dir %s shows all of them"
+			none = "no user is like that now; latchkey-controller user list --dir " + c.dir + " shows all of them"
 		} else if *group != "" {
-			none = "no user is in this group; latchkey-controller group list --dir %s shows all groups"
+			none = "no user is in this group; latchkey-controller group list --dir " + c.dir + " shows all groups"
 		} else if *search != "" {
-			none = "no user is called like that; latchkey-controller user list --dir %s shows all of them"
+			none = "no user is called like that; latchkey-controller user list --dir " + c.dir + " shows all of them"
 		}
 		rows, lines := []userRow{}, []string{}
 		for _, u := range users {
@@ -83,6 +86,15 @@ func userList(c *invocation) action {
 		}
 		return c.printTable(rows, none, fmt.Sprintf("USER\tNAME\tPIN\tCARDS\tGROUPS\tFROM (%[1]s)\tUNTIL (%[1]s)\n", in), lines)
 	}
+}
+
+// checkGroup says whether a group that a flag names is there; "": none is named.
+func (c *invocation) checkGroup(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := c.desk.Group(ctx, c.actor, name)
+	return groupError(err)
 }
 
 // groupsText names the groups of a user, or says that they are a visitor.

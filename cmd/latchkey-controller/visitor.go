@@ -132,9 +132,9 @@ func visitorList(c *invocation) action {
 				break
 			}
 		}
-		none := "no visitors; invite one with: latchkey-controller visitor invite --dir %s --name NAME --until T --door DOOR"
+		none := "no visitors; invite one with: latchkey-controller visitor invite --dir " + c.dir + " --name NAME --until T --door DOOR"
 		if *at != "" {
-			none = "no visit is then; latchkey-controller visitor list --dir %s shows all of them"
+			none = "no visit is then; latchkey-controller visitor list --dir " + c.dir + " shows all of them"
 		}
 		return c.printTable(rows, none, fmt.Sprintf("USER\tNAME\tFROM (%[1]s)\tUNTIL (%[1]s)\tDOORS\n", in), lines)
 	}

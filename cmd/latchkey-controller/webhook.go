@@ -55,7 +55,7 @@ func webhookList(c *invocation) action {
 		if c.json {
 			return printJSON(c.out, map[string]any{"webhooks": rows, "hosts": allowed})
 		}
-		err = c.printTable(nil, "no webhooks; add one with: latchkey-controller webhook add --dir %s NAME URL --event all",
+		err = c.printTable(nil, "no webhooks; add one with: latchkey-controller webhook add --dir "+c.dir+" NAME URL --event all",
 			fmt.Sprintf("ID\tNAME\tURL\tWAITING\tFAILED\tLAST ARRIVED (%s)\n", in), lines)
 		if err == nil && len(allowed) > 0 {
 			_, err = fmt.Fprintf(c.out, "allowed inside the network: %s\n", strings.Join(allowed, ", "))
@@ -116,16 +116,26 @@ func webhookAdd(c *invocation) action {
 	}
 }
 
+// noWebhook says, if that is the error, that there is no webhook with a number.
+func noWebhook(id int64, err error) error {
+	if errors.Is(err, desk.ErrNotFound) {
+		err = fmt.Errorf("there is no webhook %d: %w", id, desk.ErrNotFound)
+	}
+	return absence(err, "webhook list shows all of them")
+}
+
 // onWebhook acts on the webhook with a number, and prints that it does what it did.
 func onWebhook(c *invocation, did string, do func(ctx context.Context, id int64, args []string) error) action {
 	return func(ctx context.Context, args []string) error {
 		id := placeNumber(args[0])
 		err := do(ctx, id, args)
 		if errors.Is(err, desk.ErrNotFound) {
-			err = fmt.Errorf("webhook %d is not there, or has no such delivery: %w", id, err)
+			if _, gone := c.desk.Deliveries(ctx, c.actor, id, "", 0, 1); gone == nil { // what is absent is of the webhook
+				return absence(fmt.Errorf("webhook %d has sent no such delivery: %w", id, err), "webhook deliveries shows all of them")
+			}
 		}
 		if err != nil {
-			return absence(err, "webhook list shows all of them")
+			return noWebhook(id, err)
 		}
 		return c.report(map[string]any{"id": id}, "webhook %d "+did+"\n", id)
 	}
@@ -136,13 +146,10 @@ func webhookSecret(c *invocation) action {
 	return func(ctx context.Context, args []string) error {
 		id := placeNumber(args[0])
 		secret, err := c.desk.NewWebhookSecret(ctx, c.actor, id)
-		if errors.Is(err, desk.ErrNotFound) {
-			err = fmt.Errorf("webhook %d is not there: %w", id, err)
-		}
 		if err != nil {
-			return absence(err, "webhook list shows all of them")
+			return noWebhook(id, err)
 		}
-		return c.report(map[string]any{"id": id, "secret": secret}, "the new secret of webhook %d is\n%s\n", id, secret)
+		return c.report(map[string]any{"id": id, "secret": secret}, "the new secret of webhook %d is\n%s\nReceivers of Standard Webhooks may check by the one before for 24 hours more; see webhook secret --help\n", id, secret)
 	}
 }
 
@@ -176,9 +183,10 @@ func webhookDeliveries(c *invocation) action {
 	last := 50
 	c.newest(&last, "how `many` at most, up to 1000; 50 unless given")
 	return func(ctx context.Context, args []string) error {
-		page, err := c.desk.Deliveries(ctx, c.actor, placeNumber(args[0]), desk.DeliveryState(*state), 0, last)
+		id := placeNumber(args[0])
+		page, err := c.desk.Deliveries(ctx, c.actor, id, desk.DeliveryState(*state), 0, last)
 		if err != nil {
-			return absence(err, "webhook list shows all of them")
+			return noWebhook(id, err)
 		}
 		in, err := c.desk.Zone(ctx)
 		if err != nil {
@@ -199,7 +207,7 @@ func webhookDeliveries(c *invocation) action {
 			rows = append(rows, row{d.ID, d.Event, d.At.In(in), d.State, d.Attempts, d.Status, d.Problem, timeOrNil(d.Next, in)})
 			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%d\t%s", d.ID, shortTime(d.At, in), d.Event, d.State, d.Attempts, desk.Clean(orDash(d.Problem))))
 		}
-		return c.printTable(rows, "nothing has been sent there from %s yet", fmt.Sprintf("ID\tTIME (%s)\tEVENT\tSTATE\tATTEMPTS\tPROBLEM\n", in), lines)
+		return c.printTable(rows, "nothing has been sent there from "+c.dir+" yet", fmt.Sprintf("ID\tTIME (%s)\tEVENT\tSTATE\tATTEMPTS\tPROBLEM\n", in), lines)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // facts is what opens the door, and the broker's address; kept in facts.json.
@@ -145,10 +146,24 @@ func (d *demo) command(ctx context.Context, program string, args ...string) *exe
 	return cmd
 }
 
+// shell returns words as they are written in a POSIX shell.
+func shell(words ...string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = word
+		if word == "" || strings.ContainsFunc(word, func(r rune) bool {
+			return !strings.ContainsRune("%+,-./:=@_", r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+		}) {
+			quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
+}
+
 // do runs a program to its end and reads what it prints, JSON, into out unless
 // that is nil.
 func (d *demo) do(ctx context.Context, out any, program string, args ...string) error {
-	fmt.Println(" ", program, strings.Join(args, " "))
+	fmt.Println(" ", shell(append([]string{program}, args...)...))
 	cmd := d.command(ctx, program, args...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -37,7 +37,7 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 		defer broker.Wait()
 		defer stopBroker()
 		at = []string{"--broker", "ssl://" + d.broker}
-		about = fmt.Sprintf("is mosquitto, process %d. Stop it: the door still works. Start it again with\n    %s -c %s", broker.Process.Pid, broker.Path, config)
+		about = fmt.Sprintf("is mosquitto, process %d. Stop it: the door still works. Start it again with\n    %s", broker.Process.Pid, shell(broker.Path, "-c", config))
 	}
 	fmt.Printf(`
   The reader's page   http://%s/
@@ -57,7 +57,7 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 
   The broker %[6]s
 
-`, d.listen, known.PIN, known.UID, filepath.Join(d.bin, "latchkey-controller"), d.path("site"), about, d.console)
+`, d.listen, known.PIN, known.UID, shell(filepath.Join(d.bin, "latchkey-controller")), shell(d.path("site")), about, d.console)
 
 	group, groupContext := errgroup.WithContext(ctx)
 	controllerContext, stopController := context.WithCancel(context.WithoutCancel(ctx))

@@ -131,7 +131,7 @@ func TestHomeAssistantComesToTheReadersBrokerUntilItIsRemoved(t *testing.T) {
 			c.startBroker()
 			c.serve()
 			keys := t.TempDir()
-			c.tell("", "integration", "add", "home-assistant", "--out", keys) // while it serves
+			c.tell("", "broker-client", "add", "home-assistant", "--out", keys) // while it serves
 			r := c.adopt(t, "front-door")                                     // has Mosquitto know both
 			r.start()
 			own, err := tls.LoadX509KeyPair(filepath.Join(keys, "home-assistant.pem"), filepath.Join(keys, "home-assistant.key"))
@@ -151,7 +151,7 @@ func TestHomeAssistantComesToTheReadersBrokerUntilItIsRemoved(t *testing.T) {
 			r.opens("Home Assistant's button")
 			r.closed()
 
-			c.tell("", "integration", "remove", "home-assistant")
+			c.tell("", "broker-client", "remove", "home-assistant")
 			if mosquitto {
 				c.stopBroker()
 				c.startBroker()

@@ -357,7 +357,7 @@ func (n *n8n) deactivation(reader *testReader, grace string) {
 	reader.typePIN(gracePIN)
 	reader.opens("the PIN after its user is active again")
 	reader.closed()
-	if r := n.refused("user delete", map[string]any{"userId": grace}); r.Status != 403 || r.Code != "CODE_OPERATION_FORBIDDEN" {
+	if r := n.refused("user delete", map[string]any{"userId": grace}); r.Status != 400 || r.Code != "CODE_PARAMS_INVALID" {
 		n.t.Errorf("a user who is active is removed: %+v", r)
 	}
 	status("DEACTIVATED")

@@ -38,6 +38,13 @@ func (a *API) adopt(c *call) (any, error) {
 	if err := c.body(&form); err != nil {
 		return nil, err
 	}
+	switch refused := c.actor.Refusal(desk.AdoptReader); { // which Adopt audits
+	case refused != nil:
+	case form.Reader == "":
+		return nil, badRequest("Send reader, the id that the reader is to have")
+	case form.Request == "":
+		return nil, badRequest("Send request, the file that latchkeyd identity wrote, in base64")
+	}
 	request, err := base64.StdEncoding.DecodeString(form.Request)
 	if err != nil {
 		return nil, badRequest("request is not base64: send the file that latchkeyd identity wrote, encoded so")

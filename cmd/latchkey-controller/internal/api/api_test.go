@@ -133,6 +133,7 @@ func TestDoorsAreAsClientsReadThem(t *testing.T) {
 func TestABodyThatIsWrongIsRefusedAndNeverQuoted(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"name": 67203419}`: "name must be a string, not this number", `{"n": "67203419"}`: "n must be a whole number, not a string",
+		`{"n": 9223372036854775808}`: "n must be a whole number from -9223372036854775808 to 9223372036854775807, not this number", `{"small": -1}`: "small must be a whole number from 0 to 255, not this number",
 		`{"n": 1.5}`: "n must be a whole number, not this number", `[67203419]`: "The body must be an object, not a list",
 		`{"name": "67203419`: "The body is not JSON", `67203419`: "The body must be an object, not this number",
 		`{"list": "67203419"}`: "list must be a list, not a string",
@@ -142,9 +143,10 @@ func TestABodyThatIsWrongIsRefusedAndNeverQuoted(t *testing.T) {
 			t.Fatal(err)
 		}
 		v := struct {
-			Name string
-			N    int
-			List []string
+			Name  string
+			N     int
+			Small uint8
+			List  []string
 		}{}
 		err = (&call{r: r}).body(&v)
 		if err == nil || !strings.EqualFold(err.Error(), want) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"runtime/debug"
@@ -124,9 +125,9 @@ func (c *call) body(v any) error {
 		return err
 	case errors.As(err, &wrongType):
 		if wrongType.Field == "" {
-			return badRequest("The body must be %s, not %s", jsonName(wrongType.Type.Kind().String()), aWord(wrongType.Value))
+			return badRequest("The body must be %s, not %s", jsonName(wrongType), aWord(wrongType.Value))
 		}
-		return badRequest("%s must be %s, not %s", wrongType.Field, jsonName(wrongType.Type.Kind().String()), aWord(wrongType.Value))
+		return badRequest("%s must be %s, not %s", wrongType.Field, jsonName(wrongType), aWord(wrongType.Value))
 	}
 	return badRequest("The body is not JSON") // an error would quote it
 }
@@ -191,9 +192,17 @@ func readAll(r io.Reader) ([]byte, error) {
 	}
 }
 
-// jsonName returns what JSON calls a kind of Go's values.
-func jsonName(kind string) string {
+// jsonName returns what JSON calls the kind of value that was wanted, and the range of a number
+// that is outside it.
+func jsonName(e *json.UnmarshalTypeError) string {
+	kind := e.Type.Kind().String()
+	digits, isNumber := strings.CutPrefix(e.Value, "number ")
+	outside := isNumber && !strings.ContainsAny(digits, ".eE")
 	switch {
+	case outside && strings.HasPrefix(kind, "int"):
+		return fmt.Sprintf("a whole number from %d to %d", int64(-1)<<(e.Type.Bits()-1), int64(1)<<(e.Type.Bits()-1)-1)
+	case outside && strings.HasPrefix(kind, "uint"):
+		return fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64)>>(64-e.Type.Bits()))
 	case strings.HasPrefix(kind, "int"), strings.HasPrefix(kind, "uint"):
 		return "a whole number"
 	case strings.HasPrefix(kind, "float"):
@@ -231,6 +240,9 @@ type pagination struct {
 	Total  int `json:"total"` // of rows, on all pages
 }
 
+// maxPages bounds the parameters of a page.
+const maxPages = 1_000_000_000
+
 // pages reads which page of a list is wanted, and has the answer name it. The caller fills
 // in Total. Without the two parameters it is the first, as long as it may be.
 func (c *call) pages() (*pagination, error) {
@@ -244,8 +256,8 @@ func (c *call) pages() (*pagination, error) {
 			continue
 		}
 		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > 1e9 {
-			return nil, badRequest("%s must be a whole number from 1", parameter.name)
+		if err != nil || n < 1 || n > maxPages {
+			return nil, badRequest("%s must be a whole number from 1 to %d", parameter.name, maxPages)
 		}
 		*parameter.to = n
 	}

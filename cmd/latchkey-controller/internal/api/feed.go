@@ -95,8 +95,8 @@ func (a *API) events(c *call) (any, error) {
 	limit := feedPage
 	if text := c.r.URL.Query().Get("limit"); text != "" {
 		var err error
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 {
-			return nil, badRequest("limit must be a whole number from 1")
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPages {
+			return nil, badRequest("limit must be a whole number from 1 to %d", maxPages)
 		}
 	}
 	after, err := a.after(c)

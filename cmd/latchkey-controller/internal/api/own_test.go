@@ -115,6 +115,11 @@ func TestABoardIsAdoptedOnceHoweverOftenItIsAskedFor(t *testing.T) {
 	b := boardtest.New(t)
 	form := map[string]any{"reader": "front-door", "request": base64.StdEncoding.EncodeToString(b.Signed), "fingerprint": b.Fingerprint(), "door": "Front door", "groups": []string{"everyone"}}
 	key := map[string]string{"Idempotency-Key": "7f9a"}
+	for field, empty := range map[string]map[string]any{"Send reader": {}, "Send request": {"reader": "side-door"}} {
+		if a := p.own("POST", "/adoptions", empty); a.code() != "400 CODE_PARAMS_INVALID" || !strings.Contains(a.body, field) {
+			t.Error(a.body)
+		}
+	}
 	first := p.askWith(key, "POST", ownBase+"/adoptions", form)
 	var adoption adoptionObject
 	first.plain(t, &adoption)

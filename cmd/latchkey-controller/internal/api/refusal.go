@@ -65,8 +65,10 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 		return refuse(http.StatusUnauthorized, codeWrongToken, desk.Sentence(err.Error()))
 	case errors.Is(err, desk.ErrNoScope):
 		return refuse(http.StatusForbidden, codeNoScope, desk.Sentence(err.Error()))
-	case errors.Is(err, desk.ErrNotAllowed), errors.Is(err, desk.ErrSignInAgain), errors.Is(err, desk.ErrNotSuspended):
+	case errors.Is(err, desk.ErrNotAllowed), errors.Is(err, desk.ErrSignInAgain):
 		return refuse(http.StatusForbidden, codeForbidden, desk.Sentence(err.Error()))
+	case errors.Is(err, desk.ErrNotSuspended):
+		return refuse(http.StatusBadRequest, codeParams, desk.Sentence(err.Error()))
 	case errors.Is(err, desk.ErrNotFound):
 		code := rt.missing
 		if code == "" {

@@ -118,6 +118,9 @@ func TestWhatAProgramSaysIsBounded(t *testing.T) {
 	text := strings.Repeat("x", 128)
 	deep := func(n int) string { return `{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + "}" }
 	long := func(n int) string { return `{"a":"` + strings.Repeat("x", n-8) + `"}` }
+	if got := desk.Sentence("actor_id may have 128 bytes at most"); got != "actor_id may have 128 bytes at most" {
+		t.Error(got)
+	}
 	for body, want := range map[string]string{
 		`{"actor_id": "` + text + `", "actor_name": "` + text + `"}`:  "200 SUCCESS",
 		`{"actor_id": "` + text + `x", "actor_name": "` + text + `"}`: "400 CODE_PARAMS_INVALID",

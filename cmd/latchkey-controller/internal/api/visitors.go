@@ -255,7 +255,7 @@ func visitTime(field string, seconds *int64) (*string, error) {
 		return nil, nil
 	}
 	if *seconds < 1 || *seconds > wire.MaxTime {
-		return nil, badRequest("%s must be Unix seconds", field)
+		return nil, badRequest("%s must be Unix seconds, from 1 to %d", field, int64(wire.MaxTime))
 	}
 	text := time.Unix(*seconds, 0).UTC().Format(time.RFC3339)
 	return &text, nil

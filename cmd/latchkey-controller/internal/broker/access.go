@@ -15,7 +15,8 @@ import (
 // access decides who may connect and who may use which topic.
 type access struct {
 	mqtt.HookBase
-	o Options
+	o    Options
+	told refusals
 }
 
 // ID implements mqtt.Hook.
@@ -64,7 +65,13 @@ func (a *access) OnConnectAuthenticate(client *mqtt.Client, p packets.Packet) bo
 // OnACLCheck implements mqtt.Hook.
 func (a *access) OnACLCheck(client *mqtt.Client, topic string, write bool) bool {
 	name, _ := certificate(client)
-	return a.may(name, topic, write)
+	if a.may(name, topic, write) {
+		return true
+	}
+	if a.kind(name) == brokerClient {
+		a.told.log(a.o, name, topic, write)
+	}
+	return false
 }
 
 // admits says whether a client's certificate is valid now.
@@ -78,10 +85,10 @@ type kind int
 
 // The kinds.
 const (
-	controller  kind = iota // its link with the readers
-	bridge                  // its connection on which it shows them to integrations
-	reader                  //
-	integration             //
+	controller   kind = iota // its link with the readers
+	bridge                   // its connection on which it shows them to broker clients
+	reader                   //
+	brokerClient             //
 )
 
 // kind returns what a client is by the name in its certificate: only a reader's is the name of
@@ -95,7 +102,7 @@ func (a *access) kind(name string) kind {
 	case wire.CheckName(name) == nil:
 		return reader
 	}
-	return integration
+	return brokerClient
 }
 
 // certificate returns the name in a client's certificate, and its serial
@@ -120,7 +127,7 @@ func (a *access) may(name, topic string, write bool) bool {
 		return strings.HasPrefix(topic, root(a.o.Site))
 	case bridge:
 		return a.mayShow(topic, write)
-	case integration:
+	case brokerClient:
 		return a.mayAsk(topic, write)
 	}
 	_, _, published := channels()

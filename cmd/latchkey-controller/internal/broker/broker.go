@@ -4,7 +4,7 @@
 // Both admit only clients with a certificate of the site's authority, over TLS 1.3, under
 // the name in that certificate, and confine each reader to its own topics. They are
 // trusted with delivery only: what they carry between readers and controller is signed.
-// Integrations come with certificates of their own, and are confined to other topics.
+// Broker clients come with certificates of their own, and are confined to other topics.
 package broker
 
 import (
@@ -24,7 +24,7 @@ import (
 )
 
 // Limits of the embedded broker. There are at most 1,024 readers; each has one exchange at
-// a time. The controller and integrations have eight connections at most.
+// a time. The controller and broker clients have eight connections at most.
 const (
 	maxClients   = 1024 + 8
 	maxPacket    = 1 << 20
@@ -42,8 +42,8 @@ type Options struct {
 	Certificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Authority   *x509.Certificate // the site's
 	Controller  string            // name in the controller's certificate, which may use every topic of the site
-	Bridge      string            // name in the certificate with which the controller shows readers to integrations
-	// InForce says whether a reader's or an integration's certificate, by the name in it
+	Bridge      string            // name in the certificate with which the controller shows readers to broker clients
+	// InForce says whether a reader's or a broker client's certificate, by the name in it
 	// and its serial number, hexadecimal, is the one that is valid now.
 	InForce func(name, serial string) bool
 	Log     *slog.Logger
@@ -87,7 +87,7 @@ func Start(ctx context.Context, address string, o Options) (*Broker, error) {
 	}, o.Log)
 	err = errors.Join(
 		b.server.AddHook(b.access, nil),
-		b.server.AddHook(newIntegrations(b.access), nil),
+		b.server.AddHook(newBrokerClients(b.access), nil),
 		b.server.AddHook(&unacknowledged{controller: o.Controller, log: o.Log, of: map[*mqtt.Client]*waiting{}}, nil),
 		b.server.AddListener(listeners.NewNet("tls", secured)),
 	)

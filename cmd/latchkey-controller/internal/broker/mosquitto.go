@@ -36,8 +36,8 @@ type Mosquitto struct {
 	Controller  string           // name in the controller's certificate
 	Readers     []string         // that have a bundle in force
 
-	Bridge       string   // name in the certificate with which the controller shows readers to integrations
-	Integrations []string // names in their certificates
+	Bridge        string   // name in the certificate with which the controller shows readers to broker clients
+	BrokerClients []string // names in their certificates
 }
 
 // Write writes the configuration of a Mosquitto 2.0 into a directory: mosquitto.conf, an
@@ -80,7 +80,7 @@ func (m *Mosquitto) Write(dir string) error {
 func (m *Mosquitto) config(dir string) string {
 	path := func(name string) string { return filepath.Join(dir, name) }
 	return fmt.Sprintf(`# Latchkey site %s: written by latchkey-controller broker-config, which
-# writes it again when a reader or an integration was added or removed.
+# writes it again when a reader or a broker client was added or removed.
 
 listener %s
 tls_version tlsv1.3
@@ -98,7 +98,7 @@ acl_file %s
 
 # Limits of what waits for one client. Mosquitto 2.0 limits neither what a client
 # with QoS 0 does not read, nor what it acknowledges without reading: a compromised
-# reader or integration can make it use more and more memory. Give its service a
+# reader or broker client can make it use more and more memory. Give its service a
 # MemoryMax (systemd.resource-control(5)) and a Restart.
 
 # The controller and the readers publish retained messages again.
@@ -133,7 +133,7 @@ func (m *Mosquitto) access() string {
 	fmt.Fprintf(&b, "user %s\ntopic readwrite %s#\n\n", m.Controller, root(m.Site))
 	// The patterns below are for readers: what denies goes before.
 	fmt.Fprintf(&b, "user %s\ntopic deny latchkey/#\ntopic readwrite %s#\ntopic readwrite %s#\ntopic read %s\n\n", m.Bridge, shown(m.Site), described, birth)
-	for _, name := range slices.Sorted(slices.Values(m.Integrations)) {
+	for _, name := range slices.Sorted(slices.Values(m.BrokerClients)) {
 		fmt.Fprintf(&b, "user %s\ntopic deny latchkey/#\ntopic read %[2]s#\ntopic write %[2]s+/command/+\ntopic read %s#\ntopic write %s\n\n", name, shown(m.Site), discovery, birth)
 	}
 	site, own, published := channels()

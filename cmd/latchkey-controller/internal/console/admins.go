@@ -153,7 +153,7 @@ func (c *Console) addAdmin(r *http.Request, v *visit, f *form) (answer, error) {
 	role := desk.Role(f.Get("role"))
 	locations := limitOf(f, role)
 	if len(f.Wrong) > 0 {
-		return answer{}, cmp.Or(v.refusal(desk.EditAdmins), errWrong)
+		return answer{}, cmp.Or(v.refusal(desk.AddAdmin), errWrong)
 	}
 	_, token, err := c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), role, locations)
 	return c.newLink(token, desk.TidyName(f.Get("name"))), err

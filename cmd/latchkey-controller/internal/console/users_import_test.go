@@ -133,6 +133,6 @@ func TestUsersAreTickedAndChangedTogether(t *testing.T) {
 	if !u.Suspended || !slices.Equal(u.Groups, []string{"staff"}) || u.Until.IsZero() {
 		t.Errorf("%+v", u.UserRow)
 	}
-	b.post("/users/edit", append(ticked, "suspend", "no")...).shows(t, http.StatusUnprocessableEntity, "Somebody else has changed these users")
+	b.post("/users/edit", append(ticked, "suspend", "no")...).shows(t, http.StatusUnprocessableEntity, "The selection or the change is not what was previewed: look again")
 	b.get("/users/edit?found=1&state=suspended").shows(t, http.StatusOK, "Change 2 users", `name="state" value="suspended"`)
 }

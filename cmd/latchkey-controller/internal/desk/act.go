@@ -17,6 +17,7 @@ type auditTarget struct {
 	user    uint64
 	subject string // "": use the user's name
 	text    string // details of what was done
+	same    bool   // nothing was changed: there is no entry
 	typed   bool   // card UIDs were typed: a clash reveals one that is assigned
 
 	// Besides reader and user, what has to be in the actor's reach. run may add to them.
@@ -127,6 +128,8 @@ func (one deed) do(tx *store.Tx, a Actor, now time.Time) error {
 // note adds the audit entry of an act that succeeded, or failed with an error.
 func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, failed error) error {
 	switch {
+	case failed == nil && target.same:
+		return nil
 	case failed == nil:
 		return tx.AddAudit(target.audit(now, a, act, store.Done, target.text))
 	case errors.Is(failed, ErrNotAllowed):

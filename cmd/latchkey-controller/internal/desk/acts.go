@@ -83,9 +83,9 @@ const (
 	MakeToken   Act = "token.make"
 	RevokeToken Act = "token.revoke"
 
-	ViewIntegrations  Act = "integrations.view" // programs that the site's broker lets in
-	AddIntegration    Act = "integration.add"
-	RemoveIntegration Act = "integration.remove"
+	ViewBrokerClients  Act = "broker-clients.view" // programs that the site's broker lets in
+	AddBrokerClient    Act = "broker-client.add"
+	RemoveBrokerClient Act = "broker-client.remove"
 
 	ViewMail          Act = "mail.view"
 	EditMail          Act = "mail.edit" // how people are told by e-mail
@@ -104,6 +104,7 @@ const (
 	ViewSignIn    Act = "sign-in.view"
 	EditSignIn    Act = "sign-in.edit" // how administrators sign in
 	ViewAdmins    Act = "admins.view"
+	AddAdmin      Act = "admins.add"
 	EditAdmins    Act = "admins.edit"
 	EditSettings  Act = "settings.edit"
 	ConfirmClock  Act = "clock.confirm"
@@ -216,10 +217,10 @@ var rules = map[Act]rule{
 	MakeToken:   {may: supers, past: "made the token %s", infinitive: "make the token %s", fresh: true, extent: inReach},
 	RevokeToken: {may: supers, past: "revoked the token %s", infinitive: "revoke the token %s", extent: harmless},
 
-	// An integration opens doors without a password, if commands are on.
-	ViewIntegrations:  {may: owners, past: "looked at integrations", infinitive: "look at integrations", extent: ofSite},
-	AddIntegration:    {may: owners, past: "added the integration %s", infinitive: "add the integration %s", fresh: true, extent: ofSite},
-	RemoveIntegration: {may: owners, past: "removed the integration %s", infinitive: "remove the integration %s", fresh: true, extent: ofSite},
+	// A broker client opens doors without a password, if commands are on.
+	ViewBrokerClients:  {may: owners, past: "looked at broker clients", infinitive: "look at broker clients", extent: ofSite},
+	AddBrokerClient:    {may: owners, past: "added the broker client %s", infinitive: "add the broker client %s", fresh: true, extent: ofSite},
+	RemoveBrokerClient: {may: owners, past: "removed the broker client %s", infinitive: "remove the broker client %s", fresh: true, extent: ofSite},
 
 	ViewMail:     {may: owners, past: "looked at who is told by e-mail", infinitive: "look at who is told by e-mail", extent: ofSite},
 	EditMail:     {may: owners, past: "changed who is told by e-mail of %s", infinitive: "change who is told by e-mail of %s", fresh: true, extent: ofSite},
@@ -239,6 +240,7 @@ var rules = map[Act]rule{
 	ViewSignIn:    {may: owners, past: "looked at how administrators sign in", infinitive: "look at how administrators sign in", extent: ofSite},
 	EditSignIn:    {may: owners, past: "changed how administrators of %s sign in", infinitive: "change how administrators of %s sign in", fresh: true, extent: ofSite},
 	ViewAdmins:    {may: owners, past: "looked at administrators", infinitive: "look at administrators", extent: ofSite},
+	AddAdmin:      {may: owners, past: "changed administrators", infinitive: "add the administrator %s", fresh: true, detailed: true, extent: ofSite},
 	EditAdmins:    {may: owners, past: "changed administrators", infinitive: "change the administrator %s", fresh: true, detailed: true, extent: ofSite},
 	EditSettings:  {may: owners, past: "changed the settings of %s", infinitive: "change the settings of %s", extent: ofSite},
 	ConfirmClock:  {may: owners, past: "confirmed the clock of %s", infinitive: "confirm the clock of %s", extent: ofSite},
@@ -323,7 +325,7 @@ func (desc *describer) act(e *Event, a *store.Audit) {
 			e.Text = tell("could not sign in", because(a.Text))
 			return
 		}
-		e.Text = tell("was not allowed to "+r.infinitive, because(a.Text))
+		e.Text = tell("was not allowed to "+r.infinitive, because(strings.TrimPrefix(a.Text, ErrNotAllowed.Error()+": ")))
 	default:
 		e.Result, e.Word = Refused, "Failed"
 		e.Text = tell("could not "+r.infinitive, because(a.Text))

@@ -90,7 +90,7 @@ func addAdmin(tx *store.Tx, admin *store.Admin) error {
 func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role, locations []int64) (id int64, token string, err error) {
 	name = TidyName(name)
 	target := &auditTarget{subject: cut(name, wire.MaxName), text: "was added as " + role.Title()}
-	err = d.act(ctx, a, EditAdmins, target, func(tx *store.Tx, now time.Time) error {
+	err = d.act(ctx, a, AddAdmin, target, func(tx *store.Tx, now time.Time) error {
 		if err := checkAdminName(name); err != nil {
 			return err
 		}
@@ -117,7 +117,7 @@ func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role, lo
 
 func checkRole(role Role) error {
 	if !slices.Contains(Roles(), role) {
-		return wrong("role", "Choose one of the roles")
+		return wrong("role", "Choose one of the roles: owner, super-admin, limited-edit or limited-view")
 	}
 	return nil
 }
@@ -165,7 +165,10 @@ func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error 
 	target := &auditTarget{}
 	return d.editAdmin(ctx, a, id, target, func(tx *store.Tx, admin *store.Admin) error {
 		target.text = "is " + role.Title() + " now, was " + Role(admin.Role).Title()
-		if err := checkRole(role); err != nil || role == Role(admin.Role) {
+		if target.same = role == Role(admin.Role); role == Owner && limited(admin) {
+			target.text += ", and acts at all locations"
+		}
+		if err := checkRole(role); err != nil || target.same {
 			return err
 		}
 		if admin.Issuer != "" {
@@ -208,6 +211,9 @@ func (d *Desk) SetLimit(ctx context.Context, a Actor, id int64, was string, loca
 		}
 		if was != "" && was != limitRevision(limited(admin), ids) {
 			return changedMeanwhile("administrator")
+		}
+		if target.same = limitRevision(limited(admin), ids) == limitRevision(locations != nil, slices.Sorted(slices.Values(locations))); target.same {
+			return nil
 		}
 		if locations == nil {
 			target.text = "acts at all locations now"

@@ -39,6 +39,10 @@ var attempts = map[Act][]attempt{
 			_, err := w.SelectUsers(ctx, a, Selection{Users: []uint64{id}})
 			return err
 		}),
+		act(func(w *world, ctx context.Context, a Actor) error {
+			_, err := w.PreviewUsersEdit(ctx, a, Selection{Query: UserQuery{Search: "nobody"}}, UsersEdit{Suspend: new(true)})
+			return err
+		}),
 		user(func(w *world, ctx context.Context, a Actor, id uint64) error {
 			_, err := w.User(ctx, a, id)
 			return err
@@ -485,12 +489,12 @@ var attempts = map[Act][]attempt{
 		w.must(err)
 		return func(ctx context.Context, a Actor) error { return w.RevokeToken(ctx, a, id) }
 	}},
-	ViewIntegrations: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Integrations(ctx, a); return err })},
-	AddIntegration: {integration(func(w *world, ctx context.Context, a Actor, name string) error {
-		return w.addIntegration(ctx, a, name+"-2")
+	ViewBrokerClients: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.BrokerClients(ctx, a); return err })},
+	AddBrokerClient: {brokerClient(func(w *world, ctx context.Context, a Actor, name string) error {
+		return w.addBrokerClient(ctx, a, name+"-2")
 	})},
-	RemoveIntegration: {integration(func(w *world, ctx context.Context, a Actor, name string) error {
-		return w.RemoveIntegration(ctx, a, name)
+	RemoveBrokerClient: {brokerClient(func(w *world, ctx context.Context, a Actor, name string) error {
+		return w.RemoveBrokerClient(ctx, a, name)
 	})},
 	ViewMail: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Mail(ctx, a); return err })},
 	EditMail: {
@@ -548,14 +552,21 @@ var attempts = map[Act][]attempt{
 		p, err := w.Provider(ctx, as(Owner))
 		w.must(err)
 		return w.SetProvider(ctx, a, p.Revision, &Provider{Issuer: "https://login.example.com", Client: "doors", Claim: "groups", Roles: map[string]Role{"doors": Viewer}}, nil)
-	}), act(func(w *world, ctx context.Context, a Actor) error { return w.RemoveProvider(ctx, a) })},
+	}), func(w *world) func(context.Context, Actor) error {
+		p, err := w.Provider(w.t.Context(), as(Owner))
+		w.must(err)
+		w.must(w.SetProvider(w.t.Context(), as(Owner), p.Revision, &Provider{Issuer: "https://login.example.com", Client: "doors", Claim: "groups", Roles: map[string]Role{"doors": Viewer}}, nil))
+		return w.RemoveProvider
+	}},
 	ViewAdmins: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Admins(ctx, a); return err })},
-	EditAdmins: {
+	AddAdmin: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			w.n++
 			_, _, err := w.AddAdmin(ctx, a, fmt.Sprint("Admin ", w.n), Owner, nil)
 			return err
 		}),
+	},
+	EditAdmins: {
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.SetRole(ctx, a, id, Viewer) }),
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.RemoveAdmin(ctx, a, id) }),
 		admin(func(w *world, ctx context.Context, a Actor, id int64) error { return w.SignOutAdmin(ctx, a, id) }),

@@ -154,7 +154,10 @@ func (d *Desk) GiveCard(ctx context.Context, a Actor, user, credential uint64, m
 			return fmt.Errorf("the card %s %w; remove it there first", masked[c.ID], site.ErrCardTaken)
 		}
 		r, err := a.reach(tx)
-		if err := errors.Join(err, r.load(tx)); err != nil {
+		if err != nil {
+			return err
+		}
+		if err := r.load(tx); err != nil {
 			return err
 		}
 		if err := r.checkUser(from); err != nil {

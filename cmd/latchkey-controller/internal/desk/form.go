@@ -86,6 +86,9 @@ func refusedIn(field string, err error) error {
 
 // Sentence capitalizes the first letter of text.
 func Sentence(text string) string {
+	if word, _, _ := strings.Cut(text, " "); strings.Contains(word, "_") { // the name of a field
+		return text
+	}
 	first, n := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[n:]
 }

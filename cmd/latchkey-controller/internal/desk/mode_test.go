@@ -428,7 +428,7 @@ func TestInALockdownOnlyThoseUnlockWhoMayEndIt(t *testing.T) {
 	if o, err := unlock(Editor); !errors.Is(err, ErrNotAllowed) || o.Reader != "" || !strings.Contains(err.Error(), "Lab is locked down. Somebody who may end the lockdown can unlock it; this requires Owner or Super Admin") {
 		t.Errorf("%+v, %v", o, err)
 	}
-	if e := w.newest(); e.Result != Refused || !strings.HasPrefix(e.Text.String(), "Limited Admin (Can Edit) was not allowed to unlock Lab: not allowed: Lab is locked down") {
+	if e := w.newest(); e.Result != Refused || !strings.HasPrefix(e.Text.String(), "Limited Admin (Can Edit) was not allowed to unlock Lab: Lab is locked down") {
 		t.Errorf("%+v", e)
 	}
 	if o, err := unlock(Super); err != nil || !o.InLockdown {

@@ -84,12 +84,14 @@ func (p *Provider) row() (*store.OIDC, FieldErrors) {
 	var wrongs FieldErrors
 	o := &store.OIDC{Issuer: strings.TrimSpace(p.Issuer), Client: strings.TrimSpace(p.Client), Claim: strings.TrimSpace(p.Claim), Roles: map[string]string{}, Owners: p.Owners, Inside: p.Inside}
 	u, err := url.Parse(o.Issuer)
-	if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(o.Issuer) > maxOIDCText {
+	if err == nil && u.Scheme == "http" {
+		wrongs.add(wrong("issuer", "The issuer's address must begin with https://: without it, anybody on the way can sign in as anybody"))
+	} else if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(o.Issuer) > maxOIDCText {
 		wrongs.add(wrong("issuer", "Enter the issuer's address as the provider says it, like https://login.example.com/realm"))
 	}
-	for field, text := range map[string]string{"client": o.Client, "claim": o.Claim} {
-		if text == "" || len(text) > maxOIDCText || Clean(text) != text {
-			wrongs.add(wrong(field, "Enter what the provider has for it, at most %d bytes", maxOIDCText))
+	for _, field := range []struct{ name, text, what string }{{"client", o.Client, "the client's id"}, {"claim", o.Claim, "the claim that says the role"}} {
+		if field.text == "" || len(field.text) > maxOIDCText || Clean(field.text) != field.text {
+			wrongs.add(wrong(field.name, "Enter %s as the provider has it, at most %d bytes", field.what, maxOIDCText))
 		}
 	}
 	switch {
@@ -150,10 +152,16 @@ func (d *Desk) SetProvider(ctx context.Context, a Actor, was int64, p *Provider,
 	})
 }
 
-// RemoveProvider has administrators sign in only here, and signs out those who did not.
+// RemoveProvider has administrators sign in only here, and signs out those who did not. Field:
+// "provider", if there is none.
 func (d *Desk) RemoveProvider(ctx context.Context, a Actor) error {
 	target := &auditTarget{subject: d.site.Name, text: "at no provider any more"}
 	return d.act(ctx, a, EditSignIn, target, func(tx *store.Tx, _ time.Time) error {
+		if _, err := tx.OIDC(); errors.Is(err, store.ErrNotFound) {
+			return wrong("provider", "There is no provider to remove: administrators sign in only here")
+		} else if err != nil {
+			return err
+		}
 		return errors.Join(tx.RemoveOIDC(), tx.EndOIDCSessions())
 	})
 }

@@ -67,12 +67,12 @@ var looks = map[string][]look{
 			return w.Activity(c, a, Query{Name: strings.TrimSuffix(p.reader, "-reader")})
 		}),
 	},
-	"Admins":       {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Admins(c, a) })},
-	"Card":         {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Card(c, a, p.card) })},
-	"CountCards":   {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.CountCards(c, a) })},
-	"Integrations": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Integrations(c, a) })},
-	"Deliveries":   {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Deliveries(c, a, 1, "", 0, 0) })},
-	"Door":         {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Door(c, a, p.door) })},
+	"Admins":        {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Admins(c, a) })},
+	"Card":          {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Card(c, a, p.card) })},
+	"CountCards":    {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.CountCards(c, a) })},
+	"BrokerClients": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.BrokerClients(c, a) })},
+	"Deliveries":    {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Deliveries(c, a, 1, "", 0, 0) })},
+	"Door":          {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Door(c, a, p.door) })},
 	"DoorAccess": {at(instead, func(w tp, c cx, a Actor, p onePlace) (any, error) {
 		return w.DoorAccess(c, a, []*Reader{w.look(p.reader)}, OpenerQuery{})
 	})},
@@ -151,6 +151,9 @@ var looks = map[string][]look{
 		}
 		return r.Locations, err
 	})},
+	"PreviewUsersEdit": {of(fewer, func(w tp, c cx, a Actor) (any, error) {
+		return w.PreviewUsersEdit(c, a, Selection{Users: []uint64{w.heim.visitor, w.zorn.visitor}}, UsersEdit{Suspend: new(true)})
+	})},
 	"Rollout":   {of(fewer, func(w tp, c cx, a Actor) (any, error) { return w.Rollout(c, a) })},
 	"Schedule":  {of(some, func(w tp, c cx, a Actor) (any, error) { return w.Schedule(c, a, w.schedule) })},
 	"Schedules": {of(some, func(w tp, c cx, a Actor) (any, error) { return w.Schedules(c, a) })},
@@ -191,10 +194,10 @@ var looks = map[string][]look{
 
 // doings are the methods of Desk by which an actor acts. What they may act on is tested with each
 // act. TokenStands is of the token itself.
-var doings = strings.Fields(`AddAdmin AddCard AddGroup AddIntegration AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AllowWebhookHost
+var doings = strings.Fields(`AddAdmin AddCard AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AllowWebhookHost
 	BackupTo ConfirmCard ConfirmClock DrawPIN DropCard EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
 	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader NewCard
-	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveDuressPIN RemoveGroup RemoveIntegration
+	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveDuressPIN RemoveGroup RemoveBrokerClient
 	RemoveMail RemovePIN RemovePlace RemoveProvider RemoveReader RemoveSchedule RemoveSuspendedUser RemoveTPMAuthority RemoveUser RemoveWebhook RenameGroup
 	RenewBudget ResendDelivery ReturnCard RevokeToken SetAccessPolicy SetDuressPIN SetEmergency SetGuessBudget SetHolidays SetKeepDays SetLimit SetModeOfAll
 	SetLockRule SetMail SetMode SetPIN SetPINReaders SetPasskeyRoles SetPolicy SetProvider SetRole SetUserGroups SetZone SignOutAdmin SuspendUser

@@ -24,11 +24,11 @@ var may = map[Act]string{
 	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndEvacuation: "OSE", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",
 	EditPolicy: "OS", EditSchedules: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
 	ViewTokens: "OS", MakeToken: "OS", RevokeToken: "OS",
-	ViewIntegrations: "O", AddIntegration: "O", RemoveIntegration: "O",
+	ViewBrokerClients: "O", AddBrokerClient: "O", RemoveBrokerClient: "O",
 	ViewMail: "O", EditMail: "O", SendTestMail: "O",
 	ViewWebhooks: "OS", AddWebhook: "OS", EditWebhook: "OS", NewWebhookSecret: "OS", RemoveWebhook: "OS", TestWebhook: "OS", ResendDelivery: "OS", AllowWebhookHost: "O", ForbidWebhookHost: "O",
 	ViewSignIn: "O", EditSignIn: "O",
-	ViewAdmins: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
+	ViewAdmins: "O", AddAdmin: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
 }
 
 // Acts are all acts that are a right of a role, sorted.
@@ -83,7 +83,7 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 }
 
 func TestWhatEndangersTheSiteAsksForThePasswordAgain(t *testing.T) {
-	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, EditAdmins, EditSignIn, MakeToken, AddIntegration, RemoveIntegration, EditMail, AddWebhook, EditWebhook, NewWebhookSecret, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
+	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, AddAdmin, EditAdmins, EditSignIn, MakeToken, AddBrokerClient, RemoveBrokerClient, EditMail, AddWebhook, EditWebhook, NewWebhookSecret, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
 		t.Run(string(act), func(t *testing.T) {
 			w := newWorld(t)
 			for i, prepare := range attempts[act] {

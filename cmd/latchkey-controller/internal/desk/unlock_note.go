@@ -41,7 +41,7 @@ func (n UnlockNote) store() (kept store.UnlockNote, err error) {
 		return kept, wrong("extra", "extra must be an object")
 	}
 	if b.Len() > maxExtra || depth(b.Bytes()) > maxExtraDepth {
-		return kept, wrong("extra", "extra may have %d bytes at most, and %d objects and lists in each other", maxExtra, maxExtraDepth)
+		return kept, wrong("extra", "The field extra may have %d bytes at most, and %d objects and lists in each other", maxExtra, maxExtraDepth)
 	}
 	kept.Extra = b.String()
 	return kept, nil

@@ -138,58 +138,104 @@ func (e UsersEdit) text() string {
 	return strings.Join(parts, ", ")
 }
 
+// A UsersPreview is what an edit would do.
+type UsersPreview struct {
+	*SelectedUsers
+	Revision string // of the users and of what the edit makes of them
+	Changed  int    // of Count; the others are so already
+}
+
+// PreviewUsersEdit says what EditUsers would do. Fields: as of that.
+func (d *Desk) PreviewUsersEdit(ctx context.Context, a Actor, selection Selection, edit UsersEdit) (p *UsersPreview, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		plan, err := d.planUsersEdit(tx, a, selection, edit)
+		if err == nil {
+			p = &UsersPreview{plan.selected, plan.revision, len(plan.after)}
+		}
+		return err
+	})
+	return p, err
+}
+
 // EditUsers changes the users of a selection, all of them or none, and returns for how many this
-// was a change. was is the selection's revision: if one of them has changed since, or another is
-// selected now, the act is refused. Fields: "users", "state", "groups", "from", "until", "edit".
+// was a change. was is the revision of a preview, or of the selection for who is shown no preview:
+// if it is another now, the act is refused. Fields: "users", "state", "groups", "from", "until",
+// "edit".
 func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was string, edit UsersEdit) (changed int, err error) {
 	target := new(auditTarget)
 	err = d.act(ctx, a, EditUsers, target, func(tx *store.Tx, now time.Time) error {
 		if err := tx.Repeats(); err != nil {
 			return err
 		}
-		users, s, err := d.selected(tx, a, selection)
+		plan, err := d.planUsersEdit(tx, a, selection, edit)
 		if err != nil {
 			return err
 		}
-		if s.Revision != was {
-			e := wrong("users", "Somebody else has changed these users, or others are selected now; check them again")
+		if was != plan.revision && was != plan.selected.Revision {
+			e := wrong("users", "The selection or the change is not what was previewed: look again")
 			e.err = ErrChanged
 			return e
 		}
-		if len(users) == 0 {
+		if plan.selected.Count == 0 {
 			return wrong("users", "Choose at least one user")
 		}
-		r, err := a.reach(tx)
-		if err := errors.Join(err, r.load(tx)); err != nil {
-			return err
-		}
-		change, err := d.usersEditor(tx, edit)
-		if err != nil {
+		if err := site.SetUsers(tx, now, plan.before, plan.after); err != nil {
 			return err
 		}
 		var names []string
-		var before, after []*store.User
-		for _, u := range users {
-			wanted, err := change(u)
-			if err != nil {
-				return err
-			}
-			if err := cmp.Or(r.checkUser(u), r.checkUser(wanted)); err != nil {
-				return err
-			}
-			if fmt.Sprint(*wanted) == fmt.Sprint(*u) {
-				continue
-			}
-			before, after, names = append(before, u), append(after, wanted), append(names, u.Name)
-		}
-		if err := site.SetUsers(tx, now, before, after); err != nil {
-			return err
+		for _, u := range plan.before {
+			names = append(names, u.Name)
 		}
 		changed = len(names)
 		target.text = strings.Join(slices.Concat([]string{edit.text()}, namesText(count(changed, "user")+":", names)), "; ")
 		return nil
 	})
 	return changed, err
+}
+
+// A usersPlan is what an edit does.
+type usersPlan struct {
+	selected      *SelectedUsers
+	revision      string        // of selected, and of what becomes of them
+	before, after []*store.User // those who change
+}
+
+// planUsersEdit checks an edit of the users of a selection.
+func (d *Desk) planUsersEdit(tx *store.Tx, a Actor, selection Selection, edit UsersEdit) (*usersPlan, error) {
+	users, s, err := d.selected(tx, a, selection)
+	if err != nil {
+		return nil, err
+	}
+	change, err := d.usersEditor(tx, edit)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.reach(tx)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.load(tx); err != nil {
+		return nil, err
+	}
+	plan := &usersPlan{selected: s}
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%s %q\n", s.Revision, edit.text())
+	for _, u := range users {
+		wanted, err := change(u)
+		if err != nil {
+			return nil, err
+		}
+		if err := cmp.Or(r.checkUser(u), r.checkUser(wanted)); err != nil {
+			return nil, err
+		}
+		now, then := fmt.Sprint(*u), fmt.Sprint(*wanted)
+		fmt.Fprintf(hash, "%q\n", then)
+		if now != then {
+			plan.before, plan.after = append(plan.before, u), append(plan.after, wanted)
+		}
+	}
+	plan.revision = base64.RawURLEncoding.EncodeToString(hash.Sum(nil)[:16])
+	return plan, nil
 }
 
 // usersEditor checks an edit, and returns what changes one user. Fields: "groups", "from",
@@ -203,11 +249,15 @@ func (d *Desk) usersEditor(tx *store.Tx, edit UsersEdit) (func(*store.User) (*st
 	if err != nil {
 		return nil, err
 	}
-	for _, group := range slices.Concat(edit.Add, edit.Remove) {
-		if !slices.ContainsFunc(there, func(g *GroupRow) bool { return g.Name == group && group != wire.Everyone }) {
+	named := slices.Concat(edit.Add, edit.Remove)
+	slices.Sort(named)
+	for _, group := range slices.Compact(named) {
+		switch {
+		case group == wire.Everyone:
+			wrongs.add(wrong("groups", "All users are in the group everyone: nobody is put into it, or taken out of it"))
+		case !slices.ContainsFunc(there, func(g *GroupRow) bool { return g.Name == group }):
 			wrongs.add(wrong("groups", "There is no group %.40s in which users can be put", group))
-		}
-		if slices.Contains(edit.Add, group) && slices.Contains(edit.Remove, group) {
+		case slices.Contains(edit.Add, group) && slices.Contains(edit.Remove, group):
 			wrongs.add(wrong("groups", "Put them into %s, or take them out of it, not both", group))
 		}
 	}

@@ -109,10 +109,10 @@ func checkWebhookURL(text string, u *url.URL, hosts []*store.WebhookHost) error 
 		}
 	}
 	if u.Scheme == "http" {
-		return wrong(field, "The URL must begin with https://. Without it, everybody on the way reads the events: only hosts inside the network that an Owner has allowed take http://, and %s is none", host)
+		return wrong(field, "The URL must begin with https://. Without it, everybody on the way reads the events: only hosts inside the network that an Owner has allowed (latchkey-controller webhook allow) take http://, and %s is none", host)
 	}
 	if address, err := netip.ParseAddr(u.Hostname()); err == nil && !outbound.Public(address) {
-		return wrong(field, "%s is inside the network or the machine: first an Owner must allow it", host)
+		return wrong(field, "%s is inside the network or the machine: first an Owner must allow it, on the page Webhooks or with: latchkey-controller webhook allow %s", host, host)
 	}
 	return nil
 }
@@ -135,6 +135,9 @@ func parseHost(text string) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Hostname() == "" || len(u.Host) > 260 || strings.ContainsAny(u.Hostname(), "%*") || !isPort(u) || u.Scheme != "http" && u.Scheme != "https" {
 		return "", wrong("host", "Enter a host and its port like n8n.home:5678, or the URL of a webhook there")
+	}
+	if address, err := netip.ParseAddr(u.Hostname()); err == nil && outbound.Never(address) {
+		return "", wrong("host", "Nothing is ever sent to %s: it is no single host, or one where clouds hand out credentials of this machine", address)
 	}
 	return hostPort(u), nil
 }

@@ -19,13 +19,13 @@ import (
 )
 
 // ownBroker starts the readers' own broker, the one in the controller, and adds two
-// integrations: one listens, one asks.
+// broker clients: one listens, one asks.
 func (w *world) ownBroker() {
 	w.t.Helper()
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
 		Site: "hq", Certificate: w.site.HostCertificates([]string{"127.0.0.1"}).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName,
 		InForce: func(name, serial string) bool {
-			all, err := w.site.Integrations(context.Background())
+			all, err := w.site.BrokerClients(context.Background())
 			return err == nil && all[name] == serial
 		},
 		Log: slog.New(slog.NewTextHandler(w.t.Output(), nil)),
@@ -35,7 +35,7 @@ func (w *world) ownBroker() {
 	_, w.port, _ = net.SplitHostPort(b.Addr().String())
 	w.must(os.WriteFile(filepath.Join(w.dir, "authority.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: w.site.Authority().Raw}), 0o600))
 	for _, name := range []string{"listens", "asks"} {
-		w.must(w.desk.AddIntegration(w.t.Context(), root, name, func(key, certificate []byte) error {
+		w.must(w.desk.AddBrokerClient(w.t.Context(), root, name, func(key, certificate []byte) error {
 			w.must(os.WriteFile(filepath.Join(w.dir, name+".key"), key, 0o600))
 			return os.WriteFile(filepath.Join(w.dir, name+".pem"), certificate, 0o600)
 		}))
@@ -55,10 +55,10 @@ func (w *world) runOnOwn(commands bool) {
 	})
 }
 
-// client returns a client of Debian's Mosquitto with an integration's certificate.
-func (w *world) client(program, integration string, args ...string) *exec.Cmd {
+// client returns a client of Debian's Mosquitto with a broker client's certificate.
+func (w *world) client(program, brokerClient string, args ...string) *exec.Cmd {
 	file := func(name string) string { return filepath.Join(w.dir, name) }
-	return exec.CommandContext(w.t.Context(), program, append([]string{"-h", "127.0.0.1", "-p", w.port, "--cafile", file("authority.pem"), "--cert", file(integration + ".pem"), "--key", file(integration + ".key"), "-q", "1"}, args...)...)
+	return exec.CommandContext(w.t.Context(), program, append([]string{"-h", "127.0.0.1", "-p", w.port, "--cafile", file("authority.pem"), "--cert", file(brokerClient + ".pem"), "--key", file(brokerClient + ".key"), "-q", "1"}, args...)...)
 }
 
 // listening returns a Home Assistant that listens by mosquitto_sub.

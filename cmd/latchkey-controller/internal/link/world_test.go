@@ -119,8 +119,8 @@ func (w *world) embed() {
 			if peers != nil && (*peers)[name] != nil {
 				return (*peers)[name].Serial == serial
 			}
-			integrations, err := w.site.Integrations(context.Background())
-			return err == nil && integrations[name] == serial
+			brokerClients, err := w.site.BrokerClients(context.Background())
+			return err == nil && brokerClients[name] == serial
 		},
 	})
 	if err != nil {
@@ -167,11 +167,11 @@ func (w *world) mosquitto() {
 			w.t.Fatal(err)
 		}
 		m.Readers = slices.Collect(maps.Keys(peers))
-		integrations, err := w.site.Integrations(w.t.Context())
+		brokerClients, err := w.site.BrokerClients(w.t.Context())
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		m.Integrations = slices.Collect(maps.Keys(integrations))
+		m.BrokerClients = slices.Collect(maps.Keys(brokerClients))
 		w.adopted = false
 		if err := m.Write(dir); err != nil {
 			w.t.Fatal(err)

@@ -73,6 +73,9 @@ func Public(a netip.Addr) bool {
 	})
 }
 
+// Never says whether nothing is ever sent to an address, whatever an Owner allows.
+func Never(a netip.Addr) bool { return in(never, plain(a)) }
+
 // A Dialer connects to public addresses, or with Inside to others, too. It looks at the
 // address to which it connects, so that a name cannot lead elsewhere than it did when it was
 // looked at.
@@ -95,7 +98,7 @@ func (d Dialer) check(address string) error {
 		return err
 	}
 	switch a := plain(to.Addr()); {
-	case in(never, a):
+	case Never(a):
 		return fmt.Errorf("%s %w, and nothing is ever sent there", a, ErrRefused)
 	case !d.Inside && !Public(a):
 		return fmt.Errorf("%s %w: an Owner has not allowed this host", a, ErrRefused)

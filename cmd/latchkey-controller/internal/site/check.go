@@ -73,7 +73,7 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		if report.Schedules, err = checkSchedules(tx); err != nil {
 			return err
 		}
-		return errors.Join(s.checkWebhooks(tx), s.checkMail(tx), s.checkOIDC(tx), s.checkIntegrations(tx))
+		return errors.Join(s.checkWebhooks(tx), s.checkMail(tx), s.checkOIDC(tx), s.checkBrokerClients(tx))
 	})
 	return report, err
 }

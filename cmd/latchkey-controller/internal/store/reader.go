@@ -143,7 +143,7 @@ func (t *Tx) RevokeBundle(now int64, reader string) error {
 // RevokedSerials calls each with the serial number of each revoked certificate and
 // the time of revocation, Unix seconds.
 func (t *Tx) RevokedSerials(each func(serial string, revoked int64) error) error {
-	return t.rows(`SELECT serial, revoked FROM bundles WHERE revoked <> 0 UNION ALL SELECT serial, revoked FROM integrations WHERE revoked <> 0`, nil, func(r scanner) error {
+	return t.rows(`SELECT serial, revoked FROM bundles WHERE revoked <> 0 UNION ALL SELECT serial, revoked FROM broker_clients WHERE revoked <> 0`, nil, func(r scanner) error {
 		var serial string
 		var revoked int64
 		if err := r.Scan(&serial, &revoked); err != nil {

@@ -12,11 +12,11 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 )
 
-// limited returns the limits of integrations, and an integration that is connected.
-func limited() (*integrations, *mqtt.Client) {
-	i := newIntegrations(&access{o: Options{Site: "home", Log: slog.New(slog.DiscardHandler)}})
-	i.asks["home.integration"] = newAsks()
-	return i, &mqtt.Client{ID: "home.integration", State: mqtt.ClientState{Subscriptions: mqtt.NewSubscriptions()}}
+// limited returns the limits of broker clients, and a broker client that is connected.
+func limited() (*brokerClients, *mqtt.Client) {
+	i := newBrokerClients(&access{o: Options{Site: "home", Log: slog.New(slog.DiscardHandler)}})
+	i.asks["home.client"] = newAsks()
+	return i, &mqtt.Client{ID: "home.client", State: mqtt.ClientState{Subscriptions: mqtt.NewSubscriptions()}}
 }
 
 func subscribe(filters ...string) (p packets.Packet) {
@@ -27,7 +27,7 @@ func subscribe(filters ...string) (p packets.Packet) {
 	return p
 }
 
-func TestAnIntegrationsSubscriptionsAreBounded(t *testing.T) {
+func TestABrokerClientsSubscriptionsAreBounded(t *testing.T) {
 	i, client := limited()
 	taken := func(filters ...string) (n int) {
 		for _, sub := range i.OnSubscribe(client, subscribe(filters...)).Filters {
@@ -57,7 +57,31 @@ func TestAnIntegrationsSubscriptionsAreBounded(t *testing.T) {
 	}
 }
 
-func TestAnIntegrationThatSendsTooFastIsReadMoreSlowly(t *testing.T) {
+func TestWhatABrokerClientMayNotDoIsLoggedOnceEachKindOfTopic(t *testing.T) {
+	var log strings.Builder
+	a := &access{o: Options{Site: "home", Log: slog.New(slog.NewTextHandler(&log, nil))}}
+	lines := func() int { return strings.Count(log.String(), "a broker client was refused") }
+	for range 3 {
+		for n, ask := range []struct {
+			topic string
+			write bool
+		}{{"latchkey-ha/#", false}, {"latchkey-ha/other/#", false}, {"latchkey/#", false}, {"latchkey-ha/home/x", true}, {"homeassistant/x", true}, {"x", true}} {
+			a.told.log(a.o, "home.client", ask.topic, ask.write)
+			a.told.log(a.o, "home.client", fmt.Sprint(ask.topic, n), ask.write)
+		}
+	}
+	if got := lines(); got != 5 {
+		t.Errorf("%d lines: %s", got, log.String())
+	}
+	for n := range 1000 {
+		a.told.log(a.o, fmt.Sprint(n, ".client"), "x", true)
+	}
+	if got := lines(); got != maxRefusals {
+		t.Errorf("%d lines", got)
+	}
+}
+
+func TestABrokerClientThatSendsTooFastIsReadMoreSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i, client := limited()
 		read := func(p packets.Packet) error {

@@ -13,13 +13,13 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// An integrationRow is an integration as JSON.
-type integrationRow struct {
+// A brokerClientRow is a broker client as JSON.
+type brokerClientRow struct {
 	Name  string    `json:"name"`
 	Added time.Time `json:"added"`
 }
 
-func integration(c *invocation) action {
+func brokerClient(c *invocation) action {
 	c.details = `Home Assistant, or another program, connects to the readers' own broker with a key and a certificate that add
 writes: NAME.key and NAME.pem, and the authority of the broker's certificate, authority.pem. It sees there
 what serve shows with --homeassistant own, and opens doors if serve has --homeassistant-commands. It sees
@@ -29,21 +29,21 @@ The site has no copy of it. remove ends it at once, unless the broker is a Mosqu
 	return func(ctx context.Context, args []string) error {
 		switch args[0] {
 		case "add":
-			return integrationAdd(ctx, c, args[1], *out)
+			return brokerClientAdd(ctx, c, args[1], *out)
 		case "remove":
-			err := c.desk.RemoveIntegration(ctx, c.actor, args[1])
+			err := c.desk.RemoveBrokerClient(ctx, c.actor, args[1])
 			if errors.Is(err, desk.ErrNotFound) {
-				return fmt.Errorf("there is no integration %q; latchkey-controller integration list shows all of them", args[1])
+				return fmt.Errorf("there is no broker client %q; latchkey-controller broker-client list shows all of them", args[1])
 			}
 			if err != nil {
 				return err
 			}
-			return c.report(map[string]string{"name": args[1]}, `the integration %s is removed
+			return c.report(map[string]string{"name": args[1]}, `the broker client %s is removed
 If the readers' broker is a Mosquitto, it lets it in until it has the new list of revoked certificates:
 latchkey-controller broker-config --dir %s --out DIR, then restart Mosquitto
 `, args[1], c.dir)
 		}
-		all, err := c.desk.Integrations(ctx, c.actor)
+		all, err := c.desk.BrokerClients(ctx, c.actor)
 		if err != nil {
 			return err
 		}
@@ -51,23 +51,23 @@ latchkey-controller broker-config --dir %s --out DIR, then restart Mosquitto
 		if err != nil {
 			return err
 		}
-		rows, lines := []integrationRow{}, []string{}
+		rows, lines := []brokerClientRow{}, []string{}
 		for _, i := range all {
-			rows = append(rows, integrationRow{i.Name, i.Added.In(in)})
+			rows = append(rows, brokerClientRow{i.Name, i.Added.In(in)})
 			lines = append(lines, i.Name+"\t"+shortTime(i.Added, in))
 		}
-		return c.printTable(rows, "no integrations; add one with: latchkey-controller integration --dir %s add NAME", fmt.Sprintf("NAME\tADDED (%s)\n", in), lines)
+		return c.printTable(rows, "no broker clients; add one with: latchkey-controller broker-client --dir "+c.dir+" add NAME", fmt.Sprintf("NAME\tADDED (%s)\n", in), lines)
 	}
 }
 
-// integrationAdd adds an integration and writes its files. It replaces no key.
-func integrationAdd(ctx context.Context, c *invocation, name, out string) error {
+// brokerClientAdd adds a broker client and writes its files. It replaces no key.
+func brokerClientAdd(ctx context.Context, c *invocation, name, out string) error {
 	root, err := c.site.ReissuedRoot()
 	if err != nil {
 		return err
 	}
 	base := filepath.Join(out, name)
-	err = c.desk.AddIntegration(ctx, c.actor, name, func(key, certificate []byte) error {
+	err = c.desk.AddBrokerClient(ctx, c.actor, name, func(key, certificate []byte) error {
 		if err := os.MkdirAll(out, 0o700); err != nil {
 			return err
 		}
@@ -84,11 +84,11 @@ func integrationAdd(ctx context.Context, c *invocation, name, out string) error 
 	if err != nil {
 		return err
 	}
-	return c.report(map[string]string{"name": name, "key": base + ".key", "certificate": base + ".pem", "authority": filepath.Join(out, "authority.pem")}, `%s.key, %[1]s.pem and authority.pem are for %[2]s, which connects to the readers' broker by MQTT 3.1.1,
+	return c.report(map[string]string{"name": name, "key": base + ".key", "certificate": base + ".pem", "authority": filepath.Join(out, "authority.pem")}, `%s.key, %[1]s.pem and %[5]s are for %[2]s, which connects to the readers' broker by MQTT 3.1.1,
 on the port of the readers (%[3]s unless serve has --listen). The site has no copy of the key.
 If that broker is a Mosquitto, it tells %[2]s nothing until it has the new access list:
 latchkey-controller broker-config --dir %[4]s --out DIR, then have Mosquitto reload
-`, base, name, defaultListen[1:], c.dir)
+`, base, name, defaultListen[1:], c.dir, filepath.Join(out, "authority.pem"))
 }
 
 // writeNew writes a file that does not exist yet, to the disk.

@@ -20,12 +20,12 @@ import (
 	"latchkey/sync/wire"
 )
 
-// integration adds an integration, which a Mosquitto knows then.
-func (w *world) integration(name string) *tls.Config {
+// brokerClient adds a broker client, which a Mosquitto knows then.
+func (w *world) brokerClient(name string) *tls.Config {
 	w.t.Helper()
 	var pair tls.Certificate
 	err := w.site.Update(w.t.Context(), func(tx *store.Tx) error {
-		key, certificate, err := w.site.NewIntegration(tx, time.Now(), name)
+		key, certificate, err := w.site.NewBrokerClient(tx, time.Now(), name)
 		if err == nil {
 			pair, err = tls.X509KeyPair(certificate, key)
 		}
@@ -110,24 +110,24 @@ func (w *world) admit() {
 	w.known()
 }
 
-func TestIntegrationsAndReadersAreConfinedToTheirOwnTopics(t *testing.T) {
+func TestBrokerClientsAndReadersAreConfinedToTheirOwnTopics(t *testing.T) {
 	onEachBroker(t, func(t *testing.T, w *world) {
 		front := w.adopt("front-door", newBoard(t))
 		w.admit()
-		home := w.integration("home")
+		home := w.brokerClient("home")
 		config, shows := w.certificates()
 		all := []string{"#", "+/#", "$SYS/#", "latchkey/#", "latchkey/v1/home/+", "latchkey/v1/home/+/+", "latchkey/v1/home/head", "latchkey/v1/home/front-door/policy", "latchkey/v1/home/front-door/ack", "latchkey/v1/home/front-door/state",
-			"latchkey/v1/home/home.integration/policy", "$share/x/latchkey/v1/home/head", "homeassistant/#", "latchkey-ha/home/#", "latchkey-ha/#", "latchkey-ha/other/#"}
+			"latchkey/v1/home/home.client/policy", "$share/x/latchkey/v1/home/head", "homeassistant/#", "latchkey-ha/home/#", "latchkey-ha/#", "latchkey-ha/other/#"}
 		controller := w.witness(site.ControllerName, config, "latchkey/v1/home/#", "latchkey-ha/home/#")
 		bridge := w.witness(site.HomeAssistantName, shows, "latchkey-ha/home/#", "homeassistant/status", "latchkey/v1/home/#")
 		program := w.witness("front-door", home, all...) // under the id of a reader
 		frontClient := w.witness("front-door", w.as(new(front.certificate())), all...)
 		if !program.IsConnected() {
-			t.Fatal("a reader has taken the integration's connection over, or the other way round")
+			t.Fatal("a reader has taken the broker client's connection over, or the other way round")
 		}
 
 		// What each publishes everywhere.
-		topics := []string{"latchkey/v1/home/head", "latchkey/v1/home/front-door/policy", "latchkey/v1/home/front-door/state", "latchkey/v1/home/home.integration/state", "latchkey/v1/home/home.integration/policy",
+		topics := []string{"latchkey/v1/home/head", "latchkey/v1/home/front-door/policy", "latchkey/v1/home/front-door/state", "latchkey/v1/home/home.client/state", "latchkey/v1/home/home.client/policy",
 			"latchkey-ha/home/status", "latchkey-ha/home/listening", "latchkey-ha/home/front-door/state", "latchkey-ha/home/front-door/command/unlock", "latchkey-ha/other/front-door/command/unlock",
 			"homeassistant/status", "homeassistant/device/x/config", "elsewhere"}
 		for _, from := range []struct {
@@ -155,12 +155,12 @@ func TestIntegrationsAndReadersAreConfinedToTheirOwnTopics(t *testing.T) {
 		shown := []string{ha + "end=bridge", ha + "status=bridge", ha + "listening=bridge", ha + "front-door/state=bridge", ha + "front-door/command/unlock=bridge",
 			ha + "front-door/command/unlock=program", ha + "front-door/command/end=program", "homeassistant/status=program"}
 		want("the bridge", bridge, ha+"end=bridge", shown...)
-		want("an integration", program, ha+"end=bridge", append(shown, "homeassistant/device/x/config=bridge")...)
+		want("a broker client", program, ha+"end=bridge", append(shown, "homeassistant/device/x/config=bridge")...)
 		want("a reader", frontClient, readers+"front-door/ack=controller", readers+"head=controller", readers+"front-door/policy=controller", readers+"front-door/ack=controller")
 		until(t, "the controller sees the end", func() bool { return slices.Contains(controller.saw(), readers+"front-door/ack=controller") })
 		controller.mu.Lock() // the embedded broker drops what is no reader's
 		controller.seen = slices.DeleteFunc(controller.seen, func(text string) bool {
-			return strings.HasPrefix(text, readers+"home.integration/") && strings.HasSuffix(text, "=controller")
+			return strings.HasPrefix(text, readers+"home.client/") && strings.HasSuffix(text, "=controller")
 		})
 		controller.mu.Unlock()
 		want("the controller", controller, readers+"front-door/ack=controller", readers+"head=controller", readers+"front-door/policy=controller", readers+"front-door/state=controller",
@@ -173,18 +173,18 @@ func TestIntegrationsAndReadersAreConfinedToTheirOwnTopics(t *testing.T) {
 	})
 }
 
-func TestARemovedIntegrationIsDisconnectedAndRefused(t *testing.T) {
+func TestARemovedBrokerClientIsDisconnectedAndRefused(t *testing.T) {
 	onEachBroker(t, func(t *testing.T, w *world) {
-		home, other := w.integration("home"), w.integration("other")
+		home, other := w.brokerClient("home"), w.brokerClient("other")
 		lost := make(chan struct{})
-		_, err := w.dial("home.integration", home, func(o *mqtt.ClientOptions) {
+		_, err := w.dial("home.client", home, func(o *mqtt.ClientOptions) {
 			o.SetConnectionLostHandler(func(mqtt.Client, error) { close(lost) })
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		stays := w.witness("other.integration", other)
-		if err := w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.RevokeIntegration(time.Now().Unix(), "home") }); err != nil {
+		stays := w.witness("other.client", other)
+		if err := w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.RevokeBrokerClient(time.Now().Unix(), "home") }); err != nil {
 			t.Fatal(err)
 		}
 		w.expel()
@@ -193,12 +193,12 @@ func TestARemovedIntegrationIsDisconnectedAndRefused(t *testing.T) {
 		case <-time.After(20 * time.Second):
 			t.Fatal("it is still connected")
 		}
-		newer := w.integration("home") // the name is given anew
+		newer := w.brokerClient("home") // the name is given anew
 		w.expel()
-		if _, err := w.dial("home.integration", home, nil); err == nil {
+		if _, err := w.dial("home.client", home, nil); err == nil {
 			t.Error("the older certificate is let in")
 		}
-		w.witness("home.integration", newer)
+		w.witness("home.client", newer)
 		if w.said.pid == 0 && !stays.IsConnected() {
 			t.Error("another one was disconnected")
 		}
@@ -206,10 +206,10 @@ func TestARemovedIntegrationIsDisconnectedAndRefused(t *testing.T) {
 }
 
 // Mosquitto has no such limits: there the controller refuses what was retained.
-func TestTheEmbeddedBrokerKeepsNothingOfAnIntegration(t *testing.T) {
+func TestTheEmbeddedBrokerKeepsNothingOfABrokerClient(t *testing.T) {
 	w := newWorld(t)
 	w.embed()
-	home := w.integration("home")
+	home := w.brokerClient("home")
 	_, shows := w.certificates()
 	filters := []string{"latchkey-ha/home/#", "homeassistant/status"}
 	bridge := w.witness(site.HomeAssistantName, shows, filters...)
@@ -247,7 +247,7 @@ func TestTheEmbeddedBrokerKeepsNothingOfAnIntegration(t *testing.T) {
 	until(t, "the will comes", func() bool { return slices.Contains(bridge.saw(), "homeassistant/status=offline") })
 	first := w.witness("an id", home)
 	w.witness("another id", home)
-	until(t, "an integration has one connection", func() bool { return !first.IsConnected() })
+	until(t, "a broker client has one connection", func() bool { return !first.IsConnected() })
 	bridge.Disconnect(50)
 	bridge = w.witness(site.HomeAssistantName, shows, filters...)
 	bridge.send("latchkey-ha/home/end", false, "")
@@ -257,7 +257,7 @@ func TestTheEmbeddedBrokerKeepsNothingOfAnIntegration(t *testing.T) {
 	}
 }
 
-func TestAnIntegrationThatReadsNothingHoldsNobodyUp(t *testing.T) {
+func TestABrokerClientThatReadsNothingHoldsNobodyUp(t *testing.T) {
 	for _, test := range []struct {
 		broker string
 		start  func(*world)
@@ -270,7 +270,7 @@ func TestAnIntegrationThatReadsNothingHoldsNobodyUp(t *testing.T) {
 			front := w.reader("front-door")
 			_, shows := w.certificates()
 			bridge := w.witness(site.HomeAssistantName, shows)
-			stalled := w.stall(w.integration("home"), test.qos)
+			stalled := w.stall(w.brokerClient("home"), test.qos)
 			defer stalled.Close()
 			before, rise, large := w.memory(), 0, string(bytes.Repeat([]byte("x"), 60<<10))
 			for n := range 1000 {
@@ -292,7 +292,7 @@ func TestAnIntegrationThatReadsNothingHoldsNobodyUp(t *testing.T) {
 	}
 }
 
-// stall connects an integration that subscribes to all that it may, and reads no more.
+// stall connects a broker client that subscribes to all that it may, and reads no more.
 func (w *world) stall(config *tls.Config, qos byte) net.Conn {
 	w.t.Helper()
 	conn, err := tls.Dial("tcp", strings.TrimPrefix(w.broker, "ssl://"), config)
@@ -315,10 +315,10 @@ func (w *world) stall(config *tls.Config, qos byte) net.Conn {
 	return conn
 }
 
-func TestAnIntegrationSpeaksOnlyWhatIsBounded(t *testing.T) {
+func TestABrokerClientSpeaksOnlyWhatIsBounded(t *testing.T) {
 	w := newWorld(t)
 	w.embed()
-	home := w.integration("home")
+	home := w.brokerClient("home")
 	for _, connect := range [][]byte{
 		[]byte("\x10\x11\x00\x04MQTT\x05\x02\x00\x3c\x00\x00\x04home"), // MQTT 5
 		[]byte("\x10\x10\x00\x04MQTT\x04\x00\x00\x3c\x00\x04home"),     // a session that lasts

@@ -16,11 +16,11 @@ import (
 	"latchkey/sync/wire"
 )
 
-// An integration is another program, like Home Assistant, that is shown the readers on topics
+// A broker client is another program, like Home Assistant, that is shown the readers on topics
 // of its own and may ask for doors to be opened there. Package homeassistant says what is
-// published. An integration never sees a topic of readers, nor readers one of these.
+// published. A broker client never sees a topic of readers, nor readers one of these.
 
-// Limits of an integration, besides those of all clients.
+// Limits of a broker client, besides those of all clients.
 const (
 	maxAsked         = 256      // bytes that it may publish at once
 	maxAskedPacket   = 64 << 10 // of one packet from it
@@ -32,7 +32,7 @@ const (
 	maxTold          = 64 << 10 // bytes of a message to it
 )
 
-// Topics of integrations.
+// Topics of broker clients.
 const (
 	shownRoot = "latchkey-ha/"
 	discovery = "homeassistant/"
@@ -43,7 +43,7 @@ const (
 // shown returns the prefix of the topics on which the readers of a site are shown.
 func shown(site string) string { return shownRoot + site + "/" }
 
-// isShown says whether a topic is one of integrations, of any site.
+// isShown says whether a topic is one of broker clients, of any site.
 func isShown(topic string) bool {
 	return strings.HasPrefix(topic, shownRoot) || strings.HasPrefix(topic, discovery)
 }
@@ -54,7 +54,7 @@ func (a *access) mayShow(topic string, write bool) bool {
 	return strings.HasPrefix(topic, shown(a.o.Site)) || strings.HasPrefix(topic, described) || topic == birth && !write
 }
 
-// mayAsk says whether an integration may publish on a topic, or subscribe to it.
+// mayAsk says whether a broker client may publish on a topic, or subscribe to it.
 func (a *access) mayAsk(topic string, write bool) bool {
 	rest, ours := strings.CutPrefix(topic, shown(a.o.Site))
 	if !write {
@@ -64,8 +64,8 @@ func (a *access) mayAsk(topic string, write bool) bool {
 	return topic == birth || ours && isCommand && wire.CheckName(reader) == nil && wire.CheckName(what) == nil
 }
 
-// integrations limits what integrations send.
-type integrations struct {
+// brokerClients limits what broker clients send.
+type brokerClients struct {
 	mqtt.HookBase
 	access *access
 	log    *slog.Logger
@@ -75,30 +75,30 @@ type integrations struct {
 	refused rate.Sometimes           // what is logged of those refused
 }
 
-func newIntegrations(a *access) *integrations {
-	return &integrations{access: a, log: a.o.Log, asks: map[string]*rate.Limiter{}, refused: rate.Sometimes{First: 10, Interval: time.Minute}}
+func newBrokerClients(a *access) *brokerClients {
+	return &brokerClients{access: a, log: a.o.Log, asks: map[string]*rate.Limiter{}, refused: rate.Sometimes{First: 10, Interval: time.Minute}}
 }
 
 func newAsks() *rate.Limiter { return rate.NewLimiter(asksEach, asksAtOnce) }
 
 // ID implements mqtt.Hook.
-func (i *integrations) ID() string { return "limits of integrations" }
+func (i *brokerClients) ID() string { return "limits of broker clients" }
 
 // Provides implements mqtt.Hook.
-func (i *integrations) Provides(b byte) bool {
+func (i *brokerClients) Provides(b byte) bool {
 	return slices.Contains([]byte{mqtt.OnConnect, mqtt.OnPacketRead, mqtt.OnSubscribe, mqtt.OnPublish, mqtt.OnWill}, b)
 }
 
-func (i *integrations) refuse(name, why string) error {
-	i.refused.Do(func() { i.log.Warn("broker: an integration was refused", "name", name, "why", why) })
+func (i *brokerClients) refuse(name, why string) error {
+	i.refused.Do(func() { i.log.Warn("broker: a broker client was refused", "name", name, "why", why) })
 	return errors.New(why)
 }
 
 // OnConnect implements mqtt.Hook. The name in the certificate is the client id, whatever the
-// integration says: so it has one connection, and takes over nobody else's.
-func (i *integrations) OnConnect(client *mqtt.Client, p packets.Packet) error {
+// broker client says: so it has one connection, and takes over nobody else's.
+func (i *brokerClients) OnConnect(client *mqtt.Client, p packets.Packet) error {
 	name, _ := certificate(client)
-	if i.access.kind(name) != integration {
+	if i.access.kind(name) != brokerClient {
 		return nil
 	}
 	client.ID = name
@@ -118,8 +118,8 @@ func (i *integrations) OnConnect(client *mqtt.Client, p packets.Packet) error {
 	return nil
 }
 
-// OnPacketRead implements mqtt.Hook: an integration that sends too fast is read more slowly.
-func (i *integrations) OnPacketRead(client *mqtt.Client, p packets.Packet) (packets.Packet, error) {
+// OnPacketRead implements mqtt.Hook: a broker client that sends too fast is read more slowly.
+func (i *brokerClients) OnPacketRead(client *mqtt.Client, p packets.Packet) (packets.Packet, error) {
 	i.mu.Lock()
 	asks := i.asks[client.ID]
 	i.mu.Unlock()
@@ -134,8 +134,8 @@ func (i *integrations) OnPacketRead(client *mqtt.Client, p packets.Packet) (pack
 }
 
 // OnSubscribe implements mqtt.Hook. A filter without text is refused.
-func (i *integrations) OnSubscribe(client *mqtt.Client, p packets.Packet) packets.Packet {
-	if i.access.kind(client.ID) != integration {
+func (i *brokerClients) OnSubscribe(client *mqtt.Client, p packets.Packet) packets.Packet {
+	if i.access.kind(client.ID) != brokerClient {
 		return p
 	}
 	p.Filters = slices.Clone(p.Filters)
@@ -153,10 +153,10 @@ func (i *integrations) OnSubscribe(client *mqtt.Client, p packets.Packet) packet
 	return p
 }
 
-// OnPublish implements mqtt.Hook. What an integration asks for is kept for nobody: a retained
+// OnPublish implements mqtt.Hook. What a broker client asks for is kept for nobody: a retained
 // command is acknowledged, and dropped.
-func (i *integrations) OnPublish(client *mqtt.Client, p packets.Packet) (packets.Packet, error) {
-	if i.access.kind(client.ID) != integration {
+func (i *brokerClients) OnPublish(client *mqtt.Client, p packets.Packet) (packets.Packet, error) {
+	if i.access.kind(client.ID) != brokerClient {
 		return p, nil
 	}
 	if len(p.Payload) > maxAsked || p.FixedHeader.Retain && p.TopicName != birth {
@@ -168,8 +168,8 @@ func (i *integrations) OnPublish(client *mqtt.Client, p packets.Packet) (packets
 }
 
 // OnWill implements mqtt.Hook.
-func (i *integrations) OnWill(client *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
-	if i.access.kind(client.ID) == integration {
+func (i *brokerClients) OnWill(client *mqtt.Client, will mqtt.Will) (mqtt.Will, error) {
+	if i.access.kind(client.ID) == brokerClient {
 		will.Retain = false
 	}
 	return will, nil
