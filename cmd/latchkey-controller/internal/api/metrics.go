@@ -21,6 +21,7 @@ type metrics struct {
 	doors   map[string]string // of the readers that the counters have, by id
 
 	limited map[int64]*metrics // of tokens that are limited to locations, by the actor's id
+	local   bool               // these are such
 
 	program  prometheus.Gatherer // of this process
 	own      *prometheus.Registry
@@ -53,8 +54,7 @@ func newMetrics() *metrics {
 
 // serveMetrics answers GET /metrics, in the format that the client asks for.
 func (a *API) serveMetrics(c *call) (any, error) {
-	m := a.metricsOf(c.actor)
-	found, err := m.measure(c.r.Context(), a.desk, c.actor)
+	found, m, err := a.measure(c.r.Context(), c.actor)
 	if err != nil {
 		return nil, err
 	}
@@ -68,15 +68,28 @@ func (a *API) serveMetrics(c *call) (any, error) {
 // maxLimited bounds the tokens that have metrics of their own. Beyond it one begins again.
 const maxLimited = 64
 
+// measure returns what is to be told to an actor now, and the metrics to which it was added.
+func (a *API) measure(ctx context.Context, actor desk.Actor) (*desk.Measures, *metrics, error) {
+	limited := actor.Limited()
+	for {
+		m := a.metricsOf(actor.ID, limited)
+		found, err := m.measure(ctx, a.desk, actor)
+		if err != nil || found.Limited == limited {
+			return found, m, err
+		}
+		limited = found.Limited // since the request came
+	}
+}
+
 // metricsOf returns the metrics for an actor: the site's, or, for tokens that are limited to
 // locations, those of what the token sees, which count from its first scrape.
-func (a *API) metricsOf(actor desk.Actor) *metrics {
-	if !actor.Limited() {
+func (a *API) metricsOf(actor int64, limited bool) *metrics {
+	if !limited {
 		return a.metrics
 	}
 	a.metrics.mu.Lock()
 	defer a.metrics.mu.Unlock()
-	m := a.metrics.limited[actor.ID]
+	m := a.metrics.limited[actor]
 	if m == nil {
 		for id := range a.metrics.limited {
 			if len(a.metrics.limited) < maxLimited {
@@ -85,18 +98,23 @@ func (a *API) metricsOf(actor desk.Actor) *metrics {
 			delete(a.metrics.limited, id)
 		}
 		m = newMetrics()
-		a.metrics.limited[actor.ID] = m
+		m.local = true
+		a.metrics.limited[actor] = m
 	}
 	return m
 }
 
-// measure returns what is to be told now, and adds what has happened to the counters.
+// measure returns what is to be told now, and adds what has happened to the counters, unless it is
+// of locations and they are of the site, or the other way round.
 func (m *metrics) measure(ctx context.Context, d *desk.Desk, a desk.Actor) (*desk.Measures, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	found, err := d.Measure(ctx, a, m.counted)
 	if err != nil {
 		return nil, err
+	}
+	if found.Limited != m.local {
+		return found, nil
 	}
 	m.counted = found.Until
 	doors := map[string]string{}

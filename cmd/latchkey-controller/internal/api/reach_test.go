@@ -128,3 +128,28 @@ func TestMetricsOfALimitedTokenAreThoseOfItsLocations(t *testing.T) {
 		t.Errorf("%q after the limit was taken away", is)
 	}
 }
+
+func TestAScrapeWhileALimitIsSetLeavesTheCountersOfTheSiteAlone(t *testing.T) {
+	w := newWorld(t)
+	w.readerIn("heim")
+	there, _ := w.readerIn("zorn")
+	p, maker := w.limited([]desk.Scope{desk.ScopeRead}, w.location("heim"))
+	heim := []int64{w.location("heim")}
+	all := w.program(desk.ScopeRead)
+	for i, limits := range [][2][]int64{{nil, heim}, {heim, nil}} {
+		w.must(w.desk.SetLimit(t.Context(), root, maker, "", limits[0]))
+		all.samples()
+		w.records(there, &wire.Record{Kind: wire.AttemptUnknown, Seq: 1, Wrong: 1})
+		before, err := w.desk.TokenActor(t.Context(), p.token, "192.0.2.1")
+		w.must(err)
+		w.must(w.desk.SetLimit(t.Context(), root, maker, "", limits[1]))
+		found, m, err := w.api.measure(t.Context(), before)
+		if w.must(err); found.Limited != m.local || found.Limited != (limits[1] != nil) {
+			t.Errorf("from %v to %v: limited: %t, and so are the counters: %t", limits[0], limits[1], found.Limited, m.local)
+		}
+		const name = `latchkey_controller_attempts_total{door="zorn door",outcome="denied",reader="reader-zorn"}`
+		if is, want := all.samples()[name], []string{"1", "2"}[i]; is != want {
+			t.Errorf("from %v to %v: the site's counter is %q, not %s", limits[0], limits[1], is, want)
+		}
+	}
+}

@@ -1,11 +1,13 @@
 package api
 
 import (
+	"encoding/base64"
 	"net/http"
 	"strings"
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/sync/wire"
 )
 
@@ -107,4 +109,20 @@ func TestATokenOfALimitedAdministratorIsRefusedAtDoorsElsewhere(t *testing.T) {
 		t.Errorf("the end of theirs: %d %s", a.status, a.body)
 	}
 	emergency(p, emergencyObject{})
+}
+
+func TestATokenOfALimitedAdministratorAdoptsNoReader(t *testing.T) {
+	w := newWorld(t)
+	id, _ := w.readerIn("heim")
+	p, _ := w.limited([]desk.Scope{desk.ScopeRead, desk.ScopeAdopt}, w.location("heim"))
+	for what, form := range map[string]map[string]any{
+		"a new reader":             {"reader": "new", "door": "New", "place": "heim building"},
+		"another board for theirs": {"reader": id},
+	} {
+		b := boardtest.New(t)
+		form["request"], form["fingerprint"], form["groups"] = base64.StdEncoding.EncodeToString(b.Signed), b.Fingerprint(), []string{"everyone"}
+		if a := p.own("POST", "/adoptions", form); a.code() != "403 "+codeForbidden || strings.Contains(a.body, "bundle") {
+			t.Errorf("%s: %d %s", what, a.status, a.body)
+		}
+	}
 }

@@ -134,6 +134,9 @@ func TestWhatAProgramSaysIsBounded(t *testing.T) {
 		`{"extra": []}`: "400 CODE_PARAMS_INVALID",
 		`{"extra": {}}`: "200 SUCCESS",
 		`{"extra": {"a": "` + string(bytes.Repeat([]byte{0}, 3)) + `"}}`: "400 CODE_PARAMS_INVALID",
+		`{"extra": {"a": "` + "\xff" + `"}}`:                             "400 CODE_PARAMS_INVALID",
+		`{"extra": {"` + "\xc3" + `": 1}}`:                               "400 CODE_PARAMS_INVALID",
+		`{"extra": {"a": "` + "\u00e4" + `"}}`:                           "200 SUCCESS",
 	} {
 		if got := p.unifi("PUT", "/doors/"+w.doorID(door)+"/unlock", body); got.code() != want {
 			t.Errorf("%.60s: %s", body, got.body)

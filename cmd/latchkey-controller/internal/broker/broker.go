@@ -24,7 +24,7 @@ import (
 )
 
 // Limits of the embedded broker. There are at most 1,024 readers; each has one exchange at
-// a time. The controller and broker clients have eight connections at most.
+// a time. The controller and broker clients have six connections at most; two are spare.
 const (
 	maxClients   = 1024 + 8
 	maxPacket    = 1 << 20

@@ -170,7 +170,7 @@ func (c *Console) changeAdmin(r *http.Request, v *visit, f *form) (answer, error
 		if len(f.Wrong) > 0 {
 			return answer{}, cmp.Or(v.refusal(desk.EditAdmins), errWrong)
 		}
-		return answer{to: to, notice: "The locations were changed. It counts from now on, also for tokens that they made."}, c.desk.SetLimit(r.Context(), v.Actor, v.id, f.Get("revision"), locations)
+		return answer{to: to, notice: "The locations were changed. This holds from now on, also for tokens that they made."}, c.desk.SetLimit(r.Context(), v.Actor, v.id, f.Get("revision"), locations)
 	case "sign-out":
 		return answer{to: to, notice: f.Get("name") + " was signed out everywhere."}, c.desk.SignOutAdmin(r.Context(), v.Actor, v.id)
 	case "remove":

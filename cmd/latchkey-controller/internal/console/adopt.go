@@ -3,7 +3,6 @@ package console
 import (
 	"cmp"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -105,13 +104,6 @@ func (c *Console) adopt(r *http.Request, v *visit, f *form) (answer, error) {
 		return answer{}, desk.ErrNotFound
 	}
 	access, uses := accessChoice(f)
-	if v.Actor.Limited() && f.Trim("place") == "" {
-		if _, err := c.desk.Reader(r.Context(), v.Actor, f.Trim("reader")); errors.Is(err, desk.ErrNotFound) {
-			f.wrong("place", "Choose the location of this new reader")
-		} else if err != nil {
-			return answer{}, err
-		}
-	}
 	if len(f.Wrong) > 0 {
 		return answer{}, cmp.Or(v.refusal(desk.AdoptReader), errWrong)
 	}

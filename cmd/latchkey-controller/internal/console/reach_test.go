@@ -326,6 +326,24 @@ func TestALimitedAdministratorSeesWhereTheyActAndWhatTheyCannot(t *testing.T) {
 	}
 }
 
+func TestALimitedAdministratorIsOfferedNoAdoptionAndNoRemovalAsLost(t *testing.T) {
+	w := twoLocations(t)
+	b := w.limited(desk.Super, 1)
+	for path, got := range walk(t, b) {
+		if strings.Contains(got.body, "/devices/adopt") || strings.Contains(got.body, "ask=lost") {
+			t.Errorf("%s leads to what is refused", path)
+		}
+	}
+	const own = "/readers/front-door"
+	b.get(own+"?tab=device").shows(t, http.StatusOK, "ask=returned", "ask an administrator of the whole site to remove it")
+	if body := b.get(own + "?tab=device&ask=lost").body; strings.Contains(body, own+"/remove") {
+		t.Error("the question is asked all the same")
+	}
+	b.get("/devices/adopt").shows(t, http.StatusForbidden, "This is for the whole site")
+	b.post(own+"/remove", "how", "lost").shows(t, http.StatusForbidden, "exposes PINs and cards of the whole site")
+	b.post(own+"/remove", "how", "returned").shows(t, http.StatusOK, "The reader was removed")
+}
+
 func TestOnePressLocksDownAllLocationsOfALimitedAdministrator(t *testing.T) {
 	w := twoLocations(t)
 	third, err := w.desk.AddPlace(t.Context(), owner, desk.Locations, 0, "Yard")
@@ -361,7 +379,7 @@ func TestOnePressLocksDownAllLocationsOfALimitedAdministrator(t *testing.T) {
 	nowhere.get("/").shows(t, http.StatusOK, "no location any more")
 	nowhere.get("/places").shows(t, http.StatusOK, "none of these is there any more: ask an Owner to choose others.")
 	nowhere.post("/mode", "mode", "lockdown").shows(t, http.StatusForbidden, "None of your locations is there any more")
-	nowhere.get("/devices/adopt").shows(t, http.StatusForbidden, "None of your locations is there any more")
+	nowhere.get("/devices/adopt").shows(t, http.StatusForbidden, "This is for the whole site")
 	if got := w.modes(); len(got) > 0 {
 		t.Errorf("who acts nowhere has set %q", got)
 	}

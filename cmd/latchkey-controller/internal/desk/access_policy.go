@@ -135,8 +135,8 @@ type AccessPolicyForm struct {
 }
 
 // SetAccessPolicy has the group with a number, 0: a new one, open the doors of a form and, of
-// those in the actor's reach, no others. It is refused where TakeAccess is. Fields: "group", "name", "where", "access",
-// "schedule".
+// those in the actor's reach, no others. It is refused where TakeAccess is. Fields: "group",
+// "name", "where", "access", "schedule".
 func (d *Desk) SetAccessPolicy(ctx context.Context, a Actor, number int64, form AccessPolicyForm) (p *AccessPolicy, err error) {
 	form.Name = TidyName(form.Name)
 	target := &auditTarget{subject: form.Name}

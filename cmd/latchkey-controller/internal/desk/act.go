@@ -63,6 +63,10 @@ type deed struct {
 	run    func(tx *store.Tx, now time.Time) error
 }
 
+// errPrepareAgain leaves an act undone and without an audit entry: what it relied on has changed, and
+// whoever made it tries again.
+var errPrepareAgain = errors.New("what was prepared is outdated")
+
 // together runs several acts in one transaction, like act. Each has an audit entry. If one
 // fails, none is done, and only that one has.
 func (d *Desk) together(ctx context.Context, a Actor, all ...deed) error {
@@ -87,7 +91,7 @@ func (d *Desk) together(ctx context.Context, a Actor, all ...deed) error {
 			}
 			return nil
 		})
-		if errors.Is(failed, ErrSignInAgain) {
+		if errors.Is(failed, ErrSignInAgain) || errors.Is(failed, errPrepareAgain) {
 			return nil
 		}
 		steady, err := d.steady(tx)

@@ -205,12 +205,13 @@ var rules = map[Act]rule{
 
 	EditSchedules: {may: supers, past: "changed schedules", infinitive: "change the schedule %s", detailed: true, scope: ScopeManage, extent: inReach},
 
-	EditPolicy:   {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s", scope: ScopeManage, extent: inReach},
-	EditPlaces:   {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true, extent: inReach},
-	AdoptReader:  {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true, scope: ScopeAdopt, extent: inReach},
+	EditPolicy: {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s", scope: ScopeManage, extent: inReach},
+	EditPlaces: {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true, extent: inReach},
+	// A bundle and a budget give whoever has the board the PINs of the site.
+	AdoptReader:  {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true, scope: ScopeAdopt, extent: ofSite},
 	RemoveReader: {may: supers, past: "removed the reader %s", infinitive: "remove the reader %s", fresh: true, extent: inReach},
-	RenewBudget:  {may: supers, past: "gave the TPM at %s a new budget", infinitive: "give the TPM at %s a new budget", fresh: true, extent: inReach},
-	WriteGrant:   {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true, extent: inReach},
+	RenewBudget:  {may: supers, past: "gave the TPM at %s a new budget", infinitive: "give the TPM at %s a new budget", fresh: true, extent: ofSite},
+	WriteGrant:   {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true, extent: ofSite},
 
 	// A token acts without a password.
 	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens", extent: harmless},

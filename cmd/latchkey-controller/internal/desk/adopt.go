@@ -2,7 +2,7 @@ package desk
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -14,7 +14,7 @@ import (
 // A Request describes an uploaded adoption request of a board.
 type Request struct {
 	Fingerprint string // as on the reader's screen
-	Reader      string // the current reader of this board; "": none in the actor's reach
+	Reader      string // the current reader of this board; "": none
 	TPM         bool   // its keys are to be in a TPM
 	Certified   string // name of the site's authority that has certified the TPM; "": it is taken at its word
 	NoPIN       bool   // it would take no PINs: it has no TPM, and the site gives the PIN key only to those
@@ -41,13 +41,6 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 		}
 		if r.Reader, err = site.BoardOf(tx, request); err != nil {
 			return err
-		}
-		in, err := a.reach(tx)
-		if err != nil {
-			return err
-		}
-		if !in.hasReader(r.Reader) {
-			r.Reader = ""
 		}
 		settings, err := tx.GuessSettings()
 		r.NoPIN = settings.OnlyTPM && !r.TPM
@@ -120,13 +113,6 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, broker, policy); err != nil {
 			return refusedIn("", err)
 		}
-		r, err := a.reach(tx) // before the bundle leaves
-		if err != nil {
-			return err
-		}
-		if err := errors.Join(r.checkReader(id), r.checkReader(adoption.Moved)); err != nil {
-			return err
-		}
 		if err := noteUses(tx, id, form.Uses); err != nil {
 			return err
 		}
@@ -187,12 +173,20 @@ const (
 )
 
 // RemoveReader revokes a reader's certificate and signatures, clears its retained
-// topics, and begins a new epoch. Lost marks all PINs and cards as exposed.
+// topics, and begins a new epoch. Lost marks all PINs and cards of the site as exposed: that is not
+// for those who are limited to locations.
 func (d *Desk) RemoveReader(ctx context.Context, a Actor, reader string, how Removal) (epoch uint64, err error) {
 	if how != Returned && how != Lost {
 		return 0, wrong("how", "Say whether the reader was returned or lost")
 	}
 	err = d.act(ctx, a, RemoveReader, &auditTarget{reader: reader, subject: reader, text: "as " + string(how)}, func(tx *store.Tx, now time.Time) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		if how == Lost && !r.all {
+			return fmt.Errorf("%w: a lost reader exposes PINs and cards of the whole site, and you are limited to some locations: ask an administrator of the whole site to remove it as lost", ErrNotAllowed)
+		}
 		epoch, err = d.site.RemoveReader(tx, now, reader, how == Lost)
 		return err
 	})

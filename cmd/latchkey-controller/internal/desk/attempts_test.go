@@ -455,10 +455,16 @@ var attempts = map[Act][]attempt{
 			return func(ctx context.Context, a Actor) error { _, err := w.ReadRequest(ctx, a, signed); return err }
 		},
 	},
-	RemoveReader: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
-		_, err := w.RemoveReader(ctx, a, id, Returned)
-		return err
-	})},
+	RemoveReader: {
+		reader(func(w *world, ctx context.Context, a Actor, id string) error {
+			_, err := w.RemoveReader(ctx, a, id, Returned)
+			return err
+		}),
+		reader(func(w *world, ctx context.Context, a Actor, id string) error {
+			_, err := w.RemoveReader(ctx, a, id, Lost)
+			return err
+		}),
+	},
 	RenewBudget: {func(w *world) func(context.Context, Actor) error {
 		r := w.tpmReader()
 		r.says(wire.TPMState{Ref: r.budget().Ref, Budget: wire.Budget{Limit: 500}})

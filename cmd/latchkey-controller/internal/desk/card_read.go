@@ -23,8 +23,8 @@ type UnboundCard struct {
 
 // ReadCard has a reader read the next card shown to it, for whoever gets it from the actor with
 // GiveCard within three minutes; that takes up to 45 s. It calls begun once the reader is asked.
-// If nobody wants a card when one comes, it is not taken. The error is ErrNotFound or ErrReaderAway before begun,
-// of the field "reader" if it read no card, of "card" if the card is unusable.
+// If nobody wants a card when one comes, it is not taken. The error is ErrNotFound or ErrReaderAway
+// before begun, of the field "reader" if it read no card, of "card" if the card is unusable.
 func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(), wanted func() bool) (read *UnboundCard, err error) {
 	err = d.actOutside(ctx, a, ReadCard, &auditTarget{reader: reader, subject: reader}, func() (string, error) {
 		if err := d.canAsk(ctx, reader); err != nil {

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
@@ -49,9 +50,9 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 	})
 }
 
-// Maintain advances the site's time, notes the end of modes, removes visitors whose end is a
-// day ago and deletes old activity, every minute, until ctx ends. It logs errors and retries: most likely the disk is full, which must not stop
-// the controller.
+// Maintain advances the site's time, notes the end of modes, removes visitors whose end is a day
+// ago, and deletes old activity and secrets that are over, every minute, until ctx ends. It logs
+// errors and retries: most likely the disk is full, which must not stop the controller.
 func (d *Desk) Maintain(ctx context.Context) error {
 	for failed := ""; ; {
 		err := d.maintain(ctx)
@@ -62,7 +63,7 @@ func (d *Desk) Maintain(ctx context.Context) error {
 			failed = ""
 		case err.Error() != failed:
 			failed = err.Error()
-			d.log.Error("cannot update the site's time or delete old activity; will retry in a minute", "err", err)
+			d.log.Error("cannot update the site's time or delete what is outdated; will retry in a minute", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -92,5 +93,5 @@ func (d *Desk) maintain(ctx context.Context) error {
 			return err
 		}
 	}
-	return d.Prune(ctx)
+	return errors.Join(d.Prune(ctx), d.dropFormerSecrets(ctx))
 }

@@ -53,11 +53,11 @@ func odds(known int, policies []*wire.Policy) *GuessOdds {
 // OddsAt returns the odds of guessing at one reader alone, or ErrNotFound.
 func (d *Desk) OddsAt(ctx context.Context, a Actor, reader string) (o *GuessOdds, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
-		known, err := tx.PINs(a.May(ViewDuress))
+		r, err := a.reach(tx)
 		if err != nil {
 			return err
 		}
-		r, err := a.reach(tx)
+		known, err := tx.PINs(a.May(ViewDuress), r.visitors())
 		if err != nil {
 			return err
 		}
@@ -76,15 +76,15 @@ func (d *Desk) OddsAt(ctx context.Context, a Actor, reader string) (o *GuessOdds
 	return o, err
 }
 
-// Odds returns the odds of guessing at the readers in the actor's reach; if edit is not nil, with the reader's policy
-// edited by it.
+// Odds returns the odds of guessing at the readers in the actor's reach; if edit is not nil, with
+// the reader's policy edited by it.
 func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire.Policy)) (o *GuessOdds, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
-		known, err := tx.PINs(a.May(ViewDuress))
+		r, err := a.reach(tx)
 		if err != nil {
 			return err
 		}
-		r, err := a.reach(tx)
+		known, err := tx.PINs(a.May(ViewDuress), r.visitors())
 		if err != nil {
 			return err
 		}

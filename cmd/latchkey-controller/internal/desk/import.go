@@ -140,12 +140,11 @@ func (d *Desk) prepareImport(ctx context.Context, a Actor, raw []byte, revision 
 	if p.file, err = readUsersFile(raw); err != nil {
 		return nil, err
 	}
-	err = d.site.View(ctx, func(tx *store.Tx) (err error) {
-		p.plan, err = d.planImport(tx, a, p.file, raw)
-		return err
-	})
-	if err != nil || p.plan.refusal(revision) != nil { // in which case writeImport refuses it
+	if err := d.planNow(ctx, a, p); err != nil {
 		return p, err
+	}
+	if p.plan.refusal(revision) != nil { // in which case writeImport refuses it
+		return p, nil
 	}
 	if p.plan.pins > 0 && pins == nil {
 		return nil, wrong("pins", "The import makes %s: say where they go", count(p.plan.pins, "PIN"))
@@ -175,8 +174,36 @@ func (d *Desk) prepareImport(ctx context.Context, a Actor, raw []byte, revision 
 	return p, nil
 }
 
-// writeImport does what an import was prepared for, if that is still what its file does.
+// planNow plans an import for the site as it is now. What was prepared stays: writeImport uses it if
+// the revision is still that of the preview.
+func (d *Desk) planNow(ctx context.Context, a Actor, p *preparedImport) error {
+	return d.site.View(ctx, func(tx *store.Tx) (err error) {
+		p.plan, err = d.planImport(tx, a, p.file, p.raw)
+		return err
+	})
+}
+
+// importTries is how often writeImport plans an import and tries to write it.
+const importTries = 5
+
+// writeImport does what an import was prepared for, if that is still what its file does. Field:
+// "file".
 func (d *Desk) writeImport(ctx context.Context, a Actor, p *preparedImport, pins *PINDelivery) error {
+	for try := 1; ; try++ {
+		err := d.tryImport(ctx, a, p, pins, try == importTries)
+		if !errors.Is(err, errPrepareAgain) {
+			return err
+		}
+		if err := d.planNow(ctx, a, p); err != nil {
+			return err
+		}
+	}
+}
+
+// tryImport is one try of writeImport. If anything has changed on which the plan depends, it does
+// nothing and returns errPrepareAgain, or the last time an error for people: planning takes long,
+// and in its transaction others would have to wait for it.
+func (d *Desk) tryImport(ctx context.Context, a Actor, p *preparedImport, pins *PINDelivery, last bool) error {
 	target := &auditTarget{typed: a.Via == Console}
 	return d.act(ctx, a, ImportUsers, target, func(tx *store.Tx, now time.Time) error {
 		if err := tx.Repeats(); err != nil {
@@ -187,11 +214,14 @@ func (d *Desk) writeImport(ctx context.Context, a Actor, p *preparedImport, pins
 			return err
 		}
 		plan := p.plan
-		if !reflect.DeepEqual(on, plan.on) {
-			if plan, err = d.planImport(tx, a, p.file, p.raw); err != nil {
-				return err
-			}
-		} else if plan.typed { // others may have been refused meanwhile
+		switch {
+		case reflect.DeepEqual(on, plan.on):
+		case last:
+			return wrong("file", "The site changes too often: nothing is imported. Try again")
+		default:
+			return errPrepareAgain
+		}
+		if plan.typed { // others may have been refused meanwhile
 			if err := d.importLimit(tx, a); err != nil {
 				return err
 			}

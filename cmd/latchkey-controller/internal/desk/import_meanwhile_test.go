@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -116,5 +117,33 @@ func TestAnImportIsRefusedIfItsPlanChangesMeanwhile(t *testing.T) {
 				t.Errorf("something changed: %+v, before %+v", after, before)
 			}
 		})
+	}
+}
+
+func TestAnImportGivesWayToOthersAndIsTriedAgain(t *testing.T) {
+	for changes, done := range map[int]bool{importTries - 1: true, importTries: false} {
+		w := newWorld(t)
+		other, tries, changing := w.user(), 0, false
+		write, before := w.prepared("first_name\nAda\n"), w.check().Users
+		w.read = func() clock.Reading { // which a try does before its transaction
+			if !changing && tries < changes {
+				tries, changing = tries+1, true
+				w.must(w.EditUser(t.Context(), as(Super), other, "", nil, func(f *UserForm) { f.Email = fmt.Sprint(tries, "@example.com") }))
+				changing = false
+			}
+			return w.clock()
+		}
+		err := write()
+		switch {
+		case done && (err != nil || w.check().Users != before+1):
+			t.Errorf("after %d changes: %v", changes, err)
+		case !done && (!strings.Contains(Fields(err)["file"], "changes too often") || w.check().Users != before):
+			t.Errorf("after %d changes: %v", changes, err)
+		}
+		page, err := w.Activity(t.Context(), as(Owner), Query{Kind: "admin." + string(ImportUsers)})
+		w.must(err)
+		if len(page.Events) != 1 || (page.Events[0].Result == Changed) != done || tries != changes {
+			t.Errorf("after %d changes of %d the audit has %d imports", tries, changes, len(page.Events))
+		}
 	}
 }

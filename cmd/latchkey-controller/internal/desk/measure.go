@@ -10,6 +10,7 @@ import (
 
 // Measures are what a monitor wants to know of a site.
 type Measures struct {
+	Limited  bool      // they are of some locations only
 	Readers  []*Reader // by id, without removed ones
 	Revision uint64    // the newest of the credential log
 	Users    int
@@ -30,30 +31,29 @@ const ClassAdmin = store.ClassAdmin
 
 // Measure returns a site's measures, with the events after a cursor; below 0: none.
 func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, error) {
-	readers, err := d.Readers(ctx, a)
+	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
+		return nil, err
+	}
+	readers, in, err := d.readers(ctx, a)
 	if err != nil {
 		return nil, err
 	}
-	m := &Measures{Full: d.site.Full() != nil}
+	m := &Measures{Limited: !in.all, Full: d.site.Full() != nil}
 	for _, r := range readers {
 		if r.Removed == "" {
 			m.Readers = append(m.Readers, r)
 		}
 	}
 	err = d.site.View(ctx, func(tx *store.Tx) error {
-		r, err := a.reach(tx)
-		if err != nil {
-			return err
-		}
 		head, err := tx.Head()
 		if err != nil {
 			return err
 		}
 		m.Revision = head.Revision
-		if m.Users, err = tx.CountSeen(r.visitors()); err != nil {
+		if m.Users, err = tx.CountSeen(in.visitors()); err != nil {
 			return err
 		}
-		if m.Cards.Cards, m.Cards.Copyable, err = tx.CountCards(); err != nil {
+		if m.Cards.Cards, m.Cards.Copyable, err = tx.CountCards(in.visitors()); err != nil {
 			return err
 		}
 		mark, err := tx.Clock(d.read())
@@ -66,7 +66,7 @@ func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, er
 		}
 		counts, err := tx.CountEvents(after, m.Until)
 		for _, c := range counts {
-			if r.hasReader(c.Reader) && (c.Kind != string(wire.Duress) || a.May(ViewDuress)) {
+			if in.hasReader(c.Reader) && (c.Kind != string(wire.Duress) || a.May(ViewDuress)) {
 				m.Events = append(m.Events, c)
 			}
 		}

@@ -139,7 +139,7 @@ func (d *Desk) NoticesDue(ctx context.Context, after int64) (due *NoticesDue, er
 
 // LowBudgets returns the doors at which a reader's TPM has few PINs left.
 func (d *Desk) LowBudgets(ctx context.Context) (doors []string, err error) {
-	readers, err := d.readers(ctx, Actor{Role: Owner})
+	readers, _, err := d.readers(ctx, Actor{Role: Owner})
 	for _, r := range readers {
 		if r.Budget != nil && r.Removed == "" && r.Budget.Left < fewPINs {
 			doors = append(doors, r.Door)

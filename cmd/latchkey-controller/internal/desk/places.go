@@ -66,7 +66,7 @@ func (d *Desk) places(ctx context.Context, a Actor) (all []*Location, hubs map[i
 	if err := d.check(ctx, a, ViewPlaces, new(auditTarget)); err != nil {
 		return nil, nil, nil, err
 	}
-	readers, err := d.readers(ctx, a)
+	readers, _, err := d.readers(ctx, a)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -115,10 +115,10 @@ func (r *reach) hasReader(id string) bool {
 }
 
 // guards says whether a reader stands at a door out of reach. So does one that was removed: its
-// policy counts again when it is adopted anew. One whose door is gone stands nowhere.
+// policy counts again when it is adopted anew. So does one whose door is gone: nobody knows where.
 func (r *reach) guards(reader string) bool {
 	at := r.readers[reader]
-	return at != nil && at.Door != 0 && !r.hasReader(reader)
+	return at != nil && !r.hasReader(reader)
 }
 
 // load reads the groups of elsewhere: hasGroup and checkUser need it.

@@ -59,38 +59,36 @@ func (s *sideDoor) refuses(what string, err error) {
 	}
 }
 
-func TestABoardThatIsAReaderElsewhereIsNotAdoptedAway(t *testing.T) {
+// With a board of their own, a program with the keys of a request, they would have the PIN key and
+// every credential of the site.
+func TestALimitedAdministratorGetsNoBundle(t *testing.T) {
 	s := newSideDoor(t)
-	board := s.form("back")
-	board.Place, board.Door = "Home", "Back"
-	_, err := s.Adopt(t.Context(), as(Owner), board, func([]byte) error { return nil })
-	s.must(err)
-	before := s.look("back").Bundle
-	for what, change := range map[string]func(*AdoptForm){
-		"its board as a new reader": func(f *AdoptForm) { f.Reader, f.Place, f.Door = "new", "Annex", "New" },
-		"its board as one's own":    func(f *AdoptForm) { f.Reader, f.Place, f.Door = "gate", "Annex", "Gate" },
-		"the reader itself":         func(f *AdoptForm) { f.Place = "Annex" },
-		"at its location":           func(f *AdoptForm) { *f = s.form("new"); f.Place, f.Door = "Home", "Back" },
-		"at a new location":         func(f *AdoptForm) { *f = s.form("new"); f.Place = "Third" },
-		"at the first location":     func(f *AdoptForm) { *f = s.form("new"); f.Place = "" },
-		"one's own reader there":    func(f *AdoptForm) { *f = s.form("gate"); f.Place = "Home" },
-	} {
-		form := board
-		change(&form)
+	before := s.look("gate").Bundle
+	fresh, own := s.form("new"), s.form("gate")
+	fresh.Place, own.Place, own.Door = "Annex", "", ""
+	for what, form := range map[string]AdoptForm{"a new reader at their location": fresh, "another board for one of theirs": own} {
 		_, err := s.Adopt(t.Context(), s.local, form, func([]byte) error { t.Errorf("%s: the bundle left", what); return nil })
 		s.refuses(what, err)
+		_, err = s.ReadRequest(t.Context(), s.local, form.Request)
+		s.refuses(what+": its request", err)
 	}
-	if is := s.look("back").Bundle; is != before || len(s.locations()) != 2 {
+	if is := s.look("gate").Bundle; is != before {
 		t.Errorf("bundle %d, before %d", is, before)
 	}
-	_, err = s.RemoveReader(t.Context(), as(Owner), "back", Returned)
-	s.must(err)
-	board.Place = "Annex"
-	_, err = s.Adopt(t.Context(), s.local, board, func([]byte) error { t.Error("the bundle left"); return nil })
-	s.refuses("a reader elsewhere that was removed", err)
-	own := s.form("gate")
-	own.Place, own.Door = "", ""
-	_, err = s.Adopt(t.Context(), s.local, own, func([]byte) error { return nil })
+}
+
+func TestALimitedAdministratorMarksNothingAsExposed(t *testing.T) {
+	s := newSideDoor(t)
+	ctx := t.Context()
+	id := s.in("staff")
+	s.must(s.AddCard(ctx, as(Owner), id, s.uid()))
+	before := s.check().Epoch
+	_, err := s.RemoveReader(ctx, s.local, "gate", Lost)
+	s.refuses("their reader as lost", err)
+	if u := s.person(id); u.Exposed != 0 || s.check().Epoch != before {
+		t.Errorf("%d exposed, epoch %d after %d", u.Exposed, s.check().Epoch, before)
+	}
+	_, err = s.RemoveReader(ctx, s.local, "gate", Returned)
 	s.must(err)
 }
 
@@ -122,15 +120,19 @@ func TestWhatStandsAtOneLocationIsNotMovedToAnother(t *testing.T) {
 
 func TestNobodyGetsIntoAGroupThatADoorElsewhereNames(t *testing.T) {
 	s := newSideDoor(t)
-	ctx, names := t.Context(), []string{"staff", "guards", "first", "removed"}
+	ctx, names := t.Context(), []string{"staff", "guards", "first", "removed", "keepers"}
 	s.opensTo("front", wire.Everyone, "staff") // nobody is in any of these
 	s.policy("front", func(p *wire.Policy) {
 		p.InLockdown, p.Opening = []string{"guards"}, &wire.Opening{Schedule: *officeHours(), First: "first"}
 	})
 	s.readerAt("back", "Home", "Back")
-	s.opensTo("back", "removed")
-	_, err := s.RemoveReader(ctx, as(Owner), "back", Returned)
-	s.must(err)
+	vault := s.readerAt("vault", "Home", "Vault")
+	for reader, group := range map[string]string{"back": "removed", "vault": "keepers"} {
+		s.opensTo(reader, group)
+		_, err := s.RemoveReader(ctx, as(Owner), reader, Returned)
+		s.must(err)
+	}
+	s.must(s.RemovePlace(ctx, as(Owner), Doors, vault.DoorID)) // it may be adopted anew there
 	s.must(s.EditMembers(ctx, s.local, "crew", true, []uint64{s.user()}, nil))
 	for _, name := range names {
 		id, own := s.user(), s.grouped("crew")
@@ -187,8 +189,8 @@ func TestAScheduleOfADoorElsewhereStays(t *testing.T) {
 	s.must(err)
 	s.refuses("hours of a reader that was removed", change())
 	s.refuses("removal after that", s.RemoveSchedule(ctx, s.local, id))
-	s.must(s.RemovePlace(ctx, as(Owner), Doors, s.front.DoorID)) // it stands nowhere
-	s.must(change())
+	s.must(s.RemovePlace(ctx, as(Owner), Doors, s.front.DoorID))
+	s.refuses("hours of a reader whose door is gone", change()) // it may be adopted anew there
 }
 
 func TestAnAccessPolicyLeavesDoorsElsewhereAlone(t *testing.T) {
@@ -265,6 +267,41 @@ func TestAVisitorOfADoorElsewhereIsLeftAlone(t *testing.T) {
 	s.must(err)
 	s.must(s.RemovePlace(ctx, s.local, Doors, s.gate.DoorID))
 	s.must(s.EndInvitation(ctx, s.local, guest)) // of a door that is gone
+}
+
+func TestNoCountTellsOfAVisitorElsewhere(t *testing.T) {
+	s := newSideDoor(t)
+	ctx := t.Context()
+	s.opensTo("gate")
+	counts := func() (is [6]int) {
+		cards, err1 := s.CountCards(ctx, s.local)
+		theft, err2 := s.Theft(ctx, s.local)
+		measured, err3 := s.Measure(ctx, s.local, -1)
+		odds, err4 := s.Odds(ctx, s.local, "", nil)
+		at, err5 := s.OddsAt(ctx, s.local, "gate")
+		s.must(errors.Join(err1, err2, err3, err4, err5))
+		return [6]int{cards.Cards, theft.PINs, measured.Cards.Cards, measured.Users, odds.PINs, at.PINs}
+	}
+	for _, door := range []int64{s.front.DoorID, s.gate.DoorID} {
+		s.must(s.TakeVisitors(ctx, as(Owner), door, true))
+	}
+	s.must(s.AddCard(ctx, as(Owner), s.in("staff"), s.uid()))
+	before := counts()
+	invite := func(door int64) {
+		id, _, err := s.Invite(ctx, as(Owner), s.visit(door, time.Hour))
+		s.must(err)
+		s.must(s.AddCard(ctx, as(Owner), id, s.uid()))
+	}
+	invite(s.front.DoorID)
+	if is := counts(); is != before {
+		t.Errorf("cards, PINs, measured cards and users, PINs of odds: %v, before %v", is, before)
+	}
+	invite(s.gate.DoorID)
+	for i, n := range counts() {
+		if n != before[i]+1 {
+			t.Errorf("one's own visitor is not in count %d: %d, before %d", i, n, before[i])
+		}
+	}
 }
 
 func TestALockdownOfTheWholeSiteIsKept(t *testing.T) {

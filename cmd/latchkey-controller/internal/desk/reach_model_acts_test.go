@@ -216,13 +216,6 @@ func (m *homeAndAnnex) acts() map[string]func(context.Context, Actor) error {
 		"MoveReader": reader(func(ctx context.Context, a Actor, id string) error {
 			return m.MoveReader(ctx, a, id, "", m.place(Doors))
 		}),
-		"Adopt": func(ctx context.Context, a Actor) error {
-			form := one(m, "board", m.boards...)
-			form.Reader = one(m, "as", append(m.ids(), fresh)...)
-			form.Place, form.Door = one(m, "place", "", "Home", "Annex", "Third"), one(m, "door", "", "Front", "Gate", "Other")
-			_, err := m.Adopt(ctx, a, form, func([]byte) error { return nil })
-			return err
-		},
 		"RemoveReader": reader(func(ctx context.Context, a Actor, id string) error {
 			_, err := m.RemoveReader(ctx, a, id, one(m, "how", Returned, Lost))
 			return err

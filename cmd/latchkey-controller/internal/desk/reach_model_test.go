@@ -26,8 +26,7 @@ type homeAndAnnex struct {
 	*world
 	r      *rapid.T
 	actors []Actor // somebody limited to Annex, and a token of theirs
-	boards []AdoptForm
-	made   int // by acts
+	made   int     // by acts
 	db     *sql.DB
 }
 
@@ -54,21 +53,30 @@ func TestNothingChangesElsewhere(t *testing.T) {
 		w.t, w.dir, w.n, w.time = t, dir, m.n, m.time
 		s := w.open()
 		defer s.Close()
-		now := &homeAndAnnex{world: w, r: r, actors: m.actors, boards: m.boards, db: w.database()}
+		now := &homeAndAnnex{world: w, r: r, actors: m.actors, db: w.database()}
 		defer now.db.Close()
 		if one(now, "everyone", true, false, false, false) {
 			w.policy(one(now, "opens", "front", "back"), func(p *wire.Policy) { p.Access = append(p.Access, wire.Access{Group: wire.Everyone}) })
 		}
-		before := now.elsewhere()
+		before, epoch := now.elsewhere(), now.epoch()
 		for range one(now, "acts", 4, 8, 12) {
 			w.time = w.time.Add(time.Second)
 			name, err := now.step()
 			n := did[name]
-			n[min(1, len(fmt.Sprint(err))-len("<nil>"))]++
+			if err == nil {
+				n[0]++
+			} else {
+				n[1]++
+			}
 			did[name] = n
 			if after := now.elsewhere(); after != before {
 				r.Fatalf("%s (%v) has changed something at Home:\n%s", name, err, differing(before, after))
 			}
+			is := now.epoch()
+			if is != epoch && (name != "RemoveReader" || err != nil) { // of their own
+				r.Fatalf("%s (%v) has begun epoch %d after %d", name, err, is, epoch)
+			}
+			epoch = is
 			for _, o := range w.live.orders {
 				if slices.Contains(atHome, o.Reader) {
 					r.Fatalf("%s has sent an order to %s", name, o.Reader)
@@ -76,9 +84,24 @@ func TestNothingChangesElsewhere(t *testing.T) {
 			}
 		}
 	})
+	done, refused := 0, 0 // kinds of acts
 	for name, n := range did {
 		t.Logf("%-20s %3d done, %3d not", name, n[0], n[1])
+		done, refused = done+min(n[0], 1), refused+min(n[1], 1)
 	}
+	if done < 15 || refused < 15 {
+		t.Errorf("of %d kinds of acts only %d were done, and %d not", len(did), done, refused)
+	}
+}
+
+// epoch returns the site's epoch.
+func (m *homeAndAnnex) epoch() (n uint64) {
+	m.must(m.site.View(m.t.Context(), func(tx *store.Tx) error {
+		e, err := tx.Epoch()
+		n = e.Number
+		return err
+	}))
+	return n
 }
 
 // differing returns the lines that two texts do not share.
@@ -107,7 +130,6 @@ func (m *homeAndAnnex) furnish() {
 		form.Place, form.Door, form.Access = at[1], at[2], []wire.Access{}
 		_, err := m.Adopt(ctx, owner, form, func([]byte) error { return nil })
 		m.must(err)
-		m.boards = append(m.boards, form)
 		doors[at[0]] = m.look(at[0]).DoorID
 	}
 	users := map[string]uint64{}
@@ -243,7 +265,7 @@ func (m *homeAndAnnex) elsewhere() string {
 				}
 				for _, c := range credentials {
 					c.Tag = wire.Tag{} // which another epoch changes
-					fmt.Fprintf(&b, "%s lets in %d %+v\n", reader, u.ID, is.Wire(c))
+					fmt.Fprintf(&b, "%s lets in %d %+v, exposed: %t\n", reader, u.ID, is.Wire(c), c.Exposed)
 				}
 			}
 		}

@@ -108,7 +108,8 @@ func (d *Desk) Readers(ctx context.Context, a Actor) ([]*Reader, error) {
 	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
 		return nil, err
 	}
-	return d.readers(ctx, a)
+	readers, _, err := d.readers(ctx, a)
+	return readers, err
 }
 
 // Reader returns a reader, or ErrNotFound.
@@ -140,16 +141,14 @@ func (d *Desk) lives(ctx context.Context) (map[string]*link.ReaderStatus, error)
 }
 
 // readers combines what is stored about readers, as an actor may see it, with their live
-// states.
-func (d *Desk) readers(ctx context.Context, a Actor) ([]*Reader, error) {
+// states. in is the reach by which they were chosen.
+func (d *Desk) readers(ctx context.Context, a Actor) (readers []*Reader, in *reach, err error) {
 	lives, err := d.lives(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var readers []*Reader
 	err = d.site.View(ctx, func(tx *store.Tx) error {
-		in, err := a.reach(tx)
-		if err != nil {
+		if in, err = a.reach(tx); err != nil {
 			return err
 		}
 		ids, err := tx.Readers()
@@ -176,7 +175,7 @@ func (d *Desk) readers(ctx context.Context, a Actor) ([]*Reader, error) {
 		if err != nil {
 			return err
 		}
-		pins, err := tx.PINs(a.May(ViewDuress))
+		pins, err := tx.PINs(a.May(ViewDuress), in.visitors())
 		if err != nil {
 			return err
 		}
@@ -233,7 +232,7 @@ func (d *Desk) readers(ctx context.Context, a Actor) ([]*Reader, error) {
 	slices.SortStableFunc(readers, func(a, b *Reader) int {
 		return cmp.Or(cmp.Compare(min(1, len(a.Removed)), min(1, len(b.Removed))), cmp.Compare(a.ID, b.ID))
 	})
-	return readers, err
+	return readers, in, err
 }
 
 // liveReader returns the last state that a reader reported.

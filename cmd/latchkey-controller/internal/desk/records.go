@@ -17,9 +17,9 @@ type Record struct {
 	Text    string       // what it holds besides kind and time, or why it cannot be decoded
 }
 
-// Records returns the records and the alarms that a filter selects, each in order of
-// arrival; records of duress only if the actor may see them. f.After applies to records, alarmsAfter to alarms. Times in Text are in
-// the zone in.
+// Records returns the records and the alarms that a filter selects, each in order of arrival;
+// records of duress only if the actor may see them. f.After applies to records, alarmsAfter to
+// alarms. Times in Text are in the zone in.
 func (d *Desk) Records(ctx context.Context, a Actor, f store.Filter, alarmsAfter int64, in *time.Location) (records []*Record, alarms []*store.Alarm, err error) {
 	err = d.view(ctx, a, ViewActivity, func(tx *store.Tx) error {
 		r, err := a.reach(tx)

@@ -215,7 +215,11 @@ func (d *Desk) Theft(ctx context.Context, a Actor) (*Theft, error) {
 	}
 	var t *Theft
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
-		pins, err := tx.PINs(a.May(ViewDuress))
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		pins, err := tx.PINs(a.May(ViewDuress), r.visitors())
 		if err != nil {
 			return err
 		}

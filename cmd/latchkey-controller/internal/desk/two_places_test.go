@@ -31,7 +31,6 @@ type twoPlaces struct {
 type onePlace struct {
 	location, hub, door int64
 	reader, old         string // the old one was removed
-	board               []byte // its request
 	visitor, card       uint64 // the visitor's card
 }
 
@@ -69,7 +68,6 @@ func (w *twoPlaces) place(name string) (p onePlace) {
 	must := func(_ any, err error) { w.t.Helper(); w.must(err) }
 	adopt := func(id string) {
 		board := boardtest.New(w.t)
-		p.board = board.Signed
 		must(w.Adopt(ctx, w.owner, AdoptForm{
 			Reader: id, Request: board.Signed, Fingerprint: board.Fingerprint(), Door: title + " door", Place: title + " building",
 			Access: []wire.Access{{Group: "staff"}, {Group: fmt.Sprint("hosts-", len(w.live.states))}}, Uses: []UseSchedule{{HoursUse: staffAccess, ID: w.schedule}},

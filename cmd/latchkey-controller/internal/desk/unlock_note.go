@@ -3,6 +3,7 @@ package desk
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -39,6 +40,9 @@ func (n UnlockNote) store() (kept store.UnlockNote, err error) {
 	var b bytes.Buffer
 	if err := json.Compact(&b, n.Extra); err != nil || b.Bytes()[0] != '{' {
 		return kept, wrong("extra", "extra must be an object")
+	}
+	if !utf8.Valid(b.Bytes()) { // which Compact passes on
+		return kept, wrong("extra", "extra must be in UTF-8")
 	}
 	if b.Len() > maxExtra || depth(b.Bytes()) > maxExtraDepth {
 		return kept, wrong("extra", "The field extra may have %d bytes at most, and %d objects and lists in each other", maxExtra, maxExtraDepth)

@@ -101,10 +101,14 @@ type CardCount struct {
 	Copyable int // of these, how many can be copied
 }
 
-// CountCards counts the cards of all users.
+// CountCards counts the cards of all users whom the actor sees.
 func (d *Desk) CountCards(ctx context.Context, a Actor) (n CardCount, err error) {
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		n.Cards, n.Copyable, err = tx.CountCards()
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		n.Cards, n.Copyable, err = tx.CountCards(r.visitors())
 		return err
 	})
 	return n, err

@@ -10,7 +10,7 @@ func TestNamesThatAreNotUTF8AreRefused(t *testing.T) {
 	w := newWorld(t)
 	const name = "Ad\xff"
 	ctx, a := t.Context(), AtCommandLine("root")
-	hook := w.hook()
+	hook, door := w.hook(), w.look(w.reader()).DoorID
 	hook.Name = name
 	for what, do := range map[string]func(context.Context) error{
 		"user": func(ctx context.Context) error {
@@ -25,6 +25,10 @@ func TestNamesThatAreNotUTF8AreRefused(t *testing.T) {
 		"place": func(ctx context.Context) error { _, err := w.AddPlace(ctx, a, Locations, 0, name); return err },
 		"token": func(ctx context.Context) error {
 			_, _, err := w.MakeToken(ctx, a, TokenForm{Name: name, Scopes: Scopes(), Days: 1})
+			return err
+		},
+		"extra of an unlock": func(ctx context.Context) error {
+			_, err := w.UnlockDoor(ctx, a, door, "", UnlockNote{Extra: []byte(`{"a":"` + name + `"}`)})
 			return err
 		},
 		"webhook": func(ctx context.Context) error { _, _, err := w.AddWebhook(ctx, a, hook); return err },

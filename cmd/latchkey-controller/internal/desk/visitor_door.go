@@ -22,7 +22,8 @@ type VisitDoor struct {
 	Notes    []string // what else one should know, as sentences
 }
 
-// VisitDoors returns all doors in the actor's reach that have a reader, in the order of their locations and names.
+// VisitDoors returns all doors in the actor's reach that have a reader, in the order of their
+// locations and names.
 func (d *Desk) VisitDoors(ctx context.Context, a Actor) (doors []*VisitDoor, err error) {
 	err = d.view(ctx, a, ViewPlaces, func(tx *store.Tx) error {
 		r, err := a.reach(tx)

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 func TestTheSecretBeforeSignsForADay(t *testing.T) {
@@ -37,8 +39,29 @@ func TestTheSecretBeforeSignsForADay(t *testing.T) {
 	signs(second, first)
 	w.pass(formerSigns - time.Minute)
 	signs(second, first)
+	w.must(w.dropFormerSecrets(t.Context()))
+	signs(second, first)
 	w.put -= 48 * time.Hour // whoever sets the clock back does not lengthen the day
 	w.pass(2 * time.Minute)
+	signs(second, "")
+	stored := func() (part sealedPart) {
+		w.must(w.site.View(t.Context(), func(tx *store.Tx) error {
+			row, err := tx.Webhook(id)
+			if err != nil {
+				return err
+			}
+			part, err = unsealWebhook(w.site, row)
+			return err
+		}))
+		return part
+	}
+	if is := stored(); is.Former != first {
+		t.Fatalf("%+v", is)
+	}
+	w.must(w.maintain(t.Context()))
+	if is := stored(); is.Former != "" || is.Until != 0 || is.Secret != second || is.Headers["X-Key"] != "hunter2" {
+		t.Errorf("stored after a day: %+v", is)
+	}
 	signs(second, "")
 	third, err := w.NewWebhookSecret(t.Context(), as(Owner), id)
 	w.must(err)

@@ -157,9 +157,9 @@ func (t *Tx) Hours(readers []string, from, until int64) (hours []HourCount, err 
 	return hours, nil
 }
 
-// PruneActivity deletes up to limit events that arrived before a time, and
-// administrators' acts that arrived before acts, which is not later, with the
-// records, audit entries and alarms behind them, and what programs said of acts. It returns how many it deleted.
+// PruneActivity deletes up to limit events that arrived before a time, and administrators' acts
+// that arrived before acts, which is not later, with the records, audit entries and alarms behind
+// them, and what programs said of acts. It returns how many it deleted.
 func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err error) {
 	newest, _, err := t.OlderThan(before)
 	if err != nil {

@@ -44,10 +44,16 @@ func (t *Tx) SetCardKey(now int64, u *User, c *Credential) error {
 	return t.appendIfChanged(now, wire.Change{}, u.change(c))
 }
 
-// CountCards returns how many cards are assigned, and how many of them can be copied.
-func (t *Tx) CountCards() (cards, copyable int, err error) {
-	err = t.row(`SELECT count(*), count(*) FILTER (WHERE chip = 0) FROM credentials WHERE kind = 2`, nil, &cards, &copyable)
-	return cards, copyable, err
+// CountCards returns how many cards are assigned, and how many of them can be copied; of visitors'
+// cards those only of visitors who are in one of some groups, nil: all.
+func (t *Tx) CountCards(visitors []string) (cards, copyable int, err error) {
+	const counted = `SELECT count(*), count(*) FILTER (WHERE chip = 0) FROM credentials WHERE kind = 2`
+	if err = t.row(counted, nil, &cards, &copyable); err != nil || visitors == nil {
+		return cards, copyable, err
+	}
+	var hidden, ofThem int
+	err = t.row(counted+` AND `+ofUnseen, []any{list(visitors)}, &hidden, &ofThem)
+	return cards - hidden, copyable - ofThem, err
 }
 
 // SetCardMaster stores the sealed card master key.

@@ -114,9 +114,9 @@ func (t *Tx) renumberGroup(group, by string) error {
 	return t.exec(`UPDATE groups SET name = ? WHERE name = ?`, by, group)
 }
 
-// ReplaceGroup has the members of a group be in another one in its place, which has none
-// yet, and gets its number; "": in none. It appends to the log what changes for their credentials, and returns how
-// many members there are.
+// ReplaceGroup has the members of a group be in another one in its place, which has none yet, and
+// gets its number; "": in none. It appends to the log what changes for their credentials, and
+// returns how many members there are.
 func (t *Tx) ReplaceGroup(now int64, group, by string) (members int, err error) {
 	const inGroup = `IN (SELECT user_id FROM user_groups WHERE name = ?)`
 	users, err := t.users(`id `+inGroup, group)

@@ -367,7 +367,7 @@ func TestASiteOfBeforeCardsHadKeysHasCardsThatCanBeCopiedAndItsPolicies(t *testi
 		if first, err := tx.FirstProven(); err != nil || first != FirstProvenIgnored {
 			t.Errorf("first proven %d, %v", first, err)
 		}
-		if cards, copyable, err := tx.CountCards(); err != nil || cards != 1 || copyable != 1 {
+		if cards, copyable, err := tx.CountCards(nil); err != nil || cards != 1 || copyable != 1 {
 			t.Errorf("%d of %d cards can be copied, %v", copyable, cards, err)
 		}
 		if _, _, found, err := tx.FindUsers(UserChoice{State: CopyableUsers}, UserCursor{}, 10); err != nil || found != 1 {

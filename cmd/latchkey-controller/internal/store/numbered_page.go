@@ -86,18 +86,12 @@ func (t *Tx) countNumbered(n NumberedUsers) (found int, err error) {
 // many there are; of visitors' cards those only of visitors who are in one of some groups, nil:
 // all.
 func (t *Tx) NumberedCards(visitors []string, skip, limit int) (cards []*Credential, users map[uint64]*User, found int, err error) {
-	if found, _, err = t.CountCards(); err != nil {
+	if found, _, err = t.CountCards(visitors); err != nil {
 		return nil, nil, 0, err
 	}
 	seen, args := ``, []any{}
 	if visitors != nil {
-		var unseen int
-		seen, args = ` AND user_id NOT IN (SELECT id FROM users INDEXED BY users_invited WHERE invited <> 0 AND NOT `+inGroups+`)`, []any{list(visitors)}
-		err = t.row(`SELECT count(*) FROM credentials WHERE kind = 2 AND user_id IN (SELECT id FROM users INDEXED BY users_invited WHERE invited <> 0 AND NOT `+inGroups+`)`, args, &unseen)
-		if err != nil {
-			return nil, nil, 0, err
-		}
-		found -= unseen
+		seen, args = ` AND NOT `+ofUnseen, []any{list(visitors)}
 	}
 	cards, err = t.credentials(`id IN (SELECT id FROM credentials INDEXED BY credentials_copyable WHERE kind = 2`+seen+` ORDER BY id LIMIT ? OFFSET ?)`, append(args, limit, skip)...)
 	if err != nil {

@@ -299,10 +299,19 @@ func (t *Tx) UserName(id uint64) (name string, err error) {
 // ofSuspended selects the credentials that readers do not have.
 const ofSuspended = `user_id IN (SELECT id FROM users INDEXED BY users_suspended WHERE suspended <> 0)`
 
-// PINs returns how many PINs readers have; duress: those for duress, too.
-func (t *Tx) PINs(duress bool) (n int, err error) {
-	err = t.row(`SELECT count(*) FROM credentials WHERE kind = 1 AND (duress = 0 OR ?) AND NOT `+ofSuspended, []any{duress}, &n)
-	return n, err
+// ofUnseen selects the credentials of visitors who are in none of some groups, a list.
+const ofUnseen = `user_id IN (SELECT id FROM users INDEXED BY users_invited WHERE invited <> 0 AND NOT ` + inGroups + `)`
+
+// PINs returns how many PINs readers have; duress: those for duress, too. Of visitors' PINs it
+// counts those only of visitors who are in one of some groups, nil: all.
+func (t *Tx) PINs(duress bool, visitors []string) (n int, err error) {
+	const counted = `SELECT count(*) FROM credentials WHERE kind = 1 AND (duress = 0 OR ?) AND NOT ` + ofSuspended
+	if err = t.row(counted, []any{duress}, &n); err != nil || visitors == nil {
+		return n, err
+	}
+	var hidden int
+	err = t.row(counted+` AND `+ofUnseen, []any{duress, list(visitors)}, &hidden)
+	return n - hidden, err
 }
 
 // NewPINs says whether there are PINs that readers below wire.LevelProofs refuse: with limits,

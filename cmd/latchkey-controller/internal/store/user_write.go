@@ -162,9 +162,13 @@ func (t *Tx) ReserveUsers(n int) (first uint64, err error) { return t.reserve("u
 // later.
 func (t *Tx) ReserveCredentials(n int) (first uint64, err error) { return t.reserve("credentials", n) }
 
-// reserve returns the first of n ids of a table, which AUTOINCREMENT passes over from now on.
+// reserve returns the first of n ids of a table, which AUTOINCREMENT passes over from now on; of
+// none: 0.
 func (t *Tx) reserve(table string, n int) (first uint64, err error) {
-	var last uint64
+	if n == 0 {
+		return 0, nil
+	}
+	var last uint64                                                                      // above 0 once there is a row
 	const next = `UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ? RETURNING seq` // where AUTOINCREMENT counts
 	if err = t.rowIfAny(next, []any{n, table}, &last); err != nil || last != 0 {
 		return last - uint64(n) + 1, err
