@@ -132,7 +132,7 @@ func TestHomeAssistantComesToTheReadersBrokerUntilItIsRemoved(t *testing.T) {
 			c.serve()
 			keys := t.TempDir()
 			c.tell("", "broker-client", "add", "home-assistant", "--out", keys) // while it serves
-			r := c.adopt(t, "front-door")                                     // has Mosquitto know both
+			r := c.adopt(t, "front-door")                                       // has Mosquitto know both
 			r.start()
 			own, err := tls.LoadX509KeyPair(filepath.Join(keys, "home-assistant.pem"), filepath.Join(keys, "home-assistant.key"))
 			if err != nil {

@@ -296,7 +296,7 @@ func TestALimitedAdministratorSeesWhereTheyActAndWhatTheyCannot(t *testing.T) {
 	for path, says := range map[string]string{
 		"/users/1": "", "/users/3": "Bob Lovelace may open doors that are not at your locations.",
 		"/groups/staff": "", "/groups/annexers": "The group annexers may open doors that are not at your locations.",
-		"/schedules/1": "", "/schedules/2": "Night hours is used at doors that are not at your locations.",
+		"/schedules/1": "", "/schedules/2": "A door that is not at one of your locations uses it.",
 	} {
 		got := b.get(path)
 		got.shows(t, http.StatusOK, says)

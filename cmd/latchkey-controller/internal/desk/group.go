@@ -30,7 +30,7 @@ func editableGroup(name string) error {
 func (d *Desk) EditMembers(ctx context.Context, a Actor, group string, begins bool, add, remove []uint64) error {
 	target := &auditTarget{subject: group, groups: []string{group}}
 	return d.act(ctx, a, EditMembers, target, func(tx *store.Tx, now time.Time) error {
-		return target.editMembers(tx, now, group, begins, add, remove)
+		return target.editMembers(tx, now, a, group, begins, add, remove)
 	})
 }
 
@@ -44,12 +44,12 @@ func (d *Desk) EditMembersNumbered(ctx context.Context, a Actor, number int64, a
 			return err
 		}
 		target.subject, target.groups = g.Name, []string{g.Name}
-		return target.editMembers(tx, now, g.Name, false, add, remove)
+		return target.editMembers(tx, now, a, g.Name, false, add, remove)
 	})
 }
 
 // editMembers is the act of EditMembers.
-func (target *auditTarget) editMembers(tx *store.Tx, now time.Time, group string, begins bool, add, remove []uint64) error {
+func (target *auditTarget) editMembers(tx *store.Tx, now time.Time, a Actor, group string, begins bool, add, remove []uint64) error {
 	if err := editableGroup(group); err != nil {
 		return err
 	}
@@ -67,11 +67,15 @@ func (target *auditTarget) editMembers(tx *store.Tx, now time.Time, group string
 	case n > MaxMembersEdit:
 		return wrong("users", "%d users at once are too many: choose at most %d", n, MaxMembersEdit)
 	}
-	added, err := moveMembers(tx, now, group, add, true)
+	r, err := a.reach(tx)
 	if err != nil {
 		return err
 	}
-	removed, err := moveMembers(tx, now, group, remove, false)
+	added, err := r.moveMembers(tx, now, group, add, true)
+	if err != nil {
+		return err
+	}
+	removed, err := r.moveMembers(tx, now, group, remove, false)
 	if err != nil {
 		return err
 	}
@@ -114,10 +118,10 @@ func addGroup(tx *store.Tx, name string) (number int64, err error) {
 }
 
 // moveMembers puts users into a group or takes them from it. It returns the names of those
-// for whom this was a change. Field: "users".
-func moveMembers(tx *store.Tx, now time.Time, group string, users []uint64, in bool) (names []string, err error) {
+// for whom this was a change. Those who are not seen are not there. Field: "users".
+func (r *reach) moveMembers(tx *store.Tx, now time.Time, group string, users []uint64, in bool) (names []string, err error) {
 	for _, id := range users {
-		u, err := site.User(tx, id)
+		u, err := r.user(tx, id)
 		if errors.Is(err, ErrNotFound) {
 			return nil, wrong("users", "User %d was removed meanwhile; choose again", id)
 		}

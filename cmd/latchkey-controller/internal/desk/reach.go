@@ -39,10 +39,11 @@ var (
 	ErrNowhere = fmt.Errorf("%w: none of your locations is there any more: ask an Owner to choose others", ErrNotAllowed)
 	// errElsewhere names nothing: they do not see what is there.
 	errElsewhere = fmt.Errorf("%w: this is not at one of your locations", ErrNotAllowed)
+	// errUsedElsewhere is of a schedule.
+	errUsedElsewhere = fmt.Errorf("%w: a door that is not at one of your locations uses it", ErrNotAllowed)
+	// errWholeSite is of what is for the whole site.
+	errWholeSite = fmt.Errorf("%w: this is for the whole site, and you are limited to some locations: ask an administrator of the whole site", ErrNotAllowed)
 )
-
-// errWholeSite refuses what is for the whole site.
-var errWholeSite = fmt.Errorf("%w: this is for the whole site, and you are limited to some locations: ask an administrator of the whole site", ErrNotAllowed)
 
 // limited says whether an administrator acts at some locations only. An Owner never does.
 func limited(admin *store.Admin) bool { return admin.Limited && Role(admin.Role) != Owner }
@@ -181,14 +182,18 @@ func (r *reach) checkPlace(w Where) error {
 	return errElsewhere
 }
 
-// checkUser refuses a user who may open a door out of reach with an ErrNotAllowed.
+// checkUser refuses a user who may open a door out of reach with an ErrNotAllowed. It does not
+// name visitors who are not seen: those of whose doors none is in reach.
 func (r *reach) checkUser(u *store.User) error {
 	out := slices.ContainsFunc(u.Groups, func(group string) bool { return !r.hasGroup(group) })
-	for _, door := range site.VisitorDoors(u) { // also those that take no visitors now
+	invited := site.VisitorDoors(u) // also to those that take no visitors now
+	for _, door := range invited {
 		_, is := r.parents[Doors][door]
 		out = out || is && !r.has(Where{Doors, door})
 	}
 	switch {
+	case len(invited) > 0 && !slices.ContainsFunc(invited, func(door int64) bool { return r.has(Where{Doors, door}) }):
+		return errElsewhere
 	case out:
 		return fmt.Errorf("%w: %s may open doors that are not at your locations", ErrNotAllowed, u.Name)
 	case !r.hasGroup(wire.Everyone):

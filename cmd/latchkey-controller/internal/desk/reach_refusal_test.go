@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -31,6 +32,8 @@ func TestARefusalNamesNothingOfElsewhere(t *testing.T) {
 	note(s.SwitchPIN(ctx, s.local, "front", false))
 	note(s.TakeVisitors(ctx, s.local, s.front.DoorID, true))
 	_, err := s.UnlockDoor(ctx, s.local, s.front.DoorID, "", UnlockNote{})
+	note(err)
+	_, err = s.UnlockDoor(ctx, s.local, s.front.DoorID, "nothing", UnlockNote{})
 	note(err)
 	s.setMode(Where{Locations, s.home}, wire.ModeLockdown, 0)
 	guard := s.limitedTo(Editor, s.annex) // who may end no lockdown
@@ -87,4 +90,36 @@ func TestWhoActsNowhereKeepsTheirOwnAccount(t *testing.T) {
 	_, _, err = s.MakeToken(ctx, a, TokenForm{Name: "Other", Scopes: Scopes(), Days: 30})
 	s.refuses("another token", err)
 	s.must(s.RevokeToken(ctx, a, made))
+}
+
+func TestARefusalNamesNoVisitorElsewhere(t *testing.T) {
+	s := newSideDoor(t)
+	ctx := t.Context()
+	s.must(s.TakeVisitors(ctx, as(Owner), s.front.DoorID, true))
+	form := s.visit(s.front.DoorID, time.Hour)
+	form.First, form.Last = "Marie", "Curie"
+	id := s.invite(form)
+	if _, err := s.User(ctx, s.local, id); !errors.Is(err, ErrNotFound) {
+		t.Fatalf("she is seen: %v", err)
+	}
+	for what, err := range map[string]error{
+		"edit":    s.EditUser(ctx, s.local, id, "", nil, func(f *UserForm) {}),
+		"visit":   s.EditVisit(ctx, s.local, id, func(f *VisitForm) {}),
+		"suspend": s.SuspendUser(ctx, s.local, id, true),
+		"remove":  s.RemoveUser(ctx, s.local, id),
+		"end":     s.EndInvitation(ctx, s.local, id),
+		"card":    s.AddCard(ctx, s.local, id, "04112233445580"),
+		"member":  s.EditMembers(ctx, s.local, "crew", true, []uint64{id}, nil),
+	} {
+		if err == nil || strings.Contains(err.Error(), "Curie") {
+			t.Errorf("%s tells her name: %v", what, err)
+		}
+	}
+	page, err := s.Activity(ctx, s.local, Query{})
+	s.must(err)
+	for _, e := range page.Events {
+		if strings.Contains(e.Text.String(), "Curie") {
+			t.Errorf("the audit tells her name: %s", e.Text.String())
+		}
+	}
 }

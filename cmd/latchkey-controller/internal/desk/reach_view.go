@@ -41,12 +41,8 @@ func (d *Desk) Reach(ctx context.Context, a Actor) (*Reach, error) {
 		if err != nil {
 			return err
 		}
-		removed, err := tx.Removed()
-		if err != nil {
-			return err
-		}
 		for _, u := range uses {
-			if removed[u.Reader] == "" && !of.hasReader(u.Reader) {
+			if of.guards(u.Reader) {
 				r.used[u.Schedule] = true
 			}
 		}
@@ -99,7 +95,7 @@ func (r *Reach) Schedule(s *Schedule) error {
 	if r == nil || !r.used[s.ID] {
 		return nil
 	}
-	return fmt.Errorf("%w: %s is used at doors that are not at your locations", ErrNotAllowed, s.Name)
+	return errUsedElsewhere
 }
 
 // Keys says why no card can be given keys, as an ErrNotAllowed; nil: cards can.

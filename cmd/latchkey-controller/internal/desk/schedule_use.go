@@ -2,7 +2,6 @@ package desk
 
 import (
 	"errors"
-	"fmt"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -88,7 +87,7 @@ func (a Actor) reachesUses(tx *store.Tx, schedule int64) error {
 	}
 	for _, u := range uses {
 		if r.guards(u.Reader) {
-			return fmt.Errorf("%w: a door that is not at one of your locations uses it", ErrNotAllowed)
+			return errUsedElsewhere
 		}
 	}
 	return nil

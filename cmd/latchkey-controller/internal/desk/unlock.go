@@ -32,7 +32,10 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader strin
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(d.check(ctx, a, Unlock, target), err)
+		if refused := d.check(ctx, a, Unlock, target); refused != nil {
+			return nil, refused
+		}
+		return nil, err
 	}
 	var out *OrderResult
 	err = d.actOutside(ctx, a, Unlock, target, func() (string, error) {
