@@ -66,7 +66,7 @@ func brokerClientAdd(ctx context.Context, c *invocation, name, out string) error
 	if err != nil {
 		return err
 	}
-	base := filepath.Join(out, name)
+	base, written := filepath.Join(out, name), false
 	err = c.desk.AddBrokerClient(ctx, c.actor, name, func(key, certificate []byte) error {
 		if err := os.MkdirAll(out, 0o700); err != nil {
 			return err
@@ -74,13 +74,18 @@ func brokerClientAdd(ctx context.Context, c *invocation, name, out string) error
 		if err := writeNew(base+".key", key); err != nil {
 			return fmt.Errorf("write the key: %w", err)
 		}
+		written = true
 		err := errors.Join(os.WriteFile(base+".pem", certificate, 0o600),
 			os.WriteFile(filepath.Join(out, "authority.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}), 0o600))
 		if err != nil {
-			return errors.Join(fmt.Errorf("write the certificates: %w", err), os.Remove(base+".key"))
+			return fmt.Errorf("write the certificates: %w", err)
 		}
 		return nil
 	})
+	if err != nil && written { // nobody lets these in
+		os.Remove(base + ".key")
+		os.Remove(base + ".pem")
+	}
 	if err != nil {
 		return err
 	}
