@@ -65,4 +65,7 @@ func (r *refusal) header(w http.ResponseWriter) {
 	if r.wait != 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(r.wait))
 	}
+	if r.allow != "" {
+		w.Header().Set("Allow", r.allow)
+	}
 }

@@ -56,8 +56,8 @@ func TestOnlyAValidTokenIsAnswered(t *testing.T) {
 			t.Errorf("%s: %v", name, a.header)
 		}
 	}
-	if a := p.unifi("DELETE", "/doors", nil); a.status != http.StatusMethodNotAllowed {
-		t.Errorf("a method that is none here: %s", a.body)
+	if a := p.unifi("DELETE", "/doors", nil); a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != "GET" {
+		t.Errorf("a method that is none here: %v, %s", a.header, a.body)
 	}
 	if a := w.program(desk.ScopeOperate).unifi("GET", "/doors", nil); a.code() != "403 CODE_UNAUTHORIZED" {
 		t.Errorf("without the scope: %s", a.body)

@@ -77,7 +77,7 @@ func (o *once) begin(token int64, key, body [sha256.Size]byte, now time.Time) (b
 		case q.body != body:
 			return nil, nil, refuse(http.StatusUnprocessableEntity, codeParams, "This Idempotency-Key was used for another request; take a new one")
 		case q.until.IsZero():
-			return nil, nil, &refusal{http.StatusConflict, codeBusy, "The request with this Idempotency-Key is still being carried out; come again in 1 s", 1}
+			return nil, nil, &refusal{status: http.StatusConflict, code: codeBusy, text: "The request with this Idempotency-Key is still being carried out; come again in 1 s", wait: 1}
 		default:
 			return q, nil, nil
 		}
@@ -90,7 +90,7 @@ func (o *once) begin(token int64, key, body [sha256.Size]byte, now time.Time) (b
 			}
 		}
 		wait := int(soonest/time.Second) + 1
-		return nil, nil, &refusal{http.StatusTooManyRequests, codeForbidden, fmt.Sprintf("At most %d requests with an Idempotency-Key are remembered for a token; send this one without, or come again in %d s", maxOnce, wait), wait}
+		return nil, nil, &refusal{status: http.StatusTooManyRequests, code: codeForbidden, text: fmt.Sprintf("At most %d requests with an Idempotency-Key are remembered for a token; send this one without, or come again in %d s", maxOnce, wait), wait: wait}
 	}
 	own = &onceRequest{key: key, body: body}
 	o.tokens[token] = append(kept, own)

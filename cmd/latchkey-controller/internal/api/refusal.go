@@ -41,6 +41,7 @@ type refusal struct {
 	code   string
 	text   string // what is wrong and what to do next, without a full stop
 	wait   int    // seconds after which to come again; 0: it is of no use
+	allow  string // the methods that the address takes (RFC 9110, 10.2.1); "": not to be said
 }
 
 func (r *refusal) Error() string { return r.text }

@@ -1,6 +1,9 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // Where the two parts are.
 const (
@@ -174,12 +177,17 @@ func (a *API) routes() {
 
 // nothing answers where no route is.
 func (a *API) nothing(c *call) (any, error) {
+	var takes []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
 		other := c.r.Clone(c.r.Context())
 		other.Method = method
 		if _, pattern := a.mux.Handler(other); method != c.r.Method && len(pattern) > 0 && pattern[0] != '/' {
-			return nil, refuse(http.StatusMethodNotAllowed, codeUnsupported, "This address does not take "+c.r.Method+", but "+method)
+			takes = append(takes, method)
 		}
+	}
+	if len(takes) > 0 {
+		allow := strings.Join(takes, ", ")
+		return nil, &refusal{status: http.StatusMethodNotAllowed, code: codeUnsupported, text: "This address does not take " + c.r.Method + ", but " + allow, allow: allow}
 	}
 	return nil, refuse(http.StatusNotFound, codeNoResource, "There is nothing at this address")
 }

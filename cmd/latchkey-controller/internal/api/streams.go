@@ -17,7 +17,7 @@ func (s *openStreams) join(token int64) (leave func(), err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.all >= maxStreams || s.of[token] >= maxOwnStreams {
-		return nil, &refusal{http.StatusTooManyRequests, codeForbidden, "Too many streams are open; close some, or come again in 10 s", 10}
+		return nil, &refusal{status: http.StatusTooManyRequests, code: codeForbidden, text: "Too many streams are open; close some, or come again in 10 s", wait: 10}
 	}
 	if s.of == nil {
 		s.of = map[int64]int{}

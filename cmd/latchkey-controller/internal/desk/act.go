@@ -123,7 +123,7 @@ func (one deed) do(tx *store.Tx, a Actor, now time.Time) error {
 	if err := errors.Join(err, a.reaches(tx, one.act, one.target)); err != nil {
 		return err
 	}
-	if err := one.run(tx, now); err != nil || r.all { // who has signed themselves out has no reach any more
+	if err := one.run(tx, now); err != nil || r.all { // they may have ended their own session
 		return err
 	}
 	return a.reaches(tx, one.act, one.target)

@@ -163,7 +163,7 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 			}
 		}
 	}
-	return f, r.limit(tx, &f)
+	return f, r.narrow(tx, &f)
 }
 
 // Activity returns a page of events. Field: "person".

@@ -103,7 +103,7 @@ func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role, lo
 		}
 		id = admin.ID
 		if locations != nil {
-			at, err := limit(tx, admin, locations)
+			at, err := limitAdmin(tx, admin, locations)
 			if err != nil {
 				return err
 			}
@@ -219,14 +219,14 @@ func (d *Desk) SetLimit(ctx context.Context, a Actor, id int64, was string, loca
 			target.text = "acts at all locations now"
 			return tx.LimitAdmin(id, false, nil)
 		}
-		at, err := limit(tx, admin, locations)
+		at, err := limitAdmin(tx, admin, locations)
 		target.text = "acts " + at + " now"
 		return err
 	})
 }
 
-// limit limits an administrator to locations, which it names: "at Home, Annex only".
-func limit(tx *store.Tx, admin *store.Admin, locations []int64) (at string, err error) {
+// limitAdmin limits an administrator to locations, which it names: "at Home, Annex only".
+func limitAdmin(tx *store.Tx, admin *store.Admin, locations []int64) (at string, err error) {
 	if Role(admin.Role) == Owner {
 		return "", wrong("locations", "An Owner acts at all locations: choose another role first")
 	}

@@ -34,7 +34,7 @@ func (d *Desk) EventsAfter(ctx context.Context, a Actor, after int64, limit int)
 			return err
 		}
 		f := store.ActivityFilter{After: after, Oldest: true, NoActs: !a.May(ViewActs), NoDuress: !a.May(ViewDuress), Limit: limit + 1}
-		if err := r.limit(tx, &f); err != nil {
+		if err := r.narrow(tx, &f); err != nil {
 			return err
 		}
 		rows, err := tx.Activity(f)

@@ -86,9 +86,9 @@ func (r *reach) policies(tx *store.Tx) ([]*wire.Policy, error) {
 	return slices.DeleteFunc(policies, func(p *wire.Policy) bool { return !r.hasReader(p.Reader) }), err
 }
 
-// limit limits a filter to the events at readers in reach, and to what the administrator did
+// narrow limits a filter to the events at readers in reach, and to what the administrator did
 // themselves, or by tokens, at no reader, but for what was refused.
-func (r *reach) limit(tx *store.Tx, f *store.ActivityFilter) error {
+func (r *reach) narrow(tx *store.Tx, f *store.ActivityFilter) error {
 	switch {
 	case r.all:
 		return nil

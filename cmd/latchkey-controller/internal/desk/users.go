@@ -194,7 +194,7 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	}
 	limit := pageSize(q.Limit)
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
-		if err := d.limit(tx, a, &choice); err != nil {
+		if err := d.narrow(tx, a, &choice); err != nil {
 			return err
 		}
 		users, total, found, err := tx.FindUsers(choice, after, limit+1)
@@ -232,9 +232,9 @@ func (d *Desk) userChoice(q UserQuery) (choice store.UserChoice, err error) {
 	return choice, nil
 }
 
-// limit limits a choice to the users whom an actor sees, and fills in since when nobody has seen
+// narrow limits a choice to the users whom an actor sees, and fills in since when nobody has seen
 // those of store.UnseenUsers.
-func (d *Desk) limit(tx *store.Tx, a Actor, choice *store.UserChoice) error {
+func (d *Desk) narrow(tx *store.Tx, a Actor, choice *store.UserChoice) error {
 	r, err := a.reach(tx)
 	if err != nil {
 		return err

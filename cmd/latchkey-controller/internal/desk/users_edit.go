@@ -58,7 +58,7 @@ func (d *Desk) selected(tx *store.Tx, a Actor, selection Selection) (users []*st
 		if failed != nil {
 			return nil, nil, failed
 		}
-		if err := d.limit(tx, a, &choice); err != nil {
+		if err := d.narrow(tx, a, &choice); err != nil {
 			return nil, nil, err
 		}
 		users, err = tx.UsersAfter(choice, store.UserCursor{}, MaxSelected+1)

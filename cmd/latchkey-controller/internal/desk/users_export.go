@@ -39,7 +39,7 @@ func (d *Desk) exportUsers(ctx context.Context, a Actor, choice store.UserChoice
 	for more := true; more; {
 		var rows [][]string
 		err := d.site.View(ctx, func(tx *store.Tx) error {
-			if err := d.limit(tx, a, &choice); err != nil {
+			if err := d.narrow(tx, a, &choice); err != nil {
 				return err
 			}
 			users, err := tx.UsersAfter(choice, after, exportBatch)
