@@ -24,10 +24,12 @@ func (d *desk) do(what string, steps ...chromedp.Action[chromedp.Void]) {
 	defer cancel()
 	err := chromedp.Do(ctx, steps...)
 	for range 5 {
-		if err == nil || !strings.Contains(err.Error(), "Could not find node") {
+		// A part that keeps itself up to date was replaced meanwhile, or the page to which a form
+		// leads came in between.
+		if err == nil || !strings.Contains(err.Error(), "Could not find node") && !strings.Contains(err.Error(), "net::ERR_ABORTED") {
 			break
 		}
-		err = chromedp.Do(ctx, steps...) // a part that keeps itself up to date was replaced meanwhile
+		err = chromedp.Do(ctx, steps...)
 	}
 	if err != nil {
 		page, _ := chromedp.Run(d.ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
