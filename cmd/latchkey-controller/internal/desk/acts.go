@@ -159,7 +159,7 @@ var rules = map[Act]rule{
 	EditUsers:   {may: editors, past: "changed several users", infinitive: "change several users", extent: inReach},
 
 	// Who renames or removes a group changes users and policies.
-	AddGroup:    {may: editors, past: "made the group %s", infinitive: "make the group %s", scope: ScopeManage, extent: everywhere},
+	AddGroup:    {may: editors, past: "made the group %s", infinitive: "make the group %s", scope: ScopeManage, extent: inReach},
 	EditMembers: {may: editors, past: "changed who is in the group %s", infinitive: "change who is in the group %s", scope: ScopeManage, extent: inReach},
 	GiveAccess:  {may: supers, past: "gave the group %s access", infinitive: "give the group %s access", scope: ScopeManage, extent: inReach},
 	TakeAccess:  {may: supers, past: "took access from the group %s", infinitive: "take access from the group %s", scope: ScopeManage, extent: inReach},

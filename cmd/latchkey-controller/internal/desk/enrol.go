@@ -139,12 +139,8 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) (*
 	}
 	card, target := &KeyedCard{UID: w.UID}, &auditTarget{user: w.user}
 	err = d.act(ctx, a, AddCard, target, func(tx *store.Tx, now time.Time) (err error) {
-		first, err := tx.FirstProven()
-		if err != nil {
+		if err := target.keys(tx); err != nil {
 			return err
-		}
-		if first == store.FirstProvenAwaited { // it changes the policies of all doors
-			target.at = []Where{{}}
 		}
 		card.Text, err = d.giveKeyed(tx, now, a, w.keys)
 		target.text = w.UID + ", " + card.Text

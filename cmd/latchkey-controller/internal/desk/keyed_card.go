@@ -88,16 +88,19 @@ func (d *Desk) ReturnCard(ctx context.Context, a Actor, user, credential uint64,
 	})
 }
 
+// keys says what is touched if a card gets keys: the site's first one that proves itself changes
+// the policies of all doors.
+func (target *auditTarget) keys(tx *store.Tx) error {
+	first, err := tx.FirstProven()
+	if first == store.FirstProvenAwaited {
+		target.at = []Where{{}}
+	}
+	return err
+}
+
 func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential uint64, reader string) (*KeyedCard, error) {
 	target := &auditTarget{user: user, reader: reader}
-	err := d.site.View(ctx, func(tx *store.Tx) error {
-		first, err := tx.FirstProven()
-		if first == store.FirstProvenAwaited { // it would change the policies of all doors
-			target.at = []Where{{}}
-		}
-		return err
-	})
-	if err != nil {
+	if err := d.site.View(ctx, target.keys); err != nil {
 		return nil, err
 	}
 	return d.writeKeys(ctx, a, act, target, cardWork{

@@ -15,11 +15,10 @@ import (
 type extent int
 
 const (
-	_          extent = iota
-	ofSite            // the whole site: they may not do it
-	inReach           // places, readers, users and groups: to those that are in their reach
-	everywhere        // what has no place: a group that is new
-	harmless          // what they see, or their own tokens: also if none of their locations is left
+	_        extent = iota
+	ofSite          // the whole site: they may not do it
+	inReach         // what is in their reach, or has no place, like a group that is new
+	harmless        // what they see, or their own tokens: also if none of their locations is left
 )
 
 // A reach is what of the site an actor acts on: all, or what is at some locations. It is as it
