@@ -21,7 +21,7 @@ import (
 func largeSite(t *testing.T) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

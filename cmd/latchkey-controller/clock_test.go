@@ -21,7 +21,7 @@ func TestTheProgramDoubtsAClockThatWasPut(t *testing.T) {
 		t.Skipf("a time namespace needs rights: %v %s", err, out)
 	}
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

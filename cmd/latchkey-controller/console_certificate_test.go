@@ -18,7 +18,7 @@ func TestABrowserMeetsTheSameCertificateAfterEachStart(t *testing.T) {
 	dir := t.TempDir()
 	sites := make([]*site.Site, 2)
 	for i := range sites {
-		s, err := site.Create(t.Context(), filepath.Join(dir, string(rune('a'+i))), "home", "UTC", clock.Read())
+		s, err := site.Create(t.Context(), filepath.Join(dir, string(rune('a'+i))), "", "home", "UTC", clock.Read())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,7 +61,7 @@ func TestABrowserMeetsTheSameCertificateAfterEachStart(t *testing.T) {
 
 func TestARenewedCertificateIsServedAndABrokenOneIsNot(t *testing.T) {
 	dir := t.TempDir()
-	s, err := site.Create(t.Context(), filepath.Join(dir, "site"), "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), filepath.Join(dir, "site"), "", "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 
 func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 
 func TestTheFirstLinkStandsInNoJournal(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

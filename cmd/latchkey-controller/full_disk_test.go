@@ -21,7 +21,7 @@ func TestAControllerStartsOnAFullDiskAndCheckSaysSo(t *testing.T) {
 	}
 	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
 	dir := filepath.Join(disk, "site")
-	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

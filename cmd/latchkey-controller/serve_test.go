@@ -79,7 +79,7 @@ type reporter struct {
 // newReporter makes a site and a reader of it.
 func newReporter(t *testing.T, dir string) *reporter {
 	t.Helper()
-	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

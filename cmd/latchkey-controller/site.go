@@ -14,12 +14,13 @@ import (
 func initSite(c *invocation) action {
 	c.details = "It has its keys, its certificate authority and an empty list of credentials. The directory is the\nsite: keep it private, and keep a backup of it."
 	name := c.String("site", "", "the site's `name`: up to 32 lower-case letters, digits and hyphens")
+	database := c.String("database", "", "its database at a PostgreSQL server, as a `URL`; unless given SQLite's, in the directory")
 	in := zoneFlag(c, "unless given the one of this machine, or UTC if that cannot be told")
 	return func(ctx context.Context, _ []string) error {
 		if *in == "" {
 			*in = zone.OfMachine()
 		}
-		s, err := site.Create(ctx, c.dir, *name, *in, clock.Read())
+		s, err := site.Create(ctx, c.dir, *database, *name, *in, clock.Read())
 		if err != nil {
 			return err
 		}

@@ -17,7 +17,7 @@ import (
 // while the receiver has it and has not answered.
 func TestAControllerThatIsKilledSendsWhatItHasStored(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

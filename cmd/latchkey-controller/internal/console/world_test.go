@@ -152,7 +152,7 @@ func (w *world) clock() clock.Reading {
 
 // newSite writes the files of a new site.
 var newSite = sitetest.Once(func(dir string) error {
-	s, err := site.Create(context.Background(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(context.Background(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		return err
 	}

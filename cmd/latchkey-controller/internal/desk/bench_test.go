@@ -25,7 +25,7 @@ func crowded(b *testing.B) *Desk {
 func crowdedIn(b *testing.B, dir string) *Desk {
 	b.Helper()
 	const users = 100_000
-	s, err := site.Create(b.Context(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(b.Context(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		b.Fatal(err)
 	}

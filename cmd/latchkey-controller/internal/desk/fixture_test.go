@@ -91,7 +91,7 @@ const day = 24 * time.Hour
 
 // newSite writes the files of a site that was made when a world begins.
 var newSite = sitetest.Once(func(dir string) error {
-	s, err := site.Create(context.Background(), dir, "home", "UTC", beginning().clock())
+	s, err := site.Create(context.Background(), dir, "", "home", "UTC", beginning().clock())
 	if err != nil {
 		return err
 	}

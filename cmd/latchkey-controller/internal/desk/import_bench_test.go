@@ -25,7 +25,7 @@ func BenchmarkImport(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		dir := filepath.Join(b.TempDir(), "site")
-		s, err := site.Create(b.Context(), dir, "home", "UTC", clock.Read())
+		s, err := site.Create(b.Context(), dir, "", "home", "UTC", clock.Read())
 		if err != nil {
 			b.Fatal(err)
 		}

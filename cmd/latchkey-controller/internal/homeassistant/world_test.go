@@ -133,7 +133,7 @@ func (w *world) say(id string, c *wire.Condition) {
 
 // newSite writes the files of a new site.
 var newSite = sitetest.Once(func(dir string) error {
-	s, err := site.Create(context.Background(), dir, "hq", "UTC", clock.Read())
+	s, err := site.Create(context.Background(), dir, "", "hq", "UTC", clock.Read())
 	if err != nil {
 		return err
 	}

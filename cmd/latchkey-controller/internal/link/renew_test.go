@@ -15,7 +15,7 @@ import (
 // A reader says every 30 s what it understands, also if nothing changes.
 func TestAReaderThatIsUpdatedTwiceInAMinuteGetsItsPolicyWithTheFirstStateAfterIt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "home", "Europe/Zurich", clock.Read())
+	s, err := site.Create(t.Context(), dir, "", "home", "Europe/Zurich", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func onEachBroker(t *testing.T, test func(t *testing.T, w *world)) {
 
 // newSite writes the files of a new site.
 var newSite = sitetest.Once(func(dir string) error {
-	s, err := site.Create(context.Background(), dir, "home", "UTC", clock.Read())
+	s, err := site.Create(context.Background(), dir, "", "home", "UTC", clock.Read())
 	if err != nil {
 		return err
 	}

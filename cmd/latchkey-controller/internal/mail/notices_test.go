@@ -37,7 +37,7 @@ func newWorld(t *testing.T) *world {
 		return clock.Reading{Wall: w.time, Boot: "one", Since: w.time.Sub(time.Unix(1_700_000_000, 0))}
 	}
 	var err error
-	w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "home", "UTC", at())
+	w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "", "home", "UTC", at())
 	w.must(err)
 	t.Cleanup(func() { w.site.Close() })
 	send := func(_ context.Context, _ *desk.MailSettings, password []byte, l desk.Letter) error {

@@ -63,10 +63,11 @@ type Site struct {
 	sealed    []byte // signing key as stored: it changes with the storage key
 }
 
-// Create creates a site in a directory, which it makes if necessary, and opens it. It
+// Create creates a site in a directory, which it makes if necessary, and opens it. Its database is at
+// an address of a PostgreSQL server; "": SQLite's, in the directory. It
 // starts over after an interrupted creation. The error says so if there is already a
 // site.
-func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*Site, error) {
+func Create(ctx context.Context, dir, database, name, inZone string, at clock.Reading) (*Site, error) {
 	if err := wire.CheckName(name); err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func Create(ctx context.Context, dir, name, inZone string, at clock.Reading) (*S
 	if err != nil {
 		return nil, err
 	}
-	db, err := store.Create(ctx, dir)
+	db, err := store.Create(ctx, dir, database)
 	if err != nil {
 		return nil, err
 	}
@@ -140,14 +141,20 @@ func initSite(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Readin
 
 // Open opens the site in a directory.
 func Open(ctx context.Context, dir string) (*Site, error) {
-	if _, err := os.Stat(filepath.Join(dir, store.File)); errors.Is(err, fs.ErrNotExist) {
+	file := filepath.Join(dir, store.File)
+	if address, err := store.Address(dir); err != nil {
+		return nil, err
+	} else if address != "" {
+		file = filepath.Join(dir, store.AddressFile)
+	}
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return nil, noSite(dir)
 	}
 	v, err := vault.Open(dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := vault.CheckPrivate(filepath.Join(dir, store.File)); err != nil {
+	if err := vault.CheckPrivate(file); err != nil {
 		return nil, err
 	}
 	db, err := store.Open(ctx, dir)

@@ -33,7 +33,7 @@ func at(t time.Time) clock.Reading { return clock.Reading{Wall: t, Boot: "test",
 
 // writeSite writes the files of a new site, which is the same for all tests.
 var writeSite = sitetest.Once(func(dir string) error {
-	s, err := Create(context.Background(), dir, "home", "Europe/Zurich", at(noon))
+	s, err := Create(context.Background(), dir, "", "home", "Europe/Zurich", at(noon))
 	if err != nil {
 		return err
 	}
@@ -202,7 +202,7 @@ func TestASiteOpensAsItWasMade(t *testing.T) {
 
 func TestASiteIsMadeOnce(t *testing.T) {
 	s, dir := newSite(t)
-	if _, err := Create(t.Context(), dir, "other", "UTC", at(noon)); err == nil || !strings.Contains(err.Error(), "home") {
+	if _, err := Create(t.Context(), dir, "", "other", "UTC", at(noon)); err == nil || !strings.Contains(err.Error(), "home") {
 		t.Error(err)
 	}
 	again, err := Open(t.Context(), dir)
@@ -223,7 +223,7 @@ func TestACreationThatWasCutShortIsDoneAnew(t *testing.T) {
 			if _, err := vault.Create(dir); err != nil {
 				return err
 			}
-			db, err := store.Create(t.Context(), dir)
+			db, err := store.Create(t.Context(), dir, "")
 			if err != nil {
 				return err
 			}
@@ -240,7 +240,7 @@ func TestACreationThatWasCutShortIsDoneAnew(t *testing.T) {
 		if _, err := Open(t.Context(), dir); err == nil || !strings.Contains(err.Error(), "latchkey-controller init") {
 			t.Errorf("%s: %v", name, err)
 		}
-		s, err := Create(t.Context(), dir, "home", "UTC", at(noon))
+		s, err := Create(t.Context(), dir, "", "home", "UTC", at(noon))
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue

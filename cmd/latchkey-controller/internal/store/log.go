@@ -88,10 +88,7 @@ func (t *Tx) SkipIDs() error {
 		skipped[table] = skippedIDs
 	}
 	for table, n := range skipped {
-		if err := t.exec(`INSERT INTO sqlite_sequence (name, seq) SELECT ?, 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?)`, table, table); err != nil {
-			return err
-		}
-		if err := t.exec(`UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ?`, n, table); err != nil {
+		if _, err := t.engine.skipIDs(t, table, n); err != nil {
 			return err
 		}
 	}

@@ -16,12 +16,12 @@ const applicationID = 0x4c4b4559
 // user_version counts those it has been through. Never change a released migration;
 // add a new one.
 //
-//go:embed migrations/*.sql
+//go:embed migrations
 var migrationFiles embed.FS
 
-// migrations returns the SQL of all migrations, in order.
+// migrations returns the SQL of all migrations of SQLite, in order.
 func migrations() ([]string, error) {
-	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	names, err := fs.Glob(migrationFiles, "migrations/sqlite/*.sql")
 	if err != nil {
 		return nil, err
 	}
@@ -40,14 +40,14 @@ func migrations() ([]string, error) {
 var backfills = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).fillUserNames, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone, 19: (*Tx).fillGroups}
 
 // migrate brings a database up to this program's schema, one transaction per version.
-func migrate(ctx context.Context, db *sql.DB) error {
+func (e *sqliteEngine) migrate(ctx context.Context) error {
 	steps, err := migrations()
 	if err != nil {
 		return err
 	}
-	at, err := version(db.QueryRowContext(ctx, selectVersion), len(steps))
+	at, err := version(e.db.QueryRowContext(ctx, selectVersion), len(steps))
 	for err == nil && at < len(steps) {
-		at, err = migrateOne(ctx, db, steps)
+		at, err = e.migrateOne(ctx, steps)
 	}
 	return err
 }
@@ -65,15 +65,19 @@ func version(row *sql.Row, newest int) (int, error) {
 	case application != applicationID && (application != 0 || version != 0):
 		return 0, errors.New("the file belongs to another program")
 	case version > newest:
-		return 0, fmt.Errorf("its schema is version %d, made by a newer latchkey-controller; this one supports up to %d. Use the newer one", version, newest)
+		return 0, newerSchema(version, newest)
 	}
 	return version, nil
 }
 
+func newerSchema(at, newest int) error {
+	return fmt.Errorf("its schema is version %d, made by a newer latchkey-controller; this one supports up to %d. Use the newer one", at, newest)
+}
+
 // migrateOne takes one step and returns the version reached. Another process may have
 // taken the step meanwhile.
-func migrateOne(ctx context.Context, db *sql.DB, steps []string) (int, error) {
-	tx, err := db.BeginTx(ctx, nil)
+func (e *sqliteEngine) migrateOne(ctx context.Context, steps []string) (int, error) {
+	tx, err := e.db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -87,7 +91,7 @@ func migrateOne(ctx context.Context, db *sql.DB, steps []string) (int, error) {
 		return 0, fmt.Errorf("schema %d: %w", at+1, err)
 	}
 	if fill := backfills[at+1]; fill != nil {
-		if err := fill(&Tx{ctx: ctx, tx: tx}); err != nil {
+		if err := fill(&Tx{ctx: ctx, tx: tx, engine: e}); err != nil {
 			return 0, fmt.Errorf("schema %d: %w", at+1, err)
 		}
 	}

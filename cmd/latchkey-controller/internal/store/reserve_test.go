@@ -16,7 +16,7 @@ func TestAFullDiskIsOpenedAndActsAreKeptInTheReserve(t *testing.T) {
 		t.Skipf("mounting needs rights: %v", err)
 	}
 	t.Cleanup(func() { unix.Unmount(disk, unix.MNT_DETACH) })
-	s, err := Create(t.Context(), disk)
+	s, err := Create(t.Context(), disk, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestAFullDiskIsOpenedAndActsAreKeptInTheReserve(t *testing.T) {
 	if err := errors.Join(note(s, true), s.Full()); err != nil {
 		t.Errorf("there is room again: %v", err)
 	}
-	if held := s.reserve.size(); held != reserveSize {
+	if held := s.engine.(*sqliteEngine).reserve.size(); held != reserveSize {
 		t.Errorf("%d bytes are held for the next time", held)
 	}
 }

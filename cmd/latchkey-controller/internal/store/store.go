@@ -1,4 +1,4 @@
-// Package store keeps one site's tables in SQLite: the site, its epochs, the chained
+// Package store keeps one site's tables in SQLite or PostgreSQL: the site, its epochs, the chained
 // credential log, users with their credentials, readers with their bundles and
 // policies. Each act is one transaction, durable when it returns. Several processes
 // may use one database at once.
@@ -12,37 +12,30 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"path/filepath"
-	"time"
-
-	"modernc.org/sqlite" // also registers the driver "sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"latchkey/device/durable"
 )
-
-// File is the name of the database in a site's directory. SQLite keeps
-// File-wal and File-shm beside it while it is open.
-const File = "site.db"
 
 // ErrNotFound says that the row does not exist.
 var ErrNotFound = errors.New("not found")
 
 // A Store is an open database. It is safe for concurrent use.
 type Store struct {
-	db      *sql.DB
-	reserve reserve
-	wakes   wakes
+	engine engine
+	wakes  wakes
 }
 
-// Create opens the database in a directory, and creates it, readable by its owner
-// only, if it does not exist.
-func Create(ctx context.Context, dir string) (*Store, error) {
-	f, err := os.OpenFile(filepath.Join(dir, File), os.O_CREATE|os.O_RDWR, 0o600)
-	if err == nil {
-		err = errors.Join(f.Close(), durable.SyncDir(dir))
+// Create opens the database of a directory, and creates it if it does not exist: at an address of
+// a PostgreSQL server (see Address), or, if that is "", a SQLite database, readable by its owner
+// only.
+func Create(ctx context.Context, dir, address string) (*Store, error) {
+	var err error
+	if address != "" {
+		err = writeAddress(dir, address)
+	} else {
+		err = touch(filepath.Join(dir, File))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
@@ -50,96 +43,48 @@ func Create(ctx context.Context, dir string) (*Store, error) {
 	return Open(ctx, dir)
 }
 
-// busyTimeout is how long one process waits for another's lock.
-const busyTimeout = 10 * time.Second
-
-// busy says whether another process held the database's lock.
-func busy(err error) bool {
-	var refusal *sqlite.Error
-	return errors.As(err, &refusal) && refusal.Code()&0xff == sqlite3.SQLITE_BUSY
+// touch creates a file, readable by its owner only, unless it exists.
+func touch(path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), durable.SyncDir(filepath.Dir(path)))
 }
 
-// Open opens the database in a directory and migrates its schema. The error wraps
+// Open opens the database of a directory and migrates its schema. The error wraps
 // fs.ErrNotExist if there is none.
 func Open(ctx context.Context, dir string) (*Store, error) {
-	path, err := filepath.Abs(filepath.Join(dir, File))
+	address, err := Address(dir)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	if _, err := os.Stat(path); err != nil { // SQLite would create it
-		return nil, fmt.Errorf("open database: %w", err)
+	var e engine
+	if address == "" {
+		e, err = openSQLite(ctx, dir)
+	} else {
+		e, err = openPostgres(ctx, address)
 	}
-	r := reserve{filepath.Dir(path)}
-	if err := r.release(); err != nil {
-		return nil, fmt.Errorf("open database: %w", err)
-	}
-	options := url.Values{
-		"mode": {"rw"},
-		"_pragma": {
-			fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-			"journal_mode(WAL)",
-			"synchronous(FULL)", // a commit is durable
-			"foreign_keys(1)",
-			"secure_delete(1)",
-			"temp_store(memory)",
-		},
-		"_txlock": {"immediate"}, // writers take the lock before they read
-	}
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	// SQLite does not wait while another process switches a new database to WAL
-	// (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
-	err = migrate(ctx, db)
-	for end := time.Now().Add(busyTimeout); busy(err) && time.Now().Before(end); err = migrate(ctx, db) {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open database %s: %w", path, r.fullError(err))
-	}
-	s := &Store{db: db, reserve: r}
-	if err := s.prepareReserve(); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
-	return s, nil
-}
-
-// prepareReserve fills the reserve of a newly opened database; on a full disk it
-// preallocates what is left for the write-ahead log.
-func (s *Store) prepareReserve() error {
-	err := s.Full()
-	if full := (*FullError)(nil); !errors.As(err, &full) {
-		return err
-	}
-	free, err := s.reserve.free()
-	if err != nil {
-		return err
-	}
-	return s.reserve.preallocate(min(free, reserveSize))
+	return &Store{engine: e}, nil
 }
 
 // Full returns a FullError if the disk is full. Then Keep fails, and Update works as
 // long as the reserve lasts.
-func (s *Store) Full() error { return s.reserve.check() }
+func (s *Store) Full() error { return s.engine.full() }
 
 // Close closes the database.
-func (s *Store) Close() error {
-	err := s.db.Close()
-	s.reserve.refill()
-	return err
-}
+func (s *Store) Close() error { return s.engine.close() }
 
 // Update runs act in a read-write transaction, which is durable when Update returns
 // nil and rolled back otherwise. On a full disk it uses the reserve.
 func (s *Store) Update(ctx context.Context, act func(*Tx) error) error {
-	if err := s.reserve.release(); err != nil {
+	if err := s.engine.makeRoom(); err != nil {
 		return err
 	}
-	return s.transact(ctx, nil, act)
+	return s.transact(ctx, true, act)
 }
 
 // Keep is Update for what can wait: on a full disk it returns a FullError and does
@@ -148,59 +93,50 @@ func (s *Store) Keep(ctx context.Context, act func(*Tx) error) error {
 	if err := s.Full(); err != nil {
 		return err
 	}
-	return s.transact(ctx, nil, act)
+	return s.transact(ctx, true, act)
 }
 
 // View runs act in a read-only transaction, which sees one consistent state.
 func (s *Store) View(ctx context.Context, act func(*Tx) error) error {
-	return s.transact(ctx, &sql.TxOptions{ReadOnly: true}, act)
+	return s.transact(ctx, false, act)
 }
 
-func (s *Store) transact(ctx context.Context, options *sql.TxOptions, act func(*Tx) error) error {
-	tx, err := s.db.BeginTx(ctx, options)
+func (s *Store) transact(ctx context.Context, writes bool, act func(*Tx) error) error {
+	tx, err := s.engine.begin(ctx, writes)
 	if err != nil {
-		return fmt.Errorf("database: %w", s.reserve.fullError(err))
+		return fmt.Errorf("database: %w", s.engine.failure(err))
 	}
 	defer tx.Rollback()
-	t := &Tx{ctx: ctx, tx: tx}
-	err = act(t)
-	if t.prepared != nil && err == nil {
-		err = t.exec(usualCache)
+	t := &Tx{ctx: ctx, tx: tx, engine: s.engine}
+	if err = act(t); err == nil {
+		err = s.engine.usual(t)
 	}
 	if err == nil {
-		if err = dbError(tx.Commit()); err == nil && options == nil {
+		if err = dbError(tx.Commit()); err == nil && writes {
 			s.wakes.wake()
 		}
 	}
 	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // report a rollback caused by ctx as ctx's error
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
-	return s.reserve.fullError(err)
+	return s.engine.failure(err)
 }
 
 // A Tx is a transaction, valid until the function it was passed to returns.
 type Tx struct {
 	ctx      context.Context
 	tx       *sql.Tx
+	engine   engine
 	prepared map[string]*sql.Stmt // nil: statements are not kept
 }
-
-// SQLite's cache of pages, in KiB: of a transaction that changes more than the cache holds, it
-// writes pages again and again. A connection whose transaction fails keeps the larger one.
-const usualCache, largeCache = `PRAGMA cache_size = -2000`, `PRAGMA cache_size = -131072`
 
 // Repeats readies a transaction for doing the same things thousands of times: it keeps each
 // statement prepared, and more pages in memory. Until a query is read to its end, it must not be
 // run again.
-func (t *Tx) Repeats() error {
-	if t.prepared == nil {
-		t.prepared = map[string]*sql.Stmt{}
-	}
-	return t.exec(largeCache)
-}
+func (t *Tx) Repeats() error { return t.engine.repeats(t) }
 
-// statement returns a statement that is kept. database/sql closes it with the transaction.
-func (t *Tx) statement(text string) (*sql.Stmt, error) {
+// kept returns a statement that is kept. database/sql closes it with the transaction.
+func (t *Tx) kept(text string) (*sql.Stmt, error) {
 	if s := t.prepared[text]; s != nil {
 		return s, nil
 	}
@@ -212,11 +148,12 @@ func (t *Tx) statement(text string) (*sql.Stmt, error) {
 }
 
 func (t *Tx) exec(statement string, args ...any) error {
+	statement, args = t.engine.statement(statement, args)
 	if t.prepared == nil {
 		_, err := t.tx.ExecContext(t.ctx, statement, args...)
 		return dbError(err)
 	}
-	s, err := t.statement(statement)
+	s, err := t.kept(statement)
 	if err == nil {
 		_, err = s.ExecContext(t.ctx, args...)
 	}
@@ -249,10 +186,11 @@ func dbError(err error) error {
 
 // row reads a single row. The error is ErrNotFound if there is none.
 func (t *Tx) row(query string, args []any, into ...any) error {
+	query, args = t.engine.statement(query, args)
 	var err error
 	if t.prepared == nil {
 		err = t.tx.QueryRowContext(t.ctx, query, args...).Scan(into...)
-	} else if s, failed := t.statement(query); failed != nil {
+	} else if s, failed := t.kept(query); failed != nil {
 		err = failed
 	} else {
 		err = s.QueryRowContext(t.ctx, args...).Scan(into...)
@@ -290,11 +228,12 @@ type scanner interface{ Scan(into ...any) error }
 
 // rows calls scan for each row of a query.
 func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
+	query, args = t.engine.statement(query, args)
 	var rows *sql.Rows
 	var err error
 	if t.prepared == nil {
 		rows, err = t.tx.QueryContext(t.ctx, query, args...)
-	} else if s, failed := t.statement(query); failed != nil {
+	} else if s, failed := t.kept(query); failed != nil {
 		err = failed
 	} else {
 		rows, err = s.QueryContext(t.ctx, args...)
@@ -311,10 +250,13 @@ func (t *Tx) rows(query string, args []any, scan func(scanner) error) error {
 	return dbError(rows.Err())
 }
 
-// listed is the right side of an IN, whose argument is a list of ids or names.
-const listed = `(SELECT value FROM json_each(?))`
+// The right side of an IN, whose argument is a list of names or of ids.
+const (
+	listed    = `(SELECT value FROM json_each(?))`
+	listedIDs = `(SELECT CAST(value AS BIGINT) FROM json_each(?))`
+)
 
-// list returns ids or names as an argument for listed.
+// list returns ids or names as an argument for listed and listedIDs.
 func list[T int64 | ~string](values []T) string {
 	b, _ := json.Marshal(values) // these can always be encoded
 	return string(b)

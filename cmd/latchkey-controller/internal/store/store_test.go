@@ -18,7 +18,7 @@ const noon = 1767268800
 
 func newStore(t *testing.T) *Store {
 	t.Helper()
-	s, err := Create(t.Context(), t.TempDir())
+	s, err := Create(t.Context(), t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestADatabaseIsDurableAndCarefulWithWhatItDeletes(t *testing.T) {
 	s := newStore(t)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1", "busy_timeout": "10000", "temp_store": "2"} {
 		var got string
-		if err := s.db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+		if err := s.engine.(*sqliteEngine).db.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %s, not %s; %v", pragma, got, want, err)
 		}
 	}
@@ -55,7 +55,7 @@ func TestADirectoryNameMayHoldAnything(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	s, err := Create(t.Context(), dir)
+	s, err := Create(t.Context(), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,11 +83,11 @@ func TestANewerOrForeignDatabaseIsLeftAlone(t *testing.T) {
 		"PRAGMA user_version = 99999": "newer latchkey-controller",
 	} {
 		dir := t.TempDir()
-		s, err := Create(t.Context(), dir)
+		s, err := Create(t.Context(), dir, "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := s.db.Exec(statement); err != nil {
+		if _, err := s.engine.(*sqliteEngine).db.Exec(statement); err != nil {
 			t.Fatal(err)
 		}
 		s.Close()
@@ -102,7 +102,7 @@ func TestSeveralMayCreateADatabaseAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			s, err := Create(context.Background(), dir)
+			s, err := Create(context.Background(), dir, "")
 			if err != nil {
 				t.Error(err)
 				return
@@ -120,7 +120,7 @@ func TestSeveralMayCreateADatabaseAtOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at, err := version(s.db.QueryRowContext(t.Context(), selectVersion), len(steps)); err != nil || at != len(steps) {
+	if at, err := version(s.engine.(*sqliteEngine).db.QueryRowContext(t.Context(), selectVersion), len(steps)); err != nil || at != len(steps) {
 		t.Errorf("schema %d, %v", at, err)
 	}
 }

@@ -1,12 +1,9 @@
 package store
 
 import (
-	"errors"
 	"slices"
 
 	"golang.org/x/text/collate"
-	"modernc.org/sqlite"
-	sqlite3 "modernc.org/sqlite/lib"
 
 	"latchkey/sync/wire"
 )
@@ -148,8 +145,7 @@ func (t *Tx) addGroups(u *User) error {
 func (t *Tx) insertCredential(c *Credential) error {
 	err := t.exec(`INSERT INTO credentials (id, user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		c.ID, c.User, c.Kind, c.Tag[:], c.Material, c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within)
-	var refusal *sqlite.Error
-	if errors.As(err, &refusal) && refusal.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE {
+	if t.engine.isTaken(err) {
 		return ErrTagTaken
 	}
 	return err
@@ -162,16 +158,11 @@ func (t *Tx) ReserveUsers(n int) (first uint64, err error) { return t.reserve("u
 // later.
 func (t *Tx) ReserveCredentials(n int) (first uint64, err error) { return t.reserve("credentials", n) }
 
-// reserve returns the first of n ids of a table, which AUTOINCREMENT passes over from now on; of
-// none: 0.
+// reserve returns the first of n ids of a table, which passes over them from now on; of none: 0.
 func (t *Tx) reserve(table string, n int) (first uint64, err error) {
 	if n == 0 {
 		return 0, nil
 	}
-	var last uint64                                                                      // above 0 once there is a row
-	const next = `UPDATE sqlite_sequence SET seq = seq + ? WHERE name = ? RETURNING seq` // where AUTOINCREMENT counts
-	if err = t.rowIfAny(next, []any{n, table}, &last); err != nil || last != 0 {
-		return last - uint64(n) + 1, err
-	}
-	return 1, t.exec(`INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)`, table, n)
+	id, err := t.engine.skipIDs(t, table, int64(n))
+	return uint64(id), err
 }

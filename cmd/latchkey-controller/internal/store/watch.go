@@ -12,10 +12,17 @@ import (
 const pollEvery, wakeGap = 100 * time.Millisecond, 20 * time.Millisecond
 
 // Watch calls changed at once, and again whenever any process has committed a change,
-// until ctx ends or changed fails. Commits of this process wake it; for others it polls
-// SQLite's data_version ten times a second.
+// until ctx ends or changed fails.
 func (s *Store) Watch(ctx context.Context, changed func() error) error {
-	conn, err := s.db.Conn(ctx)
+	woken := s.wakes.add()
+	defer s.wakes.remove(woken)
+	return s.engine.watch(ctx, woken, changed)
+}
+
+// watch is woken by commits of this process; for others it polls SQLite's data_version ten times
+// a second.
+func (e *sqliteEngine) watch(ctx context.Context, woken <-chan struct{}, changed func() error) error {
+	conn, err := e.db.Conn(ctx)
 	if err != nil && ctx.Err() != nil {
 		return nil
 	}
@@ -23,8 +30,6 @@ func (s *Store) Watch(ctx context.Context, changed func() error) error {
 		return fmt.Errorf("watch database: %w", err)
 	}
 	defer conn.Close()
-	woken := s.wakes.add()
-	defer s.wakes.remove(woken)
 	ticker := time.NewTicker(pollEvery)
 	defer ticker.Stop()
 	for last := int64(-1); ; {

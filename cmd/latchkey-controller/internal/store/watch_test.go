@@ -8,7 +8,7 @@ import (
 )
 
 func TestAWatchThatIsOverBeforeItBeginsIsNoFailure(t *testing.T) {
-	s, err := Create(t.Context(), t.TempDir())
+	s, err := Create(t.Context(), t.TempDir(), "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,7 +28,7 @@ func TestAWatchThatIsOverBeforeItBeginsIsNoFailure(t *testing.T) {
 
 func TestACommitOfThisProcessWakesAWatchBeforeItsNextQuestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // the clock moves only while all wait
-		s, err := Create(t.Context(), t.TempDir())
+		s, err := Create(t.Context(), t.TempDir(), "")
 		if err != nil {
 			t.Fatal(err)
 		}

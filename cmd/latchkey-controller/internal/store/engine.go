@@ -1,0 +1,39 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+)
+
+// An engine is the database that a store is in: SQLite in the site's directory, or a database of a
+// PostgreSQL server. Statements are written for SQLite; statement has the rules by which they work
+// with both. What cannot be said in one statement is a method here.
+type engine interface {
+	// begin begins a transaction. There is one at a time that writes, of all processes: it sees
+	// all that is committed, and ids rise in the order of commits. One that only reads sees one
+	// consistent state.
+	begin(ctx context.Context, writes bool) (*sql.Tx, error)
+	// statement returns a statement and its arguments as the engine takes them.
+	statement(text string, args []any) (string, []any)
+
+	// repeats readies a transaction for doing the same things thousands of times, usual ends that.
+	repeats(t *Tx) error
+	usual(t *Tx) error
+
+	// skipIDs has a table pass over n of the ids that it assigns, and returns the first of them.
+	skipIDs(t *Tx, table string, n int64) (first int64, err error)
+
+	// isTaken says whether an error is that a value which must be unique is there already.
+	isTaken(err error) bool
+	// full returns a FullError if there is no room for what can wait.
+	full() error
+	// makeRoom gives what cannot wait the room that is set aside for it.
+	makeRoom() error
+	// failure returns a FullError in place of the engine's errors for a full disk; other errors it
+	// returns as they are.
+	failure(err error) error
+
+	// watch is Store.Watch; woken has an element after commits of this process.
+	watch(ctx context.Context, woken <-chan struct{}, changed func() error) error
+	close() error
+}

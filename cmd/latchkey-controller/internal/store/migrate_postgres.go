@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"io/fs"
+	"strings"
+)
+
+// firstPostgres is the version of the schema with which PostgreSQL begins: its migration is all of
+// the tables.
+const firstPostgres = 26
+
+// postgresMigrations returns the SQL of the migrations of PostgreSQL from firstPostgres on, in order.
+func postgresMigrations() (steps []string, err error) {
+	names, err := fs.Glob(migrationFiles, "migrations/postgres/*.sql")
+	for _, name := range names {
+		b, err := migrationFiles.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		steps = append(steps, string(b))
+	}
+	return steps, err
+}
+
+// migrate brings a database up to this program's schema, in one transaction.
+func (e *postgresEngine) migrate(ctx context.Context) error {
+	steps, err := postgresMigrations()
+	if err != nil {
+		return err
+	}
+	newest := firstPostgres + len(steps) - 1
+	tx, err := e.db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(writeLock)); err != nil {
+		return err
+	}
+	at, err := e.version(ctx, tx)
+	if err != nil || at == newest {
+		return err
+	}
+	if at > newest {
+		return newerSchema(at, newest)
+	}
+	for at = max(at, firstPostgres-1); at < newest; at++ {
+		if _, err := tx.ExecContext(ctx, steps[at+1-firstPostgres]); err != nil {
+			return fmt.Errorf("schema %d: %w", at+1, err)
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `UPDATE schema_version SET version = `+fmt.Sprint(newest)); err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+// version returns the version of the schema, 0 for an empty database.
+func (e *postgresEngine) version(ctx context.Context, tx *sql.Tx) (at int, err error) {
+	var ours bool
+	var others string
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(bool_or(relname = 'schema_version'), false), coalesce(string_agg(relname, ', ' ORDER BY relname), '')
+		FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())`).Scan(&ours, &others)
+	if err != nil {
+		return 0, err
+	}
+	if !ours && others != "" {
+		return 0, fmt.Errorf("it belongs to another program (it has the tables %s); give the site a database of its own", shorten(others))
+	}
+	if !ours {
+		return 0, nil
+	}
+	return at, tx.QueryRowContext(ctx, `SELECT version FROM schema_version`).Scan(&at)
+}
+
+// shorten returns a list up to its third element.
+func shorten(list string) string {
+	if parts := strings.SplitN(list, ", ", 4); len(parts) == 4 {
+		return strings.Join(parts[:3], ", ") + ", …"
+	}
+	return list
+}
