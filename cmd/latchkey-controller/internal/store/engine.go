@@ -3,7 +3,27 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 )
+
+// A begun transaction.
+type begun struct {
+	*sql.Tx
+	commit func() error // an UnsureError if it cannot be known whether it was done
+	end    func()       // rolls back, unless it was committed
+}
+
+// An UnavailableError says that the database cannot be used now. What was begun was not done.
+type UnavailableError struct{ Reason string }
+
+func (e *UnavailableError) Error() string { return e.Reason }
+
+// An UnsureError says that the database went away while it committed.
+type UnsureError struct{ Database string }
+
+func (e *UnsureError) Error() string {
+	return fmt.Sprintf("the connection to the database %s broke while this was being stored: it may be done or not; look before you try again", e.Database)
+}
 
 // An engine is the database that a store is in: SQLite in the site's directory, or a database of a
 // PostgreSQL server. Statements are written for SQLite; statement has the rules by which they work
@@ -12,7 +32,7 @@ type engine interface {
 	// begin begins a transaction. There is one at a time that writes, of all processes: it sees
 	// all that is committed, and ids rise in the order of commits. One that only reads sees one
 	// consistent state.
-	begin(ctx context.Context, writes bool) (*sql.Tx, error)
+	begin(ctx context.Context, writes bool) (*begun, error)
 	// statement returns a statement and its arguments as the engine takes them.
 	statement(text string, args []any) (string, []any)
 
@@ -29,9 +49,12 @@ type engine interface {
 	full() error
 	// makeRoom gives what cannot wait the room that is set aside for it.
 	makeRoom() error
-	// failure returns a FullError in place of the engine's errors for a full disk; other errors it
-	// returns as they are.
+	// failure returns a FullError in place of the engine's errors for a full disk, and an
+	// UnavailableError in place of those that say that it cannot be used now; other errors it returns
+	// as they are.
 	failure(err error) error
+	// doubts says, in sentences, what of the engine's settings could lose what is stored.
+	doubts(ctx context.Context) ([]string, error)
 
 	// watch is Store.Watch; woken has an element after commits of this process.
 	watch(ctx context.Context, woken <-chan struct{}, changed func() error) error

@@ -32,14 +32,11 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 		return err
 	}
 	newest := firstPostgres + len(steps) - 1
-	tx, err := e.db.BeginTx(ctx, nil)
+	tx, err := e.beginTx(ctx, nil, fmt.Sprintf(`SELECT pg_advisory_xact_lock(%d)`, writeLock))
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback()
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1)`, int64(writeLock)); err != nil {
-		return err
-	}
 	at, err := e.version(ctx, tx)
 	if err != nil || at == newest {
 		return err
@@ -61,16 +58,18 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 // version returns the version of the schema, 0 for an empty database.
 func (e *postgresEngine) version(ctx context.Context, tx *sql.Tx) (at int, err error) {
 	var ours bool
-	var others string
-	err = tx.QueryRowContext(ctx, `SELECT coalesce(bool_or(relname = 'schema_version'), false), coalesce(string_agg(relname, ', ' ORDER BY relname), '')
-		FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())`).Scan(&ours, &others)
-	if err != nil {
+	var all, foreign, role string
+	err = tx.QueryRowContext(ctx, `SELECT coalesce(bool_or(relname = 'schema_version' AND (SELECT string_agg(attname, ',' ORDER BY attnum) FROM pg_attribute WHERE attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped) = 'one,version'), false),
+			coalesce(string_agg(relname, ', ' ORDER BY relname), ''), coalesce(string_agg(relname, ', ' ORDER BY relname) FILTER (WHERE NOT pg_has_role(relowner, 'USAGE')), ''), current_user
+		FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())`).Scan(&ours, &all, &foreign, &role)
+	switch {
+	case err != nil:
 		return 0, err
-	}
-	if !ours && others != "" {
-		return 0, fmt.Errorf("it belongs to another program (it has the tables %s); give the site a database of its own", shorten(others))
-	}
-	if !ours {
+	case !ours && all != "":
+		return 0, fmt.Errorf("it belongs to another program (it has the tables %s); give the site a database of its own", shorten(all))
+	case foreign != "":
+		return 0, fmt.Errorf("the role %s does not own all of its tables (%s); name the role that does in the address, or have them change hands: REASSIGN OWNED BY … TO %s", role, shorten(foreign), role)
+	case !ours:
 		return 0, nil
 	}
 	return at, tx.QueryRowContext(ctx, `SELECT version FROM schema_version`).Scan(&at)

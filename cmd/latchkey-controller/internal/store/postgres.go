@@ -9,60 +9,123 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // postgresEngine is a database of a PostgreSQL server. Several processes of several machines may
 // use it at once.
 type postgresEngine struct {
-	config *pgx.ConnConfig
-	db     *sql.DB
+	address string
+	name    string // of the database, and where it is: what people read
+	db      *sql.DB
+	writing chan struct{} // holds an element while a transaction of this process writes
+	changes changes       // that this process has heard of
 }
 
 // openPostgres opens a database of a PostgreSQL server and migrates its schema.
 func openPostgres(ctx context.Context, address string) (*postgresEngine, error) {
-	config, err := parseAddress(address)
+	config, err := connection(address)
 	if err != nil {
 		return nil, err
 	}
-	config.RuntimeParams["application_name"] = "latchkey-controller"
-	config.RuntimeParams["lock_timeout"] = fmt.Sprint(busyTimeout.Milliseconds())
-	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(postgresConnections)
-	db.SetMaxIdleConns(postgresConnections)
-	e := &postgresEngine{config, db}
-	if err := e.migrate(ctx); err != nil {
-		db.Close()
-		return nil, fmt.Errorf("database %s: %w", describe(config), e.failure(err))
+	// Each new connection reads the files that the address names: passwords and certificates are
+	// renewed while the controller runs.
+	renew := func(_ context.Context, c *pgx.ConnConfig) error {
+		renewed, err := connection(address)
+		if err == nil {
+			*c = *renewed
+		}
+		return err
+	}
+	e := &postgresEngine{address: address, name: describe(config), writing: make(chan struct{}, 1)}
+	e.db = stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(renew))
+	e.db.SetMaxOpenConns(postgresConnections)
+	e.db.SetMaxIdleConns(postgresConnections)
+	e.changes.engine = e
+	if err = e.checkServer(ctx); err == nil {
+		err = e.migrate(ctx)
+	}
+	if err != nil {
+		e.db.Close()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, e.refusal(err)
 	}
 	return e, nil
 }
 
-// postgresConnections is how many connections a process uses at once, besides that of watch.
+// postgresConnections is how many connections a process uses at once, besides that of changes.
 const postgresConnections = 16
 
 // writeLock is the advisory lock that the one transaction that writes holds.
 const writeLock = applicationID
 
-// changedChannel is the channel on which commits are notified.
-const changedChannel = "latchkey_changed"
+// writeIdle is how long the server lets a transaction that holds the lock wait for its next
+// statement: a machine that was cut off does not hold the lock until others give up, see busyTimeout.
+// commitTimeout is how long a commit may take: it waits for disks, and for stand-bys.
+const writeIdle, commitTimeout = 8 * time.Second, 30 * time.Second
 
-func (e *postgresEngine) begin(ctx context.Context, writes bool) (*sql.Tx, error) {
+func (e *postgresEngine) begin(ctx context.Context, writes bool) (*begun, error) {
+	ctx, cancel := context.WithCancel(ctx)
 	if !writes {
-		return e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+		tx, err := e.beginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, "")
+		if err != nil {
+			cancel()
+			return nil, err
+		}
+		return &begun{tx, tx.Commit, func() { tx.Rollback(); cancel() }}, nil
+	}
+	// The process waits for the lock with one connection: others remain for those that only read.
+	timer := time.NewTimer(busyTimeout)
+	defer timer.Stop()
+	select {
+	case e.writing <- struct{}{}:
+	case <-timer.C:
+		cancel()
+		return nil, &UnavailableError{busyReason}
+	case <-ctx.Done():
+		cancel()
+		return nil, ctx.Err()
 	}
 	// Each statement after the lock sees what the last holder committed, and nobody else writes:
 	// together they are as good as serializable, and never have to be repeated.
-	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	tx, err := e.beginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, fmt.Sprintf(
+		`SELECT pg_advisory_xact_lock(%d), set_config('idle_in_transaction_session_timeout', '%d', true), pg_notify('%s', '')`,
+		writeLock, writeIdle.Milliseconds(), changedChannel))
 	if err != nil {
+		cancel()
+		<-e.writing
 		return nil, err
 	}
-	if _, err := tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock($1), pg_notify($2, '')`, int64(writeLock), changedChannel); err != nil {
-		tx.Rollback()
-		return nil, err
+	commit := func() error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		defer time.AfterFunc(commitTimeout, cancel).Stop()
+		return e.committed(tx.Commit())
 	}
-	return tx, nil
+	return &begun{tx, commit, func() { tx.Rollback(); cancel(); <-e.writing }}, nil
+}
+
+// beginTx begins a transaction with a first statement; "": none. Connections that broke while they were idle, as
+// when the server was restarted, show it here, where nothing is lost: the next one is tried.
+func (e *postgresEngine) beginTx(ctx context.Context, options *sql.TxOptions, first string) (*sql.Tx, error) {
+	for tries := 0; ; tries++ {
+		tx, err := e.db.BeginTx(ctx, options)
+		if err == nil && first == "" {
+			return tx, nil
+		}
+		if err == nil {
+			if _, err = tx.ExecContext(ctx, first); err == nil {
+				return tx, nil
+			}
+			tx.Rollback()
+		}
+		if ctx.Err() != nil || tries == postgresConnections || !broken(err) {
+			return nil, err
+		}
+	}
 }
 
 // forSQLite matches what a statement for SQLite has and PostgreSQL does not: parameters, numbered or
@@ -121,57 +184,28 @@ func (*postgresEngine) skipIDs(t *Tx, table string, n int64) (first int64, err e
 	return first, err
 }
 
-// code returns the SQLSTATE of an error; "": it is none of the server.
-func code(err error) string {
-	var refusal *pgconn.PgError
-	if !errors.As(err, &refusal) {
-		return ""
-	}
-	return refusal.Code
-}
-
 func (*postgresEngine) isTaken(err error) bool { return code(err) == "23505" } // unique_violation
 
 func (*postgresEngine) full() error     { return nil }
 func (*postgresEngine) makeRoom() error { return nil }
 
-func (e *postgresEngine) failure(err error) error {
-	if code(err) == "53100" { // disk_full
-		return &FullError{describe(e.config)}
+// doubts is for what a session cannot change; what a commit waits for it can, see session.
+func (e *postgresEngine) doubts(ctx context.Context) (doubts []string, err error) {
+	var fsync, pages string
+	var open bool
+	err = e.db.QueryRowContext(ctx, `SELECT current_setting('fsync'), current_setting('full_page_writes'), has_schema_privilege('public', 'public', 'CREATE')`).Scan(&fsync, &pages, &open)
+	if fsync == "off" {
+		doubts = append(doubts, fmt.Sprintf("the server of the database %s has fsync=off: a power cut can destroy the database; set fsync=on there", e.name))
 	}
-	return err
+	if pages == "off" {
+		doubts = append(doubts, fmt.Sprintf("the server of the database %s has full_page_writes=off: unless its file system never tears a write, a power cut can destroy the database; set full_page_writes=on there", e.name))
+	}
+	if open {
+		doubts = append(doubts, fmt.Sprintf("every role of the server may create functions in the database %s, and could have the controller run them; take that away: REVOKE CREATE ON SCHEMA public FROM PUBLIC", e.name))
+	}
+	return doubts, err
 }
 
-// watch listens for the commits of all processes.
-func (e *postgresEngine) watch(ctx context.Context, woken <-chan struct{}, changed func() error) error {
-	conn, err := pgx.ConnectConfig(ctx, e.config)
-	if err != nil && ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("watch database: %w", err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, `LISTEN `+changedChannel); err != nil {
-		return fmt.Errorf("watch database: %w", err)
-	}
-	for {
-		if err := changed(); err != nil {
-			return err
-		}
-		_, err := conn.WaitForNotification(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("watch database: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wakeGap):
-		}
-	}
+func (e *postgresEngine) close() error {
+	return errors.Join(e.changes.close(), e.db.Close())
 }
-
-func (e *postgresEngine) close() error { return e.db.Close() }

@@ -27,6 +27,9 @@ type sqliteEngine struct {
 // busyTimeout is how long one process waits for another's lock.
 const busyTimeout = 10 * time.Second
 
+// busyReason is what people read then.
+const busyReason = "somebody else has been writing to the database for 10 seconds, so nothing was done; try again"
+
 // busy says whether another process held the database's lock.
 func busy(err error) bool {
 	var refusal *sqlite.Error
@@ -95,8 +98,12 @@ func (e *sqliteEngine) prepareReserve() error {
 	return e.reserve.preallocate(min(free, reserveSize))
 }
 
-func (e *sqliteEngine) begin(ctx context.Context, writes bool) (*sql.Tx, error) {
-	return e.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: !writes})
+func (e *sqliteEngine) begin(ctx context.Context, writes bool) (*begun, error) {
+	tx, err := e.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: !writes})
+	if err != nil {
+		return nil, err
+	}
+	return &begun{tx, tx.Commit, func() { tx.Rollback() }}, nil
 }
 
 func (*sqliteEngine) statement(text string, args []any) (string, []any) { return text, args }
@@ -133,9 +140,17 @@ func (*sqliteEngine) isTaken(err error) bool {
 	return errors.As(err, &refusal) && refusal.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
 }
 
-func (e *sqliteEngine) full() error             { return e.reserve.check() }
-func (e *sqliteEngine) makeRoom() error         { return e.reserve.release() }
-func (e *sqliteEngine) failure(err error) error { return e.reserve.fullError(err) }
+func (e *sqliteEngine) full() error     { return e.reserve.check() }
+func (e *sqliteEngine) makeRoom() error { return e.reserve.release() }
+
+func (e *sqliteEngine) failure(err error) error {
+	if busy(err) {
+		return &UnavailableError{busyReason}
+	}
+	return e.reserve.fullError(err)
+}
+
+func (*sqliteEngine) doubts(context.Context) ([]string, error) { return nil, nil }
 
 func (e *sqliteEngine) close() error {
 	err := e.db.Close()

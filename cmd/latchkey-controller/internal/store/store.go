@@ -75,11 +75,18 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 // long as the reserve lasts.
 func (s *Store) Full() error { return s.engine.full() }
 
+// Doubts says, in sentences, what of the database's settings could lose what is stored.
+func (s *Store) Doubts(ctx context.Context) ([]string, error) {
+	doubts, err := s.engine.doubts(ctx)
+	return doubts, s.engine.failure(dbError(err))
+}
+
 // Close closes the database.
 func (s *Store) Close() error { return s.engine.close() }
 
 // Update runs act in a read-write transaction, which is durable when Update returns
-// nil and rolled back otherwise. On a full disk it uses the reserve.
+// nil and rolled back otherwise, unless the error is an UnsureError. On a full disk it uses the
+// reserve.
 func (s *Store) Update(ctx context.Context, act func(*Tx) error) error {
 	if err := s.engine.makeRoom(); err != nil {
 		return err
@@ -104,22 +111,30 @@ func (s *Store) View(ctx context.Context, act func(*Tx) error) error {
 func (s *Store) transact(ctx context.Context, writes bool, act func(*Tx) error) error {
 	tx, err := s.engine.begin(ctx, writes)
 	if err != nil {
-		return fmt.Errorf("database: %w", s.engine.failure(err))
+		return s.ended(ctx, dbError(err))
 	}
-	defer tx.Rollback()
-	t := &Tx{ctx: ctx, tx: tx, engine: s.engine}
+	defer tx.end()
+	t := &Tx{ctx: ctx, tx: tx.Tx, engine: s.engine}
 	if err = act(t); err == nil {
 		err = s.engine.usual(t)
 	}
 	if err == nil {
-		if err = dbError(tx.Commit()); err == nil && writes {
+		if err = dbError(tx.commit()); err == nil && writes {
 			s.wakes.wake()
 		}
 	}
-	if err != nil && ctx.Err() != nil && !errors.Is(err, ctx.Err()) { // report a rollback caused by ctx as ctx's error
-		err = fmt.Errorf("%w: %w", ctx.Err(), err)
+	return s.ended(ctx, err)
+}
+
+// ended returns the error of a transaction as its caller gets it: one because ctx has ended is ctx's.
+func (s *Store) ended(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil {
+		return s.engine.failure(err)
 	}
-	return s.engine.failure(err)
+	if errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ctx.Err(), err)
 }
 
 // A Tx is a transaction, valid until the function it was passed to returns.

@@ -1,0 +1,118 @@
+package store
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// changedChannel is the channel on which commits are notified.
+const changedChannel = "latchkey_changed"
+
+// changes hears of the commits of all processes, while somebody watches, with one connection for all
+// watches of this process.
+type changes struct {
+	engine *postgresEngine
+	wakes  wakes
+
+	mu       sync.Mutex
+	watching int
+	stop     func() // ends listening, and waits until it has
+}
+
+// listenAgain bounds the waits before the server is connected to again.
+const listenAgain, listenAgainAtMost = 100 * time.Millisecond, 5 * time.Second
+
+// watch calls changed when it is told of a commit, and when it listens again after a connection
+// broke: then there may have been some.
+func (e *postgresEngine) watch(ctx context.Context, _ <-chan struct{}, changed func() error) error {
+	heard := e.changes.join()
+	defer e.changes.leave(heard)
+	for {
+		if err := changed(); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-heard:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wakeGap):
+		}
+	}
+}
+
+func (c *changes) join() chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watching++; c.stop == nil {
+		ctx, cancel := context.WithCancel(context.Background())
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			c.listen(ctx)
+		}()
+		c.stop = func() { cancel(); <-ended }
+	}
+	return c.wakes.add()
+}
+
+func (c *changes) leave(heard chan struct{}) {
+	c.wakes.remove(heard)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.watching--; c.watching == 0 && c.stop != nil {
+		c.stop()
+		c.stop = nil
+	}
+}
+
+func (c *changes) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stop != nil {
+		c.stop()
+		c.stop = nil
+	}
+	return nil
+}
+
+// listen listens until ctx ends.
+func (c *changes) listen(ctx context.Context) {
+	for wait := listenAgain; ctx.Err() == nil; wait = min(2*wait, listenAgainAtMost) {
+		if c.hear(ctx) {
+			wait = listenAgain
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+	}
+}
+
+// hear listens until the connection breaks, and says whether there was one.
+func (c *changes) hear(ctx context.Context) bool {
+	config, err := connection(c.engine.address)
+	if err != nil {
+		return false
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return false
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if _, err := conn.Exec(ctx, `LISTEN `+changedChannel); err != nil {
+		return false
+	}
+	for err == nil {
+		c.wakes.wake()
+		_, err = conn.WaitForNotification(ctx)
+	}
+	return true
+}

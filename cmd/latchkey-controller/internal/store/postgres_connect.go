@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/sys/unix"
+)
+
+// What finds out that the other end is gone: after keepIdle of silence TCP asks keepCount times, a
+// keepInterval apart; what was sent is acknowledged within sentTimeout. Both ends use the same.
+const (
+	keepIdle     = 5 * time.Second
+	keepInterval = 5 * time.Second
+	keepCount    = 3
+	sentTimeout  = 20 * time.Second
+)
+
+// viewIdle is how long the server lets a transaction that only reads wait for its next statement: it
+// blocks nobody, but the server keeps all that was deleted meanwhile.
+const viewIdle = 10 * time.Minute
+
+// connection returns how to connect to an address.
+func connection(address string) (*pgx.ConnConfig, error) {
+	config, err := parseAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	dialer := net.Dialer{
+		Timeout:         config.ConnectTimeout,
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: keepIdle, Interval: keepInterval, Count: keepCount},
+		Control: func(network, _ string, conn syscall.RawConn) (err error) {
+			if network != "unix" {
+				controlErr := conn.Control(func(fd uintptr) {
+					err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(sentTimeout.Milliseconds()))
+				})
+				err = errors.Join(err, controlErr)
+			}
+			return err
+		},
+	}
+	config.DialFunc = dialer.DialContext
+	config.ValidateConnect = validate
+	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
+		_, err := conn.Exec(ctx, session).ReadAll()
+		return err
+	}
+	return config, nil
+}
+
+// errReadOnly says that a server takes no changes.
+var errReadOnly = errors.New("the server takes no changes")
+
+// validate refuses a server that takes no changes: the next host of an address is tried.
+func validate(ctx context.Context, conn *pgconn.PgConn) error {
+	results, err := conn.Exec(ctx, `SELECT current_setting('transaction_read_only'), pg_is_in_recovery()`).ReadAll()
+	if err != nil {
+		return err
+	}
+	switch row := results[0].Rows[0]; {
+	case string(row[1]) == "t":
+		return fmt.Errorf("%w: it is a stand-by of another one", errReadOnly)
+	case string(row[0]) == "on":
+		return fmt.Errorf("%w: default_transaction_read_only is on", errReadOnly)
+	}
+	return nil
+}
+
+// session is what a session begins with. These are no parameters of the connection, which a pooler
+// would refuse. A commit is on disk when it returns, and, where the server says so, at its
+// stand-bys.
+var session = `SELECT set_config(name, value, false) FROM (VALUES
+	('search_path', 'public'),
+	('lock_timeout', '` + milliseconds(busyTimeout) + `'),
+	('idle_in_transaction_session_timeout', '` + milliseconds(viewIdle) + `'),
+	('tcp_keepalives_idle', '` + seconds(keepIdle) + `'),
+	('tcp_keepalives_interval', '` + seconds(keepInterval) + `'),
+	('tcp_keepalives_count', '` + fmt.Sprint(keepCount) + `'),
+	('tcp_user_timeout', '` + milliseconds(sentTimeout) + `'),
+	('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END)
+) AS settings (name, value)`
+
+func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
+func seconds(d time.Duration) string      { return fmt.Sprint(int(d.Seconds())) }
+
+// oldestServer is the oldest version of PostgreSQL that is supported, as server_version_num has it: 15,
+// with which this program is tested, and the oldest that still gets corrections.
+const oldestServer = 150000
+
+// checkServer refuses a server with which a site cannot be kept. It changes nothing.
+func (e *postgresEngine) checkServer(ctx context.Context) error {
+	config, err := connection(e.address)
+	if err != nil {
+		return err
+	}
+	config.AfterConnect = nil // a pooler could give the settings to others
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var version, pid int
+	var is, encoding string
+	err = conn.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding'), pg_backend_pid()`,
+		pgx.QueryExecModeSimpleProtocol).Scan(&version, &is, &encoding, &pid)
+	if err != nil {
+		return err
+	}
+	if version < oldestServer {
+		return fmt.Errorf("the server is PostgreSQL %s; upgrade it to %d or newer", is, oldestServer/10000)
+	}
+	if encoding != "UTF8" {
+		return fmt.Errorf("its encoding is %s, which has no room for all names; make another one: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0", encoding)
+	}
+	if uint32(pid) != conn.PgConn().PID() {
+		return e.checkPooler(ctx, conn, config, pid)
+	}
+	return nil
+}
+
+// checkPooler refuses a pooler that gives a connection to others between transactions: settings of the
+// session, prepared statements and LISTEN would be theirs. One that lends it for as long as the session lasts is
+// right. It shows whether a second session is given, or the first one loses, the connection
+// with the process pid of the server.
+func (e *postgresEngine) checkPooler(ctx context.Context, first *pgx.Conn, config *pgx.ConnConfig, pid int) error {
+	// A pooler that has no connection to give has us wait.
+	ctx, cancel := context.WithTimeout(ctx, poolerTimeout)
+	defer cancel()
+	second, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return poolerFailure(ctx, err)
+	}
+	defer second.Close(context.WithoutCancel(ctx))
+	if _, err := second.Exec(ctx, `BEGIN`, pgx.QueryExecModeSimpleProtocol); err != nil {
+		return poolerFailure(ctx, err)
+	}
+	for _, conn := range []*pgx.Conn{second, first} {
+		var now int
+		if err := conn.QueryRow(ctx, `SELECT pg_backend_pid()`, pgx.QueryExecModeSimpleProtocol).Scan(&now); err != nil {
+			return poolerFailure(ctx, err)
+		}
+		if (now == pid) != (conn == first) {
+			return errPooled
+		}
+	}
+	return nil
+}
+
+const poolerTimeout = 10 * time.Second
+
+var errPooled = errors.New("a pooler in front of the server shares connections among transactions; connect to the server itself, or set pool_mode=session for this database at the pooler")
+
+func poolerFailure(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("a pooler in front of the server had no second connection to give within %v; let it have at least %d for this database, or connect to the server itself", poolerTimeout, postgresConnections+1)
+	}
+	if strings.Contains(err.Error(), "statement pooling mode") {
+		return errPooled
+	}
+	return err
+}

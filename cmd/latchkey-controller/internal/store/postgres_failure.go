@@ -1,0 +1,129 @@
+package store
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// code returns the SQLSTATE of an error (https://www.postgresql.org/docs/15/errcodes-appendix.html); "":
+// it is none of the server.
+func code(err error) string {
+	var refusal *pgconn.PgError
+	if !errors.As(err, &refusal) {
+		return ""
+	}
+	return refusal.Code
+}
+
+// broken says whether an error is that a connection broke, or could not be made.
+func broken(err error) bool {
+	var refusal *pgconn.PgError
+	if errors.As(err, &refusal) {
+		return refusal.SeverityUnlocalized == "FATAL" || refusal.SeverityUnlocalized == "PANIC"
+	}
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, pgconn.ErrConnClosed) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.Timeout(err)
+}
+
+// committed returns an UnsureError if a commit's error does not say whether it was done.
+func (e *postgresEngine) committed(err error) error {
+	if err == nil || errors.Is(err, sql.ErrTxDone) || errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err) || code(err) != "" && !broken(err) {
+		return err
+	}
+	return &UnsureError{e.name}
+}
+
+func (e *postgresEngine) failure(err error) error {
+	var already *UnavailableError
+	var unsure *UnsureError
+	switch {
+	case errors.As(err, &already):
+		return already
+	case errors.As(err, &unsure):
+		return unsure
+	}
+	away := func(format string, args ...any) error {
+		return &UnavailableError{fmt.Sprintf("the database %s ", e.name) + fmt.Sprintf(format, args...) + "; nothing was done. Try again later: the controller goes on by itself"}
+	}
+	switch c := code(err); {
+	case c == "53100": // disk_full
+		return &FullError{"the database " + e.name}
+	case c == "55P03", c == "40P01": // lock_not_available, deadlock_detected
+		return &UnavailableError{busyReason}
+	case c == "57014": // query_canceled
+		return &UnavailableError{fmt.Sprintf("the server of the database %s canceled this, so nothing was done: it took longer than statement_timeout there, or somebody ended it; try again", e.name)}
+	case c == "53300": // too_many_connections
+		return away("has too many connections (max_connections at the server, or a limit of the role or the database)")
+	case c == "25006", errors.Is(err, errReadOnly): // read_only_sql_transaction
+		return away("takes no changes now: its server has become a stand-by, or default_transaction_read_only is on")
+	case c == "42501": // insufficient_privilege
+		return fmt.Errorf("the database %s does not let the controller's role do this: %w; make that role the owner of the database and of all its tables", e.name, err)
+	case strings.HasPrefix(c, "53"), strings.HasPrefix(c, "58"): // insufficient_resources, system_error
+		return away("has not what it needs (%s)", reason(err))
+	case broken(err):
+		return away("is not reachable (%s)", reason(err))
+	}
+	return err
+}
+
+// refusal is failure when a database is opened: whoever reads it has just written the address, or
+// started the controller.
+func (e *postgresEngine) refusal(err error) error {
+	say := func(format string, args ...any) error {
+		return fmt.Errorf("the database %s cannot be used: %s", e.name, fmt.Sprintf(format, args...))
+	}
+	if busy := (*UnavailableError)(nil); errors.As(err, &busy) {
+		return err
+	}
+	switch c := code(err); {
+	case c == "28P01": // invalid_password
+		return say("the server does not take the password (%s); put the right one into the file that passfile in the address names, or ~/.pgpass", reason(err))
+	case c == "28000": // invalid_authorization_specification
+		return say("the server does not let the controller in (%s); create the role, or admit it in the server's pg_hba.conf", reason(err))
+	case c == "3D000": // invalid_catalog_name
+		return say("there is no such database (%s); create it: CREATE DATABASE … OWNER … ENCODING 'UTF8' TEMPLATE template0", reason(err))
+	case c == "42501": // insufficient_privilege
+		return say("the role may not do what it must (%s); make it the owner of the database: ALTER DATABASE … OWNER TO …", reason(err))
+	case c == "3F000": // invalid_schema_name
+		return say("it has no schema public; create it: CREATE SCHEMA public")
+	case errors.Is(err, errReadOnly), c == "25006":
+		return say("%s; name the host that takes changes in the address, several with commas between, and turn default_transaction_read_only off", reason(err))
+	case c == "53100", c == "53300", c == "55P03":
+		return e.failure(err)
+	case broken(err):
+		return say("its server is not reachable (%s); is it running, and are host and port right?", reason(err))
+	}
+	return say("%s", reason(err))
+}
+
+// reason returns the innermost of an error, on one line: pgx says more around it.
+func reason(err error) string {
+	var refusal *pgconn.PgError
+	if errors.As(err, &refusal) {
+		return strings.Join(strings.Fields(refusal.Message), " ")
+	}
+	var network *net.OpError
+	if errors.As(err, &network) && network.Err != nil {
+		where := ""
+		if network.Addr != nil {
+			where = network.Addr.String() + ": "
+		}
+		return where + network.Err.Error()
+	}
+	if errors.Is(err, errReadOnly) {
+		text := err.Error()
+		text, _, _ = strings.Cut(text[strings.Index(text, errReadOnly.Error()):], "\n")
+		return text
+	}
+	return strings.Join(strings.Fields(err.Error()), " ")
+}
