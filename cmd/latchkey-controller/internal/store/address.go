@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 
@@ -63,8 +64,8 @@ func parseAddress(address string) (*pgx.ConnConfig, error) {
 	if len(address) > maxAddress {
 		return nil, fmt.Errorf("the address of the database is longer than %d bytes", maxAddress)
 	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" || u.Opaque != "" || u.Fragment != "" {
+	u, hosts, err := splitAddress(address)
+	if err != nil {
 		return nil, errors.New("the address of the database is not a URL as it should be; " + wantAddress)
 	}
 	query, err := url.ParseQuery(u.RawQuery)
@@ -97,7 +98,7 @@ func parseAddress(address string) (*pgx.ConnConfig, error) {
 	if account, err := user.Current(); err == nil {
 		settings["user"], home = cmp.Or(settings["user"], account.Username), account.HomeDir
 	}
-	if err := addHosts(settings, u.Host); err != nil {
+	if err := addHosts(settings, hosts); err != nil {
 		return nil, err
 	}
 	if err := addTLS(settings); err != nil {
@@ -118,6 +119,30 @@ func parseAddress(address string) (*pgx.ConnConfig, error) {
 		settings["connect_timeout"] = strconv.Itoa(seconds)
 	}
 	return settled(settings)
+}
+
+// splitAddress parses a URL. Several hosts with ports are none for package url.
+func splitAddress(address string) (u *url.URL, hosts string, err error) {
+	scheme, rest, _ := strings.Cut(address, "://")
+	if scheme != "postgres" && scheme != "postgresql" {
+		return nil, "", errors.ErrUnsupported
+	}
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	at := strings.LastIndex(rest[:end], "@") + 1
+	hosts = rest[at:end]
+	if strings.ContainsFunc(hosts, func(r rune) bool {
+		return !strings.ContainsRune("-_.,:[]", r) && (r > 'z' || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+	}) {
+		return nil, "", errors.ErrUnsupported
+	}
+	u, err = url.Parse(scheme + "://" + rest[:at] + "host" + rest[end:])
+	if err == nil && u.Fragment != "" {
+		err = errors.ErrUnsupported
+	}
+	return u, hosts, err
 }
 
 // connectTimeout is how long one host may take to be connected to, in seconds, unless an address says it.

@@ -29,18 +29,31 @@ type Store struct {
 
 // Create opens the database of a directory, and creates it if it does not exist: at an address of
 // a PostgreSQL server (see Address), or, if that is "", a SQLite database, readable by its owner
-// only.
+// only. A directory that has another database keeps it.
 func Create(ctx context.Context, dir, address string) (*Store, error) {
-	var err error
-	if address != "" {
-		err = writeAddress(dir, address)
-	} else {
-		err = touch(filepath.Join(dir, File))
+	has, err := Address(dir)
+	if err != nil {
+		return nil, fmt.Errorf("create database: %w", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, File)); has != address && (has != "" || err == nil) {
+		return nil, fmt.Errorf("%s is the directory of a site with another database; choose another directory", dir)
+	}
+	if address == "" {
+		if err := touch(filepath.Join(dir, File)); err != nil {
+			return nil, fmt.Errorf("create database: %w", err)
+		}
+		return Open(ctx, dir)
+	}
+	e, err := openPostgres(ctx, address)
+	if err == nil {
+		if err = writeAddress(dir, address); err != nil { // only once it is right
+			e.close()
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
-	return Open(ctx, dir)
+	return &Store{engine: e}, nil
 }
 
 // touch creates a file, readable by its owner only, unless it exists.
