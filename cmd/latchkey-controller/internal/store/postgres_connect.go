@@ -158,8 +158,8 @@ const poolerTimeout = 10 * time.Second
 var errPooled = errors.New("a pooler in front of the server shares connections among transactions; connect to the server itself, or set pool_mode=session for this database at the pooler")
 
 func poolerFailure(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return fmt.Errorf("a pooler in front of the server had no second connection to give within %v; let it have at least %d for this database, or connect to the server itself", poolerTimeout, postgresConnections+1)
+	if ctx.Err() != nil || pgconn.Timeout(err) {
+		return fmt.Errorf("a pooler in front of the server had no second connection to give in time; let it have at least %d for this database, or connect to the server itself", postgresConnections+1)
 	}
 	if strings.Contains(err.Error(), "statement pooling mode") {
 		return errPooled
