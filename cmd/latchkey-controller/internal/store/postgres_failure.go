@@ -35,9 +35,10 @@ func broken(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.Timeout(err)
 }
 
-// committed returns an UnsureError if a commit's error does not say whether it was done.
+// committed returns an UnsureError if a commit's error does not say whether it was done. pgx says of
+// some errors after a commit was sent that it is safe to try again: they are in doubt, too.
 func (e *postgresEngine) committed(err error) error {
-	if err == nil || errors.Is(err, sql.ErrTxDone) || errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err) || code(err) != "" && !broken(err) {
+	if err == nil || errors.Is(err, sql.ErrTxDone) || errors.Is(err, pgx.ErrTxCommitRollback) || code(err) != "" && !broken(err) {
 		return err
 	}
 	return &UnsureError{e.name}

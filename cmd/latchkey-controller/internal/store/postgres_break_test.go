@@ -1,0 +1,267 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
+)
+
+// openAt opens the store at an address, with a table `done` for a test to write to.
+func openAt(t *testing.T, address string) *Store {
+	t.Helper()
+	s, err := Create(t.Context(), t.TempDir(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	if err := s.Update(t.Context(), func(tx *Tx) error { return tx.exec(`CREATE TABLE IF NOT EXISTS done (n BIGINT PRIMARY KEY)`) }); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func add(s *Store, n int64) error {
+	return s.Update(context.Background(), func(tx *Tx) error { return tx.exec(`INSERT INTO done (n) VALUES (?)`, n) })
+}
+
+func count(t *testing.T, s *Store) (n int64) {
+	t.Helper()
+	err := s.View(t.Context(), func(tx *Tx) error { return tx.row(`SELECT count(*) FROM done`, nil, &n) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// terminate ends all sessions of a database but its own.
+func terminate(server *postgrestest.Own, database string) {
+	server.Do("postgres", `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '`+database+`'`)
+}
+
+func TestAConnectionThatBreaksIsSaidAndGoneAfterwards(t *testing.T) {
+	server := postgrestest.NewOwn(t)
+	s := openAt(t, server.New("site"))
+	for name, do := range map[string]func(context.Context, func(*Tx) error) error{"Update": s.Update, "Keep": s.Keep, "View": s.View} {
+		before := count(t, s)
+		err := do(t.Context(), func(tx *Tx) error {
+			if name != "View" {
+				if err := tx.exec(`INSERT INTO done (n) VALUES (1)`); err != nil {
+					return err
+				}
+			}
+			terminate(server, "site")
+			var n int64
+			return tx.row(`SELECT count(*) FROM done`, nil, &n)
+		})
+		var away *UnavailableError
+		if !errors.As(err, &away) || !strings.Contains(err.Error(), "the database site at "+server.Dir+" is not reachable (") || !strings.Contains(err.Error(), "nothing was done") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if n := count(t, s); n != before {
+			t.Errorf("%s: %d rows, not %d", name, n, before)
+		}
+	}
+	// As many idle connections as there are break, and nobody sees it.
+	for round := range 3 {
+		var views sync.WaitGroup
+		ready := make(chan struct{})
+		for range postgresConnections {
+			views.Go(func() {
+				s.View(t.Context(), func(tx *Tx) error { <-ready; return nil })
+			})
+		}
+		close(ready)
+		views.Wait()
+		terminate(server, "site")
+		if err := add(s, int64(100+round)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A cut passes bytes on between the store and a server, and closes a connection when it is sent a
+// commit.
+type cut struct {
+	net.Listener
+	server string
+	before bool // the server does not get the commit
+	armed  atomic.Bool
+}
+
+func (c *cut) serve() {
+	for {
+		client, err := c.Accept()
+		if err != nil {
+			return
+		}
+		go func() {
+			defer client.Close()
+			server, err := net.Dial("tcp", c.server)
+			if err != nil {
+				return
+			}
+			defer server.Close()
+			var hush atomic.Bool
+			go func() {
+				defer client.Close()
+				b := make([]byte, 1<<16)
+				for {
+					n, err := server.Read(b)
+					if err != nil || hush.Load() {
+						return
+					}
+					client.Write(b[:n])
+				}
+			}()
+			b := make([]byte, 1<<16)
+			for {
+				n, err := client.Read(b)
+				if err != nil {
+					return
+				}
+				if bytes.Contains(b[:n], []byte("commit\x00")) && c.armed.CompareAndSwap(true, false) {
+					if c.before {
+						return
+					}
+					hush.Store(true)
+				}
+				server.Write(b[:n])
+			}
+		}()
+	}
+}
+
+func TestAConnectionThatBreaksInACommitLeavesADoubt(t *testing.T) {
+	server := postgrestest.NewOwn(t)
+	server.New("site")
+	for _, before := range []bool{true, false} {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		c := &cut{Listener: listener, server: fmt.Sprintf("127.0.0.1:%d", server.Port), before: before}
+		go c.serve()
+		s := openAt(t, "postgres://postgres@"+listener.Addr().String()+"/site")
+		had := count(t, s)
+		c.armed.Store(true)
+		err = add(s, had)
+		var unsure *UnsureError
+		if !errors.As(err, &unsure) || !strings.Contains(err.Error(), "it may be done or not; look before you try again") {
+			t.Errorf("before %v: %v", before, err)
+		}
+		want := had
+		if !before {
+			want++
+		}
+		if n := count(t, s); n != want {
+			t.Errorf("before %v: %d rows, not %d", before, n, want)
+		}
+		// Nothing is lost of what only reads.
+		c.armed.Store(true)
+		err = s.View(t.Context(), func(*Tx) error { return nil })
+		if away := (*UnavailableError)(nil); !errors.As(err, &away) {
+			t.Errorf("view: %v", err)
+		}
+	}
+}
+
+func TestWhatIsReportedAsDoneOutlivesCrashesOfTheServer(t *testing.T) {
+	server := postgrestest.NewOwn(t, "fsync=on")
+	s := openAt(t, server.New("site"))
+	var next, heard atomic.Int64
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	watched := make(chan error, 1)
+	go func() { watched <- s.Watch(ctx, func() error { heard.Add(1); return nil }) }()
+	var mu sync.Mutex
+	done, unsure := map[int64]bool{}, map[int64]bool{}
+	stop := make(chan struct{})
+	var writers sync.WaitGroup
+	for range 4 {
+		writers.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				n := next.Add(1)
+				err := add(s, n)
+				var doubt *UnsureError
+				var away *UnavailableError
+				mu.Lock()
+				switch {
+				case err == nil:
+					done[n] = true
+				case errors.As(err, &doubt):
+					unsure[n] = true
+				case !errors.As(err, &away):
+					t.Errorf("%v", err)
+				}
+				mu.Unlock()
+				if err != nil {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		})
+	}
+	written := func() int { mu.Lock(); defer mu.Unlock(); return len(done) }
+	await := func(what string, is func() bool) {
+		t.Helper()
+		for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatal(what)
+			}
+		}
+	}
+	for round, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGQUIT, syscall.SIGINT, syscall.SIGKILL} {
+		had, told := written(), heard.Load()
+		await("nothing is written", func() bool { return written() > had+50 })
+		server.Stop(signal)
+		server.Start()
+		had = written()
+		await("nothing is written after a restart", func() bool { return written() > had })
+		told = max(told, heard.Load())
+		await("the watch does not hear any more", func() bool { return heard.Load() > told })
+		t.Logf("round %d: %d done, %d unsure of %d", round, written(), len(unsure), next.Load())
+	}
+	close(stop)
+	writers.Wait()
+	cancel()
+	if err := <-watched; err != nil {
+		t.Error(err)
+	}
+	has := map[int64]bool{}
+	if err := s.View(t.Context(), func(tx *Tx) error {
+		return tx.rows(`SELECT n FROM done`, nil, func(r scanner) error {
+			var n int64
+			err := r.Scan(&n)
+			has[n] = true
+			return err
+		})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range done {
+		if !has[n] {
+			t.Errorf("%d was reported as done, and is lost", n)
+		}
+	}
+	for n := range has {
+		if !done[n] && !unsure[n] {
+			t.Errorf("%d was reported as not done, and is there", n)
+		}
+	}
+	t.Logf("%d rows, %d reported as done, %d unsure", len(has), len(done), len(unsure))
+}
