@@ -193,7 +193,12 @@ func (*postgresEngine) makeRoom() error { return nil }
 func (e *postgresEngine) doubts(ctx context.Context) (doubts []string, err error) {
 	var fsync, pages string
 	var open bool
-	err = e.db.QueryRowContext(ctx, `SELECT current_setting('fsync'), current_setting('full_page_writes'), has_schema_privilege('public', 'public', 'CREATE')`).Scan(&fsync, &pages, &open)
+	tx, err := e.beginTx(ctx, &sql.TxOptions{ReadOnly: true}, "")
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback()
+	err = tx.QueryRowContext(ctx, `SELECT current_setting('fsync'), current_setting('full_page_writes'), has_schema_privilege('public', 'public', 'CREATE')`).Scan(&fsync, &pages, &open)
 	if fsync == "off" {
 		doubts = append(doubts, fmt.Sprintf("the server of the database %s has fsync=off: a power cut can destroy the database; set fsync=on there", e.name))
 	}
