@@ -36,7 +36,7 @@ lint:
 
 .PHONY: setup
 setup: ## what the tests need besides Go, from Debian: a browser, curl, a broker, a Prometheus, a mail server, systemd's own check, judges of cards, a TPM
-	@$(call install,chromium:chromium curl:curl mosquitto:mosquitto prometheus:prometheus exim4:exim4-daemon-light systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm swtpm_setup:swtpm-tools mifare-desfire-info:libfreefare-bin \
+	@$(call install,chromium:chromium curl:curl mosquitto:mosquitto pgbouncer:pgbouncer prometheus:prometheus exim4:exim4-daemon-light systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm swtpm_setup:swtpm-tools mifare-desfire-info:libfreefare-bin \
 		gcc:gcc /usr/include/stdio.h:libc6-dev /usr/include/nfc/nfc.h:libnfc-dev /usr/include/freefare.h:libfreefare-dev)
 
 CLIENTS := cmd/latchkey-tests/testdata/clients

@@ -76,6 +76,13 @@ func serve(c *invocation) action {
 		if err := c.site.Full(); err != nil {
 			log.Error("only orders and what administrators do are stored, in reserved space", "err", err)
 		}
+		doubts, err := c.site.DatabaseDoubts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, doubt := range doubts {
+			log.Warn(doubt)
+		}
 
 		own, err := c.site.ControllerCertificate()
 		if err != nil {

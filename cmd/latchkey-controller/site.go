@@ -47,6 +47,13 @@ func check(c *invocation) action {
 		if doubt != "" {
 			return errors.New(doubt)
 		}
+		doubts, err := c.site.DatabaseDoubts(ctx)
+		if err != nil {
+			return err
+		}
+		for _, doubt := range doubts {
+			fmt.Fprintln(c.err, "warning:", doubt)
+		}
 		return c.report(report, "site %s: %s, %s, %s; log at epoch %d, revision %d: all is well\n",
 			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision)
 	}

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
 // How long a request with an Idempotency-Key is remembered, while the controller runs.
@@ -102,7 +104,8 @@ func (o *once) end(token int64, own *onceRequest, data any, until time.Time, err
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	var refused *refusal
-	if err == nil || errors.As(err, &refused) && refused.code == codeBusy {
+	var unsure *desk.UnsureError
+	if err == nil || errors.As(err, &unsure) || errors.As(err, &refused) && refused.code == codeBusy {
 		own.data, own.err, own.until = data, err, until
 		return
 	}

@@ -56,6 +56,8 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 	var refused *refusal
 	var tooBig *http.MaxBytesError
 	var full *desk.FullError
+	var away *desk.UnavailableError
+	var unsure *desk.UnsureError
 	var unsuitable *site.RefusedPIN
 	switch {
 	case errors.As(err, &refused):
@@ -91,6 +93,12 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 	case errors.As(err, &full):
 		a.log.Error("api: request failed", "method", r.Method, "route", r.Pattern, "error", err)
 		return refuse(http.StatusInsufficientStorage, codeSystem, desk.Sentence(full.Error()))
+	case errors.As(err, &away):
+		a.log.Error("api: request failed", "method", r.Method, "route", r.Pattern, "error", err)
+		return &refusal{status: http.StatusServiceUnavailable, code: codeSystem, text: desk.Sentence(away.Error()), wait: 5}
+	case errors.As(err, &unsure):
+		a.log.Error("api: request failed", "method", r.Method, "route", r.Pattern, "error", err)
+		return refuse(http.StatusInternalServerError, codeSystem, desk.Sentence(unsure.Error()))
 	case r.Context().Err() != nil:
 		return nil
 	}

@@ -182,9 +182,9 @@ func client(r *http.Request) desk.Client {
 
 func truncate(text string, n int) string {
 	if len(text) > n {
-		return strings.ToValidUTF8(text[:n], "")
+		text = text[:n]
 	}
-	return text
+	return strings.ToValidUTF8(text, "")
 }
 
 // local returns an address on this console, or "/".
@@ -296,15 +296,24 @@ func (c *Console) corner(w http.ResponseWriter, r *http.Request, status int, box
 // serverError answers when the controller itself failed. The details go to its log.
 func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error) {
 	c.log.Error("console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
-	text := "The controller failed, so nothing was done. See its log for details."
-	if full := (*desk.FullError)(nil); errors.As(err, &full) {
+	status, text := http.StatusInternalServerError, "The controller failed, so nothing was done. See its log for details."
+	var full *desk.FullError
+	var away *desk.UnavailableError
+	var unsure *desk.UnsureError
+	switch {
+	case errors.As(err, &full):
 		text = sentence(full.Error())
+	case errors.As(err, &away):
+		status, text = http.StatusServiceUnavailable, sentence(away.Error())
+		w.Header().Set("Retry-After", "5")
+	case errors.As(err, &unsure):
+		text = sentence(unsure.Error())
 	}
 	if byScript(r) {
-		c.sorry(w, r, c.newVisit(r), http.StatusInternalServerError, "", text)
+		c.sorry(w, r, c.newVisit(r), status, "", text)
 		return
 	}
-	http.Error(w, text, http.StatusInternalServerError)
+	http.Error(w, text, status)
 }
 
 // sentence makes an error's text a sentence.

@@ -84,6 +84,12 @@ func (d *Desk) SiteID() wire.SiteID { return d.site.ID }
 // A FullError says that the controller's disk is full, and where.
 type FullError = store.FullError
 
+// An UnavailableError says that the database cannot be used now, and that nothing was done.
+type UnavailableError = store.UnavailableError
+
+// An UnsureError says that the database went away while it stored something: it may be done or not.
+type UnsureError = store.UnsureError
+
 // Full returns a FullError if the disk is full. Then administrators' acts use
 // reserved space, and readers keep their records.
 func (d *Desk) Full() error { return d.site.Full() }

@@ -77,19 +77,32 @@ func Create(ctx context.Context, dir, database, name, inZone string, at clock.Re
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	v, err := vault.Create(dir)
-	if err != nil {
-		return nil, err
-	}
 	db, err := store.Create(ctx, dir, database)
 	if err != nil {
 		return nil, err
 	}
 	defer db.Close()
+	free := func(tx *store.Tx) error {
+		existing, err := tx.Site()
+		switch {
+		case errors.Is(err, store.ErrNotFound):
+			return nil
+		case err != nil:
+			return err
+		case database != "":
+			return fmt.Errorf("the database already holds the site %s; give the new one a database of its own", existing.Name)
+		}
+		return fmt.Errorf("%s already holds the site %s; choose another directory for a new one", dir, existing.Name)
+	}
+	if err := db.View(ctx, free); err != nil {
+		return nil, err
+	}
+	v, err := vault.Create(dir)
+	if err != nil {
+		return nil, err
+	}
 	err = db.Update(ctx, func(tx *store.Tx) error {
-		if existing, err := tx.Site(); err == nil {
-			return fmt.Errorf("%s already holds the site %s; choose another directory for a new one", dir, existing.Name)
-		} else if !errors.Is(err, store.ErrNotFound) {
+		if err := free(tx); err != nil {
 			return err
 		}
 		return initSite(tx, v, name, inZone, at)
@@ -142,10 +155,12 @@ func initSite(tx *store.Tx, v *vault.Vault, name, inZone string, at clock.Readin
 // Open opens the site in a directory.
 func Open(ctx context.Context, dir string) (*Site, error) {
 	file := filepath.Join(dir, store.File)
+	place := file
 	if address, err := store.Address(dir); err != nil {
 		return nil, err
 	} else if address != "" {
 		file = filepath.Join(dir, store.AddressFile)
+		place = "the database that " + file + " names"
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
 		return nil, noSite(dir)
@@ -172,6 +187,10 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 	var s *Site
 	if err == nil {
 		v, err = currentStorageKey(dir, row, v)
+	}
+	if err == nil && !opensSigning(v, row.Signing) {
+		err = fmt.Errorf("%s does not open the site %s that is in %s: they belong to different sites; correct the address of the database, or bring the right key from a backup or from the directory of another controller of that site",
+			filepath.Join(dir, vault.KeyFile), row.Name, place)
 	}
 	if err == nil {
 		s, err = open(dir, row, db, v)
@@ -271,6 +290,9 @@ func (s *Site) Zone(ctx context.Context) (*time.Location, error) {
 
 // Full returns a store.FullError if the site's disk is full.
 func (s *Site) Full() error { return s.store.Full() }
+
+// DatabaseDoubts says, in sentences, what of the database's settings could lose what is stored.
+func (s *Site) DatabaseDoubts(ctx context.Context) ([]string, error) { return s.store.Doubts(ctx) }
 
 // Close closes the site.
 func (s *Site) Close() error {

@@ -25,8 +25,9 @@ func postgresMigrations() (steps []string, err error) {
 	return steps, err
 }
 
-// migrate brings a database up to this program's schema, in one transaction.
-func (e *postgresEngine) migrate(ctx context.Context) error {
+// migrate brings a database up to this program's schema, in one transaction. The error wraps
+// fs.ErrNotExist if it is empty, and not to be created.
+func (e *postgresEngine) migrate(ctx context.Context, create bool) error {
 	steps, err := postgresMigrations()
 	if err != nil {
 		return err
@@ -41,6 +42,9 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 	if err != nil || at == newest {
 		return err
 	}
+	if at == 0 && !create {
+		return errEmpty
+	}
 	if at > newest {
 		return newerSchema(at, newest)
 	}
@@ -54,6 +58,9 @@ func (e *postgresEngine) migrate(ctx context.Context) error {
 	}
 	return tx.Commit()
 }
+
+// errEmpty says that there is nothing in a database.
+var errEmpty = fmt.Errorf("it holds no site: correct its address, or create a site in it with latchkey-controller init --database: %w", fs.ErrNotExist)
 
 // version returns the version of the schema, 0 for an empty database.
 func (e *postgresEngine) version(ctx context.Context, tx *sql.Tx) (at int, err error) {

@@ -22,8 +22,9 @@ type postgresEngine struct {
 	changes changes       // that this process has heard of
 }
 
-// openPostgres opens a database of a PostgreSQL server and migrates its schema.
-func openPostgres(ctx context.Context, address string) (*postgresEngine, error) {
+// openPostgres opens a database of a PostgreSQL server and migrates its schema. An empty one gets it
+// only if it is to be created.
+func openPostgres(ctx context.Context, address string, create bool) (*postgresEngine, error) {
 	config, err := connection(address)
 	if err != nil {
 		return nil, err
@@ -43,7 +44,7 @@ func openPostgres(ctx context.Context, address string) (*postgresEngine, error) 
 	e.db.SetMaxIdleConns(postgresConnections)
 	e.changes.engine = e
 	if err = e.checkServer(ctx); err == nil {
-		err = e.migrate(ctx)
+		err = e.migrate(ctx, create)
 	}
 	if err != nil {
 		e.db.Close()

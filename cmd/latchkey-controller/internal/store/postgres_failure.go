@@ -86,6 +86,9 @@ func (e *postgresEngine) refusal(err error) error {
 	if busy := (*UnavailableError)(nil); errors.As(err, &busy) {
 		return err
 	}
+	if errors.Is(err, errEmpty) {
+		return fmt.Errorf("the database %s cannot be used: %w", e.name, err)
+	}
 	switch c := code(err); {
 	case c == "28P01": // invalid_password
 		return say("the server does not take the password (%s); put the right one into the file that passfile in the address names, or ~/.pgpass", reason(err))

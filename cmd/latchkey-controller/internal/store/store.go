@@ -44,7 +44,7 @@ func Create(ctx context.Context, dir, address string) (*Store, error) {
 		}
 		return Open(ctx, dir)
 	}
-	e, err := openPostgres(ctx, address)
+	e, err := openPostgres(ctx, address, true)
 	if err == nil {
 		if err = writeAddress(dir, address); err != nil { // only once it is right
 			e.close()
@@ -66,7 +66,7 @@ func touch(path string) error {
 }
 
 // Open opens the database of a directory and migrates its schema. The error wraps
-// fs.ErrNotExist if there is none.
+// fs.ErrNotExist if there is none, or an empty one of a server.
 func Open(ctx context.Context, dir string) (*Store, error) {
 	address, err := Address(dir)
 	if err != nil {
@@ -76,7 +76,7 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if address == "" {
 		e, err = openSQLite(ctx, dir)
 	} else {
-		e, err = openPostgres(ctx, address)
+		e, err = openPostgres(ctx, address, false)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
