@@ -151,8 +151,8 @@ func (w *world) clock() clock.Reading {
 }
 
 // newSite writes the files of a new site.
-var newSite = sitetest.Once(func(dir string) error {
-	s, err := site.Create(context.Background(), dir, "", "home", "UTC", clock.Read())
+var newSite = sitetest.Once(func(dir, database string) error {
+	s, err := site.Create(context.Background(), dir, database, "home", "UTC", clock.Read())
 	if err != nil {
 		return err
 	}

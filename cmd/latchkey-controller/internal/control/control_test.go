@@ -16,6 +16,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -63,7 +64,7 @@ func addReader(t *testing.T, s *site.Site, id string) {
 func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), strings.Repeat("a long name ", 10)) // longer than a socket's may be
 	client := Client{Dir: dir, Who: "Grace"}
-	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), dir, postgrestest.Address(t), "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,7 +177,7 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 }
 
 func TestARequestIsBoundedAndHoldsNothingUnknown(t *testing.T) {
-	s, err := site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "", "home", "UTC", clock.Read())
+	s, err := site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), postgrestest.Address(t), "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,78 +1,19 @@
 package desk
 
 import (
-	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
-	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 )
 
 // refuseAudit makes the database refuse any audit entry from now on.
 func (w *world) refuseAudit() {
 	w.t.Helper()
-	_, err := w.database().Exec(`CREATE TRIGGER refused AFTER INSERT ON audit BEGIN SELECT RAISE(ABORT, 'no note is taken'); END`)
-	w.must(err)
-}
-
-// database opens the site's database directly.
-func (w *world) database() *sql.DB {
-	w.t.Helper()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, store.File))
-	w.must(err)
-	w.t.Cleanup(func() { db.Close() })
-	return db
-}
-
-// rows returns all rows of the database, without the ids that come next: an act may reserve some
-// that nobody gets.
-func rows(t *testing.T, db *sql.DB) string {
-	t.Helper()
-	tables, err := db.Query(`SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_sequence' ORDER BY name`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for tables.Next() {
-		var name string
-		if err := tables.Scan(&name); err != nil {
-			t.Fatal(err)
-		}
-		names = append(names, name)
-	}
-	var all strings.Builder
-	for _, name := range names {
-		found, err := db.Query(`SELECT * FROM ` + name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		columns, err := found.Columns()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for found.Next() {
-			values := make([]any, len(columns))
-			for i := range values {
-				values[i] = new(any)
-			}
-			if err := found.Scan(values...); err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprint(&all, name)
-			for _, v := range values {
-				fmt.Fprintf(&all, " %v", *v.(*any))
-			}
-			all.WriteByte('\n')
-		}
-		if err := found.Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return all.String()
+	sitetest.Refuse(w.t, w.dir, "INSERT", "audit")
 }
 
 // changesNothing are acts that need no audit entry.
@@ -91,12 +32,12 @@ func TestNothingIsKeptOfAnActThatCannotBeNoted(t *testing.T) {
 				w := newWorld(t)
 				do := prepare(w)
 				w.refuseAudit()
-				before, orders := rows(t, w.database()), len(w.live.orders)
+				before, orders := sitetest.Rows(t, w.dir), len(w.live.orders)
 				err := do(t.Context(), as(Owner))
 				if noted := err != nil && strings.Contains(err.Error(), "no note is taken"); !noted && !changesNothing[fmt.Sprint(act, " ", i)] {
 					t.Error(err)
 				}
-				if after := rows(t, w.database()); after != before {
+				if after := sitetest.Rows(t, w.dir); after != before {
 					t.Errorf("something is kept:\n%s\nbefore:\n%s", after, before)
 				}
 				if len(w.live.orders) != orders {

@@ -2,13 +2,11 @@ package desk
 
 import (
 	"bytes"
-	"database/sql"
 	"encoding/json"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/sync/wire"
 )
 
@@ -17,13 +15,8 @@ func TestWhatIsDamagedIsSaidAndTheRestIsShown(t *testing.T) {
 	door := w.reader()
 	w.records(door, &wire.Record{Kind: wire.DoorOpened}, &wire.Record{Kind: wire.DoorClosed}, &wire.Record{Kind: wire.DoorForced})
 	w.user()
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, store.File))
-	w.must(err)
-	defer db.Close()
 	for _, statement := range []string{`UPDATE records SET record = x'a1ff' WHERE number = 2`, `DELETE FROM audit WHERE act = 'user.add'`} {
-		result, err := db.Exec(statement)
-		w.must(err)
-		if n, _ := result.RowsAffected(); n != 1 {
+		if n := sitetest.Execute(t, w.dir, statement); n != 1 {
 			t.Fatalf("%s: %d rows", statement, n)
 		}
 	}

@@ -90,8 +90,8 @@ func (w *world) pass(d time.Duration) {
 const day = 24 * time.Hour
 
 // newSite writes the files of a site that was made when a world begins.
-var newSite = sitetest.Once(func(dir string) error {
-	s, err := site.Create(context.Background(), dir, "", "home", "UTC", beginning().clock())
+var newSite = sitetest.Once(func(dir, database string) error {
+	s, err := site.Create(context.Background(), dir, database, "home", "UTC", beginning().clock())
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ var atHome = []string{"front", "back", "old"}
 func TestNothingChangesElsewhere(t *testing.T) {
 	t.Parallel()
 	m := &homeAndAnnex{world: beginning()}
-	stage := sitetest.Once(func(dir string) error {
+	stage := sitetest.Once(func(dir, _ string) error {
 		m.t, m.dir = t, dir
 		newSite(t, dir)
 		s := m.open()
@@ -53,7 +53,7 @@ func TestNothingChangesElsewhere(t *testing.T) {
 		w.t, w.dir, w.n, w.time = t, dir, m.n, m.time
 		s := w.open()
 		defer s.Close()
-		now := &homeAndAnnex{world: w, r: r, actors: m.actors, db: w.database()}
+		now := &homeAndAnnex{world: w, r: r, actors: m.actors, db: sitetest.Database(t, dir)}
 		defer now.db.Close()
 		if one(now, "everyone", true, false, false, false) {
 			w.policy(one(now, "opens", "front", "back"), func(p *wire.Policy) { p.Access = append(p.Access, wire.Access{Group: wire.Everyone}) })

@@ -2,14 +2,12 @@ package desk
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/sync/wire"
 )
 
@@ -184,11 +182,7 @@ func TestATokenWorksThoughItsUseCannotBeNoted(t *testing.T) {
 	w := newWorld(t)
 	_, text, err := w.MakeToken(t.Context(), AtCommandLine("root"), TokenForm{Name: "n8n", Scopes: []Scope{ScopeRead}, Networks: []string{"192.0.2.1"}, Days: 1})
 	w.must(err)
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, store.File)+"?_pragma=busy_timeout(10000)")
-	w.must(err)
-	defer db.Close()
-	_, err = db.Exec(`CREATE TRIGGER full BEFORE UPDATE ON tokens BEGIN SELECT raise(FAIL, 'there is no room'); END`)
-	w.must(err)
+	sitetest.Refuse(t, w.dir, "UPDATE", "tokens")
 	if a, err := w.TokenActor(t.Context(), text, "192.0.2.1"); err != nil || !a.May(ViewReaders) {
 		t.Errorf("%+v, %v", a, err)
 	}

@@ -2,13 +2,12 @@ package desk
 
 import (
 	"context"
-	"database/sql"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -114,9 +113,7 @@ func TestWhoWatchesOutlastsAFailureOfTheDatabase(t *testing.T) {
 		w.Watch(ctx, func(c Change) { changes <- c })
 	}()
 	<-changes
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, store.File)+"?_pragma=busy_timeout(10000)")
-	w.must(err)
-	defer db.Close()
+	db := sitetest.Database(t, w.dir)
 	rename := func(from, to string) {
 		t.Helper()
 		_, err := db.ExecContext(ctx, "ALTER TABLE "+from+" RENAME TO "+to)

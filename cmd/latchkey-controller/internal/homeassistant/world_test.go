@@ -132,8 +132,8 @@ func (w *world) say(id string, c *wire.Condition) {
 }
 
 // newSite writes the files of a new site.
-var newSite = sitetest.Once(func(dir string) error {
-	s, err := site.Create(context.Background(), dir, "", "hq", "UTC", clock.Read())
+var newSite = sitetest.Once(func(dir, database string) error {
+	s, err := site.Create(context.Background(), dir, database, "hq", "UTC", clock.Read())
 	if err != nil {
 		return err
 	}

@@ -1,11 +1,9 @@
 package link_test
 
 import (
-	"database/sql"
-	"path/filepath"
 	"testing"
 
-	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 )
 
 func TestADamagedStateKeepsNoControllerFromStarting(t *testing.T) {
@@ -15,19 +13,8 @@ func TestADamagedStateKeepsNoControllerFromStarting(t *testing.T) {
 	w.serve()
 	m := w.reader("front-door")
 	w.end() // newest states are kept at the end
-	db, err := sql.Open("sqlite", "file:"+filepath.Join(w.dir, store.File))
-	if err != nil {
-		t.Fatal(err)
-	}
-	result, err := db.Exec(`UPDATE states SET state = x'a1ff'`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n, _ := result.RowsAffected(); n != 1 {
+	if n := sitetest.Execute(t, w.dir, `UPDATE states SET state = x'a1ff'`); n != 1 {
 		t.Fatalf("%d states", n)
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
 	}
 	w.serve()
 	w.connect(m)

@@ -1,14 +1,13 @@
 package link_test
 
 import (
-	"database/sql"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -239,14 +238,7 @@ func TestADoorThatOpenedIsToldOfAsOpenedEvenIfThatCannotBeStored(t *testing.T) {
 	m.mu.Lock()
 	m.obey = answers(wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5})
 	m.mu.Unlock()
-	db, err := sql.Open("sqlite", filepath.Join(w.dir, store.File))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(`CREATE TRIGGER full BEFORE UPDATE ON orders BEGIN SELECT RAISE(ABORT, 'full'); END`); err != nil {
-		t.Fatal(err)
-	}
+	sitetest.Refuse(t, w.dir, "UPDATE", "orders")
 	outcome, err := w.link.Order(t.Context(), store.Order{Reader: "front-door", Order: wire.Unlock, Who: "x"}, nil)
 	if err != nil || !outcome.Done {
 		t.Errorf("%+v, %v", outcome, err)

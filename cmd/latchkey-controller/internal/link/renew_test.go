@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -15,7 +16,7 @@ import (
 // A reader says every 30 s what it understands, also if nothing changes.
 func TestAReaderThatIsUpdatedTwiceInAMinuteGetsItsPolicyWithTheFirstStateAfterIt(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "site")
-	s, err := site.Create(t.Context(), dir, "", "home", "Europe/Zurich", clock.Read())
+	s, err := site.Create(t.Context(), dir, postgrestest.Address(t), "home", "Europe/Zurich", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}

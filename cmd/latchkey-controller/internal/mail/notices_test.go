@@ -12,6 +12,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/sync/wire"
@@ -37,7 +38,7 @@ func newWorld(t *testing.T) *world {
 		return clock.Reading{Wall: w.time, Boot: "one", Since: w.time.Sub(time.Unix(1_700_000_000, 0))}
 	}
 	var err error
-	w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), "", "home", "UTC", at())
+	w.site, err = site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), postgrestest.Address(t), "home", "UTC", at())
 	w.must(err)
 	t.Cleanup(func() { w.site.Close() })
 	send := func(_ context.Context, _ *desk.MailSettings, password []byte, l desk.Letter) error {

@@ -4,117 +4,106 @@ package postgrestest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"net/url"
-	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
-	"strconv"
-	"sync"
-	"sync/atomic"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// A server is a running PostgreSQL server.
-type server struct {
-	dir  string // with its socket
-	made atomic.Int64
+var inPostgres = flag.Bool("postgres", false, "tests that can have their databases in PostgreSQL or SQLite have them in PostgreSQL")
+
+// On says whether tests have their databases in PostgreSQL: the flag -postgres is set.
+func On() bool { return *inPostgres }
+
+// Address returns the address of a new, empty database, which is dropped when the test ends, if On;
+// otherwise "": SQLite.
+func Address(t testing.TB) string {
+	if !On() {
+		return ""
+	}
+	return Database(t)
 }
 
-var running = sync.OnceValues(start)
+// SQLiteOnly skips a test that is about SQLite itself, if On.
+func SQLiteOnly(t testing.TB) {
+	if On() {
+		t.Skip("this test is about SQLite")
+	}
+}
 
 // Database returns the address of a new, empty database, which is dropped when the test ends.
 func Database(t testing.TB) (address string) {
 	t.Helper()
+	return copyOf(t, "template0")
+}
+
+// Lasting returns the address of a new, empty database that stays until the test program ends, to be
+// copied.
+func Lasting() (address string, err error) {
 	s, err := running()
+	if err != nil {
+		return "", err
+	}
+	return s.create("template0")
+}
+
+// Copy returns the address of a copy of a database to which nobody is connected. The copy is dropped
+// when the test ends.
+func Copy(t testing.TB, address string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(address)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return copyOf(t, config.Database)
+}
+
+func copyOf(t testing.TB, template string) (address string) {
+	t.Helper()
+	s, err := running()
+	if err == nil {
+		address, err = s.create(template)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.drop(address); err != nil {
+			t.Error(err)
+		}
+	})
+	return address
+}
+
+// create creates a database and returns its address.
+func (s *server) create(template string) (address string, err error) {
 	name := fmt.Sprintf("site%d", s.made.Add(1))
-	s.do(t, `CREATE DATABASE `+name+` TEMPLATE template0 ENCODING 'UTF8'`)
-	t.Cleanup(func() { s.do(t, `DROP DATABASE `+name+` WITH (FORCE)`) })
-	return s.address(name)
+	return s.address(name), s.do(`CREATE DATABASE ` + name + ` TEMPLATE ` + template + ` ENCODING 'UTF8'`)
+}
+
+func (s *server) drop(address string) error {
+	config, err := pgx.ParseConfig(address)
+	if err != nil {
+		return err
+	}
+	return s.do(`DROP DATABASE ` + config.Database + ` WITH (FORCE)`)
 }
 
 func (s *server) address(name string) string {
 	return "postgres://postgres@/" + name + "?" + url.Values{"host": {s.dir}}.Encode()
 }
 
-func (s *server) do(t testing.TB, statement string) {
-	t.Helper()
-	ctx := context.WithoutCancel(t.Context()) // also when the test ends
+func (s *server) do(statement string) error {
+	ctx := context.Background() // also when a test ends
 	conn, err := pgx.Connect(ctx, s.address("postgres"))
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
 	defer conn.Close(ctx)
 	if _, err := conn.Exec(ctx, statement); err != nil {
-		t.Fatalf("%s: %v", statement, err)
+		return fmt.Errorf("%s: %w", statement, err)
 	}
-}
-
-// programs returns the directory with the programs of the newest server that is installed.
-func programs() (string, error) {
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
-	if len(found) == 0 {
-		return "", fmt.Errorf("PostgreSQL is not installed: make setup does it")
-	}
-	return filepath.Dir(found[len(found)-1]), nil
-}
-
-func start() (*server, error) {
-	bin, err := programs()
-	if err != nil {
-		return nil, err
-	}
-	dir, err := os.MkdirTemp("", "pg")
-	if err != nil {
-		return nil, err
-	}
-	attributes := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if os.Geteuid() == 0 { // the server refuses to run as root
-		account, err := user.Lookup("postgres")
-		if err != nil {
-			return nil, err
-		}
-		uid, _ := strconv.Atoi(account.Uid)
-		gid, _ := strconv.Atoi(account.Gid)
-		if err := os.Chown(dir, uid, gid); err != nil {
-			return nil, err
-		}
-		attributes.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	}
-	command := func(name string, args ...string) *exec.Cmd {
-		c := exec.Command(filepath.Join(bin, name), args...)
-		c.SysProcAttr, c.Dir = attributes, dir
-		return c
-	}
-	data := filepath.Join(dir, "data")
-	if out, err := command("initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8").CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w: %s", err, out)
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return nil, err
-	}
-	c := command("postgres", "-D", data, "-k", dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=64MB")
-	c.Stdout, c.Stderr = log, log
-	if err := c.Start(); err != nil {
-		return nil, err
-	}
-	s := &server{dir: dir}
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		out, err := command("pg_isready", "-h", dir, "-q").CombinedOutput()
-		if err == nil {
-			return s, nil
-		}
-		if time.Now().After(end) {
-			return nil, fmt.Errorf("PostgreSQL does not start: %w: %s", err, out)
-		}
-	}
+	return nil
 }

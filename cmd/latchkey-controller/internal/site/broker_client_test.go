@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -27,7 +28,7 @@ func TestACheckFindsABrokerClientWithSomebodyElsesCertificate(t *testing.T) {
 			t.Fatal(err)
 		}
 		check(t, s)
-		execute(t, dir, statement)
+		sitetest.Execute(t, dir, statement)
 		if _, err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), "certificate of the broker client") {
 			t.Errorf("%s: %v", statement, err)
 		}

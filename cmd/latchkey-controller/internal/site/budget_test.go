@@ -2,7 +2,6 @@ package site
 
 import (
 	"bytes"
-	"database/sql"
 	"errors"
 	"math"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin"
 	"latchkey/sync/wire"
@@ -292,23 +292,10 @@ func TestAnEpochBeginsForATPMIfKeysOfTheOldOneLieInFiles(t *testing.T) {
 	})
 }
 
-// execute changes a site's database behind its back.
-func execute(t *testing.T, dir, statements string) {
-	t.Helper()
-	db, err := sql.Open("sqlite", filepath.Join(dir, store.File))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer db.Close()
-	if _, err := db.Exec(statements); err != nil {
-		t.Fatalf("%s: %v", statements, err)
-	}
-}
-
 // asBefore makes a new site what it was before there were TPMs.
 func asBefore(t *testing.T, s *Site, dir string) {
 	t.Helper()
-	execute(t, dir, `UPDATE epochs SET split = 0; UPDATE site SET grant_key = x''`)
+	sitetest.Execute(t, dir, `UPDATE epochs SET split = 0`, `UPDATE site SET grant_key = x''`)
 	again, err := Open(t.Context(), dir) // makes the grant key
 	if err != nil {
 		t.Fatal(err)
@@ -553,7 +540,7 @@ func TestMoreSpentThanRecordsShowIsAnAlarmOnceAndNoGrant(t *testing.T) {
 func TestAReaderIsGrantedOnlySoMuchADay(t *testing.T) {
 	s, dir := newSite(t)
 	r := adoptTPM(t, s, boardtest.NewWithTPM(t, nonceOne))
-	execute(t, dir, "UPDATE budgets SET attempts = 1000000") // which have come as records
+	sitetest.Execute(t, dir, "UPDATE budgets SET attempts = 1000000") // which have come as records
 	used := uint32(0)
 	for range 30 {
 		used += 400

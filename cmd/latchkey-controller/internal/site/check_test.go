@@ -3,6 +3,8 @@ package site
 import (
 	"strings"
 	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 )
 
 func TestACheckFindsWhatWasTamperedWith(t *testing.T) {
@@ -26,7 +28,7 @@ func TestACheckFindsWhatWasTamperedWith(t *testing.T) {
 		addUser(t, s, "Ada", "", uid(1), uid(2))
 		addUser(t, s, "Bob", "", uid(3), uid(4))
 		check(t, s)
-		execute(t, dir, statement)
+		sitetest.Execute(t, dir, statement)
 		if _, err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", statement, err)
 		}

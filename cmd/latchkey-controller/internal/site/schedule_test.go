@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -53,7 +54,7 @@ func TestACheckFindsAPolicyWithOtherHoursThanItsSchedule(t *testing.T) {
 		if report := check(t, s); report.Schedules != 1 {
 			t.Errorf("%+v", report)
 		}
-		execute(t, dir, statement)
+		sitetest.Execute(t, dir, statement)
 		if _, err := s.Check(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", statement, err)
 		}

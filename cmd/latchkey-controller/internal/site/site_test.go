@@ -32,8 +32,8 @@ var noon = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 func at(t time.Time) clock.Reading { return clock.Reading{Wall: t, Boot: "test", Since: t.Sub(noon)} }
 
 // writeSite writes the files of a new site, which is the same for all tests.
-var writeSite = sitetest.Once(func(dir string) error {
-	s, err := Create(context.Background(), dir, "", "home", "Europe/Zurich", at(noon))
+var writeSite = sitetest.Once(func(dir, database string) error {
+	s, err := Create(context.Background(), dir, database, "home", "Europe/Zurich", at(noon))
 	if err != nil {
 		return err
 	}

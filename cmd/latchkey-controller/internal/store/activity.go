@@ -106,7 +106,7 @@ func (t *Tx) addRecordEvent(r *Record) error {
 		if id == 0 {
 			continue
 		}
-		if err := t.exec(`INSERT OR IGNORE INTO besides (activity, user_id, name) VALUES (?, ?, ?)`, a.ID, user, id); err != nil {
+		if err := t.exec(`INSERT INTO besides (activity, user_id, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, a.ID, user, id); err != nil {
 			return err
 		}
 	}
@@ -209,7 +209,7 @@ func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err err
 // RecordsOf returns the records of some ids, by id.
 func (t *Tx) RecordsOf(ids []int64) (map[int64]*Record, error) {
 	byID := make(map[int64]*Record, len(ids))
-	records, err := t.records(`id IN `+listed, list(ids))
+	records, err := t.records(`id IN `+listedIDs, list(ids))
 	for _, r := range records {
 		byID[r.ID] = r
 	}
@@ -219,7 +219,7 @@ func (t *Tx) RecordsOf(ids []int64) (map[int64]*Record, error) {
 // AlarmsOf returns the alarms of some ids, by id.
 func (t *Tx) AlarmsOf(ids []int64) (map[int64]*Alarm, error) {
 	byID := make(map[int64]*Alarm, len(ids))
-	alarms, err := t.alarms(`id IN `+listed, list(ids))
+	alarms, err := t.alarms(`id IN `+listedIDs, list(ids))
 	for _, a := range alarms {
 		byID[a.ID] = a
 	}

@@ -26,8 +26,8 @@ var ErrNameTaken = errors.New("the name is taken")
 // AddAdmin adds an administrator and fills in the ID. The error is ErrNameTaken if
 // another has the same name, ignoring case and accents.
 func (t *Tx) AddAdmin(a *Admin) error {
-	err := t.row(`INSERT INTO admins (name, folded, role, password, created, seen) VALUES (?, ?, ?, x'', ?, 0) ON CONFLICT DO NOTHING RETURNING id`,
-		[]any{a.Name, Fold(a.Name), a.Role, a.Created}, &a.ID)
+	err := t.row(`INSERT INTO admins (name, folded, role, password, created, seen) VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT (folded) DO NOTHING RETURNING id`,
+		[]any{a.Name, Fold(a.Name), a.Role, []byte{}, a.Created}, &a.ID)
 	if errors.Is(err, ErrNotFound) {
 		return ErrNameTaken
 	}

@@ -77,7 +77,7 @@ func (t *Tx) SettleAudit(id int64, outcome AuditOutcome, text string) error {
 // Audit returns the audit entries of some ids, by id.
 func (t *Tx) Audit(ids []int64) (map[int64]*Audit, error) {
 	entries := make(map[int64]*Audit, len(ids))
-	err := t.rows(`SELECT id, at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text, count FROM audit WHERE id IN `+listed, []any{list(ids)}, func(r scanner) error {
+	err := t.rows(`SELECT id, at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text, count FROM audit WHERE id IN `+listedIDs, []any{list(ids)}, func(r scanner) error {
 		var a Audit
 		err := r.Scan(&a.ID, &a.At, &a.Admin, &a.Who, &a.Via, &a.Act, &a.Outcome, &a.Reader, &a.User, &a.Subject, &a.Text, &a.Count)
 		entries[a.ID] = &a

@@ -29,7 +29,7 @@ func (t *Tx) RenewBrowser(was, now wire.Hash) error {
 // SetBrowser adds or updates a browser, and deletes all but the newest keep of its
 // administrator.
 func (t *Tx) SetBrowser(b *Browser, keep int) error {
-	if err := t.exec(`INSERT INTO browsers (hash, admin_id, seen) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen`, b.Hash[:], b.Admin, b.Seen); err != nil {
+	if err := t.exec(`INSERT INTO browsers (hash, admin_id, seen) VALUES (?, ?, ?) ON CONFLICT (hash, admin_id) DO UPDATE SET seen = excluded.seen`, b.Hash[:], b.Admin, b.Seen); err != nil {
 		return err
 	}
 	return t.exec(`DELETE FROM browsers WHERE admin_id = ? AND hash NOT IN (SELECT hash FROM browsers WHERE admin_id = ? ORDER BY seen DESC, hash = ? DESC LIMIT ?)`, b.Admin, b.Admin, b.Hash[:], keep)

@@ -106,12 +106,12 @@ const budgetInUse = `id = (SELECT max(b.id) FROM budgets b JOIN bundles u ON u.n
 // CountAttempts adds n, which may be negative, to Attempts of a reader's budget in use,
 // unless it was created later than at, in Unix milliseconds.
 func (t *Tx) CountAttempts(reader string, n int, at int64) error {
-	return t.exec(`UPDATE budgets SET attempts = max(attempts + ?, 0) WHERE `+budgetInUse+` AND created <= ? / 1000`, n, reader, at)
+	return t.exec(`UPDATE budgets SET attempts = CASE WHEN attempts + ?1 > 0 THEN attempts + ?1 ELSE 0 END WHERE `+budgetInUse+` AND created <= ?`, n, reader, at/1000)
 }
 
 // LimitAttempts lowers Attempts of a reader's budget in use to most, if it is above.
 func (t *Tx) LimitAttempts(reader string, most uint32) error {
-	return t.exec(`UPDATE budgets SET attempts = min(attempts, ?) WHERE `+budgetInUse, most, reader)
+	return t.exec(`UPDATE budgets SET attempts = ?1 WHERE attempts > ?1 AND `+budgetInUse, most, reader)
 }
 
 // AttemptsSince returns how many attempt.started records of a reader have come since a
@@ -130,7 +130,7 @@ func (t *Tx) Keys(reader string) (number uint64, err error) {
 // RaiseKeys notes that a reader gets other keys: their number rises to max(last + 1, now),
 // now in Unix seconds.
 func (t *Tx) RaiseKeys(now int64, reader string) error {
-	return t.exec(`UPDATE readers SET keys = max(keys + 1, ?) WHERE id = ?`, now, reader)
+	return t.exec(`UPDATE readers SET keys = CASE WHEN keys < ?1 THEN ?1 ELSE keys + 1 END WHERE id = ?2`, now, reader)
 }
 
 // NotePINKeys notes that all readers without a TPM get the PIN key of the newest epoch.

@@ -43,7 +43,7 @@ func (t *Tx) CredentialsOfAll(users []uint64) (map[uint64][]*Credential, error) 
 	for i, id := range users {
 		ids[i] = int64(id)
 	}
-	credentials, err := t.credentials(`user_id IN `+listed, list(ids))
+	credentials, err := t.credentials(`user_id IN `+listedIDs, list(ids))
 	all := map[uint64][]*Credential{}
 	for _, c := range credentials {
 		all[c.User] = append(all[c.User], c)
@@ -53,9 +53,9 @@ func (t *Tx) CredentialsOfAll(users []uint64) (map[uint64][]*Credential, error) 
 
 // UsersByID returns the users with some ids, by id; those that there are not are missing.
 func (t *Tx) UsersByID(ids []uint64) ([]*User, error) {
-	listedIDs := make([]int64, len(ids))
+	signed := make([]int64, len(ids))
 	for i, id := range ids {
-		listedIDs[i] = int64(id)
+		signed[i] = int64(id)
 	}
-	return t.users(`id IN `+listed, list(listedIDs))
+	return t.users(`id IN `+listedIDs, list(signed))
 }

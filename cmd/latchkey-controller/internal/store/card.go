@@ -25,7 +25,9 @@ func (t *Tx) Card(id [16]byte) (*Card, error) {
 
 // SetCard adds or replaces a card.
 func (t *Tx) SetCard(c *Card) error {
-	return t.exec(`INSERT OR REPLACE INTO cards (id, chip, on_card, pending, reader, highest, factory, epoch, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return t.exec(`INSERT INTO cards (id, chip, on_card, pending, reader, highest, factory, epoch, revision) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET chip = excluded.chip, on_card = excluded.on_card, pending = excluded.pending, reader = excluded.reader,
+			highest = excluded.highest, factory = excluded.factory, epoch = excluded.epoch, revision = excluded.revision`,
 		c.ID[:], c.Chip, c.OnCard, c.Pending, c.Reader, c.Highest, c.Factory, c.Epoch, c.Revision)
 }
 

@@ -6,10 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/sync/wire"
 )
 
 func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	s := newStore(t)
 	update(t, s, func(tx *Tx) error {
 		for _, test := range []struct {

@@ -25,7 +25,7 @@ func (t *Tx) Doubt() (doubt clock.Doubt, err error) {
 // SetClock stores the site's time.
 func (t *Tx) SetClock(m clock.Mark) error {
 	return t.exec(`INSERT INTO clock (one, boot, since, steady, wall, doubt, off) VALUES (1, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET boot = excluded.boot, since = excluded.since, steady = excluded.steady, wall = excluded.wall, doubt = excluded.doubt, off = excluded.off`,
+		ON CONFLICT (one) DO UPDATE SET boot = excluded.boot, since = excluded.since, steady = excluded.steady, wall = excluded.wall, doubt = excluded.doubt, off = excluded.off`,
 		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt, m.Off)
 }
 
@@ -35,9 +35,9 @@ const ageInterval = 3600
 // MarkAge records the newest ids of activity and audit at a time.
 func (t *Tx) MarkAge(now clock.Steady) error {
 	return t.exec(`INSERT INTO ages (steady, activity, audit)
-		SELECT ?1, (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(max(id), 0) FROM audit)
-		WHERE NOT EXISTS (SELECT 1 FROM ages WHERE steady > ?1 - ?2 AND steady <> ?1)
-		ON CONFLICT DO UPDATE SET activity = excluded.activity, audit = excluded.audit`, now, ageInterval)
+		SELECT CAST(?1 AS BIGINT), (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(max(id), 0) FROM audit)
+		WHERE NOT EXISTS (SELECT 1 FROM ages WHERE steady > ?2 AND steady <> ?1)
+		ON CONFLICT (steady) DO UPDATE SET activity = excluded.activity, audit = excluded.audit`, now, now-ageInterval)
 }
 
 // OlderThan returns the newest ids of activity and audit that certainly existed

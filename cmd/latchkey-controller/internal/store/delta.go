@@ -84,6 +84,6 @@ func (t *Tx) TrimDeltas(epoch uint64, n, bytes int) error {
 	return t.exec(`DELETE FROM deltas WHERE epoch < ? OR epoch = ? AND revision IN (
 		SELECT revision FROM (
 			SELECT revision, row_number() OVER newest AS n, sum(length(signed)) OVER newest AS bytes
-			FROM deltas WHERE epoch = ? WINDOW newest AS (ORDER BY revision DESC))
+			FROM deltas WHERE epoch = ? WINDOW newest AS (ORDER BY revision DESC)) AS last
 		WHERE n > 1 AND (n > ? OR bytes > ?))`, epoch, epoch, epoch, n, bytes)
 }

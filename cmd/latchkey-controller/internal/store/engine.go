@@ -43,8 +43,6 @@ type engine interface {
 	// skipIDs has a table pass over n of the ids that it assigns, and returns the first of them.
 	skipIDs(t *Tx, table string, n int64) (first int64, err error)
 
-	// isTaken says whether an error is that a value which must be unique is there already.
-	isTaken(err error) bool
 	// full returns a FullError if there is no room for what can wait.
 	full() error
 	// makeRoom gives what cannot wait the room that is set aside for it.

@@ -66,7 +66,7 @@ func (t *Tx) Activity(f ActivityFilter) ([]*Event, error) {
 	if ids = slices.Compact(ids); !f.Oldest {
 		slices.Reverse(ids)
 	}
-	return t.activity(`id IN `+listed+order, list(ids[:min(len(ids), f.Limit)]), f.Limit)
+	return t.activity(`id IN `+listedIDs+order, list(ids[:min(len(ids), f.Limit)]), f.Limit)
 }
 
 // A condition is an SQL condition with its arguments. The zero value is none.
@@ -128,7 +128,7 @@ func (f *ActivityFilter) parts() (parts []condition) {
 
 // ofActors selects what actors, given by their ids, did at no reader, without what was refused: it
 // may name what they do not see.
-const ofActors = `(+reader_id = '' AND +source = 2 AND EXISTS (SELECT 1 FROM audit WHERE audit.id = activity.row AND outcome <> 'refused' AND admin_id IN ` + listed + `))`
+const ofActors = `(+reader_id = '' AND +source = 2 AND EXISTS (SELECT 1 FROM audit WHERE audit.id = activity.row AND outcome <> 'refused' AND admin_id IN ` + listedIDs + `))`
 
 // conditions returns one condition for each way in which an event can name a match.
 func (n *NameMatch) conditions() (all []condition) {
@@ -148,7 +148,7 @@ func (t *Tx) CountActivity(f ActivityFilter) (n int, err error) {
 	for _, part := range f.parts() {
 		var more int
 		where, args := f.where(part)
-		if err := t.row(`SELECT count(*) FROM (SELECT 1 FROM activity WHERE `+where+` LIMIT ?)`, append(args, f.Limit-n), &more); err != nil {
+		if err := t.row(`SELECT count(*) FROM (SELECT 1 FROM activity WHERE `+where+` LIMIT ?) AS selected`, append(args, f.Limit-n), &more); err != nil {
 			return 0, err
 		}
 		if n += more; n >= f.Limit {
@@ -250,7 +250,7 @@ func (t *Tx) LastGranted(users []uint64, readers []string) (map[uint64]*Event, e
 		for i, id := range users {
 			ids[i] = int64(id)
 		}
-		entries, err := t.activity(`id IN (SELECT seen FROM users WHERE id IN `+listed+`)`, list(ids))
+		entries, err := t.activity(`id IN (SELECT seen FROM users WHERE id IN `+listedIDs+`)`, list(ids))
 		for _, e := range entries {
 			last[e.User] = e
 		}
@@ -258,7 +258,7 @@ func (t *Tx) LastGranted(users []uint64, readers []string) (map[uint64]*Event, e
 	}
 	for _, id := range users {
 		entries, err := t.activity(`id IN (
-			SELECT id FROM (SELECT id, reader_id FROM activity WHERE user_id = ? AND user_id <> 0 AND class = 'granted' ORDER BY id DESC LIMIT 1000)
+			SELECT id FROM (SELECT id, reader_id FROM activity WHERE user_id = ? AND user_id <> 0 AND class = 'granted' ORDER BY id DESC LIMIT 1000) AS newest
 			WHERE reader_id IN `+listed+` ORDER BY id DESC LIMIT 1)`, id, list(readers))
 		if err != nil {
 			return nil, err
@@ -274,7 +274,7 @@ func (t *Tx) LastGranted(users []uint64, readers []string) (map[uint64]*Event, e
 // last 1000 events.
 func (t *Tx) LastAttempt(reader string) (*Event, error) {
 	entries, err := t.activity(`id IN (
-		SELECT id FROM (SELECT id, class FROM activity WHERE reader_id = ? ORDER BY id DESC LIMIT 1000)
+		SELECT id FROM (SELECT id, class FROM activity WHERE reader_id = ? ORDER BY id DESC LIMIT 1000) AS newest
 		WHERE class IN ('granted', 'denied') ORDER BY id DESC LIMIT 1)`, reader)
 	if err != nil || len(entries) == 0 {
 		return nil, err

@@ -83,7 +83,7 @@ func (t *Tx) GroupNumbered(number int64) (name string, err error) {
 // numberGroups gives the groups that a policy names numbers, if they have none.
 func (t *Tx) numberGroups(p *wire.Policy) error {
 	for _, group := range PolicyGroups(p) {
-		if err := t.exec(`INSERT OR IGNORE INTO groups (name) VALUES (?)`, group); err != nil {
+		if err := t.exec(`INSERT INTO groups (name) VALUES (?) ON CONFLICT DO NOTHING`, group); err != nil {
 			return err
 		}
 	}

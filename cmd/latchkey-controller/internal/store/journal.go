@@ -32,7 +32,7 @@ func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
 // SetJournal stores a Journal.
 func (t *Tx) SetJournal(j *Journal) error {
 	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led, counts = excluded.counts`,
+		ON CONFLICT (reader_id, journal) DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led, counts = excluded.counts`,
 		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, j.RewindSince, j.Counts)
 }
 
@@ -97,6 +97,6 @@ func (t *Tx) Allowance(reader string, day int64) (*Allowance, error) {
 // SetAllowance replaces a reader's allowance.
 func (t *Tx) SetAllowance(a *Allowance) error {
 	return t.exec(`INSERT INTO allowances (reader_id, day, spent, said, granted, grant_said) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET day = excluded.day, spent = excluded.spent, said = excluded.said, granted = excluded.granted, grant_said = excluded.grant_said`,
+		ON CONFLICT (reader_id) DO UPDATE SET day = excluded.day, spent = excluded.spent, said = excluded.said, granted = excluded.granted, grant_said = excluded.grant_said`,
 		a.Reader, a.Day, a.Used, a.AlarmRaised, a.Granted, a.GrantAlarmRaised)
 }

@@ -21,7 +21,7 @@ type State struct {
 // SetState replaces a reader's state.
 func (t *Tx) SetState(s *State) error {
 	return t.exec(`INSERT INTO states (reader_id, bundle, connection, counter, offline, state, received) VALUES (?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET bundle = excluded.bundle, connection = excluded.connection, counter = excluded.counter,
+		ON CONFLICT (reader_id) DO UPDATE SET bundle = excluded.bundle, connection = excluded.connection, counter = excluded.counter,
 			offline = excluded.offline, state = excluded.state, received = excluded.received`,
 		s.Reader, s.Bundle, s.Connection, s.Counter, s.Offline, append([]byte{}, s.Payload...), s.Received)
 }
@@ -67,7 +67,7 @@ func (t *Tx) AddOrder(o *Order) error {
 	if err != nil || o.Note == (UnlockNote{}) {
 		return err
 	}
-	return t.exec(`INSERT INTO unlock_notes (order_id, activity, actor_id, actor_name, extra) SELECT ?, coalesce(max(id), 0), ?, ?, ? FROM activity`,
+	return t.exec(`INSERT INTO unlock_notes (order_id, activity, actor_id, actor_name, extra) VALUES (?, (SELECT coalesce(max(id), 0) FROM activity), ?, ?, ?)`,
 		o.ID[:], o.Note.ActorID, o.Note.ActorName, o.Note.Extra)
 }
 

@@ -25,7 +25,7 @@ type Mail struct {
 func (t *Tx) Mail() (*Mail, error) {
 	var m Mail
 	var recipients, notices string
-	err := t.row(`SELECT host, port, security, user, password, sender, recipients, notices, names, revision, cursor, sent, failed, problem FROM mail`, nil,
+	err := t.row(`SELECT host, port, security, "user", password, sender, recipients, notices, names, revision, cursor, sent, failed, problem FROM mail`, nil,
 		&m.Host, &m.Port, &m.Security, &m.User, &m.Password, &m.Sender, &recipients, &notices, &m.Names, &m.Revision, &m.Cursor, &m.Sent, &m.Failed, &m.Problem)
 	m.Recipients, m.Notices = strings.Fields(recipients), strings.Fields(notices)
 	return &m, err
@@ -33,7 +33,10 @@ func (t *Tx) Mail() (*Mail, error) {
 
 // SetMail replaces how people are told by e-mail, and how that goes.
 func (t *Tx) SetMail(m *Mail) error {
-	return t.exec(`INSERT OR REPLACE INTO mail (one, host, port, security, user, password, sender, recipients, notices, names, revision, cursor, sent, failed, problem) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return t.exec(`INSERT INTO mail (one, host, port, security, "user", password, sender, recipients, notices, names, revision, cursor, sent, failed, problem) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (one) DO UPDATE SET host = excluded.host, port = excluded.port, security = excluded.security, "user" = excluded."user", password = excluded.password,
+			sender = excluded.sender, recipients = excluded.recipients, notices = excluded.notices, names = excluded.names, revision = excluded.revision,
+			cursor = excluded.cursor, sent = excluded.sent, failed = excluded.failed, problem = excluded.problem`,
 		m.Host, m.Port, m.Security, m.User, append([]byte{}, m.Password...), m.Sender, strings.Join(m.Recipients, " "), strings.Join(m.Notices, " "), m.Names, m.Revision, m.Cursor, m.Sent, m.Failed, m.Problem)
 }
 

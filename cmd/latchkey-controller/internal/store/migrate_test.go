@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/sync/wire"
 )
 
-// older makes a database of an earlier version of the schema.
+// older makes a database of an earlier version of the schema, in SQLite.
 func older(t *testing.T, version int, statements ...string) (dir string) {
 	t.Helper()
+	postgrestest.SQLiteOnly(t)
 	dir = t.TempDir()
 	db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, File))
 	if err != nil {

@@ -27,7 +27,7 @@ func (t *Tx) nameDoor(reader string) (name string, err error) {
 
 // forgetNames deletes those of some names that no event uses any more.
 func (t *Tx) forgetNames(ids []int64) error {
-	return t.exec(`DELETE FROM names WHERE id IN `+listed+`
+	return t.exec(`DELETE FROM names WHERE id IN `+listedIDs+`
 		AND NOT EXISTS (SELECT 1 FROM activity WHERE subject = names.id AND subject <> 0)
 		AND NOT EXISTS (SELECT 1 FROM activity WHERE door = names.id AND door <> 0)
 		AND NOT EXISTS (SELECT 1 FROM activity WHERE who = names.id AND who <> 0)
@@ -44,14 +44,14 @@ type NameMatch struct {
 // FindNames returns up to limit names of events, and up to limit users by their
 // current names, in which each word of search begins a word.
 func (t *Tx) FindNames(search string, limit int) (n NameMatch, err error) {
-	where, args := `1`, []any{}
+	where, args := `TRUE`, []any{}
 	for _, word := range strings.Fields(searchText(search)) {
 		where, args = where+` AND instr(words, ?) > 0`, append(args, " "+word)
 	}
 	if len(args) == 0 {
 		return n, nil
 	}
-	err = t.rows(`SELECT id FROM names WHERE `+where+` LIMIT ?`, append(args, limit), func(r scanner) error {
+	err = t.rows(`SELECT id FROM names WHERE `+where+` ORDER BY id LIMIT ?`, append(args, limit), func(r scanner) error {
 		var id int64
 		err := r.Scan(&id)
 		n.Names = append(n.Names, id)

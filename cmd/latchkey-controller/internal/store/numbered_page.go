@@ -26,7 +26,7 @@ func (n NumberedUsers) from() (clause string, args []any) {
 		for i, id := range n.IDs {
 			ids[i] = int64(id)
 		}
-		table, where, args = `users`, where+` AND id IN `+listed, append(args, list(ids))
+		table, where, args = `users`, where+` AND id IN `+listedIDs, append(args, list(ids))
 	case n.Suspended != nil && *n.Suspended:
 		table = `users INDEXED BY users_suspended`
 	}
@@ -66,7 +66,7 @@ func (t *Tx) NumberedUsers(n NumberedUsers, skip, limit int) (users []*User, fou
 			return nil, 0, err
 		}
 	}
-	users, err = t.users(`id IN `+listed, list(ids))
+	users, err = t.users(`id IN `+listedIDs, list(ids))
 	slices.SortFunc(users, func(a, b *User) int { return cmp.Compare(rank[a.ID], rank[b.ID]) })
 	return users, found, err
 }
@@ -101,7 +101,7 @@ func (t *Tx) NumberedCards(visitors []string, skip, limit int) (cards []*Credent
 	for i, c := range cards {
 		ids[i] = int64(c.User)
 	}
-	all, err := t.users(`id IN `+listed, list(ids))
+	all, err := t.users(`id IN `+listedIDs, list(ids))
 	users = make(map[uint64]*User, len(all))
 	for _, u := range all {
 		users[u.ID] = u
@@ -117,12 +117,15 @@ func (t *Tx) MoveCredential(now int64, by string, c *Credential, from, to *User)
 	if err := t.exec(`UPDATE credentials SET user_id = ?, created = ?, given_by = ? WHERE id = ?`, c.User, c.Created, c.By, c.ID); err != nil {
 		return err
 	}
-	copyable := c.Kind == wire.Card && c.Chip == 0
+	copyable := 0
+	if c.Kind == wire.Card && c.Chip == 0 {
+		copyable = 1
+	}
 	for _, move := range []struct {
 		user uint64
 		more int
 	}{{from.ID, -1}, {to.ID, 1}} {
-		if err := t.exec(`UPDATE users SET credentials = credentials + ?, copyable = copyable + ? * ? WHERE id = ?`, move.more, move.more, copyable, move.user); err != nil {
+		if err := t.exec(`UPDATE users SET credentials = credentials + ?, copyable = copyable + ? WHERE id = ?`, move.more, move.more*copyable, move.user); err != nil {
 			return err
 		}
 	}

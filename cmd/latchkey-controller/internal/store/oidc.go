@@ -20,12 +20,12 @@ type OIDC struct {
 // OIDC returns the provider, or ErrNotFound.
 func (t *Tx) OIDC() (*OIDC, error) {
 	var o OIDC
-	var roles []byte
-	err := t.row(`SELECT issuer, client, secret, claim, CAST(roles AS BLOB), owners, inside, revision FROM oidc`, nil, &o.Issuer, &o.Client, &o.Secret, &o.Claim, &roles, &o.Owners, &o.Inside, &o.Revision)
+	var roles string
+	err := t.row(`SELECT issuer, client, secret, claim, roles, owners, inside, revision FROM oidc`, nil, &o.Issuer, &o.Client, &o.Secret, &o.Claim, &roles, &o.Owners, &o.Inside, &o.Revision)
 	if err != nil {
 		return &o, err
 	}
-	if err := json.Unmarshal(roles, &o.Roles); err != nil {
+	if err := json.Unmarshal([]byte(roles), &o.Roles); err != nil {
 		return &o, fmt.Errorf("roles of the provider: %w", err)
 	}
 	return &o, nil
@@ -37,7 +37,9 @@ func (t *Tx) SetOIDC(o *OIDC) error {
 	if err != nil {
 		return err
 	}
-	return t.exec(`INSERT OR REPLACE INTO oidc (one, issuer, client, secret, claim, roles, owners, inside, revision) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	return t.exec(`INSERT INTO oidc (one, issuer, client, secret, claim, roles, owners, inside, revision) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (one) DO UPDATE SET issuer = excluded.issuer, client = excluded.client, secret = excluded.secret, claim = excluded.claim,
+			roles = excluded.roles, owners = excluded.owners, inside = excluded.inside, revision = excluded.revision`,
 		o.Issuer, o.Client, append([]byte{}, o.Secret...), o.Claim, string(roles), o.Owners, o.Inside, o.Revision)
 }
 

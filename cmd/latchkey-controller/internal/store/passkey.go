@@ -70,7 +70,7 @@ func (t *Tx) passkeys(where string, args ...any) (all []*Passkey, err error) {
 
 // CountPasskeys counts an administrator's passkeys; of 0, everybody's.
 func (t *Tx) CountPasskeys(admin int64) (n int, err error) {
-	err = t.row(`SELECT count(*) FROM passkeys WHERE ? IN (0, admin_id)`, []any{admin}, &n)
+	err = t.row(`SELECT count(*) FROM passkeys WHERE admin_id = ?1 OR ?1 = 0`, []any{admin}, &n)
 	return n, err
 }
 
@@ -105,5 +105,7 @@ func (t *Tx) SignIn() (*SignIn, error) {
 
 // SetSignIn replaces how administrators sign in.
 func (t *Tx) SetSignIn(s *SignIn) error {
-	return t.exec(`INSERT OR REPLACE INTO sign_in (one, host, passkey_roles, revision) VALUES (1, ?, ?, ?)`, s.Host, strings.Join(s.PasskeyRoles, " "), s.Revision)
+	return t.exec(`INSERT INTO sign_in (one, host, passkey_roles, revision) VALUES (1, ?, ?, ?)
+		ON CONFLICT (one) DO UPDATE SET host = excluded.host, passkey_roles = excluded.passkey_roles, revision = excluded.revision`,
+		s.Host, strings.Join(s.PasskeyRoles, " "), s.Revision)
 }

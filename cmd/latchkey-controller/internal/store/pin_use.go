@@ -18,7 +18,7 @@ type PINUse struct {
 // time, change nothing.
 func (t *Tx) CountUses(c *Credential, u PINUse) (total int, first int64, err error) {
 	err = t.row(`INSERT INTO pin_uses (credential_id, reader_id, uses, first) VALUES (?, ?, ?, ?)
-		ON CONFLICT (credential_id, reader_id) DO UPDATE SET uses = max(uses, excluded.uses) RETURNING first`,
+		ON CONFLICT (credential_id, reader_id) DO UPDATE SET uses = CASE WHEN pin_uses.uses > excluded.uses THEN pin_uses.uses ELSE excluded.uses END RETURNING first`,
 		[]any{c.ID, u.Reader, u.Uses, u.First}, &first)
 	if err != nil {
 		return 0, 0, err
@@ -29,7 +29,7 @@ func (t *Tx) CountUses(c *Credential, u PINUse) (total int, first int64, err err
 
 // UsesOf returns how often a PIN with limits was used, by reader.
 func (t *Tx) UsesOf(credential uint64) (uses []PINUse, err error) {
-	err = t.rows(`SELECT reader_id, min(before + uses, 255), first FROM pin_uses WHERE credential_id = ? ORDER BY reader_id`, []any{credential}, func(r scanner) error {
+	err = t.rows(`SELECT reader_id, CASE WHEN before + uses < 255 THEN before + uses ELSE 255 END, first FROM pin_uses WHERE credential_id = ? ORDER BY reader_id`, []any{credential}, func(r scanner) error {
 		var u PINUse
 		err := r.Scan(&u.Reader, &u.Uses, &u.First)
 		uses = append(uses, u)

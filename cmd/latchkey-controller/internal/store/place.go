@@ -56,12 +56,12 @@ func (t *Tx) AddPlace(l Level, p *Place) error {
 // SetPlace renames a place or moves it to another parent. The error is ErrNameTaken
 // as for AddPlace.
 func (t *Tx) SetPlace(l Level, p *Place) error {
-	set, args := `name = ?`, []any{p.Name}
+	set, same, args := `name = ?2`, `name = ?2`, []any{p.ID, p.Name}
 	if l.parent != "" {
-		set, args = set+`, `+l.parent+` = ?`, append(args, p.Parent)
+		set, same, args = set+`, `+l.parent+` = ?3`, same+` AND `+l.parent+` = ?3`, append(args, p.Parent)
 	}
 	var id int64
-	err := t.row(`UPDATE OR IGNORE `+l.table+` SET `+set+` WHERE id = ? RETURNING id`, append(args, p.ID), &id)
+	err := t.row(`UPDATE `+l.table+` SET `+set+` WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM `+l.table+` WHERE `+same+` AND id <> ?1) RETURNING id`, args, &id)
 	if errors.Is(err, ErrNotFound) {
 		return ErrNameTaken
 	}

@@ -3,9 +3,11 @@ package store
 import (
 	"context"
 	"database/sql"
-	"errors"
+	"database/sql/driver"
 	"fmt"
 	"regexp"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,7 +44,7 @@ func openPostgres(ctx context.Context, address string, create bool) (*postgresEn
 	e.db = stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(renew))
 	e.db.SetMaxOpenConns(postgresConnections)
 	e.db.SetMaxIdleConns(postgresConnections)
-	e.changes.engine = e
+	e.changes.engine, e.changes.closed = e, make(chan struct{})
 	if err = e.checkServer(ctx); err == nil {
 		err = e.migrate(ctx, create)
 	}
@@ -133,19 +135,22 @@ func (e *postgresEngine) beginTx(ctx context.Context, options *sql.TxOptions, fi
 // not; hints of which index to use, or, with a + right before a column, not to use; and functions.
 var forSQLite = regexp.MustCompile(`\?(\d*)|INDEXED BY \w+|\+([a-z_])|json_each\(\?\)|instr\(`)
 
-// statement has these rules: a parameter that is a bool is an integer, as the columns are, and is
-// compared with 0; where PostgreSQL cannot tell the type of a parameter, it is cast.
+// statement has these rules: a parameter without a number has the one after the highest so far; one
+// that is a bool is an integer, as the columns are, and is compared with 0; where PostgreSQL cannot
+// tell the type of a parameter, it is cast.
 func (*postgresEngine) statement(text string, args []any) (string, []any) {
-	n := 0
+	highest := 0
 	parameter := func() string {
-		n++
-		return fmt.Sprintf("$%d", n)
+		highest++
+		return fmt.Sprintf("$%d", highest)
 	}
 	text = forSQLite.ReplaceAllStringFunc(text, func(found string) string {
 		switch {
 		case found == "?":
 			return parameter()
 		case found[0] == '?':
+			n, _ := strconv.Atoi(found[1:])
+			highest = max(highest, n)
 			return "$" + found[1:]
 		case found[0] == '+':
 			return found[1:]
@@ -158,15 +163,29 @@ func (*postgresEngine) statement(text string, args []any) (string, []any) {
 	})
 	taken := make([]any, len(args))
 	for i, arg := range args {
-		if b, is := arg.(bool); is {
-			arg = 0
-			if b {
-				arg = 1
-			}
-		}
-		taken[i] = arg
+		taken[i] = storable(arg)
 	}
 	return text, taken
+}
+
+// storable returns an argument as SQLite's driver takes it, too: of a basic type, whatever type has
+// it. Of text it replaces what PostgreSQL does not store, NUL and what is not UTF-8, with U+FFFD:
+// it may come from a reader, or from a browser.
+func storable(arg any) any {
+	basic, err := driver.DefaultParameterConverter.ConvertValue(arg)
+	if err != nil {
+		return arg // the driver says so
+	}
+	switch v := basic.(type) {
+	case bool:
+		if v {
+			return int64(1)
+		}
+		return int64(0)
+	case string:
+		return strings.ToValidUTF8(strings.ReplaceAll(v, "\x00", "\ufffd"), "\ufffd")
+	}
+	return basic
 }
 
 func (*postgresEngine) repeats(*Tx) error { return nil } // pgx keeps statements
@@ -184,8 +203,6 @@ func (*postgresEngine) skipIDs(t *Tx, table string, n int64) (first int64, err e
 	}
 	return first, err
 }
-
-func (*postgresEngine) isTaken(err error) bool { return code(err) == "23505" } // unique_violation
 
 func (*postgresEngine) full() error     { return nil }
 func (*postgresEngine) makeRoom() error { return nil }
@@ -213,5 +230,6 @@ func (e *postgresEngine) doubts(ctx context.Context) (doubts []string, err error
 }
 
 func (e *postgresEngine) close() error {
-	return errors.Join(e.changes.close(), e.db.Close())
+	e.changes.close()
+	return e.db.Close()
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -18,18 +19,25 @@ type changes struct {
 	engine *postgresEngine
 	wakes  wakes
 
+	closed chan struct{}
+
 	mu       sync.Mutex
 	watching int
 	stop     func() // ends listening, and waits until it has
 }
 
+var errClosed = errors.New("watch database: it is closed")
+
 // listenAgain bounds the waits before the server is connected to again.
 const listenAgain, listenAgainAtMost = 100 * time.Millisecond, 5 * time.Second
 
-// watch calls changed when it is told of a commit, and when it listens again after a connection
+// watch calls changed at once, when it is told of a commit, and when it listens again after a connection
 // broke: then there may have been some.
 func (e *postgresEngine) watch(ctx context.Context, _ <-chan struct{}, changed func() error) error {
 	heard := e.changes.join()
+	if heard == nil {
+		return errClosed
+	}
 	defer e.changes.leave(heard)
 	for {
 		if err := changed(); err != nil {
@@ -38,6 +46,8 @@ func (e *postgresEngine) watch(ctx context.Context, _ <-chan struct{}, changed f
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-e.changes.closed:
+			return errClosed
 		case <-heard:
 		}
 		select {
@@ -48,9 +58,13 @@ func (e *postgresEngine) watch(ctx context.Context, _ <-chan struct{}, changed f
 	}
 }
 
+// join returns a channel that has an element after commits; nil: the store is closed.
 func (c *changes) join() chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if isClosed(c.closed) {
+		return nil
+	}
 	if c.watching++; c.stop == nil {
 		ctx, cancel := context.WithCancel(context.Background())
 		ended := make(chan struct{})
@@ -73,14 +87,16 @@ func (c *changes) leave(heard chan struct{}) {
 	}
 }
 
-func (c *changes) close() error {
+func (c *changes) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !isClosed(c.closed) {
+		close(c.closed)
+	}
 	if c.stop != nil {
 		c.stop()
 		c.stop = nil
 	}
-	return nil
 }
 
 // listen listens until ctx ends.
@@ -115,4 +131,13 @@ func (c *changes) hear(ctx context.Context) bool {
 		_, err = conn.WaitForNotification(ctx)
 	}
 	return true
+}
+
+func isClosed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }

@@ -1,10 +1,45 @@
 package store
 
 import (
+	"context"
+	"sync"
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
+
+// tables is a database of PostgreSQL with the tables.
+var tables = sync.OnceValues(func() (address string, err error) {
+	address, err = postgrestest.Lasting()
+	if err != nil {
+		return "", err
+	}
+	e, err := openPostgres(context.Background(), address, true)
+	if err != nil {
+		return "", err
+	}
+	return address, e.close()
+})
+
+// newDatabase returns the address of a database with the tables if the flag -postgres is set;
+// otherwise "".
+func newDatabase(t testing.TB) string {
+	t.Helper()
+	if !postgrestest.On() {
+		return ""
+	}
+	return newPostgres(t)
+}
+
+// newPostgres returns the address of a database of PostgreSQL with the tables.
+func newPostgres(t testing.TB) string {
+	t.Helper()
+	address, err := tables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return postgrestest.Copy(t, address)
+}
 
 func TestADatabaseOfPostgreSQLIsMadeAndOpened(t *testing.T) {
 	dir, address := t.TempDir(), postgrestest.Database(t)

@@ -8,9 +8,12 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
 
 func TestAFullDiskIsOpenedAndActsAreKeptInTheReserve(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	disk := t.TempDir()
 	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=32m"); err != nil {
 		t.Skipf("mounting needs rights: %v", err)

@@ -90,7 +90,7 @@ func (t *Tx) AddSchedule(s *Schedule) error {
 		return err
 	}
 	s.Revision = 1
-	err = t.row(`INSERT INTO schedules (name, folded, sort_key, hours, revision) VALUES (?, ?, ?, ?, 1) ON CONFLICT DO NOTHING RETURNING id`,
+	err = t.row(`INSERT INTO schedules (name, folded, sort_key, hours, revision) VALUES (?, ?, ?, ?, 1) ON CONFLICT (folded) DO NOTHING RETURNING id`,
 		[]any{s.Name, Fold(s.Name), SortKey(s.Name), hours}, &s.ID)
 	if errors.Is(err, ErrNotFound) {
 		return ErrNameTaken
@@ -105,7 +105,8 @@ func (t *Tx) SetSchedule(s *Schedule) error {
 	if err != nil {
 		return err
 	}
-	err = t.row(`UPDATE OR IGNORE schedules SET name = ?, folded = ?, sort_key = ?, hours = ?, revision = revision + 1 WHERE id = ? RETURNING revision`,
+	err = t.row(`UPDATE schedules SET name = ?1, folded = ?2, sort_key = ?3, hours = ?4, revision = revision + 1
+		WHERE id = ?5 AND NOT EXISTS (SELECT 1 FROM schedules WHERE folded = ?2 AND id <> ?5) RETURNING revision`,
 		[]any{s.Name, Fold(s.Name), SortKey(s.Name), hours, s.ID}, &s.Revision)
 	if errors.Is(err, ErrNotFound) {
 		return ErrNameTaken

@@ -107,7 +107,7 @@ func TestHoursThatNoPolicyCanHoldAreNotStored(t *testing.T) {
 		if err != nil {
 			t.Errorf("the most that a policy can hold: %v", err)
 		}
-		if err := tx.exec(`UPDATE schedules SET hours = x'a0ff'`); err != nil {
+		if err := tx.exec(`UPDATE schedules SET hours = ?`, []byte{0xa0, 0xff}); err != nil {
 			return err
 		}
 		if _, err := tx.Schedules(); err == nil {

@@ -186,7 +186,7 @@ func (c UserChoice) from() (clause string, args []any) {
 		clause = `users INDEXED BY users_sorted WHERE id IN (SELECT user_id FROM alarms INDEXED BY alarms_copied WHERE kind = 'card.copied' AND user_id <> 0` + there + `)`
 		args = readers
 	default:
-		clause = `users INDEXED BY users_sorted WHERE 1`
+		clause = `users INDEXED BY users_sorted WHERE TRUE`
 	}
 	for _, word := range strings.Fields(searchText(c.Search)) {
 		clause, args = clause+` AND instr(words, ?) > 0`, append(args, " "+word)
@@ -285,7 +285,7 @@ func (t *Tx) UsersAfter(c UserChoice, after UserCursor, limit int) ([]*User, err
 	for i, at := range page {
 		ids[i], rank[at.ID] = int64(at.ID), i
 	}
-	users, err := t.users(`id IN `+listed, list(ids))
+	users, err := t.users(`id IN `+listedIDs, list(ids))
 	slices.SortFunc(users, func(a, b *User) int { return cmp.Compare(rank[a.ID], rank[b.ID]) })
 	return users, err
 }
@@ -305,7 +305,7 @@ const ofUnseen = `user_id IN (SELECT id FROM users INDEXED BY users_invited WHER
 // PINs returns how many PINs readers have; duress: those for duress, too. Of visitors' PINs it
 // counts those only of visitors who are in one of some groups, nil: all.
 func (t *Tx) PINs(duress bool, visitors []string) (n int, err error) {
-	const counted = `SELECT count(*) FROM credentials WHERE kind = 1 AND (duress = 0 OR ?) AND NOT ` + ofSuspended
+	const counted = `SELECT count(*) FROM credentials WHERE kind = 1 AND (duress = 0 OR ? <> 0) AND NOT ` + ofSuspended
 	if err = t.row(counted, []any{duress}, &n); err != nil || visitors == nil {
 		return n, err
 	}
@@ -317,6 +317,6 @@ func (t *Tx) PINs(duress bool, visitors []string) (n int, err error) {
 // NewPINs says whether there are PINs that readers below wire.LevelProofs refuse: with limits,
 // or if asked for duress.
 func (t *Tx) NewPINs(duress bool) (are bool, err error) {
-	err = t.row(`SELECT EXISTS (SELECT 1 FROM credentials INDEXED BY credentials_new WHERE (duress <> 0 OR uses <> 0 OR within <> 0) AND (duress = 0 OR ?) AND NOT `+ofSuspended+`)`, []any{duress}, &are)
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM credentials INDEXED BY credentials_new WHERE (duress <> 0 OR uses <> 0 OR within <> 0) AND (duress = 0 OR ? <> 0) AND NOT `+ofSuspended+`)`, []any{duress}, &are)
 	return are, err
 }

@@ -108,7 +108,7 @@ func (t *Tx) AddOneTimeLink(l *OneTimeLink) error {
 	if l.Admin != 0 {
 		admin = l.Admin
 	}
-	if err := t.exec(`DELETE FROM links WHERE admin_id IS ?`, admin); err != nil {
+	if err := t.exec(`DELETE FROM links WHERE admin_id IS NOT DISTINCT FROM ?`, admin); err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO links (hash, admin_id, ends) VALUES (?, ?, ?)`, l.Hash[:], admin, l.Ends)
@@ -145,5 +145,5 @@ func (t *Tx) SetThrottle(th *Throttle) error {
 		return t.exec(`DELETE FROM throttles WHERE what = ?`, th.What)
 	}
 	return t.exec(`INSERT INTO throttles (what, failures, last, until) VALUES (?, ?, ?, ?)
-		ON CONFLICT DO UPDATE SET failures = excluded.failures, last = excluded.last, until = excluded.until`, th.What, th.Failures, th.Last, th.Until)
+		ON CONFLICT (what) DO UPDATE SET failures = excluded.failures, last = excluded.last, until = excluded.until`, th.What, th.Failures, th.Last, th.Until)
 }

@@ -135,11 +135,6 @@ func (*sqliteEngine) skipIDs(t *Tx, table string, n int64) (first int64, err err
 	return 1, t.exec(`INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)`, table, n)
 }
 
-func (*sqliteEngine) isTaken(err error) bool {
-	var refusal *sqlite.Error
-	return errors.As(err, &refusal) && refusal.Code() == sqlite3.SQLITE_CONSTRAINT_UNIQUE
-}
-
 func (e *sqliteEngine) full() error     { return e.reserve.check() }
 func (e *sqliteEngine) makeRoom() error { return e.reserve.release() }
 

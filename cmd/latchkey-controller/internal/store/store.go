@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"latchkey/device/durable"
 )
@@ -284,10 +285,13 @@ const (
 	listedIDs = `(SELECT CAST(value AS BIGINT) FROM json_each(?))`
 )
 
+// withoutNUL replaces NUL in JSON, as storable does.
+var withoutNUL = strings.NewReplacer(`\\`, `\\`, `\u0000`, `\ufffd`)
+
 // list returns ids or names as an argument for listed and listedIDs.
 func list[T int64 | ~string](values []T) string {
-	b, _ := json.Marshal(values) // these can always be encoded
-	return string(b)
+	b, _ := json.Marshal(values)                             // these can always be encoded
+	return strings.ReplaceAll(string(b), `\u0000`, `\ufffd`) // as storable has it
 }
 
 // texts returns a query's only column.

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/sync/wire"
 )
 
@@ -18,7 +19,7 @@ const noon = 1767268800
 
 func newStore(t *testing.T) *Store {
 	t.Helper()
-	s, err := Create(t.Context(), t.TempDir(), "")
+	s, err := Create(t.Context(), t.TempDir(), newDatabase(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,6 +42,7 @@ func newTag(first byte) wire.Tag { return wire.Tag{first} }
 func seal(id uint64) []byte { return []byte{byte(id)} }
 
 func TestADatabaseIsDurableAndCarefulWithWhatItDeletes(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	s := newStore(t)
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "secure_delete": "1", "busy_timeout": "10000", "temp_store": "2"} {
 		var got string
@@ -51,6 +53,7 @@ func TestADatabaseIsDurableAndCarefulWithWhatItDeletes(t *testing.T) {
 }
 
 func TestADirectoryNameMayHoldAnything(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	dir := filepath.Join(t.TempDir(), "50%?_pragma=x#y z")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -76,6 +79,7 @@ func TestOpeningMakesNoDatabase(t *testing.T) {
 }
 
 func TestANewerOrForeignDatabaseIsLeftAlone(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	for statement, want := range map[string]string{
 		"PRAGMA user_version = 1000":  "newer latchkey-controller",
 		"PRAGMA application_id = 17":  "another program",
@@ -98,11 +102,11 @@ func TestANewerOrForeignDatabaseIsLeftAlone(t *testing.T) {
 }
 
 func TestSeveralMayCreateADatabaseAtOnce(t *testing.T) {
-	dir := t.TempDir()
+	dir, address := t.TempDir(), postgrestest.Address(t)
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			s, err := Create(context.Background(), dir, "")
+			s, err := Create(context.Background(), dir, address)
 			if err != nil {
 				t.Error(err)
 				return
@@ -116,13 +120,31 @@ func TestSeveralMayCreateADatabaseAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
+	if _, err := os.Stat(filepath.Join(dir, File)); (address == "") != (err == nil) {
+		t.Error(err)
+	}
 	steps, err := migrations()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if at, err := version(s.engine.(*sqliteEngine).db.QueryRowContext(t.Context(), selectVersion), len(steps)); err != nil || at != len(steps) {
-		t.Errorf("schema %d, %v", at, err)
+	if at := schemaVersion(t, s); at != len(steps) {
+		t.Errorf("schema %d, not %d", at, len(steps))
 	}
+}
+
+// schemaVersion returns the version of a database's schema.
+func schemaVersion(t *testing.T, s *Store) (at int) {
+	t.Helper()
+	err := s.View(t.Context(), func(tx *Tx) error {
+		if _, is := s.engine.(*postgresEngine); is {
+			return tx.row(`SELECT version FROM schema_version`, nil, &at)
+		}
+		return tx.row(`PRAGMA user_version`, nil, &at)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return at
 }
 
 func TestAnActThatFailsNeverHappened(t *testing.T) {

@@ -41,7 +41,7 @@ func (t *Tx) AddToken(k *Token) error {
 }
 
 // Tokens returns all tokens, by name.
-func (t *Tx) Tokens() ([]*Token, error) { return t.tokens(`1 ORDER BY t.folded`) }
+func (t *Tx) Tokens() ([]*Token, error) { return t.tokens(`TRUE ORDER BY t.folded`) }
 
 // Token returns a token, or ErrNotFound.
 func (t *Tx) Token(id int64) (*Token, error) { return t.token(`t.id = ?`, id) }

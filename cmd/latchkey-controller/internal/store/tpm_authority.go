@@ -1,9 +1,9 @@
 package store
 
 // TPMAuthorities returns the certificates, X.509, DER, of those whose certificates of TPMs
-// the site trusts, in the order in which they were added.
+// the site trusts, in the order in which they were added, those of one second by their bytes.
 func (t *Tx) TPMAuthorities() (certificates [][]byte, err error) {
-	err = t.rows(`SELECT certificate FROM tpm_authorities ORDER BY added, rowid`, nil, func(r scanner) error {
+	err = t.rows(`SELECT certificate FROM tpm_authorities ORDER BY added, certificate`, nil, func(r scanner) error {
 		var certificate []byte
 		err := r.Scan(&certificate)
 		certificates = append(certificates, certificate)

@@ -132,7 +132,7 @@ func (t *Tx) RemoveUser(id uint64) error {
 }
 
 // Users returns all users by id.
-func (t *Tx) Users() ([]*User, error) { return t.users(`1`) }
+func (t *Tx) Users() ([]*User, error) { return t.users(`TRUE`) }
 
 // User returns one user, or ErrNotFound.
 func (t *Tx) User(id uint64) (*User, error) {
@@ -187,14 +187,15 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 	} else if taken {
 		return ErrTagTaken
 	}
-	c.User, c.Created = u.ID, now
-	err := t.row(`INSERT INTO credentials (id, user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (nullif(?, 0), ?, ?, ?, x'', ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{c.ID, c.User, c.Kind, c.Tag[:], c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within}, &c.ID)
-	if err != nil {
-		return err
+	if c.ID == 0 {
+		id, err := t.ReserveCredentials(1)
+		if err != nil {
+			return err
+		}
+		c.ID = id
 	}
-	c.Material = seal(c.ID)
-	if err := t.exec(`UPDATE credentials SET material = ? WHERE id = ?`, c.Material, c.ID); err != nil {
+	c.User, c.Created, c.Material = u.ID, now, seal(c.ID)
+	if err := t.insertCredential(c); err != nil {
 		return err
 	}
 	if err := t.exec(`UPDATE users SET credentials = credentials + 1 WHERE id = ?`, c.User); err != nil {
@@ -216,7 +217,7 @@ func (t *Tx) RemoveCredential(now int64, c *Credential) error {
 }
 
 // Credentials returns all credentials by id.
-func (t *Tx) Credentials() ([]*Credential, error) { return t.credentials(`1`) }
+func (t *Tx) Credentials() ([]*Credential, error) { return t.credentials(`TRUE`) }
 
 // CredentialsOf returns a user's credentials by id.
 func (t *Tx) CredentialsOf(user uint64) ([]*Credential, error) {

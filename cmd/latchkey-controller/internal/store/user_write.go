@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"slices"
 
 	"golang.org/x/text/collate"
@@ -143,9 +144,10 @@ func (t *Tx) addGroups(u *User) error {
 // insertCredential adds a credential that has its material, without counting it or appending it
 // to the log.
 func (t *Tx) insertCredential(c *Credential) error {
-	err := t.exec(`INSERT INTO credentials (id, user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		c.ID, c.User, c.Kind, c.Tag[:], c.Material, c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within)
-	if t.engine.isTaken(err) {
+	err := t.row(`INSERT INTO credentials (id, user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (tag) DO NOTHING RETURNING id`,
+		[]any{c.ID, c.User, c.Kind, c.Tag[:], c.Material, c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within}, &c.ID)
+	if errors.Is(err, ErrNotFound) {
 		return ErrTagTaken
 	}
 	return err

@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
 
 // An import that gives no credentials reserves none.
@@ -14,6 +16,9 @@ func TestReservingNoIDsLeavesTheCountersAlone(t *testing.T) {
 			if want := map[int]uint64{0: 0, 3: 1, 2: 4}[n]; err != nil || first != want {
 				return fmt.Errorf("the first of %d is %d, not %d, %v", n, first, want, err)
 			}
+		}
+		if postgrestest.On() {
+			return nil
 		}
 		var rows, last int
 		err := tx.row(`SELECT count(*), max(seq) FROM sqlite_sequence WHERE name = 'credentials'`, nil, &rows, &last)

@@ -24,7 +24,7 @@ func (t *Tx) Invitations(users []uint64) (map[uint64]Invitation, error) {
 		ids[i] = int64(id)
 	}
 	all := map[uint64]Invitation{}
-	err := t.rows(`SELECT id, invited, invited_by FROM users WHERE invited <> 0 AND id IN `+listed, []any{list(ids)}, func(r scanner) error {
+	err := t.rows(`SELECT id, invited, invited_by FROM users WHERE invited <> 0 AND id IN `+listedIDs, []any{list(ids)}, func(r scanner) error {
 		var id uint64
 		var i Invitation
 		err := r.Scan(&id, &i.At, &i.By)
@@ -53,10 +53,10 @@ const (
 
 // visitConditions select visits by their time, now in Unix seconds, twice.
 var visitConditions = map[VisitTime]string{
-	AnyVisit: `? = ?`,
+	AnyVisit: `CAST(? AS BIGINT) = ?`,
 	Coming:   `valid_from > ? AND valid_until > ?`,
 	Here:     `valid_from <= ? AND valid_until > ?`,
-	Over:     `valid_until <= ? AND ? <> 0`,
+	Over:     `valid_until <= ? AND CAST(? AS BIGINT) <> 0`,
 }
 
 // A VisitCursor is a position in the list of visitors.
@@ -98,7 +98,7 @@ func (t *Tx) Visitors(c VisitChoice, after VisitCursor, skip, limit int) ([]*Use
 	if err != nil {
 		return nil, err
 	}
-	users, err := t.users(`id IN `+listed, list(ids))
+	users, err := t.users(`id IN `+listedIDs, list(ids))
 	slices.SortFunc(users, func(a, b *User) int { return rank[a.ID] - rank[b.ID] })
 	return users, err
 }

@@ -5,10 +5,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
 
 func TestAWatchThatIsOverBeforeItBeginsIsNoFailure(t *testing.T) {
-	s, err := Create(t.Context(), t.TempDir(), "")
+	s, err := Create(t.Context(), t.TempDir(), newDatabase(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,6 +29,7 @@ func TestAWatchThatIsOverBeforeItBeginsIsNoFailure(t *testing.T) {
 }
 
 func TestACommitOfThisProcessWakesAWatchBeforeItsNextQuestion(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	synctest.Test(t, func(t *testing.T) { // the clock moves only while all wait
 		s, err := Create(t.Context(), t.TempDir(), "")
 		if err != nil {

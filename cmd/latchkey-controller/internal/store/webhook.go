@@ -35,8 +35,8 @@ var ErrURLTaken = errors.New("the URL is taken")
 // AddWebhook adds a webhook without its sealed column, which depends on the ID that it
 // fills in. The error is ErrURLTaken if there is one with the same URL.
 func (t *Tx) AddWebhook(w *Webhook) error {
-	err := t.row(`INSERT INTO webhooks (name, url, sealed, events, style, persons, denied, stopped, created, cursor) VALUES (?, ?, x'', ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO NOTHING RETURNING id`,
-		[]any{w.Name, w.URL, strings.Join(w.Events, " "), w.Style, w.Persons, w.Denied, w.Stopped, w.Created, w.Cursor}, &w.ID)
+	err := t.row(`INSERT INTO webhooks (name, url, sealed, events, style, persons, denied, stopped, created, cursor) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (url) DO NOTHING RETURNING id`,
+		[]any{w.Name, w.URL, []byte{}, strings.Join(w.Events, " "), w.Style, w.Persons, w.Denied, w.Stopped, w.Created, w.Cursor}, &w.ID)
 	if errors.Is(err, ErrNotFound) {
 		return ErrURLTaken
 	}
@@ -67,7 +67,7 @@ func (t *Tx) SetWebhookCursor(id, cursor int64) error {
 
 // Webhooks returns all webhooks, with what they have delivered, by name.
 func (t *Tx) Webhooks() (webhooks []*Webhook, err error) {
-	err = t.webhooks(`1 ORDER BY name, id`, nil, func(w *Webhook) { webhooks = append(webhooks, w) })
+	err = t.webhooks(`TRUE ORDER BY name, id`, nil, func(w *Webhook) { webhooks = append(webhooks, w) })
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (t *Tx) WebhookHosts() (hosts []*WebhookHost, err error) {
 
 // AllowWebhookHost adds a host, unless it is there.
 func (t *Tx) AllowWebhookHost(h *WebhookHost) error {
-	return t.exec(`INSERT OR IGNORE INTO webhook_hosts (host, who, created) VALUES (?, ?, ?)`, h.Host, h.Who, h.Created)
+	return t.exec(`INSERT INTO webhook_hosts (host, who, created) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, h.Host, h.Who, h.Created)
 }
 
 // ForbidWebhookHost removes a host.

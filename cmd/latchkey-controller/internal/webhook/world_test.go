@@ -40,8 +40,8 @@ type world struct {
 }
 
 // newSite writes the files of a new site.
-var newSite = sitetest.Once(func(dir string) error {
-	s, err := site.Create(context.Background(), dir, "", "home", "UTC", clock.Read())
+var newSite = sitetest.Once(func(dir, database string) error {
+	s, err := site.Create(context.Background(), dir, database, "home", "UTC", clock.Read())
 	if err != nil {
 		return err
 	}

@@ -4,21 +4,32 @@ package sitetest
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // Once makes a new site at its first call, and writes that site into the directory of each:
 // the migrations of a database take longer than most tests. What create makes is a
-// directory of files.
-func Once(create func(dir string) error) (write func(t testing.TB, dir string)) {
+// directory of files, and, with the flag -postgres, a database of PostgreSQL, of which each
+// site has a copy until its test ends. create puts the site into database; "": SQLite.
+func Once(create func(dir, database string) error) (write func(t testing.TB, dir string)) {
 	made := sync.OnceValues(func() (map[string][]byte, error) {
 		dir, err := os.MkdirTemp("", "site")
 		if err != nil {
 			return nil, err
 		}
 		defer os.RemoveAll(dir)
-		if err := create(dir); err != nil {
+		database := ""
+		if postgrestest.On() {
+			if database, err = postgrestest.Lasting(); err != nil {
+				return nil, err
+			}
+		}
+		if err := create(dir, database); err != nil {
 			return nil, err
 		}
 		return read(dir)
@@ -33,6 +44,9 @@ func Once(create func(dir string) error) (write func(t testing.TB, dir string)) 
 			t.Fatal(err)
 		}
 		for name, content := range files {
+			if name == store.AddressFile {
+				content = []byte(postgrestest.Copy(t, strings.TrimSpace(string(content))) + "\n")
+			}
 			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,95 @@
+package postgrestest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A server is a running PostgreSQL server.
+type server struct {
+	dir   string // with its socket
+	made  atomic.Int64
+	until *os.File // the server ends, and dir with it, when this is closed: with the test program at the latest
+}
+
+var running = sync.OnceValues(start)
+
+// serve runs the server whose programs are in $1, in a new directory, until its standard input ends.
+const serve = `
+trap '' HUP INT TERM
+"$1/initdb" -D data -A trust -U postgres --no-sync -E UTF8 --locale=C.UTF-8 >log 2>&1 &&
+	"$1/postgres" -D data -k "$PWD" -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB \
+		-c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off >>log 2>&1 &
+cat
+kill -QUIT $(head -n 1 data/postmaster.pid)
+wait
+dir=$PWD
+cd / && rm -rf "$dir"
+`
+
+// programs returns the directory with the programs of the newest server that is installed.
+func programs() (string, error) {
+	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres")
+	if len(found) == 0 {
+		return "", fmt.Errorf("PostgreSQL is not installed: make setup does it")
+	}
+	return filepath.Dir(found[len(found)-1]), nil
+}
+
+func start() (*server, error) {
+	bin, err := programs()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "pg")
+	if err != nil {
+		return nil, err
+	}
+	c := exec.Command("/bin/sh", "-c", serve, "sh", bin)
+	c.Dir = dir
+	c.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	if os.Geteuid() == 0 { // the server refuses to run as root
+		account, err := user.Lookup("postgres")
+		if err != nil {
+			return nil, err
+		}
+		uid, _ := strconv.Atoi(account.Uid)
+		gid, _ := strconv.Atoi(account.Gid)
+		if err := os.Chown(dir, uid, gid); err != nil {
+			return nil, err
+		}
+		c.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	}
+	held, until, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer held.Close()
+	c.Stdin = held
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{dir: dir, until: until}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		conn, err := pgx.Connect(context.Background(), s.address("postgres"))
+		if err == nil {
+			return s, conn.Close(context.Background())
+		}
+		if time.Now().After(end) {
+			log, _ := os.ReadFile(filepath.Join(dir, "log"))
+			until.Close()
+			return nil, fmt.Errorf("PostgreSQL does not start: %w: %s", err, log)
+		}
+	}
+}
