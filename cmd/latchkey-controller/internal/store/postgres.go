@@ -102,8 +102,8 @@ func (e *postgresEngine) begin(ctx context.Context, writes bool) (*begun, error)
 		return nil, err
 	}
 	commit := func() error {
-		if ctx.Err() != nil {
-			return ctx.Err()
+		if ctx.Err() != nil { // then it is not sent
+			return tx.Commit()
 		}
 		defer time.AfterFunc(commitTimeout, cancel).Stop()
 		return e.committed(tx.Commit())
