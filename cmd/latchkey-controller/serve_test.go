@@ -79,7 +79,13 @@ type reporter struct {
 // newReporter makes a site and a reader of it.
 func newReporter(t *testing.T, dir string) *reporter {
 	t.Helper()
-	s, err := site.Create(t.Context(), dir, "", "home", "UTC", clock.Read())
+	return newReporterIn(t, dir, "")
+}
+
+// newReporterIn does that with a database.
+func newReporterIn(t *testing.T, dir, database string) *reporter {
+	t.Helper()
+	s, err := site.Create(t.Context(), dir, database, "home", "UTC", clock.Read())
 	if err != nil {
 		t.Fatal(err)
 	}
