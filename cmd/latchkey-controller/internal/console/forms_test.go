@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/sync/wire"
 )
 
@@ -295,6 +296,7 @@ func TestActsThatCannotBeUndoneAskForThePasswordAgain(t *testing.T) {
 }
 
 func TestABackupIsDownloadedEncrypted(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	b := small(t).visitor(desk.Owner)
 	const recipient = "age1revq0mxcwlz6phs796yemm7n9ppg294y6t80h62agvd6ucpmmd2sywgj2h"
 	got := b.post("/settings/backup", "recipients", recipient)

@@ -2,9 +2,11 @@ package desk
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/sync/wire"
 
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
@@ -97,6 +99,9 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error { w.SetKeepDays(ctx, as(Super), 9); return nil }, "Super Admin was not allowed to change the settings of home: this requires Owner"},
 		{func() error { _, err := w.RemoveReader(ctx, owner, reader, Lost); return err }, "Owner removed the reader " + at + " as lost"},
 	} {
+		if postgrestest.On() && strings.Contains(c.want, " backup ") {
+			continue // which is of SQLite
+		}
 		w.must(c.do())
 		if got := w.newest().Text.String(); got != c.want {
 			t.Errorf("%q\nnot %q", got, c.want)

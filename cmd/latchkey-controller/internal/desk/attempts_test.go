@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -608,9 +609,11 @@ var attempts = map[Act][]attempt{
 	SetZone:      {act(func(w *world, ctx context.Context, a Actor) error { return w.SetZone(ctx, a, "Europe/Zurich") })},
 	Backup: {
 		act(func(w *world, ctx context.Context, a Actor) error {
+			postgrestest.SQLiteOnly(w.t)
 			return w.WriteBackup(ctx, a, toRecipient(), io.Discard)
 		}),
 		act(func(w *world, ctx context.Context, a Actor) error {
+			postgrestest.SQLiteOnly(w.t)
 			return w.BackupTo(ctx, a, toRecipient(), filepath.Join(w.t.TempDir(), "backup"))
 		}),
 	},

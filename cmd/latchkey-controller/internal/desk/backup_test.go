@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
 func toRecipient() *BackupForm { return &BackupForm{Recipients: backuptest.Recipient} }
 
 func TestABackupThatIsDownloadedOpensTheSite(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	w := newWorld(t)
 	w.card()
 	var buffer bytes.Buffer
@@ -45,6 +47,7 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { return 0, errors.New("connection reset") }
 
 func TestABackupIsEncryptedToSomebody(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	w := newWorld(t)
 	for _, c := range []struct {
 		form  BackupForm

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -58,6 +59,9 @@ var views = map[Act]bool{
 // locations: limited returns them once all is there that the act needs.
 func (w *world) tries(act Act, want string, limited func() Actor) {
 	w.t.Helper()
+	if act == Backup && postgrestest.On() {
+		return // which is of SQLite
+	}
 	if len(want) != len(attempts[act]) {
 		w.t.Fatalf("there are %d ways to %s, and the table has %q", len(attempts[act]), act, want)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -269,6 +270,7 @@ func TestPasswordsAndTokensAreInNoFileOfTheSite(t *testing.T) {
 }
 
 func TestASiteThatIsPutBackKnowsNobodysSession(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	w := newWorld(t)
 	session := w.owner()
 	link, err := w.OwnerLink(t.Context(), AtCommandLine("root"), "")

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -16,6 +17,7 @@ import (
 // smallDisk mounts a small file system in memory.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
+	postgrestest.SQLiteOnly(t) // PostgreSQL's disk is not the site's
 	d := t.TempDir()
 	if err := unix.Mount("tmpfs", d, "tmpfs", 0, "size="+size); err != nil {
 		t.Skipf("mounting needs rights: %v", err)

@@ -22,6 +22,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -363,9 +364,10 @@ func (w *world) editPolicy(now time.Time, edit func(*wire.Policy)) {
 	})
 }
 
-// backUp writes a backup of the site to a file, and returns what opens it.
+// backUp writes a backup of the site, in SQLite, to a file, and returns what opens it.
 func (w *world) backUp(path string) backup.Identities {
 	w.t.Helper()
+	postgrestest.SQLiteOnly(w.t)
 	f, err := os.Create(path)
 	if err != nil {
 		w.t.Fatal(err)

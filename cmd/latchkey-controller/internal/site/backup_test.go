@@ -14,14 +14,16 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/backup"
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/sync/wire"
 )
 
-// backUp writes a backup of a site to a file.
+// backUp writes a backup of a site in SQLite to a file.
 func backUp(t *testing.T, s *Site, path string) {
 	t.Helper()
+	postgrestest.SQLiteOnly(t)
 	var b bytes.Buffer
 	if err := s.Backup(t.Context(), noon, backuptest.Recipients(t), &b); err != nil {
 		t.Fatal(err)
@@ -101,6 +103,7 @@ func TestARestoreByAClockThatIsBehindIsInDoubt(t *testing.T) {
 
 // A transaction that goes on while pages are read must not show in them.
 func TestABackupIsTheSiteOfOneMoment(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	s, dir := newSite(t)
 	for i := range 40 {
 		addUser(t, s, fmt.Sprint("User ", i), "", uid(i))
@@ -238,6 +241,7 @@ func TestABackupHasTheKeyThatOpensIt(t *testing.T) {
 }
 
 func TestADamagedDatabaseIsNotBackedUp(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	s, dir := newSite(t)
 	for i := range 100 { // so that the last page is of a table
 		addUser(t, s, fmt.Sprint("User ", i), "", uid(i))

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
@@ -252,7 +253,11 @@ func TestACreationThatWasCutShortIsDoneAnew(t *testing.T) {
 
 func TestADirectoryThatOthersCanReadIsRefused(t *testing.T) {
 	_, dir := newSite(t)
-	for _, name := range []string{".", store.File, vault.KeyFile} {
+	file := store.File
+	if postgrestest.On() {
+		file = store.AddressFile
+	}
+	for _, name := range []string{".", file, vault.KeyFile} {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
 		if err != nil {
@@ -274,6 +279,7 @@ func TestADirectoryThatOthersCanReadIsRefused(t *testing.T) {
 }
 
 func TestNeitherPINNorUIDNorKeyLiesInAnyFile(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
 	s, dir := newSite(t)
 	digits, uid := "58310274", []byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}
 	u := addUser(t, s, "Ada", digits, uid)

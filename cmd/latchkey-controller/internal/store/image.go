@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -12,8 +13,12 @@ func (t *Tx) Size() (bytes int64, err error) {
 	return bytes, err
 }
 
-// CheckIntegrity returns an error if SQLite's quick check finds damage.
+// CheckIntegrity returns an error if SQLite's quick check finds damage, or if the database is in
+// PostgreSQL: WriteImage cannot write that.
 func (t *Tx) CheckIntegrity() error {
+	if _, is := t.engine.(*sqliteEngine); !is {
+		return errors.New("the site's database is in PostgreSQL: back it up there, with pg_dump, and keep the site's directory with it")
+	}
 	var result string
 	if err := t.row(`PRAGMA quick_check(1)`, nil, &result); err != nil {
 		return err

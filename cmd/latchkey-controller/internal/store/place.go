@@ -126,7 +126,7 @@ func (t *Tx) PlaceReader(reader, location, door string) error {
 	is := places[reader]
 	if location == "" {
 		if location = is.Place; location == "" {
-			err := t.row(`SELECT name FROM (SELECT id, name FROM locations UNION ALL SELECT 9223372036854775807, name FROM site) ORDER BY id LIMIT 1`, nil, &location)
+			err := t.row(`SELECT name FROM (SELECT id, name FROM locations UNION ALL SELECT 9223372036854775807, name FROM site) AS named ORDER BY id LIMIT 1`, nil, &location)
 			if err != nil {
 				return err
 			}
