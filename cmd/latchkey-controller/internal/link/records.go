@@ -49,6 +49,7 @@ func (l *Link) storeReports(ctx context.Context) error {
 type recorder struct {
 	*Link
 	full      bool                 // the disk was full
+	failed    string               // why something could not be stored last; "": it could
 	delivered map[string]delivered // by reader
 	raised    map[string]time.Time // by reader: when its policy was raised last
 
@@ -113,7 +114,7 @@ func (rec *recorder) takeModes(ctx context.Context, reports []site.ModeReport) e
 	return err
 }
 
-// logFailure logs that something could not be stored; a full disk once.
+// logFailure logs that something could not be stored; each reason once.
 func (rec *recorder) logFailure(err error) {
 	full := (*store.FullError)(nil)
 	switch was := rec.full; {
@@ -122,10 +123,16 @@ func (rec *recorder) logFailure(err error) {
 			rec.o.Log.Error("what readers report cannot be stored; they keep it until there is room, and orders are noted in reserved space", "err", err)
 		}
 	case err != nil:
-		rec.o.Log.Error("store what readers report; they send it again", "err", err)
+		if err.Error() != rec.failed {
+			rec.failed = err.Error()
+			rec.o.Log.Error("store what readers report; they send it again", "err", err)
+		}
 	case was:
 		rec.full = false
 		rec.o.Log.Info("there is room on the disk again")
+	}
+	if err == nil {
+		rec.failed = ""
 	}
 }
 
