@@ -132,8 +132,10 @@ func (e *postgresEngine) beginTx(ctx context.Context, options *sql.TxOptions, fi
 }
 
 // forSQLite matches what a statement for SQLite has and PostgreSQL does not: parameters, numbered or
-// not; hints of which index to use, or, with a + right before a column, not to use; and functions.
-var forSQLite = regexp.MustCompile(`\?(\d*)|INDEXED BY \w+|\+([a-z_])|json_each\(\?\)|instr\(`)
+// not; hints of which index to use, or, with a + right before a column, not to use; functions; and
+// listed and listedIDs. These are arrays in PostgreSQL, which looks up each of their elements in an
+// index; rows it might join with a whole table.
+var forSQLite = regexp.MustCompile(`IN \(SELECT (value|CAST\(value AS BIGINT\)) FROM json_each\(\?\)\)|\?(\d*)|INDEXED BY \w+|\+([a-z_])|instr\(`)
 
 // statement has these rules: a parameter without a number has the one after the highest so far; one
 // that is a bool is an integer, as the columns are, and is compared with 0; where PostgreSQL cannot
@@ -154,8 +156,9 @@ func (*postgresEngine) statement(text string, args []any) (string, []any) {
 			return "$" + found[1:]
 		case found[0] == '+':
 			return found[1:]
-		case found == "json_each(?)":
-			return "json_array_elements_text(" + parameter() + "::json)"
+		case strings.HasPrefix(found, "IN ("):
+			element, _, _ := strings.Cut(strings.TrimPrefix(found, "IN (SELECT "), " FROM")
+			return "= ANY (ARRAY(SELECT " + element + " FROM json_array_elements_text(" + parameter() + "::json)))"
 		case found == "instr(":
 			return "strpos("
 		}

@@ -290,7 +290,10 @@ var withoutNUL = strings.NewReplacer(`\\`, `\\`, `\u0000`, `\ufffd`)
 
 // list returns ids or names as an argument for listed and listedIDs.
 func list[T int64 | ~string](values []T) string {
-	b, _ := json.Marshal(values)                             // these can always be encoded
+	if values == nil {
+		return "[]"
+	}
+	b, _ := json.Marshal(values)                               // these can always be encoded
 	return strings.ReplaceAll(string(b), `\u0000`, `\ufffd`) // as storable has it
 }
 
