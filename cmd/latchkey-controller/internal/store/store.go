@@ -293,8 +293,8 @@ func list[T int64 | ~string](values []T) string {
 	if values == nil {
 		return "[]"
 	}
-	b, _ := json.Marshal(values)                               // these can always be encoded
-	return strings.ReplaceAll(string(b), `\u0000`, `\ufffd`) // as storable has it
+	b, _ := json.Marshal(values) // these can always be encoded
+	return withoutNUL.Replace(string(b))
 }
 
 // texts returns a query's only column.
