@@ -31,7 +31,7 @@ type publisher struct {
 func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error {
 	p := &publisher{Link: l}
 	minute := time.Tick(headEvery)
-	for {
+	for failed := ""; ; {
 		var err error
 		select {
 		case <-ctx.Done():
@@ -55,8 +55,13 @@ func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error 
 		}
 		if err != nil && ctx.Err() == nil {
 			// Most likely the disk is full. What was published stays valid.
-			l.o.Log.Error("cannot read what is to be published to readers; trying again", "err", err)
+			if err.Error() != failed {
+				l.o.Log.Error("cannot read what is to be published to readers; trying again", "err", err)
+			}
+			failed = err.Error()
 			time.AfterFunc(time.Second, func() { signal(changed) })
+		} else if err == nil {
+			failed = ""
 		}
 	}
 }
