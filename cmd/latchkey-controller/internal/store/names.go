@@ -5,10 +5,17 @@ import (
 	"strings"
 )
 
+// maxEventName is how many bytes of a name are kept for searches: a reader may send one of 4 KiB, which is
+// too long for an index of PostgreSQL.
+const maxEventName = 1024
+
 // nameID returns the id of a name, which it adds if it is new; 0: the name is empty.
 func (t *Tx) nameID(name string) (id int64, err error) {
 	if name == "" {
 		return 0, nil
+	}
+	if len(name) > maxEventName {
+		name = strings.ToValidUTF8(name[:maxEventName], "")
 	}
 	err = t.row(`SELECT id FROM names WHERE name = ?`, []any{name}, &id)
 	if errors.Is(err, ErrNotFound) {
