@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -361,6 +362,36 @@ func TestAStandByTakesOver(t *testing.T) {
 		}
 		if n > 300 {
 			t.Fatal("the watch does not hear the stand-by")
+		}
+	}
+}
+
+func TestACutOffServerIsNoticed(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	config, err := connection("postgres://postgres@" + listener.Addr().String() + "/site")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := config.DialFunc(t.Context(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for option, want := range map[int]int{unix.TCP_USER_TIMEOUT: 20000, unix.TCP_KEEPIDLE: 5, unix.TCP_KEEPINTVL: 5, unix.TCP_KEEPCNT: 3} {
+		if err := raw.Control(func(fd uintptr) {
+			if is, err := unix.GetsockoptInt(int(fd), unix.IPPROTO_TCP, option); err != nil || is != want {
+				t.Errorf("option %d: %d, %v", option, is, err)
+			}
+		}); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
