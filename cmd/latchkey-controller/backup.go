@@ -22,7 +22,9 @@ that the site has: the signing key, the storage key and with it every PIN and ca
 what has happened. Whoever can open it has the site. Without the passphrase, or the identity of a
 recipient, nobody can open it, not even you: keep that apart from both the site and its backup. A backup
 that is cut short leaves nothing behind, except on file systems that have no files without a name, such
-as FAT and NFS: there it may leave .latchkey-backup-…, encrypted, which the next backup there removes.`
+as FAT and NFS: there it may leave .latchkey-backup-…, encrypted, which the next backup there removes.
+The backup of a site in PostgreSQL is the same file, and can be restored without PostgreSQL. While it is
+made, the site's directory needs room for a copy of the database.`
 	out := c.String("out", "", "the new `file`, like home.tar.age")
 	var form desk.BackupForm
 	c.Func("recipient", "an age `recipient`, age1…, whose identity opens the backup; may be repeated", func(text string) error {
@@ -79,8 +81,11 @@ backup says. What was changed since the backup is lost: users, readers that were
 the controller's copy of what readers have dropped meanwhile. A card that got new keys since the backup
 is taken for a copy until it gets new keys again. Modes that hold doors open, unlocked and evacuation,
 end; locked and lockdown stay wanted if they were. A restore that is killed may leave
-.latchkey-restore-… beside the directory, the site in the clear; the next restore there removes it.`
+.latchkey-restore-… beside the directory, the site in the clear; the next restore there removes it.
+With --database the site comes into PostgreSQL, wherever it was before; drop and create that database
+again if a restore was killed and the next one says that the site is there already.`
 	from := c.String("from", "", "the backup's `file`")
+	database := c.String("database", "", "an empty database of a PostgreSQL server, as a `URL`; unless given SQLite's, in the directory")
 	identity := c.String("identity", "", "the age identity `file` of a recipient, as age-keygen writes it")
 	phrase := passphraseFlag(c)
 	c.check = func([]string) error {
@@ -97,7 +102,7 @@ end; locked and lockdown stay wanted if they were. A restore that is killed may 
 		if err != nil {
 			return err
 		}
-		restored, err := site.Restore(ctx, clock.Read(), *from, with, c.dir)
+		restored, err := site.Restore(ctx, clock.Read(), *from, with, c.dir, *database)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/device/pin"
 	"latchkey/sync/wire"
@@ -33,10 +34,15 @@ func TestMain(m *testing.M) {
 }
 
 func TestTheProgramDoesWhatItsUsageSays(t *testing.T) {
+	source, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("TZ", "Europe/Berlin")
+			env.Setenv("SOURCE", source)
 			env.Setenv("TOMORROW", time.Now().AddDate(0, 0, 1).Format(time.DateOnly))
 			env.Values["test"] = env.T()
 			return nil
@@ -47,9 +53,19 @@ func TestTheProgramDoesWhatItsUsageSays(t *testing.T) {
 			"holds":       bundleHolds,
 			"code":        exitCode,
 			"revision":    importRevision,
+			"postgres":    newDatabase,
+			"page":        runPage,
 			"selected":    selectedRevision,
 		},
 	})
+}
+
+// newDatabase sets variables to the addresses of new databases of a PostgreSQL server: postgres
+// VARIABLE….
+func newDatabase(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		ts.Setenv(name, postgrestest.Database(ts.Value("test").(testing.TB)))
+	}
 }
 
 // importRevision sets REVISION to the revision of the preview of an import.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -70,6 +71,11 @@ func serve(c *invocation) action {
 			return err
 		}
 		defer unlock()
+		lead, err := c.site.Lead(ctx)
+		if err != nil {
+			return err
+		}
+		defer lead.Close()
 		if err := c.site.RemoveLeftovers(); err != nil {
 			log.Error("remove a copy of the site that an older version left", "err", err)
 		}
@@ -84,6 +90,7 @@ func serve(c *invocation) action {
 			log.Warn(doubt)
 		}
 
+		checkHighWater(ctx, c.site, log)
 		own, err := c.site.ControllerCertificate()
 		if err != nil {
 			return err
@@ -124,6 +131,8 @@ func serve(c *invocation) action {
 			return err
 		}
 		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return lead.Wait(ctx) })
+		group.Go(func() error { keepHighWater(ctx, c.site, log); return nil })
 		group.Go(func() error { return l.Run(ctx) })
 		group.Go(func() error { return c.desk.Maintain(ctx) })
 		group.Go(func() error { return mail.Run(ctx, c.desk, log) })
@@ -141,11 +150,18 @@ func serve(c *invocation) action {
 			group.Go(func() error { embedded.followBrokerClients(ctx, c.desk, c.site, log); return nil })
 		}
 		group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
-		return group.Wait()
+		if err := group.Wait(); err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		checkHighWater(ctx, c.site, log)
+		return nil
 	}
 }
 
-// lock makes this process the only one that serves a site.
+// lock makes this process the only one on this machine that serves a site, or changes what must not
+// change meanwhile.
 func lock(dir string) (unlock func(), err error) {
 	f, err := os.OpenFile(filepath.Join(dir, "serve.lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {

@@ -12,9 +12,13 @@ import (
 )
 
 func initSite(c *invocation) action {
-	c.details = "It has its keys, its certificate authority and an empty list of credentials. The directory is the\nsite: keep it private, and keep a backup of it."
+	c.details = `It has its keys, its certificate authority and an empty list of credentials. The directory is the
+site: keep it private, and keep a backup of it. With --database all of it is in a database of a
+PostgreSQL server but the storage key, which stays in the directory: neither is a site without the
+other. The database must be there, and empty. POSTGRESQL.md says more. An init that was interrupted
+is done again.`
 	name := c.String("site", "", "the site's `name`: up to 32 lower-case letters, digits and hyphens")
-	database := c.String("database", "", "its database at a PostgreSQL server, as a `URL`; unless given SQLite's, in the directory")
+	database := c.String("database", "", "its database at a PostgreSQL server, as a `URL` like postgres://latchkey@db.example/home, without a password; unless given SQLite's, in the directory")
 	in := zoneFlag(c, "unless given the one of this machine, or UTC if that cannot be told")
 	return func(ctx context.Context, _ []string) error {
 		if *in == "" {
@@ -25,9 +29,9 @@ func initSite(c *invocation) action {
 			return err
 		}
 		defer s.Close()
-		return c.report(map[string]string{"site": s.Name, "id": s.ID.String(), "controller": s.Fingerprint(), "zone": *in},
-			"site        %s\nid          %s\ncontroller  %s\ntime zone   %s\n\nAdd users with: latchkey-controller user add --dir %s --name NAME --pin auto\n",
-			s.Name, s.ID, s.Fingerprint(), *in, c.dir)
+		return c.report(map[string]string{"site": s.Name, "id": s.ID.String(), "controller": s.Fingerprint(), "zone": *in, "database": s.Place()},
+			"site        %s\nid          %s\ncontroller  %s\ntime zone   %s\ndatabase    %s\n\nAdd users with: latchkey-controller user add --dir %s --name NAME --pin auto\n",
+			s.Name, s.ID, s.Fingerprint(), *in, s.Place(), c.dir)
 	}
 }
 
@@ -54,8 +58,8 @@ func check(c *invocation) action {
 		for _, doubt := range doubts {
 			fmt.Fprintln(c.err, "warning:", doubt)
 		}
-		return c.report(report, "site %s: %s, %s, %s; log at epoch %d, revision %d: all is well\n",
-			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision)
+		return c.report(report, "site %s: %s, %s, %s; log at epoch %d, revision %d: all is well\nits database is %s\n",
+			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, report.Database)
 	}
 }
 
@@ -94,9 +98,45 @@ func siteStorageKey(c *invocation) action {
 			return err
 		}
 		defer unlock()
+		lead, err := c.site.Lead(ctx) // on another machine
+		if err != nil {
+			return err
+		}
+		defer lead.Close()
 		if err := c.desk.NewStorageKey(ctx, c.actor); err != nil {
 			return err
 		}
 		return c.report(map[string]string{"site": c.site.Name}, "site %s has another storage key; make a new backup now\n", c.site.Name)
+	}
+}
+
+func siteMove(c *invocation) action {
+	c.details = `Stop the controller first. All of the site is copied and compared, then the directory's file "database"
+says where it is. If it is interrupted, the site is in the old database or in the new one, whole; do it
+again. Nothing is lost, so no new epoch begins, and readers notice nothing. The old database stays as it
+was, but nobody can work with it any more: delete it when a backup of the moved site is made.`
+	to := c.String("to", "", "a `URL` of an empty database, like postgres://latchkey@db.example/home, or sqlite: in the directory")
+	return func(ctx context.Context, _ []string) error {
+		address := *to
+		if address == "sqlite" {
+			address = ""
+		}
+		unlock, err := lock(c.dir)
+		if err != nil {
+			return err
+		}
+		defer unlock()
+		moved, err := c.desk.MoveSite(ctx, c.actor, address)
+		if moved == nil {
+			return err
+		}
+		if err != nil {
+			return fmt.Errorf("the site is in %s now, but %s does not say so yet: %w; any command there tries that again", moved.To, c.dir, err)
+		}
+		return c.report(moved, `site %s is in %s now: %s, %s, compared.
+%s holds what it has left, which nobody can work with any more. Make a backup of the site, then delete it:
+
+  %s
+`, c.site.Name, moved.To, counted(moved.Tables, "table"), counted(int(moved.Rows), "row"), moved.From, moved.Delete)
 	}
 }

@@ -123,6 +123,7 @@ func groups() []group {
 			{name: "backup", args: "--out FILE --recipient age1… | --recipients-file FILE | --passphrase -", summary: "writes the site to an encrypted file", required: []string{"out"}, prepare: backUp},
 			{name: "restore", args: "--from FILE --identity FILE | --passphrase -", summary: "makes a site from a backup", required: []string{"from"}, needs: aDirectory, prepare: restore},
 			{name: "site rekey", summary: "begins a new epoch with a new site key", prepare: siteRekey},
+			{name: "site move", args: "--to URL|sqlite", summary: "takes the site to another database, in full", required: []string{"to"}, prepare: siteMove},
 			{name: "site storage-key", summary: "encrypts the secrets in the database with another key", prepare: siteStorageKey},
 		}},
 		{"This program", []command{

@@ -114,6 +114,7 @@ const (
 	Backup        Act = "site.backup"
 	NewEpoch      Act = "site.epoch"
 	NewStorageKey Act = "site.storage-key"
+	MoveSite      Act = "site.move" // to another database
 
 	actSignIn        Act = "sign-in"
 	actSignOut       Act = "sign-out"
@@ -251,6 +252,7 @@ var rules = map[Act]rule{
 	Backup:        {may: owners, past: "made a backup of %s", infinitive: "make a backup of %s", fresh: true, extent: ofSite},
 	NewEpoch:      {may: owners, past: "began a new epoch of %s", infinitive: "begin a new epoch of %s", fresh: true, extent: ofSite},
 	NewStorageKey: {may: owners, past: "changed the storage key of %s", infinitive: "change the storage key of %s", fresh: true, extent: ofSite},
+	MoveSite:      {may: owners, past: "moved %s to another database", infinitive: "move %s to another database", fresh: true, extent: ofSite},
 
 	actSignIn:        {past: "signed in", infinitive: "sign in"},
 	actSignOut:       {past: "signed out", infinitive: "sign out"},

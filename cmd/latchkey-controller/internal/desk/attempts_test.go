@@ -629,6 +629,18 @@ var attempts = map[Act][]attempt{
 		}
 		return err
 	})},
+	MoveSite: {act(func(w *world, ctx context.Context, a Actor) error {
+		d := New(Options{Site: w.site, Clock: w.clock}) // where no controller runs
+		if _, err := d.MoveSite(ctx, a, postgrestest.Database(w.t)); err != nil {
+			return err
+		}
+		s, err := site.Open(ctx, w.dir)
+		if err == nil {
+			w.site = s
+			w.t.Cleanup(func() { s.Close() })
+		}
+		return err
+	})},
 	NewEpoch: {act(func(w *world, ctx context.Context, a Actor) error { _, err := w.NewEpoch(ctx, a); return err })},
 }
 

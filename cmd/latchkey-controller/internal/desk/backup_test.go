@@ -24,7 +24,7 @@ func TestABackupThatIsDownloadedOpensTheSite(t *testing.T) {
 	w.must(w.WriteBackup(t.Context(), as(Owner), toRecipient(), &buffer))
 	path, restored := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	w.must(os.WriteFile(path, buffer.Bytes(), 0o600))
-	_, err := site.Restore(t.Context(), w.clock(), path, backuptest.Identities(t), restored)
+	_, err := site.Restore(t.Context(), w.clock(), path, backuptest.Identities(t), restored, "")
 	w.must(err)
 	s, err := site.Open(t.Context(), restored)
 	w.must(err)

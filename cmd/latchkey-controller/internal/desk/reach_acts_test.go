@@ -46,7 +46,7 @@ var bounded = map[Act]bounds{
 	AllowWebhookHost: {"-", "-"}, ForbidWebhookHost: {"-", "-"},
 	EditSignIn: {"---", "---"}, AddAdmin: {"-", "-"}, EditAdmins: {"----", "----"}, EditSettings: {"--", "--"},
 	ConfirmClock: {"-", "-"}, SetZone: {"-", "-"}, SetPINReaders: {"-", "-"}, SetTPMTrust: {"--", "--"},
-	Backup: {"--", "--"}, NewEpoch: {"-", "-"}, NewStorageKey: {"-", "-"},
+	Backup: {"--", "--"}, NewEpoch: {"-", "-"}, NewStorageKey: {"-", "-"}, MoveSite: {"-", "-"},
 }
 
 // views are the acts that change nothing.

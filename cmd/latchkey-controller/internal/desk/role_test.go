@@ -28,7 +28,7 @@ var may = map[Act]string{
 	ViewMail: "O", EditMail: "O", SendTestMail: "O",
 	ViewWebhooks: "OS", AddWebhook: "OS", EditWebhook: "OS", NewWebhookSecret: "OS", RemoveWebhook: "OS", TestWebhook: "OS", ResendDelivery: "OS", AllowWebhookHost: "O", ForbidWebhookHost: "O",
 	ViewSignIn: "O", EditSignIn: "O",
-	ViewAdmins: "O", AddAdmin: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O",
+	ViewAdmins: "O", AddAdmin: "O", EditAdmins: "O", EditSettings: "O", SetPINReaders: "O", SetTPMTrust: "O", SetZone: "O", ConfirmClock: "O", Backup: "O", NewEpoch: "O", NewStorageKey: "O", MoveSite: "O",
 }
 
 // Acts are all acts that are a right of a role, sorted.
@@ -83,7 +83,7 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 }
 
 func TestWhatEndangersTheSiteAsksForThePasswordAgain(t *testing.T) {
-	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, AddAdmin, EditAdmins, EditSignIn, MakeToken, AddBrokerClient, RemoveBrokerClient, EditMail, AddWebhook, EditWebhook, NewWebhookSecret, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, SetSiteMode, EndLockdown} {
+	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, AddAdmin, EditAdmins, EditSignIn, MakeToken, AddBrokerClient, RemoveBrokerClient, EditMail, AddWebhook, EditWebhook, NewWebhookSecret, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, MoveSite, SetSiteMode, EndLockdown} {
 		t.Run(string(act), func(t *testing.T) {
 			w := newWorld(t)
 			for i, prepare := range attempts[act] {

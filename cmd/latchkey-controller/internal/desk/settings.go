@@ -35,6 +35,29 @@ func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
 	return d.site.PromoteStorageKey()
 }
 
+// MoveSite moves the site to another database: at an address of a PostgreSQL server, or, if that is "",
+// to SQLite's in its directory. Else as NewStorageKey. The audit entry goes along.
+func (d *Desk) MoveSite(ctx context.Context, a Actor, address string) (*store.Moved, error) {
+	target := &auditTarget{subject: d.site.Name}
+	if err := d.check(ctx, a, MoveSite, target); err != nil {
+		return nil, err
+	}
+	if d.live != nil {
+		return nil, errors.New("stop the controller, then run latchkey-controller site move on the same machine")
+	}
+	now := d.now()
+	moved, err := d.site.Move(ctx, address, now, func(tx *store.Tx) error {
+		if err := errors.Join(a.recheck(tx, MoveSite), a.reaches(tx, MoveSite, target)); err != nil {
+			return err
+		}
+		return target.note(tx, now, a, MoveSite, nil)
+	})
+	if err != nil && moved == nil { // the site is where it was
+		err = errors.Join(err, d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return target.note(tx, now, a, MoveSite, err) }))
+	}
+	return moved, err
+}
+
 // KeepDays returns for how many days activity is kept.
 func (d *Desk) KeepDays(ctx context.Context, a Actor) (days int, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {

@@ -277,7 +277,7 @@ func TestASiteThatIsPutBackKnowsNobodysSession(t *testing.T) {
 	w.must(err)
 	backup, restored := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	w.must(w.BackupTo(t.Context(), as(Owner), toRecipient(), backup))
-	_, err = site.Restore(t.Context(), w.clock(), backup, backuptest.Identities(t), restored)
+	_, err = site.Restore(t.Context(), w.clock(), backup, backuptest.Identities(t), restored, "")
 	w.must(err)
 	s, err := site.Open(t.Context(), restored)
 	w.must(err)

@@ -24,7 +24,7 @@ func TestAPolicyOfAClockThatWasAheadDoesNotOutliveARestore(t *testing.T) {
 		w.end()
 		w.site.Close()
 		restored := filepath.Join(t.TempDir(), "restored")
-		if _, err := site.Restore(t.Context(), clock.Read(), path, with, restored); err != nil {
+		if _, err := site.Restore(t.Context(), clock.Read(), path, with, restored, ""); err != nil {
 			t.Fatal(err)
 		}
 		w.open(restored)

@@ -115,7 +115,7 @@ func TestASiteRestoredFromAnOlderBackupLeadsReadersBack(t *testing.T) {
 		restored := filepath.Join(t.TempDir(), "restored")
 		later := clock.Read()
 		later.Wall = later.Wall.Add(time.Minute)
-		if _, err := site.Restore(t.Context(), later, path, with, restored); err != nil {
+		if _, err := site.Restore(t.Context(), later, path, with, restored, ""); err != nil {
 			t.Fatal(err)
 		}
 		w.open(restored)

@@ -20,7 +20,8 @@ import (
 )
 
 // Backup writes a consistent copy of the site, encrypted to some recipients. Others
-// may use the site meanwhile. A backup holds everything, including the storage key.
+// may use the site meanwhile. A backup holds everything, including the storage key. It is the same
+// whichever database the site is in.
 func (s *Site) Backup(ctx context.Context, now time.Time, to backup.Recipients, w io.Writer) error {
 	return s.View(ctx, func(tx *store.Tx) error {
 		row, err := tx.Site()
@@ -36,19 +37,17 @@ func (s *Site) Backup(ctx context.Context, now time.Time, to backup.Recipients, 
 		if !opensSigning(v, row.Signing) {
 			return errResealed
 		}
-		if err := tx.CheckIntegrity(); err != nil {
-			return err
-		}
-		size, err := tx.Size()
+		image, err := tx.Image(s.dir)
 		if err != nil {
 			return err
 		}
+		defer image.Close()
 		return backup.Write(w, now, to,
 			backup.Member{Name: vault.KeyFile, Size: int64(len(key)), Write: func(w io.Writer) error {
 				_, err := w.Write(key)
 				return err
 			}},
-			backup.Member{Name: store.File, Size: size, Write: tx.WriteImage},
+			backup.Member{Name: store.File, Size: image.Size, Write: image.Write},
 		)
 	})
 }
@@ -85,10 +84,11 @@ type Restored struct {
 	Wanted     map[wire.Mode]int // how many modes are still wanted
 }
 
-// Restore creates a site from a backup, in a directory that must not exist, and
+// Restore creates a site from a backup, in a directory that must not exist and an empty database at an
+// address of a PostgreSQL server, or, if that is "", SQLite's in the directory, and
 // begins a new epoch: readers may hold a later log than the backup. Modes that hold doors
 // open end: what they were wanted for may be over since.
-func Restore(ctx context.Context, at clock.Reading, from string, with backup.Identities, to string) (restored *Restored, err error) {
+func Restore(ctx context.Context, at clock.Reading, from string, with backup.Identities, to, database string) (restored *Restored, err error) {
 	f, err := os.Open(from)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 	if err != nil {
 		return nil, err
 	}
-	err = backup.MakeDir(to, func(dir string) error {
+	err = backup.MakeDir(to, func(dir string) (err error) {
 		if err := extract(r, vault.KeyFile, chacha20poly1305.KeySize, dir); err != nil {
 			return err
 		}
@@ -112,7 +112,12 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 		if err != nil {
 			return err
 		}
-		defer s.Close()
+		defer func() {
+			err = errors.Join(err, s.Close())
+			if err == nil && database != "" {
+				err = store.RemoveSQLite(dir)
+			}
+		}()
 		if _, err := s.Check(ctx); err != nil {
 			return fmt.Errorf("the backup is damaged: %w", err)
 		}
@@ -130,6 +135,10 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 			// Sign-ins in the backup are out of date, and receivers may have got what waits in it.
 			return errors.Join(err, tx.SetClock(m), tx.ForgetSignIns(), tx.ForgetDeliveries(), tx.SkipNotices())
 		})
+		if err != nil || database == "" {
+			return err
+		}
+		_, err = s.Move(ctx, database, at.Wall, func(*store.Tx) error { return nil })
 		return err
 	})
 	return restored, err

@@ -43,14 +43,14 @@ func TestABackupIsRestoredIntoANewEpoch(t *testing.T) {
 	backUp(t, s, path)
 	bob := addUser(t, s, "Bob", "", uid(2))
 	dir := filepath.Join(t.TempDir(), "restored")
-	was, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir)
+	was, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if was.Name != "home" || was.Controller != s.Fingerprint() {
 		t.Errorf("%+v", was)
 	}
-	if _, err := Restore(t.Context(), at(noon), path, backuptest.Identities(t), dir); err == nil || !strings.Contains(err.Error(), "is there already") {
+	if _, err := Restore(t.Context(), at(noon), path, backuptest.Identities(t), dir, ""); err == nil || !strings.Contains(err.Error(), "is there already") {
 		t.Error(err)
 	}
 	for _, name := range []string{".", store.File, vault.KeyFile} {
@@ -86,7 +86,7 @@ func TestARestoreByAClockThatIsBehindIsInDoubt(t *testing.T) {
 	for after, want := range map[time.Duration]bool{-10 * 365 * 24 * time.Hour: true, 10 * 365 * 24 * time.Hour: false} {
 		read := clock.Reading{Wall: noon.Add(after), Boot: "another machine", Since: time.Minute}
 		to := filepath.Join(t.TempDir(), "restored")
-		if _, err := Restore(t.Context(), read, path, backuptest.Identities(t), to); err != nil {
+		if _, err := Restore(t.Context(), read, path, backuptest.Identities(t), to, ""); err != nil {
 			t.Fatal(err)
 		}
 		r, err := Open(t.Context(), to)
@@ -131,7 +131,7 @@ func TestABackupIsTheSiteOfOneMoment(t *testing.T) {
 		t.Fatalf("only %d were added meanwhile", others)
 	}
 	restored := filepath.Join(t.TempDir(), "restored")
-	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), restored); err != nil {
+	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), restored, ""); err != nil {
 		t.Fatal(err)
 	}
 	r, err := Open(t.Context(), restored)
@@ -175,7 +175,14 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 	another := make([]byte, len(key))
 	rand.Read(another)
 	var image bytes.Buffer
-	if err := s.View(t.Context(), func(tx *store.Tx) error { return tx.WriteImage(&image) }); err != nil {
+	if err := s.View(t.Context(), func(tx *store.Tx) error {
+		i, err := tx.Image(t.TempDir())
+		if err != nil {
+			return err
+		}
+		defer i.Close()
+		return i.Write(&image)
+	}); err != nil {
 		t.Fatal(err)
 	}
 	changed := bytes.Clone(b)
@@ -203,11 +210,11 @@ func TestADamagedBackupIsNotRestored(t *testing.T) {
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Restore(t.Context(), at(noon), path, backuptest.Identities(t), dir); err == nil {
+		if _, err := Restore(t.Context(), at(noon), path, backuptest.Identities(t), dir, ""); err == nil {
 			t.Errorf("%s: restored", name)
 		}
 	}
-	if _, err := Restore(t.Context(), at(noon), parent, backuptest.Identities(t), filepath.Join(parent, "restored")); err == nil {
+	if _, err := Restore(t.Context(), at(noon), parent, backuptest.Identities(t), filepath.Join(parent, "restored"), ""); err == nil {
 		t.Error("a directory: restored")
 	}
 	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 8 {

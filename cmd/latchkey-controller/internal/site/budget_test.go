@@ -674,7 +674,7 @@ func TestAfterARestoreNobodyGetsMoreThanTheyUsedAndABudget(t *testing.T) {
 		t.Fatalf("%d granted", b.Granted)
 	}
 	dir := filepath.Join(t.TempDir(), "restored")
-	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir); err != nil {
+	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir, ""); err != nil {
 		t.Fatal(err)
 	}
 	var err error

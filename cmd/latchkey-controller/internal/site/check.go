@@ -19,6 +19,7 @@ type Report struct {
 	Credentials int    `json:"credentials"`
 	Readers     int    `json:"readers"`
 	Schedules   int    `json:"schedules"`
+	Database    string `json:"database"` // where it is
 }
 
 // Check reads everything and returns the first error: the log's chain must be intact,
@@ -26,6 +27,7 @@ type Report struct {
 // match its tag, and its card's key. Policies must have the hours of the schedules that they
 // use.
 func (s *Site) Check(ctx context.Context) (report Report, err error) {
+	report.Database = s.Place()
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head()
 		if err != nil {

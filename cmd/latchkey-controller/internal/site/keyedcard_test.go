@@ -561,7 +561,7 @@ func TestCardsProveThemselvesAfterANewEpochAStorageKeyAndARestore(t *testing.T) 
 	give(t, resealed, ada.ID, third)
 
 	to := filepath.Join(t.TempDir(), "restored")
-	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), to); err != nil {
+	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), to, ""); err != nil {
 		t.Fatal(err)
 	}
 	restored, err := Open(t.Context(), to)

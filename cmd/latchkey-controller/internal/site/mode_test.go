@@ -472,7 +472,7 @@ func TestARestoreKeepsWhatIsWantedAndAsksForItAnew(t *testing.T) {
 	before := policyOf(t, s, "lab")
 	path, dir := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	backUp(t, s, path)
-	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir); err != nil {
+	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir, ""); err != nil {
 		t.Fatal(err)
 	}
 	restored, err := Open(t.Context(), dir)
@@ -502,7 +502,7 @@ func TestARestoredSiteHoldsNoDoorOpen(t *testing.T) {
 	want(t, s, noon, wire.ModeLockdown, "site", 0, now.Unix()+60)
 	path, dir := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	backUp(t, s, path)
-	got, err := Restore(t.Context(), at(now), path, backuptest.Identities(t), dir)
+	got, err := Restore(t.Context(), at(now), path, backuptest.Identities(t), dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}

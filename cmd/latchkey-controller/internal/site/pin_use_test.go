@@ -232,7 +232,7 @@ func TestANewEpochAndARestoreKeepWhatPINsAreFor(t *testing.T) {
 	}
 	front.add(used(c, 2, noon.Add(time.Minute)))
 	tell(t, s, noon.Add(time.Minute), front, 2) // the backup does not know of it
-	if _, err := Restore(t.Context(), at(noon.Add(2*time.Minute)), path, backuptest.Identities(t), dir); err != nil {
+	if _, err := Restore(t.Context(), at(noon.Add(2*time.Minute)), path, backuptest.Identities(t), dir, ""); err != nil {
 		t.Fatal(err)
 	}
 	restored, err := Open(t.Context(), dir)

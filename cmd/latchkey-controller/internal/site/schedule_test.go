@@ -67,7 +67,7 @@ func TestARestoredSiteHasItsSchedules(t *testing.T) {
 	hours := useOffice(t, s, "front-door")
 	path, dir := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
 	backUp(t, s, path)
-	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir); err != nil {
+	if _, err := Restore(t.Context(), at(noon.Add(time.Hour)), path, backuptest.Identities(t), dir, ""); err != nil {
 		t.Fatal(err)
 	}
 	restored, err := Open(t.Context(), dir)

@@ -58,10 +58,11 @@ func opensSigning(v *vault.Vault, sealed []byte) bool {
 // errResealed says that the storage key changed while the site was open.
 var errResealed = errors.New("the site's storage key has just changed; try again")
 
-// checkStorageKey refuses to write what the current storage key could not decrypt.
+// checkStorageKey refuses to write what the current storage key could not decrypt, and to a database
+// that the site has left.
 func (s *Site) checkStorageKey(tx *store.Tx) error {
-	row, err := tx.Site()
-	if err == nil && !bytes.Equal(row.Signing, s.sealed) {
+	signing, err := tx.SealedSigning()
+	if err == nil && !bytes.Equal(signing, s.sealed) {
 		err = errResealed
 	}
 	return err

@@ -29,6 +29,10 @@ func (e *UnsureError) Error() string {
 // PostgreSQL server. Statements are written for SQLite; statement has the rules by which they work
 // with both. What cannot be said in one statement is a method here.
 type engine interface {
+	// ready migrates the schema of a database that was connected to, and what else it takes to use
+	// it. An empty one of PostgreSQL gets the tables only if it is to be created. The error wraps
+	// errUnderway if a site has left it, or is on its way into it.
+	ready(ctx context.Context, create bool) error
 	// begin begins a transaction. There is one at a time that writes, of all processes: it sees
 	// all that is committed, and ids rise in the order of commits. One that only reads sees one
 	// consistent state.
@@ -57,4 +61,10 @@ type engine interface {
 	// watch is Store.Watch; woken has an element after commits of this process.
 	watch(ctx context.Context, woken <-chan struct{}, changed func() error) error
 	close() error
+
+	mover
+	// lead is Store.Lead.
+	lead(ctx context.Context) (*Lead, error)
+	// place says where the database is, for people.
+	place() string
 }

@@ -108,3 +108,15 @@ func (t *Tx) Changes(epoch, from, to uint64, each func(revision uint64, change [
 		return each(revision, change, hash)
 	})
 }
+
+// NewestEvent returns the id of the newest event of the activity; 0: there is none.
+func (t *Tx) NewestEvent() (id int64, err error) {
+	err = t.row(`SELECT coalesce(max(id), 0) FROM activity`, nil, &id)
+	return id, err
+}
+
+// LastEventID returns the highest id that an event of the activity has had, also of those that are
+// deleted since.
+func (t *Tx) LastEventID() (id int64, err error) {
+	return t.engine.count(t, table{name: "activity", counted: "id"})
+}

@@ -71,6 +71,9 @@ func version(row *sql.Row, newest int) (int, error) {
 }
 
 func newerSchema(at, newest int) error {
+	if at >= arrivingVersion {
+		return errUnderway
+	}
 	return fmt.Errorf("its schema is version %d, made by a newer latchkey-controller; this one supports up to %d. Use the newer one", at, newest)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -24,9 +25,8 @@ type postgresEngine struct {
 	changes changes       // that this process has heard of
 }
 
-// openPostgres opens a database of a PostgreSQL server and migrates its schema. An empty one gets it
-// only if it is to be created.
-func openPostgres(ctx context.Context, address string, create bool) (*postgresEngine, error) {
+// connectPostgres prepares connections to a database of a PostgreSQL server.
+func connectPostgres(address string) (*postgresEngine, error) {
 	config, err := connection(address)
 	if err != nil {
 		return nil, err
@@ -45,18 +45,26 @@ func openPostgres(ctx context.Context, address string, create bool) (*postgresEn
 	e.db.SetMaxOpenConns(postgresConnections)
 	e.db.SetMaxIdleConns(postgresConnections)
 	e.changes.engine, e.changes.closed = e, make(chan struct{})
-	if err = e.checkServer(ctx); err == nil {
-		err = e.migrate(ctx, create)
-	}
-	if err != nil {
-		e.db.Close()
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, e.refusal(err)
-	}
 	return e, nil
 }
+
+func (e *postgresEngine) ready(ctx context.Context, create bool) error {
+	err := e.checkServer(ctx)
+	if err == nil {
+		err = e.migrate(ctx, create)
+	}
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, errUnderway):
+		return err
+	}
+	return e.refusal(err)
+}
+
+func (e *postgresEngine) place() string { return e.name }
 
 // postgresConnections is how many connections a process uses at once, besides that of changes.
 const postgresConnections = 16

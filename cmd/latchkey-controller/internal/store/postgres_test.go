@@ -14,7 +14,10 @@ var tables = sync.OnceValues(func() (address string, err error) {
 	if err != nil {
 		return "", err
 	}
-	e, err := openPostgres(context.Background(), address, true)
+	e, err := connectPostgres(address)
+	if err == nil {
+		err = e.ready(context.Background(), true)
+	}
 	if err != nil {
 		return "", err
 	}

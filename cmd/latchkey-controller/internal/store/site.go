@@ -1,6 +1,8 @@
 package store
 
 import (
+	"errors"
+
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/sync/wire"
 )
@@ -23,6 +25,17 @@ type Site struct {
 func (t *Tx) Site() (*Site, error) {
 	var s Site
 	return &s, t.row(`SELECT id, name, zone, created, signing, authority, root, card_master, grant_key FROM site`, nil, fixed(s.ID[:]), &s.Name, &s.Zone, &s.Created, &s.Signing, &s.Authority, &s.Root, &s.CardMaster, &s.GrantKey)
+}
+
+// SealedSigning returns the site's signing key, sealed. The error says so if the site has been moved
+// to another database.
+func (t *Tx) SealedSigning() (sealed []byte, err error) {
+	var version int
+	err = t.row(`SELECT signing, (`+t.engine.versionQuery()+`) FROM site`, nil, &sealed, &version)
+	if err == nil && version >= arrivingVersion {
+		err = errors.New("the site has just been moved to another database; try again")
+	}
+	return sealed, err
 }
 
 // AddSite adds the site.

@@ -12,6 +12,8 @@ import (
 
 	"modernc.org/sqlite" // also registers the driver "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"latchkey/device/durable"
 )
 
 // File is the name of the SQLite database in a site's directory. SQLite keeps
@@ -36,9 +38,9 @@ func busy(err error) bool {
 	return errors.As(err, &refusal) && refusal.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
-// openSQLite opens the SQLite database in a directory and migrates its schema. The error wraps
-// fs.ErrNotExist if there is none.
-func openSQLite(ctx context.Context, dir string) (*sqliteEngine, error) {
+// connectSQLite opens the SQLite database in a directory. The error wraps fs.ErrNotExist if there is
+// none.
+func connectSQLite(dir string) (*sqliteEngine, error) {
 	path, err := filepath.Abs(filepath.Join(dir, File))
 	if err != nil {
 		return nil, err
@@ -67,10 +69,15 @@ func openSQLite(ctx context.Context, dir string) (*sqliteEngine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &sqliteEngine{db, r}
+	return &sqliteEngine{db, r}, nil
+}
+
+func (e *sqliteEngine) place() string { return filepath.Join(e.reserve.dir, File) }
+
+func (e *sqliteEngine) ready(ctx context.Context, _ bool) error {
 	// SQLite does not wait while another process switches a new database to WAL
 	// (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).
-	err = e.migrate(ctx)
+	err := e.migrate(ctx)
 	for end := time.Now().Add(busyTimeout); busy(err) && time.Now().Before(end); err = e.migrate(ctx) {
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -78,10 +85,17 @@ func openSQLite(ctx context.Context, dir string) (*sqliteEngine, error) {
 		err = e.prepareReserve()
 	}
 	if err != nil {
-		db.Close()
-		return nil, fmt.Errorf("%s: %w", path, e.failure(err))
+		return fmt.Errorf("%s: %w", e.place(), e.failure(err))
 	}
-	return e, nil
+	return nil
+}
+
+// RemoveSQLite deletes the SQLite database in a directory. It must be closed.
+func RemoveSQLite(dir string) (err error) {
+	for _, name := range []string{File, File + "-wal", File + "-shm", ReserveFile} {
+		err = errors.Join(err, durable.Remove(filepath.Join(dir, name)))
+	}
+	return err
 }
 
 // prepareReserve fills the reserve of a newly opened database; on a full disk it

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,29 +33,66 @@ type Store struct {
 // a PostgreSQL server (see Address), or, if that is "", a SQLite database, readable by its owner
 // only. A directory that has another database keeps it.
 func Create(ctx context.Context, dir, address string) (*Store, error) {
-	has, err := Address(dir)
-	if err != nil {
+	if err := settle(ctx, dir, address); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
-	if _, err := os.Stat(filepath.Join(dir, File)); has != address && (has != "" || err == nil) {
-		return nil, fmt.Errorf("%s is the directory of a site with another database; choose another directory", dir)
+	return Open(ctx, dir)
+}
+
+// settle has a directory that holds no site yet have its database at an address, or refuses to. An
+// address with which nothing comes about is not kept.
+func settle(ctx context.Context, dir, address string) error {
+	there, err := Address(dir)
+	if err != nil || there == address && address != "" {
+		return err
+	}
+	if there != "" {
+		return fmt.Errorf("%s has its database in %s, as the file %s there says; choose another directory, or, if that site was never finished, delete that file", dir, there, AddressFile)
 	}
 	if address == "" {
-		if err := touch(filepath.Join(dir, File)); err != nil {
-			return nil, fmt.Errorf("create database: %w", err)
-		}
-		return Open(ctx, dir)
+		return touch(filepath.Join(dir, File))
 	}
-	e, err := openPostgres(ctx, address, true)
-	if err == nil {
-		if err = writeAddress(dir, address); err != nil { // only once it is right
-			e.close()
+	if name, err := holds(ctx, dir, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	} else if name != "" {
+		return fmt.Errorf("%s already holds the site %s; latchkey-controller site move takes it to PostgreSQL", dir, name)
+	}
+	if name, err := holds(ctx, dir, address); err != nil {
+		return err
+	} else if name != "" {
+		return fmt.Errorf("the database already holds the site %s; a site has a database of its own. To work with that site, use the directory that it was made in", name)
+	}
+	return writeAddress(dir, address)
+}
+
+// holds returns the name of the site that a database holds; "": none.
+func holds(ctx context.Context, dir, address string) (name string, err error) {
+	e, err := connect(dir, address)
+	if err != nil {
+		return "", err
+	}
+	s := &Store{engine: e}
+	defer s.Close()
+	err = e.ready(ctx, true)
+	if errors.Is(err, errUnderway) {
+		if m, failed := readMark(ctx, e); failed != nil || m != nil {
+			return "", errors.Join(failed, m.refusal(e.place()))
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("create database: %w", err)
+		return "", err
 	}
-	return &Store{engine: e}, nil
+	err = s.View(ctx, func(t *Tx) error {
+		row, err := t.Site()
+		if err == nil {
+			name = row.Name
+		}
+		return err
+	})
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return name, err
 }
 
 // touch creates a file, readable by its owner only, unless it exists.
@@ -73,17 +111,39 @@ func Open(ctx context.Context, dir string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	var e engine
-	if address == "" {
-		e, err = openSQLite(ctx, dir)
-	} else {
-		e, err = openPostgres(ctx, address, false)
+	e, err := openEngine(ctx, dir, address)
+	if errors.Is(err, errUnderway) {
+		e, err = arrive(ctx, dir, address)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
 	return &Store{engine: e}, nil
 }
+
+// connect connects to the database at an address; "": SQLite's, in a directory.
+func connect(dir, address string) (engine, error) {
+	if address == "" {
+		return connectSQLite(dir)
+	}
+	return connectPostgres(address)
+}
+
+// openEngine connects to it, and readies it. The error wraps fs.ErrNotExist if it is empty.
+func openEngine(ctx context.Context, dir, address string) (engine, error) {
+	e, err := connect(dir, address)
+	if err != nil {
+		return nil, err
+	}
+	if err := e.ready(ctx, false); err != nil {
+		e.close()
+		return nil, err
+	}
+	return e, nil
+}
+
+// Place says where the database is, for people.
+func (s *Store) Place() string { return s.engine.place() }
 
 // Full returns a FullError if the disk is full. Then Keep fails, and Update works as
 // long as the reserve lasts.

@@ -1,0 +1,26 @@
+package site
+
+import (
+	"context"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// Place says where the site's database is, for people.
+func (s *Site) Place() string { return s.store.Place() }
+
+// Lead takes the right to serve the site, which the caller closes. The error says who has it.
+func (s *Site) Lead(ctx context.Context) (*store.Lead, error) { return s.store.Lead(ctx) }
+
+// Move moves the site to another database, at an address of a PostgreSQL server; "": SQLite's, in its
+// directory. No controller may run on it. first writes before anything is copied. The site must be
+// closed then. It is the same site, with the same keys and the same log: readers notice nothing.
+func (s *Site) Move(ctx context.Context, address string, now time.Time, first func(*store.Tx) error) (*store.Moved, error) {
+	return s.store.MoveTo(ctx, store.Move{Dir: s.dir, To: address, At: now, First: func(tx *store.Tx) error {
+		if err := s.checkStorageKey(tx); err != nil {
+			return err
+		}
+		return first(tx)
+	}})
+}

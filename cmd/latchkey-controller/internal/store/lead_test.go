@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
+)
+
+func TestOneLeadsASiteAndKnowsWhenItNoLongerDoes(t *testing.T) {
+	address := postgrestest.Database(t)
+	var stores [2]*Store
+	for i := range stores {
+		s, err := Create(t.Context(), t.TempDir(), address)
+		must(t, err)
+		defer s.Close()
+		stores[i] = s
+	}
+	lead, err := stores[0].Lead(t.Context())
+	must(t, err)
+	if _, err := stores[1].Lead(t.Context()); err == nil || !strings.Contains(err.Error(), "is served already: by latchkey-controller on ") {
+		t.Fatalf("two lead: %v", err)
+	}
+	must(t, stores[1].Update(t.Context(), func(tx *Tx) error { return tx.SetZone("UTC") })) // commands go on
+	ended := make(chan error, 1)
+	go func() { ended <- lead.Wait(t.Context()) }()
+
+	// The server ends the connection, as it does when it is started anew. The lead is taken again, or
+	// another one has it.
+	conn, err := pgx.Connect(t.Context(), address)
+	must(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	var second *Lead
+	for try := 0; second == nil; try++ {
+		_, err = conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE application_name LIKE 'latchkey-controller on %'`)
+		must(t, err)
+		if try == 0 { // nobody else wants it
+			time.Sleep(2 * leadAgain)
+			if _, err := stores[1].Lead(t.Context()); err == nil || !strings.Contains(err.Error(), "is served already") {
+				t.Fatalf("the lead was not taken again: %v", err)
+			}
+			continue
+		}
+		second, _ = stores[1].Lead(t.Context())
+	}
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "another one leads the site now") {
+			t.Errorf("%v", err)
+		}
+	case <-time.After(4 * checkLead):
+		t.Fatal("whoever has lost the lead does not know")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), checkLead+time.Second) // longer than it takes to ask the server
+	defer cancel()
+	must(t, second.Wait(ctx))
+	second.Close()
+	third, err := stores[0].Lead(t.Context())
+	for end := time.Now().Add(checkLead); err != nil && time.Now().Before(end); third, err = stores[0].Lead(t.Context()) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	must(t, err)
+	third.Close()
+}

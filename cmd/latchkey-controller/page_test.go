@@ -1,0 +1,38 @@
+package main
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// runPage runs the commands of POSTGRESQL.md, at the server of a database: page ADDRESS.
+func runPage(ts *testscript.TestScript, _ bool, args []string) {
+	address, err := url.Parse(args[0])
+	ts.Check(err)
+	host := address.Query().Get("host")
+	ts.Setenv("PGHOST", host)
+	ts.Setenv("PGUSER", "postgres")
+	page, err := os.ReadFile(filepath.Join(ts.Getenv("SOURCE"), "POSTGRESQL.md"))
+	ts.Check(err)
+	at := strings.NewReplacer("postgres://latchkey@db.example/home", "postgres://latchkey@/home?host="+host, "postgres://latchkey@db.example/restored", "postgres://latchkey@/restored?host="+host,
+		"/var/lib/latchkey-controller", "site", "/var/lib/", "", "/mnt/", "", "sudo -u postgres ", "")
+	ran := 0
+	for line := range strings.Lines(string(page)) {
+		command, is := strings.CutPrefix(line, "    ")
+		if !is {
+			continue
+		}
+		words := strings.Fields(at.Replace(command))
+		if err := ts.Exec(words[0], words[1:]...); err != nil {
+			ts.Fatalf("%s: %v: %s", strings.TrimSpace(command), err, ts.ReadFile("stderr"))
+		}
+		ran++
+	}
+	if ran < 10 {
+		ts.Fatalf("POSTGRESQL.md has %d commands", ran)
+	}
+}
