@@ -93,6 +93,10 @@ func (m *measured) events(n, users int) {
 	now := time.Now().UnixMilli()
 	for first := 0; first < n; first += batch {
 		m.must(m.site.Update(m.b.Context(), func(tx *store.Tx) error {
+			in, err := tx.Intake(0, nil)
+			if err != nil {
+				return err
+			}
 			for i := first; i < min(n, first+batch); i++ {
 				m.number++
 				at := now - int64(n-i)*2500
@@ -103,13 +107,13 @@ func (m *measured) events(n, users int) {
 				case 7:
 					r.Kind, r.By, r.User, r.Reason = wire.AccessDenied, "card", 0, wire.ReasonGroup
 				}
-				row := &store.Record{Reader: measuredReader, Journal: wire.JournalID{1}, Number: r.Number, Encoded: wire.Marshal(&r), Kind: r.Kind, At: at, Received: at}
+				row := &store.Record{Reader: measuredReader, Journal: wire.JournalID{1}, Number: r.Number, Encoded: wire.Marshal(&r), Kind: r.Kind, At: at, Received: at, Decoded: &r}
 				row.Hash[0], row.Hash[1], row.Hash[2] = byte(i), byte(i>>8), byte(i>>16)
-				if _, err := tx.AddRecord(row); err != nil {
+				if _, err := in.Add(row); err != nil {
 					return err
 				}
 			}
-			return nil
+			return in.Write()
 		}))
 	}
 }

@@ -83,8 +83,22 @@ func (d *Desk) Prune(ctx context.Context) error {
 			}
 			return tx.PruneSignIns(now, now.Add(-SessionEnds), now.Add(-SessionIdle), now.Add(-BrowserEnds))
 		})
-		if err != nil || n < pruneBatch {
+		if err != nil {
 			return err
 		}
+		if n < pruneBatch {
+			return d.partitionRecords(ctx)
+		}
 	}
+}
+
+// partitionRecords is store.Tx.PartitionRecords, unless the clock is in doubt.
+func (d *Desk) partitionRecords(ctx context.Context) error {
+	return d.site.Update(ctx, func(tx *store.Tx) error {
+		m, err := tx.Clock(d.read())
+		if err != nil || m.Doubt != clock.None {
+			return err
+		}
+		return tx.PartitionRecords(d.now())
+	})
 }

@@ -55,14 +55,12 @@ func mayGrant(tx *store.Tx, at clock.Reading, reader string, more, setting uint3
 const daySeconds = 24 * 60 * 60
 
 // refuseRecords raises an alarm, once a day, that a reader's records are refused.
-func refuseRecords(tx *store.Tx, now int64, a *store.Allowance) error {
+func refuseRecords(in *store.Intake, now int64, a *store.Allowance) error {
 	if a.AlarmRaised {
 		return nil
 	}
 	a.AlarmRaised = true
-	if err := tx.SetAllowance(a); err != nil {
-		return err
-	}
-	return tx.AddAlarm(&store.Alarm{Reader: a.Reader, Kind: store.RecordsRefused, At: now, Text: fmt.Sprintf(
+	in.SetAllowance(a)
+	return in.AddAlarm(&store.Alarm{Reader: a.Reader, Kind: store.RecordsRefused, At: now, Text: fmt.Sprintf(
 		"this reader has sent more than its daily limit (%d MiB). Its further records are refused until tomorrow; it keeps them. Somebody may have taken over the reader: if so, remove it", dailyAllowance>>20)})
 }

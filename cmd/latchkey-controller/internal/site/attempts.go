@@ -23,16 +23,16 @@ import (
 //	budget.granted      none, if it is the first word on a budget
 //	checkpoint,         tell that there is a budget, if the records that did are lost
 //	journal.resumed
-func countAttempts(tx *store.Tx, j *store.Journal, r *wire.Record) error {
+func countAttempts(in *store.Intake, j *store.Journal, r *wire.Record) error {
 	switch at := countsAt(j, r); r.Kind {
 	case wire.AttemptStarted:
-		return tx.CountAttempts(j.Reader, 1, at)
+		return in.CountAttempts(j.Reader, 1, at)
 	case wire.AttemptTakenBack:
 		if notAsked(r) {
-			return tx.CountAttempts(j.Reader, -1, at)
+			return in.CountAttempts(j.Reader, -1, at)
 		}
 	case wire.BudgetCounted, wire.BudgetGranted:
-		return tellsCount(tx, j, r)
+		return tellsCount(in, j, r)
 	case wire.Checkpoint, wire.JournalResumed:
 		if state, err := device.Restore(r.State); err == nil && state.Budget.Limit != 0 {
 			j.Counts = true
@@ -70,23 +70,23 @@ func notAsked(r *wire.Record) bool {
 
 // tellsCount handles a journal's word on a budget: it lowers Attempts to the count that it
 // tells of, unless it comes late and later attempts are counted.
-func tellsCount(tx *store.Tx, j *store.Journal, r *wire.Record) error {
+func tellsCount(in *store.Intake, j *store.Journal, r *wire.Record) error {
 	first := !j.Counts
 	j.Counts = true
 	if r.Kind == wire.BudgetGranted && !first {
 		return nil
 	}
-	late, err := tx.HasRecordsAbove(j.Reader, j.ID, r.Number)
+	late, err := in.HasRecordsAbove(j, r.Number)
 	if err != nil || late {
 		return err
 	}
 	if r.Kind == wire.BudgetGranted { // the TPM's count is the journal's, which is 0
-		return tx.LimitAttempts(j.Reader, 0)
+		return in.LimitAttempts(j.Reader, 0)
 	}
 	if first { // a pending attempt is in r.Count, and was not counted here
-		if err := tx.CountAttempts(j.Reader, 1, math.MaxInt64); err != nil {
+		if err := in.CountAttempts(j.Reader, 1, math.MaxInt64); err != nil {
 			return err
 		}
 	}
-	return tx.LimitAttempts(j.Reader, uint32(min(r.Count, math.MaxUint32)))
+	return in.LimitAttempts(j.Reader, uint32(min(r.Count, math.MaxUint32)))
 }

@@ -17,7 +17,7 @@ const copyAlarmEvery = 10 * 60 * 1000
 // did not prove that it is that card. The card itself cannot do so either while its keys
 // are unfinished, or where the reader does not know the newest ones. It returns whether it
 // raised one.
-func (s *Site) alarmCopy(tx *store.Tx, now int64, reader string, r *wire.Record) (raised bool, err error) {
+func (s *Site) alarmCopy(tx *store.Tx, in *store.Intake, now int64, reader string, r *wire.Record) (raised bool, err error) {
 	if r.Kind != wire.AccessDenied || r.Reason != wire.ReasonNotGenuine {
 		return false, nil
 	}
@@ -36,7 +36,7 @@ func (s *Site) alarmCopy(tx *store.Tx, now int64, reader string, r *wire.Record)
 	if err != nil || last <= now && now-last < copyAlarmEvery {
 		return false, err
 	}
-	return true, tx.AddAlarm(alarm)
+	return true, in.AddAlarm(alarm)
 }
 
 // copyText says what was shown instead of a user's card.

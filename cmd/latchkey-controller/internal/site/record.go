@@ -21,22 +21,49 @@ type Stored struct {
 // returns the acknowledgements: the highest number up to which the journal is stored,
 // or after a fork the message's last number.
 func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*wire.Records) ([]Stored, error) {
+	decoded, err := decode(at, messages)
+	if err != nil {
+		return nil, err
+	}
 	var stored []Stored
-	err := s.store.Keep(ctx, func(tx *store.Tx) error {
+	err = s.store.Keep(ctx, func(tx *store.Tx) error {
 		stored = make([]Stored, len(messages))
 		mark, err := tx.Clock(at)
 		if err != nil {
 			return err
 		}
 		now := arrival{at.Wall.UnixMilli(), mark.Time()}
-		for i, m := range messages {
-			if err := s.storeWithin(tx, now, m, &stored[i]); err != nil {
+		in, err := tx.Intake(int64(now.steady)/daySeconds, decoded)
+		if err != nil {
+			return err
+		}
+		for i, m := range decoded {
+			if err := s.storeWithin(tx, in, now, m, &stored[i]); err != nil {
 				return fmt.Errorf("records of %s: %w", m.Reader, err)
 			}
 		}
-		return nil
+		return in.Write()
 	})
 	return stored, err
+}
+
+// decode decodes messages that arrive.
+func decode(at clock.Reading, messages []*wire.Records) ([]*store.Message, error) {
+	all := make([]*store.Message, len(messages))
+	for i, m := range messages {
+		all[i] = &store.Message{Reader: m.Reader, Journal: m.Journal, First: m.First}
+		for _, encoded := range m.Records {
+			record, err := wire.ParseRecord(encoded)
+			if err != nil {
+				return nil, fmt.Errorf("records of %s: %w", m.Reader, err)
+			}
+			all[i].Records = append(all[i].Records, &store.Record{
+				Reader: m.Reader, Journal: m.Journal, Number: record.Number, Hash: wire.Sum(encoded), Encoded: encoded,
+				Kind: record.Kind, At: record.Time, Received: at.Wall.UnixMilli(), Decoded: record,
+			})
+		}
+	}
+	return all, nil
 }
 
 // An arrival is the time at which messages arrived.
@@ -46,25 +73,23 @@ type arrival struct {
 }
 
 // storeWithin stores a message unless its reader's daily allowance is used up.
-func (s *Site) storeWithin(tx *store.Tx, now arrival, m *wire.Records, stored *Stored) error {
-	a, err := tx.Allowance(m.Reader, int64(now.steady)/daySeconds)
-	if err != nil {
-		return err
-	}
+func (s *Site) storeWithin(tx *store.Tx, in *store.Intake, now arrival, m *store.Message, stored *Stored) error {
+	a := in.Allowance(m)
 	if stored.Refused = a.Used >= dailyAllowance; stored.Refused {
-		return refuseRecords(tx, now.wall, a)
+		return refuseRecords(in, now.wall, a)
 	}
-	cost, err := s.storeRecords(tx, now, m, stored)
+	cost, err := s.storeRecords(tx, in, now, m, stored)
 	if err != nil || cost == 0 {
 		return err
 	}
 	a.Used += cost
-	return tx.SetAllowance(a)
+	in.SetAllowance(a)
+	return nil
 }
 
 // storeRecords stores a message and returns its cost against the allowance.
-func (s *Site) storeRecords(tx *store.Tx, now arrival, m *wire.Records, stored *Stored) (cost int64, err error) {
-	j, err := tx.Journal(m.Reader, m.Journal)
+func (s *Site) storeRecords(tx *store.Tx, in *store.Intake, now arrival, m *store.Message, stored *Stored) (cost int64, err error) {
+	j, err := in.Journal(m)
 	if err != nil {
 		return 0, err
 	}
@@ -72,51 +97,40 @@ func (s *Site) storeRecords(tx *store.Tx, now arrival, m *wire.Records, stored *
 		cost += breakCost
 	}
 	stored.Ack = wire.Ack{Reader: m.Reader, Journal: m.Journal}
-	var first, last *wire.Record
-	var lastHash wire.Hash
-	for _, encoded := range m.Records {
-		record, err := wire.ParseRecord(encoded)
-		if err != nil {
-			return 0, err
-		}
-		if first == nil {
-			first = record
-		}
-		last, lastHash = record, wire.Sum(encoded)
-		added, err := tx.AddRecord(&store.Record{Reader: m.Reader, Journal: m.Journal, Number: record.Number, Hash: lastHash, Encoded: encoded, Kind: record.Kind, At: record.Time, Received: now.wall})
+	for _, r := range m.Records {
+		added, err := in.Add(r)
 		if err != nil {
 			return 0, err
 		}
 		if !added {
 			continue
 		}
-		stored.New = append(stored.New, record)
-		cost += recordCost + int64(len(encoded))
-		if err := countAttempts(tx, j, record); err != nil {
+		stored.New = append(stored.New, r.Decoded)
+		cost += recordCost + int64(len(r.Encoded))
+		if err := countAttempts(in, j, r.Decoded); err != nil {
 			return 0, err
 		}
-		if err := countUse(tx, time.UnixMilli(now.wall), m.Reader, record); err != nil {
+		if err := countUse(tx, time.UnixMilli(now.wall), m.Reader, r.Decoded); err != nil {
 			return 0, err
 		}
-		if raised, err := s.alarmCopy(tx, now.wall, m.Reader, record); err != nil {
+		if raised, err := s.alarmCopy(tx, in, now.wall, m.Reader, r.Decoded); err != nil {
 			return 0, err
 		} else if raised {
 			cost += recordCost
 		}
-		if forks, err := forks(tx, m, record); err != nil {
-			return 0, err
-		} else if forks {
+		if forks(in, m, r.Decoded) {
 			j.Forked = true
 			cost += breakCost
-			if err := tx.AddAlarm(&store.Alarm{Reader: m.Reader, Kind: store.JournalForked, At: now.wall, Text: fmt.Sprintf(
-				"journal %s: record %d differs from the stored one, or does not follow from it; somebody has copied this reader's storage, or restored an older state of it", m.Journal, record.Number)}); err != nil {
+			if err := in.AddAlarm(&store.Alarm{Reader: m.Reader, Kind: store.JournalForked, At: now.wall, Text: fmt.Sprintf(
+				"journal %s: record %d differs from the stored one, or does not follow from it; somebody has copied this reader's storage, or restored an older state of it", m.Journal, r.Number)}); err != nil {
 				return 0, err
 			}
 		}
 	}
+	first, last := m.Records[0], m.Records[len(m.Records)-1]
 	if rewinds(now.steady, j, m, first.Number) {
 		stored.Ack.Number, stored.Ack.Hash = j.Number, j.Hash
-		return cost, tx.SetJournal(j)
+		return cost, nil
 	}
 	if j.Number+1 < first.Number {
 		cost += breakCost
@@ -125,18 +139,18 @@ func (s *Site) storeRecords(tx *store.Tx, now arrival, m *wire.Records, stored *
 		}
 	}
 	if last.Number > j.Number {
-		j.Number, j.Hash, j.RewindSince = last.Number, lastHash, 0
+		j.Number, j.Hash, j.RewindSince = last.Number, last.Hash, 0
 		if j.Restored {
-			if j.Restored, err = tx.HasRecordsAbove(m.Reader, m.Journal, j.Number); err != nil {
+			if j.Restored, err = in.HasRecordsAbove(j, j.Number); err != nil {
 				return 0, err
 			}
 		}
 	} else if j.Forked {
-		stored.Ack.Number, stored.Ack.Hash = last.Number, lastHash
-		return cost, tx.SetJournal(j)
+		stored.Ack.Number, stored.Ack.Hash = last.Number, last.Hash
+		return cost, nil
 	}
 	stored.Ack.Number, stored.Ack.Hash = j.Number, j.Hash
-	return cost, tx.SetJournal(j)
+	return cost, nil
 }
 
 // rewinds says whether to acknowledge only what is stored below a message that begins
@@ -144,7 +158,7 @@ func (s *Site) storeRecords(tx *store.Tx, now arrival, m *wire.Records, stored *
 // goes back to the acknowledged number, still has them. Acknowledgements may be lost,
 // so this repeats until the reader goes back; if it has not after gapPatience, it
 // cannot.
-func rewinds(now clock.Steady, j *store.Journal, m *wire.Records, first uint64) bool {
+func rewinds(now clock.Steady, j *store.Journal, m *store.Message, first uint64) bool {
 	if !j.Restored || j.Number == 0 || first <= max(j.Number+1, m.First) {
 		return false
 	}
@@ -157,16 +171,12 @@ func rewinds(now clock.Steady, j *store.Journal, m *wire.Records, first uint64) 
 // forks says whether a record that was just added is where a journal forks: its
 // number is stored with another hash, or it does not follow from its predecessor,
 // which is stored only once.
-func forks(tx *store.Tx, m *wire.Records, r *wire.Record) (bool, error) {
-	same, err := tx.RecordHashes(m.Reader, m.Journal, r.Number)
-	if err != nil {
-		return false, err
+func forks(in *store.Intake, m *store.Message, r *wire.Record) bool {
+	before := in.Hashes(m, r.Number-1)
+	if len(before) > 1 {
+		return false
 	}
-	before, err := tx.RecordHashes(m.Reader, m.Journal, r.Number-1)
-	if err != nil || len(before) > 1 {
-		return false, err
-	}
-	return len(same) > 1 || len(before) == 1 && before[0] != r.Before, nil
+	return len(in.Hashes(m, r.Number)) > 1 || len(before) == 1 && before[0] != r.Before
 }
 
 // gapPatience is how long a journal has to explain a gap: the record that does so

@@ -38,79 +38,103 @@ type Event struct {
 	Door    string // of the reader; the reader's id if it had no door
 	Who     string // the administrator
 	Tries   int    // the policy's limit of wrong PINs in a row at that time; 0: not known
+
+	record *wire.Record // that is to be added; nil: it is of another source, or stored
 }
 
-// addEvent appends an event to the activity and stores the current names with it. An event that
-// grants a user access is the newest at which they were seen.
-func (t *Tx) addEvent(a *Event) (err error) {
-	if a.Subject == "" && a.User != 0 {
-		if a.Subject, err = t.UserName(a.User); err != nil {
-			return err
-		}
+// others returns the users whom an event that is to be added names besides its own.
+func (e *Event) others() []uint64 {
+	if e.record == nil {
+		return nil
 	}
-	if a.Door == "" && a.Reader != "" {
-		if a.Door, err = t.nameDoor(a.Reader); err != nil {
-			return err
-		}
+	return e.record.Users
+}
+
+// addEvent appends an event to the activity and stores the current names with it.
+func (t *Tx) addEvent(e *Event) error { return t.addEvents([]*Event{e}) }
+
+// addEvents appends events to the activity, in order, and stores the current names with them. An
+// event that grants a user access is the newest at which they were seen.
+func (t *Tx) addEvents(events []*Event) error {
+	if len(events) == 0 {
+		return nil
 	}
-	var names [3]int64
-	for i, name := range []string{a.Subject, a.Door, a.Who} {
-		if names[i], err = t.nameID(name); err != nil {
-			return err
-		}
-	}
-	err = t.row(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{a.Source, a.Row, string(a.Class), a.Kind, a.Reader, a.User, a.At, a.Received, names[0], names[1], names[2], a.Tries}, &a.ID)
-	if err != nil || a.Class != wire.ClassGranted || a.User == 0 {
+	users, err := t.nameEvents(events)
+	if err != nil {
 		return err
 	}
-	return t.exec(`UPDATE users SET seen = ? WHERE id = ?`, a.ID, a.User)
+	var used []string
+	for _, e := range events {
+		used = append(used, e.Subject, e.Door, e.Who)
+		for _, user := range e.others() {
+			used = append(used, users[user])
+		}
+	}
+	names, err := t.nameIDs(used)
+	if err != nil {
+		return err
+	}
+	rows := make([][]any, len(events))
+	for i, e := range events {
+		rows[i] = []any{int64(e.Source), e.Row, string(e.Class), e.Kind, e.Reader, e.User, e.At, e.Received, names[e.Subject], names[e.Door], names[e.Who], e.Tries}
+	}
+	ids, err := t.insertNew(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rows)
+	if err != nil {
+		return err
+	}
+	seen, besides := false, [][]any(nil)
+	for i, e := range events {
+		e.ID = ids[i]
+		seen = seen || e.Class == wire.ClassGranted && e.User != 0
+		for n, user := range e.others() {
+			if name := names[users[user]]; name != 0 && !slices.Contains(e.others()[:n], user) {
+				besides = append(besides, []any{e.ID, user, name})
+			}
+		}
+	}
+	if err := t.insert(`INSERT INTO besides (activity, user_id, name) VALUES (?, ?, ?)`, besides); err != nil || !seen {
+		return err
+	}
+	return t.exec(`UPDATE users SET seen = latest.id FROM (SELECT user_id, max(id) AS id FROM activity WHERE id BETWEEN ? AND ? AND class = 'granted' AND user_id <> 0 GROUP BY user_id) latest
+		WHERE users.id = latest.user_id`, ids[0], ids[len(ids)-1])
 }
 
-// recordEvent returns the event of a record, without the names that the record does
-// not hold.
-func recordEvent(r *Record) (*Event, error) {
-	decoded, err := wire.ParseRecord(r.Encoded)
-	if err != nil {
+// nameEvents fills in the current names that events do not have, and returns those of the users
+// whom they are about.
+func (t *Tx) nameEvents(events []*Event) (users map[uint64]string, err error) {
+	var ids []int64
+	var readers []string
+	for _, e := range events {
+		if e.Subject == "" && e.User != 0 {
+			ids = append(ids, int64(e.User))
+		}
+		for _, user := range e.others() {
+			ids = append(ids, int64(user))
+		}
+		if e.Door == "" && e.Reader != "" {
+			readers = append(readers, e.Reader)
+		}
+	}
+	if users, err = t.userNames(ids); err != nil {
 		return nil, err
 	}
-	return &Event{Source: FromRecords, Row: r.ID, Class: r.Kind.Class(), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received, Who: decoded.Who}, nil
+	doors, err := t.nameDoors(readers)
+	for _, e := range events {
+		if e.Subject == "" {
+			e.Subject = users[e.User]
+		}
+		if e.Door == "" {
+			e.Door = doors[e.Reader]
+		}
+		e.Subject, e.Door, e.Who = eventName(e.Subject), eventName(e.Door), eventName(e.Who)
+	}
+	return users, err
 }
 
-func (t *Tx) addRecordEvent(r *Record) error {
-	decoded, err := wire.ParseRecord(r.Encoded)
-	if err != nil {
-		return err
-	}
-	a, err := recordEvent(r)
-	if err != nil {
-		return err
-	}
-	if decoded.Wrong > 0 {
-		if p, err := t.Policy(r.Reader); err == nil { // otherwise Tries stays unknown
-			a.Tries = int(p.Limit)
-		}
-	}
-	if err := t.addEvent(a); err != nil {
-		return err
-	}
-	for _, user := range decoded.Users {
-		name, err := t.UserName(user)
-		if err != nil {
-			return err
-		}
-		id, err := t.nameID(name)
-		if err != nil {
-			return err
-		}
-		if id == 0 {
-			continue
-		}
-		if err := t.exec(`INSERT INTO besides (activity, user_id, name) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, a.ID, user, id); err != nil {
-			return err
-		}
-	}
-	return nil
+// recordEvent returns the event of a record, without its row, and without the names that the
+// record does not hold.
+func recordEvent(r *Record, decoded *wire.Record) *Event {
+	return &Event{Source: FromRecords, Row: r.ID, Class: r.Kind.Class(), Kind: string(r.Kind), Reader: r.Reader, User: decoded.User, At: r.At, Received: r.Received, Who: decoded.Who, record: decoded}
 }
 
 // event returns the event of an alarm.
@@ -179,28 +203,35 @@ func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err err
 	if err != nil || len(old) == 0 {
 		return 0, err
 	}
+	ids, behind := make([]int64, len(old)), map[Source][]int64{}
+	for i, a := range old {
+		ids[i], behind[a.Source] = a.ID, append(behind[a.Source], a.Row)
+	}
 	var names []int64
-	for _, a := range old {
-		err := t.rows(`SELECT subject, door, who FROM activity WHERE id = ?1 UNION ALL SELECT name, 0, 0 FROM besides WHERE activity = ?1`, []any{a.ID}, func(r scanner) error {
-			var subject, door, who int64
-			err := r.Scan(&subject, &door, &who)
-			names = append(names, subject, door, who)
-			return err
-		})
-		if err != nil {
+	err = t.rows(`SELECT subject, door, who FROM activity WHERE id IN `+listedIDs+` UNION SELECT name, 0, 0 FROM besides WHERE activity IN `+listedIDs, []any{list(ids), list(ids)}, func(r scanner) error {
+		var subject, door, who int64
+		err := r.Scan(&subject, &door, &who)
+		names = append(names, subject, door, who)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	for source, table := range map[Source]string{FromRecords: "records", FromAudit: "audit", FromAlarms: "alarms"} {
+		if len(behind[source]) == 0 {
+			continue
+		}
+		if err := t.exec(`DELETE FROM `+table+` WHERE id IN `+listedIDs, list(behind[source])); err != nil {
 			return 0, err
 		}
-		table := map[Source]string{FromRecords: "records", FromAudit: "audit", FromAlarms: "alarms"}[a.Source]
-		if err := t.exec(`DELETE FROM `+table+` WHERE id = ?`, a.Row); err != nil {
-			return 0, err
-		}
-		// It was the newest: older ones are pruned before it.
-		if err := t.exec(`UPDATE users SET seen = 0 WHERE id = ? AND seen = ?`, a.User, a.ID); err != nil {
-			return 0, err
-		}
-		if err := t.exec(`DELETE FROM activity WHERE id = ?`, a.ID); err != nil {
-			return 0, err
-		}
+	}
+	// Of users whose newest event goes, all go: older ones are pruned before it.
+	err = t.exec(`UPDATE users SET seen = 0 WHERE id IN (SELECT user_id FROM activity WHERE id IN `+listedIDs+`) AND seen IN `+listedIDs, list(ids), list(ids))
+	if err != nil {
+		return 0, err
+	}
+	if err := t.exec(`DELETE FROM activity WHERE id IN `+listedIDs, list(ids)); err != nil {
+		return 0, err
 	}
 	slices.Sort(names)
 	return len(old), t.forgetNames(slices.Compact(names))

@@ -37,10 +37,14 @@ func AlarmKinds() []string {
 
 // AddAlarm adds an alarm and its event, and fills in its ID.
 func (t *Tx) AddAlarm(a *Alarm) error {
-	if err := t.row(`INSERT INTO alarms (reader_id, kind, user_id, at, text) VALUES (?, ?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.User, a.At, a.Text}, &a.ID); err != nil {
+	if err := t.insertAlarm(a); err != nil {
 		return err
 	}
 	return t.addEvent(a.event())
+}
+
+func (t *Tx) insertAlarm(a *Alarm) error {
+	return t.row(`INSERT INTO alarms (reader_id, kind, user_id, at, text) VALUES (?, ?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.User, a.At, a.Text}, &a.ID)
 }
 
 // Alarms returns alarms in the order in which they were raised.

@@ -100,18 +100,65 @@ func (t *Tx) budgets(where string, args ...any) (budgets []*Budget, err error) {
 	return budgets, err
 }
 
-// budgetInUse selects the budget in use of a reader, if there is one.
-const budgetInUse = `id = (SELECT max(b.id) FROM budgets b JOIN bundles u ON u.number = b.bundle WHERE u.revoked = 0 AND u.reader_id = ?)`
+// countedAttempts is Attempts of a reader's budget in use.
+type countedAttempts struct {
+	budget  int64
+	created int64 // Unix seconds
+	n       int64
+	changed bool
+}
+
+// attemptsOf returns Attempts of those of some readers that have a budget in use.
+func (t *Tx) attemptsOf(readers []string) (attempts map[string]*countedAttempts, err error) {
+	attempts = map[string]*countedAttempts{}
+	err = t.rows(`SELECT u.reader_id, b.id, b.created, b.attempts FROM bundles u JOIN budgets b ON b.bundle = u.number WHERE u.revoked = 0 AND u.reader_id IN `+listed+` ORDER BY b.id`, []any{list(readers)}, func(r scanner) error {
+		var reader string
+		var a countedAttempts
+		err := r.Scan(&reader, &a.budget, &a.created, &a.n)
+		attempts[reader] = &a
+		return err
+	})
+	return attempts, err
+}
+
+// setAttempts stores those of attempts that were changed.
+func (t *Tx) setAttempts(attempts map[string]*countedAttempts) error {
+	for _, a := range attempts {
+		if !a.changed {
+			continue
+		}
+		if err := t.exec(`UPDATE budgets SET attempts = ? WHERE id = ?`, a.n, a.budget); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// attemptsAt returns Attempts of a reader's budget in use; nil: it has none.
+func (in *Intake) attemptsAt(reader string) (_ *countedAttempts, err error) {
+	if in.attempts == nil {
+		in.attempts, err = in.t.attemptsOf(in.readers)
+	}
+	return in.attempts[reader], err
+}
 
 // CountAttempts adds n, which may be negative, to Attempts of a reader's budget in use,
 // unless it was created later than at, in Unix milliseconds.
-func (t *Tx) CountAttempts(reader string, n int, at int64) error {
-	return t.exec(`UPDATE budgets SET attempts = CASE WHEN attempts + ?1 > 0 THEN attempts + ?1 ELSE 0 END WHERE `+budgetInUse+` AND created <= ?`, n, reader, at/1000)
+func (in *Intake) CountAttempts(reader string, n, at int64) error {
+	a, err := in.attemptsAt(reader)
+	if a != nil && a.created <= at/1000 {
+		a.n, a.changed = max(a.n+n, 0), true
+	}
+	return err
 }
 
 // LimitAttempts lowers Attempts of a reader's budget in use to most, if it is above.
-func (t *Tx) LimitAttempts(reader string, most uint32) error {
-	return t.exec(`UPDATE budgets SET attempts = ?1 WHERE attempts > ?1 AND `+budgetInUse, most, reader)
+func (in *Intake) LimitAttempts(reader string, most uint32) error {
+	a, err := in.attemptsAt(reader)
+	if a != nil {
+		a.n, a.changed = min(a.n, int64(most)), true
+	}
+	return err
 }
 
 // AttemptsSince returns how many attempt.started records of a reader have come since a

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 )
 
 // A begun transaction.
@@ -44,8 +45,17 @@ type engine interface {
 	repeats(t *Tx) error
 	usual(t *Tx) error
 
+	// insert runs an INSERT … VALUES (?, …) for each of some rows, at least one, in their order. The
+	// elements of a column have one type.
+	insert(t *Tx, statement string, rows [][]any) error
+	// insertNew is insert for rows that get ids, which rise in their order.
+	insertNew(t *Tx, statement string, rows [][]any) (ids []int64, err error)
+
 	// skipIDs has a table pass over n of the ids that it assigns, and returns the first of them.
 	skipIDs(t *Tx, table string, n int64) (first int64, err error)
+
+	// partition is Tx.PartitionRecords.
+	partition(t *Tx, now time.Time) error
 
 	// full returns a FullError if there is no room for what can wait.
 	full() error

@@ -20,20 +20,44 @@ type Journal struct {
 // Journal returns how much of a journal is stored here. One that begins may have been told
 // in part as another reader's, which its board was: Counts says so of that part, too.
 func (t *Tx) Journal(reader string, id wire.JournalID) (*Journal, error) {
-	j := Journal{Reader: reader, ID: id}
-	err := t.rowIfAny(`SELECT number, hash, forked, restored, led, counts FROM journals WHERE reader_id = ? AND journal = ?`, []any{reader, id[:]},
-		&j.Number, fixed(j.Hash[:]), &j.Forked, &j.Restored, &j.RewindSince, &j.Counts)
-	if err == nil && j.Number == 0 {
-		err = t.row(`SELECT coalesce(max(counts), 0) FROM journals WHERE journal = ?`, []any{id[:]}, &j.Counts)
+	journals, err := t.journals(ofJournal, reader, id[:])
+	if err != nil {
+		return nil, err
 	}
-	return &j, err
+	j := &Journal{Reader: reader, ID: id}
+	if len(journals) > 0 {
+		j = journals[0]
+	}
+	return j, t.beginJournal(j)
 }
 
-// SetJournal stores a Journal.
-func (t *Tx) SetJournal(j *Journal) error {
-	return t.exec(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (reader_id, journal) DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led, counts = excluded.counts`,
-		j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, j.RewindSince, j.Counts)
+// beginJournal fills in Counts of a journal that begins.
+func (t *Tx) beginJournal(j *Journal) error {
+	if j.Number != 0 {
+		return nil
+	}
+	return t.row(`SELECT coalesce(max(counts), 0) FROM journals WHERE journal = ?`, []any{j.ID[:]}, &j.Counts)
+}
+
+const ofJournal = `(reader_id = ? AND journal = ?)`
+
+func (t *Tx) journals(where string, args ...any) (journals []*Journal, err error) {
+	err = t.rows(`SELECT reader_id, journal, number, hash, forked, restored, led, counts FROM journals WHERE `+where, args, func(r scanner) error {
+		var j Journal
+		journals = append(journals, &j)
+		return r.Scan(&j.Reader, fixed(j.ID[:]), &j.Number, fixed(j.Hash[:]), &j.Forked, &j.Restored, &j.RewindSince, &j.Counts)
+	})
+	return journals, err
+}
+
+// setJournals stores Journals.
+func (t *Tx) setJournals(journals []*Journal) error {
+	rows := make([][]any, len(journals))
+	for i, j := range journals {
+		rows[i] = []any{j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, int64(j.RewindSince), j.Counts}
+	}
+	return t.insert(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (reader_id, journal) DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led, counts = excluded.counts`, rows)
 }
 
 // MarkRestored sets Restored in all journals.
@@ -69,13 +93,6 @@ func (t *Tx) GapFilled(g Gap) (bool, error) {
 	return n == g.Last-g.First+1, err
 }
 
-// HasRecordsAbove says whether records of a journal with numbers above number are
-// stored.
-func (t *Tx) HasRecordsAbove(reader string, journal wire.JournalID, number uint64) (beyond bool, err error) {
-	err = t.row(`SELECT EXISTS (SELECT 1 FROM records WHERE reader_id = ? AND journal = ? AND number > ?)`, []any{reader, journal[:], number}, &beyond)
-	return beyond, err
-}
-
 // An Allowance is what a reader has used on a day: storage, and PINs granted to its TPM.
 type Allowance struct {
 	Reader      string
@@ -95,8 +112,14 @@ func (t *Tx) Allowance(reader string, day int64) (*Allowance, error) {
 }
 
 // SetAllowance replaces a reader's allowance.
-func (t *Tx) SetAllowance(a *Allowance) error {
-	return t.exec(`INSERT INTO allowances (reader_id, day, spent, said, granted, grant_said) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (reader_id) DO UPDATE SET day = excluded.day, spent = excluded.spent, said = excluded.said, granted = excluded.granted, grant_said = excluded.grant_said`,
-		a.Reader, a.Day, a.Used, a.AlarmRaised, a.Granted, a.GrantAlarmRaised)
+func (t *Tx) SetAllowance(a *Allowance) error { return t.setAllowances([]*Allowance{a}) }
+
+// setAllowances replaces the allowances of some readers.
+func (t *Tx) setAllowances(allowances []*Allowance) error {
+	rows := make([][]any, len(allowances))
+	for i, a := range allowances {
+		rows[i] = []any{a.Reader, a.Day, a.Used, a.AlarmRaised, a.Granted, a.GrantAlarmRaised}
+	}
+	return t.insert(`INSERT INTO allowances (reader_id, day, spent, said, granted, grant_said) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (reader_id) DO UPDATE SET day = excluded.day, spent = excluded.spent, said = excluded.said, granted = excluded.granted, grant_said = excluded.grant_said`, rows)
 }

@@ -95,11 +95,11 @@ func (t *Tx) fillActivity() error {
 			break
 		}
 		for _, r := range records {
-			a, err := recordEvent(r)
+			decoded, err := wire.ParseRecord(r.Encoded)
 			if err != nil {
 				return err
 			}
-			if err := t.addUnnamedEvent(a); err != nil {
+			if err := t.addUnnamedEvent(recordEvent(r, decoded)); err != nil {
 				return err
 			}
 			after = r.ID
@@ -192,11 +192,12 @@ func (t *Tx) fillNamesInRecords() error {
 			if err := t.row(`SELECT id FROM activity INDEXED BY activity_by_time WHERE at = ? AND source = 1 AND row = ?`, []any{row.At, row.ID}, &entry); err != nil {
 				continue // pruned
 			}
-			who, err := t.nameID(r.Who)
+			who := eventName(r.Who)
+			names, err := t.nameIDs([]string{who})
 			if err != nil {
 				return err
 			}
-			if err := t.exec(`UPDATE activity SET who = ? WHERE id = ?`, who, entry); err != nil {
+			if err := t.exec(`UPDATE activity SET who = ? WHERE id = ?`, names[who], entry); err != nil {
 				return err
 			}
 			for _, user := range r.Users {

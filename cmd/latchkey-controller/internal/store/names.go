@@ -1,35 +1,98 @@
 package store
 
 import (
-	"errors"
+	"maps"
+	"slices"
 	"strings"
 )
 
-// maxEventName is how many bytes of a name are kept for searches: a reader may send one of 4 KiB, which is
+// maxEventName is how many bytes of a name are kept with events: a reader may send one of 4 KiB, which is
 // too long for an index of PostgreSQL.
 const maxEventName = 1024
 
-// nameID returns the id of a name, which it adds if it is new; 0: the name is empty.
-func (t *Tx) nameID(name string) (id int64, err error) {
-	if name == "" {
-		return 0, nil
-	}
-	if len(name) > maxEventName {
-		name = strings.ToValidUTF8(name[:maxEventName], "")
-	}
-	err = t.row(`SELECT id FROM names WHERE name = ?`, []any{name}, &id)
-	if errors.Is(err, ErrNotFound) {
-		err = t.row(`INSERT INTO names (name, words) VALUES (?, ?) RETURNING id`, []any{name, " " + searchText(name)}, &id)
-	}
-	return id, err
+// eventName returns a name as events have it.
+func eventName(name string) string {
+	name = plain(name)
+	return strings.ToValidUTF8(name[:min(len(name), maxEventName)], "") // no part of a character at the end
 }
 
-// nameDoor returns the current name of a reader's door, or the reader's id if it has
-// none.
-func (t *Tx) nameDoor(reader string) (name string, err error) {
-	name = reader
-	err = t.rowIfAny(`SELECT d.name FROM readers r JOIN doors d ON d.id = r.door_id WHERE r.id = ?`, []any{reader}, &name)
-	return name, err
+// nameIDs returns the ids of names, which are as of eventName, and adds those that are new, in order;
+// that of "" is 0.
+func (t *Tx) nameIDs(names []string) (ids map[string]int64, err error) {
+	ids = map[string]int64{"": 0}
+	find := func(names []string) error {
+		return t.rows(`SELECT id, name FROM names WHERE name IN `+listed, []any{list(names)}, func(r scanner) error {
+			var id int64
+			var name string
+			err := r.Scan(&id, &name)
+			ids[name] = id
+			return err
+		})
+	}
+	// What does not know the names yet is asked for, and added, once.
+	missing := func(names []string) (missing []string) {
+		asked := map[string]bool{}
+		for _, name := range names {
+			if _, known := ids[name]; !known && !asked[name] {
+				asked[name], missing = true, append(missing, name)
+			}
+		}
+		return missing
+	}
+	names = missing(names)
+	if len(names) == 0 {
+		return ids, nil
+	}
+	if err := find(names); err != nil {
+		return nil, err
+	}
+	added := missing(names)
+	if len(added) == 0 {
+		return ids, nil
+	}
+	rows := make([][]any, len(added))
+	for i, name := range added {
+		rows[i] = []any{name, " " + searchText(name)}
+	}
+	if err := t.insert(`INSERT INTO names (name, words) VALUES (?, ?)`, rows); err != nil {
+		return nil, err
+	}
+	return ids, find(added)
+}
+
+// nameDoors returns the current names of readers' doors, or, of a reader that has none, its id.
+func (t *Tx) nameDoors(readers []string) (doors map[string]string, err error) {
+	doors = map[string]string{}
+	for _, reader := range readers {
+		doors[reader] = reader
+	}
+	if len(doors) == 0 {
+		return doors, nil
+	}
+	err = t.rows(`SELECT r.id, d.name FROM readers r JOIN doors d ON d.id = r.door_id WHERE r.id IN `+listed, []any{list(slices.Collect(maps.Keys(doors)))}, func(r scanner) error {
+		var reader, door string
+		err := r.Scan(&reader, &door)
+		doors[reader] = door
+		return err
+	})
+	return doors, err
+}
+
+// userNames returns the names of users by their ids; those that there are not are missing.
+func (t *Tx) userNames(ids []int64) (names map[uint64]string, err error) {
+	names = map[uint64]string{}
+	if len(ids) == 0 {
+		return names, nil
+	}
+	slices.Sort(ids)
+	err = t.rows(`SELECT id, name FROM users WHERE id IN `+listedIDs, []any{list(slices.Compact(ids))}, func(r scanner) error {
+		var id uint64
+		var name string
+		err := r.Scan(&id, &name)
+		names[id] = eventName(name)
+		return err
+	})
+	return names, err
 }
 
 // forgetNames deletes those of some names that no event uses any more.

@@ -194,9 +194,14 @@ func storable(arg any) any {
 		}
 		return int64(0)
 	case string:
-		return strings.ToValidUTF8(strings.ReplaceAll(v, "\x00", "\ufffd"), "\ufffd")
+		return plain(v)
 	}
 	return basic
+}
+
+// plain returns a text as PostgreSQL stores it.
+func plain(text string) string {
+	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\ufffd"), "\ufffd")
 }
 
 func (*postgresEngine) repeats(*Tx) error { return nil } // pgx keeps statements
@@ -207,12 +212,8 @@ func (*postgresEngine) skipIDs(t *Tx, table string, n int64) (first int64, err e
 	if table == "groups" {
 		column = "number"
 	}
-	// A sequence that was not used yet has its first value still to give.
-	err = t.row(`SELECT nextval(pg_get_serial_sequence($1, $2))`, []any{table, column}, &first)
-	if err == nil && n > 1 {
-		err = t.exec(`SELECT setval(pg_get_serial_sequence($1, $2), CAST($3 AS BIGINT))`, table, column, first+n-1)
-	}
-	return first, err
+	err = t.row(`SELECT setval(ids, nextval(ids) + ? - 1) FROM (SELECT CAST(pg_get_serial_sequence(?, ?) AS regclass) AS ids) AS sequence`, []any{n, table, column}, &first)
+	return first - n + 1, err
 }
 
 func (*postgresEngine) full() error     { return nil }

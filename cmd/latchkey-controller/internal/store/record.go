@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"slices"
 	"strings"
 
@@ -19,30 +18,21 @@ type Record struct {
 	Kind     wire.RecordKind
 	At       int64 // Unix milliseconds, by the reader's clock
 	Received int64 // Unix milliseconds
+
+	Decoded *wire.Record // nil: not yet
 }
 
-// AddRecord adds a record and its event, and says whether it was new.
-func (t *Tx) AddRecord(r *Record) (added bool, err error) {
-	err = t.row(`INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id`,
-		[]any{r.Reader, r.Journal[:], r.Number, r.Hash[:], r.Encoded, string(r.Kind), r.At, r.Received}, &r.ID)
-	if errors.Is(err, ErrNotFound) {
-		return false, nil
+// insertRecords adds records, none of which is stored, and fills in their IDs.
+func (t *Tx) insertRecords(records []*Record) error {
+	rows := make([][]any, len(records))
+	for i, r := range records {
+		rows[i] = []any{r.Reader, r.Journal[:], r.Number, r.Hash[:], r.Encoded, string(r.Kind), r.At, r.Received}
 	}
-	if err != nil {
-		return false, err
+	ids, err := t.insertNew(`INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, rows)
+	for i, id := range ids {
+		records[i].ID = id
 	}
-	return true, t.addRecordEvent(r)
-}
-
-// RecordHashes returns the hashes of all records received with a number of a journal.
-func (t *Tx) RecordHashes(reader string, journal wire.JournalID, number uint64) (hashes []wire.Hash, err error) {
-	err = t.rows(`SELECT hash FROM records WHERE reader_id = ? AND journal = ? AND number = ? ORDER BY id`, []any{reader, journal[:], number}, func(r scanner) error {
-		var hash wire.Hash
-		err := r.Scan(fixed(hash[:]))
-		hashes = append(hashes, hash)
-		return err
-	})
-	return hashes, err
+	return err
 }
 
 // Dropped returns the ranges of numbers that a journal reports as dropped.

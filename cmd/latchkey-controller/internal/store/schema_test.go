@@ -12,6 +12,10 @@ import (
 var schemaDiffers = map[string]string{
 	"SQLite: key tpm_authorities (certificate)":                                     "a certificate may be too long for an index of PostgreSQL",
 	"PostgreSQL: index tpm_authorities_once unique on tpm_authorities (expression)": "it takes the place of that key",
+	"SQLite: key records (id)":                                                      "records are partitioned by at, which is in each key",
+	"SQLite: key records (reader_id, journal, number, hash)":                        "the same",
+	"PostgreSQL: key records (id, at)":                                              "the same",
+	"PostgreSQL: key records (reader_id, journal, number, hash, at)":                "the same",
 	"PostgreSQL: column schema_version.one bigint not null":                         "SQLite has PRAGMA user_version",
 	"PostgreSQL: column schema_version.version bigint not null":                     "the same",
 	"PostgreSQL: key schema_version (one)":                                          "the same",
@@ -97,7 +101,7 @@ var schemaInSQLite = []string{
 		FROM sqlite_master m, pragma_index_list(m.name) i JOIN sqlite_master s ON s.name = i.name WHERE m.type = 'table' AND i.origin = 'c'`,
 }
 
-const oursInPostgres = ` c.relkind = 'r' AND c.relnamespace = 'public'::regnamespace`
+const oursInPostgres = ` c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relnamespace = 'public'::regnamespace`
 
 var schemaInPostgres = []string{
 	`SELECT 'column ' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, NULL) || CASE WHEN a.attnotnull THEN ' not null' ELSE '' END

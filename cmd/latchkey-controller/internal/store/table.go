@@ -151,7 +151,7 @@ func (r *reading) Next() bool {
 		case int64:
 			r.text = binary.BigEndian.AppendUint64(append(r.text, 'i'), uint64(v))
 		case string:
-			v = storableText(v)
+			v = plain(v)
 			r.values[i] = v
 			r.text = append(binary.BigEndian.AppendUint64(append(r.text, 't'), uint64(len(v))), v...)
 		case []byte:
@@ -189,8 +189,3 @@ func (r *reading) end() (*sum, error) {
 }
 
 func (r *reading) close() { r.rows.Close() }
-
-// storableText replaces in a text what PostgreSQL does not store: NUL, and what is not UTF-8.
-func storableText(text string) string {
-	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", "\ufffd"), "\ufffd")
-}
