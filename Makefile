@@ -79,6 +79,7 @@ soak: setup ## weeks of a reader's life in minutes, the real program for SOAK (1
 torture: setup ## SIGKILL, failing disks, power cuts, torn writes, flipped bits, with counts; SEED chooses which
 	go test -timeout 60m -count 1 -v -run 'NoMomentToKill|NoFaultOfADisk|ATornWrite|NoSingleFlippedBit' ./cmd/latchkey-tests -torture $(if $(SEED),-torture.seed $(SEED))
 	go test -timeout 60m -count 1 -v -run NothingIsLostWhoeverIsKilled ./cmd/latchkey-demo -kills 204
+	go test -timeout 60m -count 1 -v -run NothingIsLostWhicheverBroker ./cmd/latchkey-controller/internal/link -broker-kills 200
 
 .PHONY: bench
 bench: ## figures against their targets

@@ -42,8 +42,8 @@ func costsNothing(t *testing.T, claim []byte) {
 		conn.Write(append([]byte{0x20, 2, 0, 0}, claim...))
 		io.Copy(io.Discard, conn)
 	}()
-	client := must(NewClient(Config{Options: newWorldOptions(), Broker: "tcp://" + listener.Addr().String(), Log: slog.New(slog.DiscardHandler)}))
-	conn, err := client.open(t.Context())
+	client := must(NewClient(Config{Options: newWorldOptions(), Brokers: []string{"tcp://" + listener.Addr().String()}, Log: slog.New(slog.DiscardHandler)}))
+	conn, err := client.open(t.Context(), client.route.bundle[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,11 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -21,7 +21,9 @@ import (
 // Config configures a Client.
 type Config struct {
 	Options
-	Broker      string            // URL, see wire.ParseBroker
+	Brokers     []string          // URLs of the bundle, in order, see wire.ParseBroker
+	Policy      []string          // those of the policy that is stored, in their place; none: it names none
+	ReturnAfter time.Duration     // how long the link is up at another broker at most before it may return to the first; 0: 10 minutes
 	Certificate tls.Certificate   // the reader's
 	Authority   *x509.Certificate // the site's
 
@@ -41,27 +43,21 @@ type Config struct {
 	Log  *slog.Logger
 }
 
-// Waits between connections: they double from the first to the most; half of
-// each is random.
-const (
-	reconnectFirst = time.Second
-	reconnectMost  = 5 * time.Minute
-)
-
 // A Client carries out the actions of a Link.
 type Client struct {
-	o      Config
-	broker wire.Broker
-	open   func(context.Context) (net.Conn, error)
-	disk   disk
-	mail   *mail
-	link   *Link
-	first  []Action
+	o     Config
+	open  func(context.Context, wire.Broker) (net.Conn, error)
+	disk  disk
+	mail  *mail
+	link  *Link
+	first []Action
 
-	session atomic.Pointer[session]
-	up      atomic.Bool // the controller has answered on this connection
+	session  atomic.Pointer[session]
+	rerouted chan struct{}  // full when the route has changed
+	leaving  sync.WaitGroup // sessions that others have replaced
 
 	mu      sync.Mutex
+	route   *route
 	asked   []*wire.Command   // those that ask for a card, the newest last
 	awaited wire.CommandID    // whose card the answers are for
 	answers chan CardAnswered // to the card that waits for its keys; nil: none does
@@ -69,15 +65,35 @@ type Client struct {
 
 // NewClient returns a client that Run starts.
 func NewClient(c Config) (*Client, error) {
-	broker, err := wire.ParseBroker(c.Broker)
+	bundle, err := parseBrokers(c.Brokers)
+	if err != nil {
+		return nil, err
+	}
+	if len(bundle) == 0 {
+		return nil, errors.New("no broker")
+	}
+	policy, err := parseBrokers(c.Policy)
 	if err != nil {
 		return nil, err
 	}
 	c.Log = wire.PlainLog(c.Log)
-	client := &Client{o: c, broker: broker, disk: disk{c.Cache, c.Journal, c.StorePolicy}, mail: newMail()}
+	client := &Client{o: c, disk: disk{c.Cache, c.Journal, c.StorePolicy}, mail: newMail(), rerouted: make(chan struct{}, 1)}
+	client.route = newRoute(&client.o.Options, bundle, policy)
+	client.route.calm = cmp.Or(c.ReturnAfter, returnFirst)
 	client.open = client.dial
 	client.link, client.first = New(c.Options)
 	return client, nil
+}
+
+func parseBrokers(urls []string) (brokers []wire.Broker, err error) {
+	for _, url := range urls {
+		b, err := wire.ParseBroker(url)
+		if err != nil {
+			return nil, err
+		}
+		brokers = append(brokers, b)
+	}
+	return brokers, nil
 }
 
 // Report passes on the condition of the reader and its door. No method but Run
@@ -170,8 +186,17 @@ func (c *Client) note(n News) {
 	switch n := n.(type) {
 	case LinkChanged:
 		if n.Up {
-			c.up.Store(true)
+			c.reroute(func(r *route, now time.Duration) { r.answered(n.Connection, now) })
+		} else {
+			c.reroute(func(r *route, now time.Duration) { r.silent(now) })
 		}
+	case PolicyChanged:
+		policy, err := parseBrokers(n.Policy.Policy().Brokers)
+		if err != nil { // which no checked policy has
+			c.o.Log.Error("the policy's brokers cannot be used", "err", err)
+			break
+		}
+		c.reroute(func(r *route, now time.Duration) { r.change(policy, now) })
 	case Command:
 		if n.Order.ReadsCard() {
 			c.mu.Lock()
@@ -182,63 +207,4 @@ func (c *Client) note(n News) {
 	case Refused:
 		c.o.Log.Warn("refused what the broker delivered", "message", n.Message, "reason", n.Reason)
 	}
-}
-
-// connections makes one connection after the other.
-func (c *Client) connections(ctx context.Context) error {
-	var last uint64
-	for try := 0; ; try++ {
-		err := c.connection(ctx, &last)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if c.up.Swap(false) {
-			try = 0
-		}
-		wait := (&Options{}).backoff(try, reconnectFirst, reconnectMost)
-		c.o.Log.Info("no link to the controller", "err", err, "again", wait.Round(time.Second))
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(wait):
-		}
-	}
-}
-
-// connection makes a connection and returns why it ended. It takes a number only
-// once the broker is reached.
-func (c *Client) connection(ctx context.Context, last *uint64) error {
-	conn, err := c.open(ctx)
-	if err != nil {
-		return fmt.Errorf("connect to %s: %w", c.o.Broker, err)
-	}
-	number, err := c.o.NextConnection()
-	if err != nil {
-		c.o.Log.Warn("the number of the connection is not kept", "err", err)
-	}
-	*last = max(*last+1, number)
-	will, err := c.o.Will(*last)
-	if err != nil {
-		conn.Close()
-		return err
-	}
-	s, err := openSession(ctx, conn, c.o.Reader, will, c.o.Topics(), c.mail.deliver)
-	if err != nil {
-		return fmt.Errorf("connect to %s: %w", c.o.Broker, err)
-	}
-	c.session.Store(s)
-	c.mail.put(Connected{*last})
-	err = s.run(ctx)
-	c.session.Store(nil)
-	if ctx.Err() != nil {
-		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-		defer cancel()
-		if err := s.publish(bye, *will); err == nil {
-			s.close()
-		}
-	}
-	conn.Close() // without a clean disconnect, the broker publishes the will
-	s.close()
-	c.mail.put(Disconnected{err.Error()})
-	return err
 }

@@ -97,7 +97,7 @@ func newWired(t *testing.T, hooks ...broker.Hook) *wired {
 
 	options := newWorldOptions()
 	client, err := NewClient(Config{
-		Options: options, Broker: "tcp://localhost", Cache: w.cache, Journal: w.journal,
+		Options: options, Brokers: []string{"tcp://localhost"}, Cache: w.cache, Journal: w.journal,
 		StorePolicy: func(*wire.VerifiedPolicy) error { return nil },
 		NextConnection: func() (uint64, error) {
 			w.mu.Lock()
@@ -126,7 +126,7 @@ func newWorldOptions() Options {
 }
 
 // open connects to the broker.
-func (w *wired) open(context.Context) (net.Conn, error) {
+func (w *wired) open(context.Context, wire.Broker) (net.Conn, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.refuses != nil {

@@ -96,10 +96,10 @@ func TestTheBrokersCertificateIsCheckedAndItsTimesAreNot(t *testing.T) {
 		}()
 		client := must(NewClient(Config{
 			Log:     slog.New(slog.DiscardHandler),
-			Options: newWorldOptions(), Broker: "ssl://" + listener.Addr().String(), Certificate: reader, Authority: test.authority.cert,
+			Options: newWorldOptions(), Brokers: []string{"ssl://" + listener.Addr().String()}, Certificate: reader, Authority: test.authority.cert,
 			Now: func() time.Duration { return 0 },
 		}))
-		conn, err := client.open(t.Context())
+		conn, err := client.open(t.Context(), client.route.bundle[0])
 		if (err == nil) != test.ok {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -46,8 +46,8 @@ func TestAConnectionThatTheBrokerEndsIsToldAsWhatItIs(t *testing.T) {
 			conn.SetReadDeadline(time.Now().Add(time.Minute))
 			conn.Read(make([]byte, 1))
 		}()
-		client := must(NewClient(Config{Options: newWorldOptions(), Broker: "tcp://" + listener.Addr().String(), Log: slog.New(slog.DiscardHandler)}))
-		conn, err := client.open(t.Context())
+		client := must(NewClient(Config{Options: newWorldOptions(), Brokers: []string{"tcp://" + listener.Addr().String()}, Log: slog.New(slog.DiscardHandler)}))
+		conn, err := client.open(t.Context(), client.route.bundle[0])
 		if err != nil {
 			t.Fatal(err)
 		}

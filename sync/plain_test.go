@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"latchkey/sync/wire"
 )
@@ -16,13 +17,13 @@ import (
 func TestWhatABrokerSaysOfItselfIsShortAndPlainInTheLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said bytes.Buffer
-		client, err := NewClient(Config{Options: newWorldOptions(), Broker: "tcp://localhost", Log: slog.New(slog.NewJSONHandler(&said, nil))})
+		client, err := NewClient(Config{Options: newWorldOptions(), Brokers: []string{"tcp://localhost"}, Now: func() time.Duration { return 0 }, Log: slog.New(slog.NewJSONHandler(&said, nil))})
 		if err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		tries := 0
-		client.open = func(context.Context) (net.Conn, error) {
+		client.open = func(context.Context, wire.Broker) (net.Conn, error) {
 			if tries++; tries == 2 {
 				cancel()
 			}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -30,23 +31,25 @@ const qos = 1
 
 // A session is one connection to the broker.
 type session struct {
+	conn   net.Conn
 	client mqtt.Client
+	will   *Publish    // nil: it has none
 	outbox chan Action // Publish and Resubscribe
 	lost   chan error  // the first reason to end
+	left   atomic.Bool // another session has taken its place
 }
 
 // openSession speaks MQTT over a connection, which the session closes, and
-// subscribes to the topics. The library neither stores, retries nor reconnects:
+// subscribes to the topics; without a will the broker tells nobody when it ends. The library neither stores, retries nor reconnects:
 // a lost connection ends the session.
 func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publish, topics []string, deliver func(Message)) (*session, error) {
-	s := &session{outbox: make(chan Action, outboxSize), lost: make(chan error, 1)}
+	s := &session{conn: conn, will: will, outbox: make(chan Action, outboxSize), lost: make(chan error, 1)}
 	o := mqtt.NewClientOptions().
 		AddBroker("tcp://broker"). // not used
 		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) { return wire.Guard(conn, 1), nil }).
 		SetProtocolVersion(4). // 3.1.1
 		SetClientID(clientID).
 		SetCleanSession(true).
-		SetBinaryWill(will.Topic, will.Payload, qos, true).
 		SetStore(mqtt.NewMemoryStore()).
 		SetAutoReconnect(false).
 		SetConnectRetry(false).
@@ -62,8 +65,13 @@ func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publ
 			s.end(err)
 		}).
 		SetDefaultPublishHandler(func(_ mqtt.Client, m mqtt.Message) {
-			deliver(Message{m.Topic(), m.Payload(), m.Retained()})
+			if !s.left.Load() {
+				deliver(Message{m.Topic(), m.Payload(), m.Retained()})
+			}
 		})
+	if will != nil {
+		o.SetBinaryWill(will.Topic, will.Payload, qos, true)
+	}
 	s.client = mqtt.NewClient(o)
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
@@ -201,3 +209,21 @@ func failed(topic string, err error) error {
 // close ends the library's goroutines. If the connection is still open, it
 // disconnects cleanly, so that the broker does not publish the will.
 func (s *session) close() { s.client.Disconnect(uint(farewell.Milliseconds())) }
+
+// farewell says that the reader is offline, and disconnects.
+func (s *session) farewell(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if err := s.publish(ctx, *s.will); err == nil {
+		s.close()
+	}
+	s.conn.Close()
+	s.close()
+}
+
+// leave ends a session of which nobody needs to be told: it disconnects cleanly.
+func (s *session) leave() {
+	s.left.Store(true)
+	s.close()
+	s.conn.Close()
+}

@@ -62,8 +62,8 @@ func TestABrokerThatAcknowledgesNothingLosesTheConnection(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		w := newWired(t)
 		whole := false
-		w.client.open = func(ctx context.Context) (net.Conn, error) {
-			conn, err := w.open(ctx)
+		w.client.open = func(ctx context.Context, to wire.Broker) (net.Conn, error) {
+			conn, err := w.open(ctx, to)
 			if err != nil || whole {
 				return conn, err
 			}

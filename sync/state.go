@@ -43,9 +43,17 @@ func (o *Options) Will(connection uint64) (*Publish, error) {
 	return &Publish{o.topic(wire.OnState), signed, true}, err
 }
 
+// connected begins a connection. If it takes the place of one that was not lost, the nonces of
+// that are good for commands still, but not as a sign that the controller answers on this one.
 func (l *Link) connected(number uint64) {
+	former := l.states
 	l.disconnected("connected anew")
 	l.states = states{connection: number, heard: l.now}
+	if former.connection != 0 {
+		for i := range former.sent {
+			l.states.sent[i] = sent{nonce: former.sent[i].nonce, at: former.sent[i].at, answered: true}
+		}
+	}
 }
 
 func (l *Link) disconnected(why string) {

@@ -21,16 +21,24 @@ that reader hears of changes only when it reports, every 30 s. Broker clients ar
 their own, and hear nothing until then. When you have removed a reader or a broker client, or added one
 again, restart Mosquitto: it reads the list of revoked certificates only as it starts. Mosquitto
 looks at times of validity: if an older version made a reader's bundle while its clock was ahead,
-Mosquitto may refuse that reader until it has a new bundle.`
+Mosquitto may refuse that reader until it has a new bundle. Each broker gets a directory, and so a key,
+of its own: for a second one on another machine, add --elsewhere and its --name, and take the directory there.`
 	out := c.String("out", "", "the configuration's `directory`")
 	listen := c.String("listen", defaultListen, "the broker's `address` for readers")
-	names := hosts()
+	here := hosts()
+	names := here
 	c.Func("name", "a further `host` name or address of the broker; may be repeated", func(name string) error {
 		names = append(names, name)
 		return nil
 	})
+	elsewhere := c.Bool("elsewhere", false, "the broker runs on another machine: its certificate is for what --name says, and not for this machine")
 	var address, port string
 	c.check = func([]string) (err error) {
+		if *elsewhere {
+			if names = names[len(here):]; len(names) == 0 {
+				return c.wrongUse("--elsewhere needs the --name under which readers and the controller reach the broker")
+			}
+		}
 		if address, port, err = net.SplitHostPort(*listen); err != nil {
 			return c.wrongUse("--listen: %v", err)
 		}
@@ -63,6 +71,9 @@ Mosquitto may refuse that reader until it has a new bundle.`
 		host, err := os.Hostname()
 		if err != nil {
 			host = "HOST"
+		}
+		if *elsewhere {
+			host = names[0]
 		}
 		config := filepath.Join(*out, broker.ConfigFile)
 		return c.report(map[string]string{"config": config}, `%[1]s and its files are written. Mosquitto reads them as its own user:

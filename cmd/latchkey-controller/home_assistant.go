@@ -30,8 +30,8 @@ func (f *homeAssistantFlags) add(c *invocation) {
 // ownBrokerText stands for the readers' broker.
 const ownBrokerText = "own"
 
-// check refuses wrong use. external is the URL of the readers' broker if it is another program.
-func (f *homeAssistantFlags) check(c *invocation, external string) (err error) {
+// check refuses wrong use. external are the URLs of the readers' brokers if they are other programs.
+func (f *homeAssistantFlags) check(c *invocation, external []string) (err error) {
 	if (f.Login.Certificate == "") != (f.Login.Key == "") {
 		return c.wrongUse("--homeassistant-cert and --homeassistant-key belong together")
 	}
@@ -45,7 +45,10 @@ func (f *homeAssistantFlags) check(c *invocation, external string) (err error) {
 		if f.Login != (homeassistant.Login{}) || f.plain {
 			return c.wrongUse("--homeassistant own needs no login and no certificates: the controller has its own for that broker")
 		}
-		if b, err := wire.ParseBroker(external); err == nil && b.Plain {
+		if len(external) == 0 {
+			return nil
+		}
+		if b, err := wire.ParseBroker(external[0]); err == nil && b.Plain {
 			return c.wrongUse("--homeassistant own needs a broker that looks at certificates: --broker ssl://host:port")
 		}
 		return nil
@@ -60,7 +63,7 @@ func (f *homeAssistantFlags) check(c *invocation, external string) (err error) {
 }
 
 // open returns what shows the readers to Home Assistant; nil: nothing does. broker is the URL
-// of the readers' broker.
+// of the readers' first broker.
 func (f *homeAssistantFlags) open(c *invocation, broker string, log *slog.Logger) (_ *homeassistant.Bridge, err error) {
 	if f.broker == "" {
 		return nil, nil

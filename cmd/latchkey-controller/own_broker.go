@@ -42,13 +42,19 @@ func startBroker(ctx context.Context, s *site.Site, listen string, names []strin
 	if err != nil {
 		return nil, err
 	}
-	o.Broker = "ssl://" + loopback(own.Addr())
+	o.Brokers = []string{"ssl://" + loopback(own.Addr())}
+	told := false
 	o.Readers = func(peers map[string]*site.Peer) {
 		all := make(map[string]string, len(peers))
 		for id, p := range peers {
 			all[id] = p.Serial
 		}
 		own.readers.Store(&all)
+		if over := len(peers) > desk.EmbeddedFor; over != told {
+			if told = over; over {
+				o.Log.Warn(desk.EmbeddedTooSmall(len(peers)))
+			}
+		}
 		if err := covering.Refresh(ctx); err != nil {
 			o.Log.Error("the broker's certificate may lack a name that a reader was given", "err", err)
 		}

@@ -20,7 +20,10 @@ func readerAdd(c *invocation) action {
 	c.StringVar(&form.Reader, "reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
 	request := c.String("request", "", "the request's `file`")
 	out := c.String("out", "", "the bundle is written to this `file`")
-	c.StringVar(&form.Broker, "broker", "", "the broker's `URL` for the reader")
+	c.Func("broker", "a broker's `URL` for the reader; may be repeated, in the order in which the reader tries them", func(url string) error {
+		form.Broker += " " + url
+		return nil
+	})
 	c.StringVar(&form.Fingerprint, "fingerprint", "", "the `fingerprint` on the reader's screen, which must be the request's; shown for comparing unless given")
 	c.StringVar(&form.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
 	c.StringVar(&form.Place, "place", "", "the `name` of the place where the door is")

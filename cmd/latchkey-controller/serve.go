@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -29,9 +30,17 @@ import (
 const defaultListen = ":8883"
 
 func serve(c *invocation) action {
-	c.details = "It has a broker of its own unless --broker names another one, and runs until it is told to end. It prints\na line when readers can connect, and one each with the addresses of console and API."
+	c.details = "It has a broker of its own unless --broker names others, and is connected to all of these. It runs until it\nis told to end. It prints a line when readers can connect, and one each with the addresses of console and API."
 	listen := c.String("listen", defaultListen, "the broker's `address` for readers")
-	external := c.String("broker", "", "`URL` of another broker, like ssl://broker.example:8883; see broker-config")
+	var external []string
+	c.Func("broker", "`URL` of another broker, like ssl://broker.example:8883; may be repeated; see broker-config", func(url string) error {
+		if err := wire.CheckBroker(url); err != nil {
+			return err
+		}
+		b, _ := wire.ParseBroker(url)
+		external = append(external, b.String())
+		return wire.CheckBrokers(external)
+	})
 	names := hosts()
 	c.Func("name", "a further `host` name or address of the broker and the console; may be repeated", func(name string) error {
 		names = append(names, name)
@@ -52,12 +61,7 @@ func serve(c *invocation) action {
 		if (page.certificate == "") != (page.key == "") {
 			return c.wrongUse("--console-cert and --console-key belong together")
 		}
-		if *external != "" {
-			if err := wire.CheckBroker(*external); err != nil {
-				return c.wrongUse("--broker: %v", err)
-			}
-		}
-		return home.check(c, *external)
+		return home.check(c, external)
 	}
 	return func(ctx context.Context, _ []string) error {
 		level := slog.LevelInfo
@@ -95,10 +99,10 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		options := link.Options{Site: c.site, Broker: *external, Name: site.ControllerName, Log: log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
-		forReaders, address := *external, *external
+		options := link.Options{Site: c.site, Brokers: external, Name: site.ControllerName, Log: log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
+		forReaders, address := strings.Join(external, " "), strings.Join(external, ", ")
 		var embedded *ownBroker
-		if *external == "" {
+		if len(external) == 0 {
 			b, err := startBroker(ctx, c.site, *listen, names, &options)
 			if err != nil {
 				return err
@@ -126,7 +130,7 @@ func serve(c *invocation) action {
 			return err
 		}
 		sender := webhook.New(webhook.Options{Desk: c.desk, Body: api.WebhookBody(c.site.ID), Log: log})
-		shown, err := home.open(c, options.Broker, log)
+		shown, err := home.open(c, options.Brokers[0], log)
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func newReporterIn(t *testing.T, dir, database string) *reporter {
 	err = s.Update(t.Context(), func(tx *store.Tx) error {
 		policy, _, err := site.PolicyOrNew(tx, "front-door")
 		if err == nil {
-			_, sealed, err = s.Adopt(tx, time.Now(), b.Signed, "", policy)
+			_, sealed, err = s.Adopt(tx, time.Now(), b.Signed, nil, policy)
 		}
 		return err
 	})

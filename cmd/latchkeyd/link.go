@@ -36,8 +36,8 @@ type link struct {
 }
 
 // newLink returns the link of a reader to its site. If it cannot be set up, the reader
-// works without it.
-func (r *reader) newLink(ctx context.Context, s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, h *held, events readersync.Journal, send func(device.Event)) *link {
+// works without it. policy is the one in force; nil: there is none.
+func (r *reader) newLink(ctx context.Context, s *adoption.Site, options cache.Options, durable device.Durable, policy *wire.Policy, h *held, events readersync.Journal, send func(device.Event)) *link {
 	l := &link{data: r.data, clock: r.clock, held: h, send: send, heard: r.metrics.Linked, log: r.log}
 	if s.Broker == "" {
 		return l
@@ -50,7 +50,7 @@ func (r *reader) newLink(ctx context.Context, s *adoption.Site, options cache.Op
 	return l
 }
 
-func (l *link) open(ctx context.Context, chip *tpm.TPM, s *adoption.Site, options cache.Options, durable device.Durable, policy uint64, events readersync.Journal) (*readersync.Client, error) {
+func (l *link) open(ctx context.Context, chip *tpm.TPM, s *adoption.Site, options cache.Options, durable device.Durable, policy *wire.Policy, events readersync.Journal) (*readersync.Client, error) {
 	id, err := adoption.ReadIdentity(options.Dir)
 	if err != nil {
 		return nil, err
@@ -67,13 +67,17 @@ func (l *link) open(ctx context.Context, chip *tpm.TPM, s *adoption.Site, option
 	if err != nil {
 		return nil, fmt.Errorf("the site's authority: %w", err)
 	}
+	if policy == nil {
+		policy = new(wire.Policy)
+	}
 	return readersync.NewClient(readersync.Config{
 		Options: readersync.Options{
 			Site: s.ID, SiteName: s.Name, Reader: s.Reader, Version: version,
 			Controller: s.ControllerKey(), Signing: l.telling(signing), Sealing: sealing,
-			NotBefore: l.clock.built, PolicyRevision: policy, PolicyFloor: durable.PolicyRevision,
+			NotBefore: l.clock.built, PolicyRevision: policy.Revision, PolicyFloor: durable.PolicyRevision,
 		},
-		Broker:      s.Broker,
+		Brokers:     s.Brokers(),
+		Policy:      policy.Brokers,
 		Certificate: tls.Certificate{Certificate: [][]byte{s.Certificate}, PrivateKey: l.telling(key)},
 		Authority:   authority,
 		Cache:       l.held.cache,

@@ -83,9 +83,9 @@ func (r *reader) once(ctx context.Context) (err error) {
 		start.Policy, err = device.LoadPolicy(policy)
 	}
 	r.clock.trustSystem(err == nil && policy.Policy().SystemTime)
-	var inForce uint64
+	var inForce *wire.Policy
 	if err == nil {
-		inForce = policy.Policy().Revision
+		inForce = policy.Policy()
 	}
 	held := openHeld(ctx, options, r.tpm)
 	defer closing(&err, held.cache.Close)

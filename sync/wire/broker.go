@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -94,6 +95,29 @@ func CheckBroker(s string) error {
 	}
 	if name := strings.ToLower(strings.TrimSuffix(b.Host, ".")); strings.HasSuffix(name, ".local") {
 		return fmt.Errorf("broker %.80q: readers do not look up names that end in .local (mDNS); write the address, or a name that your DNS server knows", s)
+	}
+	return nil
+}
+
+// MaxBrokers is the most brokers that a reader knows from its bundle, or from its policy.
+const MaxBrokers = 4
+
+// CheckBrokers refuses a list of brokers, in the order in which a reader tries them, that no
+// policy can hold: each as Broker.String returns it, none twice.
+func CheckBrokers(urls []string) error {
+	if len(urls) > MaxBrokers {
+		return fmt.Errorf("%d brokers, at most %d", len(urls), MaxBrokers)
+	}
+	for i, url := range urls {
+		if err := CheckBroker(url); err != nil {
+			return err
+		}
+		if b, _ := ParseBroker(url); b.String() != url {
+			return fmt.Errorf("broker %.80q: write %s", url, b)
+		}
+		if slices.Contains(urls[:i], url) {
+			return fmt.Errorf("broker %.80q stands there twice", url)
+		}
 	}
 	return nil
 }

@@ -24,6 +24,10 @@ type Bundle struct {
 	Broker      string    `cbor:"11,keyasint,omitempty"` // URL
 	Policy      []byte    `cbor:"12,keyasint"`           // signed
 	Snapshot    []byte    `cbor:"13,keyasint"`           // as WriteSnapshot returned it
+
+	// Further brokers, in the order in which the reader tries them after Broker. A reader
+	// below LevelBrokers refuses a bundle with any.
+	Others []string `cbor:"14,keyasint,omitempty"`
 }
 
 // sealed is a bundle in transit. It shows for which board it is, and nothing else.
@@ -107,9 +111,27 @@ func OpenBundle(b []byte, request *Request, key *ecdh.PrivateKey) (*Bundle, erro
 	return &bundle, nil
 }
 
+// Brokers returns the URLs of all brokers, in the order in which the reader tries them.
+func (b *Bundle) Brokers() []string {
+	if b.Broker == "" {
+		return nil
+	}
+	return append([]string{b.Broker}, b.Others...)
+}
+
 func (b *Bundle) check() error {
-	if b.Number == 0 || b.Epoch == 0 {
+	switch {
+	case b.Number == 0 || b.Epoch == 0:
 		return errors.New("no number or epoch")
+	case len(b.Others) > MaxBrokers-1:
+		return fmt.Errorf("%d further brokers, at most %d", len(b.Others), MaxBrokers-1)
+	case b.Broker == "" && len(b.Others) > 0:
+		return errors.New("further brokers, and no first one")
+	}
+	for _, url := range b.Others {
+		if err := named("broker", cmp.Or(checkText(url, maxURL), CheckBroker(url))); err != nil {
+			return err
+		}
 	}
 	return cmp.Or(
 		b.Keys.Check(),

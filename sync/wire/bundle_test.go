@@ -5,6 +5,7 @@ import (
 	"crypto/ecdh"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -36,6 +37,25 @@ func TestABundleOpensAtItsBoardOnly(t *testing.T) {
 	}
 	if _, err := OpenBundle(sealed, request, otherKey); err == nil {
 		t.Error("it opens with another key")
+	}
+}
+
+func TestABundleNamesItsBrokersInOrder(t *testing.T) {
+	b := testBundle(t)
+	b.Others = []string{"ssl://192.0.2.7:8884", "ssl://broker.example:8884"}
+	sealed, err := SealBundle(b, testRequest(t), testController)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := OpenBundle(sealed, testRequest(t), testSealing(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"ssl://broker.example:8883", "ssl://192.0.2.7:8884", "ssl://broker.example:8884"}; !slices.Equal(got.Brokers(), want) {
+		t.Errorf("%q", got.Brokers())
+	}
+	if none := new(Bundle).Brokers(); none != nil {
+		t.Errorf("%q", none)
 	}
 }
 
@@ -88,6 +108,9 @@ func TestABundleThatSomebodyElsePutTogetherIsRefused(t *testing.T) {
 		"a site without a name":   with(func(b *Bundle) { b.SiteName = "" }),
 		"a broker in two lines":   with(func(b *Bundle) { b.Broker = "a\nb" }),
 		"a broker without an end": with(func(b *Bundle) { b.Broker = strings.Repeat("a", maxURL+1) }),
+		"five brokers":            with(func(b *Bundle) { b.Others = []string{"ssl://b:1", "ssl://c:1", "ssl://d:1", "ssl://e:1"} }),
+		"no first broker":         with(func(b *Bundle) { b.Broker, b.Others = "", []string{"ssl://b:1"} }),
+		"another without TLS":     with(func(b *Bundle) { b.Others = []string{"tcp://192.0.2.1:1883"} }),
 	} {
 		if got, err := OpenBundle(sealed, request, testSealing(t)); err == nil || got != nil {
 			t.Errorf("%s: %v, %v", name, got, err)

@@ -115,6 +115,14 @@ func testProofsPolicy() *Policy {
 	return &p
 }
 
+// testBrokersPolicy names as many brokers as a policy can.
+func testBrokersPolicy() *Policy {
+	p := DefaultPolicy("front-door", "Front door")
+	p.Revision, p.Access = 1767225605, []Access{{Group: Everyone}}
+	p.Brokers = []string{"ssl://broker-a.example:8883", "ssl://192.0.2.7:8884", "ssl://[2001:db8::7]:8883", "tcp://127.0.0.1:1883"}
+	return &p
+}
+
 func testDuressPIN() *Credential {
 	return &Credential{ID: 5, Kind: PIN, User: 1, Name: "Ada Lovelace", Duress: true}
 }

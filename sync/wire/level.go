@@ -6,14 +6,17 @@ const (
 	LevelModes  = 1 // modes and unlock schedules
 	LevelProofs = 2 // two proofs; PINs for duress, and with limits
 	LevelMaxAge = 3 // Command.MaxAge
+
+	LevelBrokers = 4 // several brokers, and brokers in a policy
 )
 
 // Level is that of the readers of this version.
-const Level = LevelMaxAge
+const Level = LevelBrokers
 
 // For returns the policy as a reader of a level understands it: an older one refuses
 // members that it does not know, and so would never get another policy. One that cannot
-// demand two proofs lets nobody in where they are wanted.
+// demand two proofs lets nobody in where they are wanted. One that knows one broker only keeps
+// to its bundle's.
 func (p *Policy) For(level uint8) *Policy {
 	known := *p
 	if level < LevelModes {
@@ -21,6 +24,9 @@ func (p *Policy) For(level uint8) *Policy {
 	}
 	if level < LevelProofs && p.TwoProofs != nil {
 		known.TwoProofs, known.Access = nil, []Access{}
+	}
+	if level < LevelBrokers {
+		known.Brokers = nil
 	}
 	return &known
 }

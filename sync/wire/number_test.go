@@ -185,7 +185,12 @@ func refusals(t testing.TB) map[string][]byte {
 	compressed.TPM.Signing[0] = 2 + compressed.TPM.Signing[64]&1
 	neither := testRequest(t)
 	neither.Signing = [32]byte{}
+	five, plain := testBrokersPolicy(), testBrokersPolicy()
+	five.Brokers = append(five.Brokers, "ssl://broker-e.example:8883")
+	plain.Brokers[3] = "tcp://192.0.2.7:1883"
 	return map[string][]byte{
+		"policy-five-brokers":       Marshal(five),
+		"policy-broker-without-tls": Marshal(plain),
 		"policy-revision-too-high":  Marshal(policy),
 		"command-hold":              Marshal(command),
 		"head-revision-too-high":    Marshal(head),

@@ -51,6 +51,8 @@ type Policy struct {
 	InLockdown []string     `cbor:"29,keyasint,omitempty"` // groups of Access that open in ModeLockdown; sorted
 	Opening    *Opening     `cbor:"30,keyasint,omitempty"` // nil: no schedule unlocks the door
 	TwoProofs  *TwoProofs   `cbor:"31,keyasint,omitempty"` // nil: a PIN or a card is enough
+
+	Brokers []string `cbor:"32,keyasint,omitempty"` // URLs, in the order in which the reader tries them, in place of the bundle's; none: the bundle's
 }
 
 // Screen is how the screens look. The zero value leaves it to the reader.
@@ -145,6 +147,7 @@ func (p *Policy) Check() error {
 		named("in lockdown", CheckGroups(p.InLockdown)),
 		CheckOpening(p.Opening),
 		CheckTwoProofs(p.TwoProofs),
+		CheckBrokers(p.Brokers),
 	); err != nil {
 		return err
 	}

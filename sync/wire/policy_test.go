@@ -2,12 +2,14 @@ package wire
 
 import (
 	"bytes"
+	"net/netip"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fxamacker/cbor/v2"
+	"pgregory.net/rapid"
 )
 
 func TestANewDoorsPolicyIsValidOnceItHasARevision(t *testing.T) {
@@ -77,6 +79,14 @@ func TestAPolicyThatWouldMakeADoorUnsafeIsRefusedWhoeverSignedIt(t *testing.T) {
 		"an opening of no group":     func(p *Policy) { p.Opening.First = "A B" },
 		"an opening on day 7":        func(p *Policy) { p.Opening.Schedule.Week[0].Day = 7 },
 		"an opening after 9999":      func(p *Policy) { p.Opening.After = MaxTime + 1 },
+		"a fifth broker":             func(p *Policy) { p.Brokers = append(testBrokersPolicy().Brokers, "ssl://e.example:8883") },
+		"a broker twice":             func(p *Policy) { p.Brokers = slices.Repeat([]string{"ssl://broker.example:8883"}, 2) },
+		"a broker without a port":    func(p *Policy) { p.Brokers = []string{"ssl://broker.example"} },
+		"an empty broker":            func(p *Policy) { p.Brokers = []string{""} },
+		"a broker without TLS":       func(p *Policy) { p.Brokers = []string{"ssl://broker.example:8883", "tcp://192.0.2.1:1883"} },
+		"a broker of mDNS":           func(p *Policy) { p.Brokers = []string{"ssl://broker.local:8883"} },
+		"a broker with a password":   func(p *Policy) { p.Brokers = []string{"ssl://user:secret@broker.example:8883"} },
+		"a broker of 257 bytes":      func(p *Policy) { p.Brokers = []string{"ssl://" + strings.Repeat("a.", 123) + "a:8883"} },
 		"two proofs without PIN":     func(p *Policy) { p.TwoProofs, p.PIN = &TwoProofs{}, false },
 		"two proofs that never are":  func(p *Policy) { p.TwoProofs = &TwoProofs{&Schedule{}} },
 		"two proofs on day 7":        func(p *Policy) { p.TwoProofs = &TwoProofs{&Schedule{Week: []Span{{Day: 7, To: 1}}}} },
@@ -228,6 +238,47 @@ func TestAnOlderReaderThatCannotDemandTwoProofsLetsNobodyIn(t *testing.T) {
 	if got := testProofsPolicy().For(LevelProofs); !reflect.DeepEqual(got, testProofsPolicy()) {
 		t.Errorf("a new one gets %+v", got)
 	}
+}
+
+func TestAnOlderReaderKeepsToItsBundlesBroker(t *testing.T) {
+	for level := range uint8(LevelBrokers) {
+		p := testBrokersPolicy()
+		got := p.For(level)
+		if got.Brokers != nil {
+			t.Errorf("level %d gets %q", level, got.Brokers)
+		}
+		if !reflect.DeepEqual(p, testBrokersPolicy()) {
+			t.Errorf("it became %+v", p)
+		}
+	}
+	if got := testBrokersPolicy().For(LevelBrokers); !reflect.DeepEqual(got, testBrokersPolicy()) {
+		t.Errorf("a new one gets %+v", got)
+	}
+}
+
+// Whatever list is taken, a reader can go to each, and only with TLS beyond its own machine.
+func TestABrokerOfAPolicyIsOneThatAReaderCanReach(t *testing.T) {
+	part := rapid.SampledFrom([]string{"ssl://", "tcp://", "mqtts://", "SSL://", "broker.example", "localhost", "127.0.0.1", "[::1]", "192.0.2.1", "x.local", ":8883", ":1883", ":0", ":", "/", "@", " ", "\n", "#", "?"})
+	rapid.Check(t, func(t *rapid.T) {
+		url := rapid.Custom(func(t *rapid.T) string { return strings.Join(rapid.SliceOfN(part, 1, 4).Draw(t, "parts"), "") })
+		p := testPolicy()
+		p.Brokers = rapid.SliceOfN(url, 0, 6).Draw(t, "brokers")
+		if p.Check() != nil {
+			return
+		}
+		if len(p.Brokers) > MaxBrokers {
+			t.Fatalf("%q", p.Brokers)
+		}
+		for i, url := range p.Brokers {
+			b, err := ParseBroker(url)
+			if err != nil || b.String() != url || slices.Contains(p.Brokers[:i], url) || len(strings.Fields(url)) != 1 {
+				t.Fatalf("%q, %v", p.Brokers, err)
+			}
+			if ip, _ := netip.ParseAddr(b.Host); b.Plain && b.Host != "localhost" && !ip.IsLoopback() {
+				t.Fatalf("%s is without TLS", url)
+			}
+		}
+	})
 }
 
 func TestAConditionInAnUnknownModeIsRefused(t *testing.T) {

@@ -45,6 +45,8 @@ func vectors(t testing.TB) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	bundleBrokers := *bundle
+	bundleBrokers.Others = []string{"ssl://192.0.2.7:8884", "ssl://[2001:db8::7]:8883", "ssl://broker-d.example:8883"}
 	noNonce := testTPMRequest(t)
 	noNonce.TPM.Nonce = TPMNonce{}
 	bundleTPM := *bundle
@@ -72,6 +74,7 @@ func vectors(t testing.TB) map[string][]byte {
 		"policy-screen":         Marshal(testScreenPolicy()),
 		"policy-modes":          Marshal(testModesPolicy()),
 		"policy-proofs":         Marshal(testProofsPolicy()),
+		"policy-brokers":        Marshal(testBrokersPolicy()),
 		"policy-signed":         signedPolicy,
 		"command":               Marshal(testCommand()),
 		"command-signed":        mustSign(t, KindCommand, Marshal(testCommand())),
@@ -81,6 +84,7 @@ func vectors(t testing.TB) map[string][]byte {
 		"request":               Marshal(testRequest(t)),
 		"request-signed":        signedRequest,
 		"bundle":                Marshal(bundle),
+		"bundle-brokers":        Marshal(&bundleBrokers),
 
 		"request-tpm":          Marshal(testTPMRequest(t)),
 		"request-tpm-no-nonce": Marshal(noNonce),

@@ -183,6 +183,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	tell("credentials_revision", "The newest place in the credential log.", float64(c.Revision), nil, nil)
 	tell("disk_full", "1 while the controller's disk is full.", truth(c.Full), nil, nil)
 	tell("clock_doubted", "1 while the controller's clock is in doubt.", truth(c.Doubted), nil, nil)
+	for _, b := range c.Brokers {
+		tell("broker_up", "1 while the controller is connected to the broker.", truth(b.Up), []string{"broker"}, []string{b.URL})
+	}
 	for _, r := range c.Readers {
 		reader := func(name, help string, value float64) {
 			tell("reader_"+name, help, value, atReader, []string{r.ID, r.Door})

@@ -61,6 +61,7 @@ func (l *lines) String() string {
 
 // readers are what the link knows of them, and answer orders.
 type readers struct {
+	brokers []link.BrokerStatus
 	mu      sync.Mutex
 	states  []link.ReaderStatus
 	card    []byte // what a reader reads; nil: no card is shown
@@ -101,6 +102,8 @@ func (r *readers) Order(ctx context.Context, o store.Order, card func([]byte) (s
 func (r *readers) Personalise(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
 	return link.OrderResult{Text: "no card came"}, nil
 }
+
+func (r *readers) Brokers() []link.BrokerStatus { return r.brokers }
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) {
 	r.mu.Lock()

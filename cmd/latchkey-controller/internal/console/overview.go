@@ -28,6 +28,7 @@ type overviewPage struct {
 	Cards      desk.CardCount
 	Full       string // the disk is full, as a sentence; "": it is not
 	Doubt      string // why the controller's clock is in doubt; "": it is not
+	Broker     string // what is wrong with the brokers, as sentences; "": nothing
 }
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -99,6 +100,9 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	}
 	if err := c.desk.Full(); err != nil {
 		p.Full = sentence(err.Error())
+	}
+	if !v.Actor.Limited() {
+		p.Broker = c.brokerTrouble(p.Readers)
 	}
 	p.Doubt, err = c.doubt(r)
 	return err

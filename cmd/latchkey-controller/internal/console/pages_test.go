@@ -216,6 +216,7 @@ var acts = []struct {
 	{"/settings/zone", []string{"zone", "Europe/Zurich"}, desk.Super},
 	{"/settings/guesses", []string{"guess-budget", "300"}, desk.Super},
 	{"/settings/pins", []string{"only", "true"}, desk.Super},
+	{"/settings/brokers", []string{"brokers", "ssl://broker.example"}, desk.Super},
 	{"/settings/tpms", nil, desk.Super},
 	{"/settings/tpms/remove", []string{"authority", "AB"}, desk.Super},
 	{"/settings/backup", nil, desk.Super},

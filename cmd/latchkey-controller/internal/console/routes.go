@@ -144,6 +144,7 @@ func (c *Console) routes() {
 	c.form("POST /settings/clock", c.confirmClock, nil)
 	c.form("POST /settings/zone", c.setZone, c.showSettings(""))
 	c.form("POST /settings/guesses", c.setGuesses, c.showSettings(""))
+	c.form("POST /settings/brokers", c.setBrokers, c.showSettings(""))
 	c.form("POST /settings/pins", c.setPINReaders, c.showSettings("pins"))
 	c.form("POST /settings/tpms", c.addTPMAuthorities, c.showSettings("tpms"))
 	c.form("POST /settings/tpms/remove", c.removeTPMAuthority, c.showSettings("tpm-remove"))

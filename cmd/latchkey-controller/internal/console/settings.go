@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -19,6 +20,7 @@ type settingsPage struct {
 	Odds        *desk.GuessOdds
 	Theft       *desk.Theft
 	Authorities []*desk.TPMAuthority
+	Brokers     *desk.Brokers
 	activityPage
 }
 
@@ -50,13 +52,16 @@ func (c *Console) showSettings(ask string) formPage {
 		if p.Theft, err = c.desk.Theft(r.Context(), v.Actor); err != nil {
 			return err
 		}
+		if p.Brokers, err = c.desk.Brokers(r.Context(), v.Actor); err != nil {
+			return err
+		}
 		if p.Authorities, err = c.desk.TPMAuthorities(r.Context(), v.Actor); err != nil {
 			return err
 		}
 		if !f.Values.Has("authority") {
 			f.Values.Set("authority", r.URL.Query().Get("authority"))
 		}
-		for name, value := range map[string]string{"guess-budget": fmt.Sprint(p.Theft.Budget), "keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
+		for name, value := range map[string]string{"brokers": strings.Join(p.Brokers.Common(), " "), "revision": p.Brokers.Revision, "guess-budget": fmt.Sprint(p.Theft.Budget), "keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
 			if !f.Values.Has(name) {
 				f.Values.Set(name, value)
 			}
@@ -94,6 +99,15 @@ func (c *Console) setGuesses(r *http.Request, v *visit, f *form) (answer, error)
 		return answer{}, errWrong
 	}
 	return answer{to: "/settings", notice: "Saved. What readers have got already stays theirs."}, c.desk.SetGuessBudget(r.Context(), v.Actor, int(guesses))
+}
+
+func (c *Console) setBrokers(r *http.Request, v *visit, f *form) (answer, error) {
+	changed, err := c.desk.SetBrokers(r.Context(), v.Actor, desk.BrokersForm{Reader: f.Trim("reader"), Brokers: f.Get("brokers"), Revision: f.Get("revision")})
+	readers := fmt.Sprintf("%d readers", changed)
+	if changed == 1 {
+		readers = "1 reader"
+	}
+	return answer{to: "/settings#brokers", notice: "Saved for " + readers + ". Each moves within a few minutes, once it hears the controller there."}, err
 }
 
 func (c *Console) setPINReaders(r *http.Request, v *visit, f *form) (answer, error) {

@@ -52,12 +52,13 @@ func (w *world) pass(d time.Duration) { w.passed.Add(int64(d)) }
 
 // readers are what the link knows of them, and answer orders.
 type readers struct {
-	mu     sync.Mutex // guards states once pages are open
-	states []link.ReaderStatus
-	card   []byte
-	orders []store.Order
-	refuse string        // why orders are not carried out; "": they are
-	gate   chan struct{} // orders wait until it is closed; nil: for nothing
+	brokers []link.BrokerStatus
+	mu      sync.Mutex // guards states once pages are open
+	states  []link.ReaderStatus
+	card    []byte
+	orders  []store.Order
+	refuse  string        // why orders are not carried out; "": they are
+	gate    chan struct{} // orders wait until it is closed; nil: for nothing
 
 	shown []*boardtest.Card // cards to write keys to; each but the last is taken away after its first key
 }
@@ -106,6 +107,8 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 	}
 	return link.OrderResult{Done: true, Text: "opened for 5 s"}, nil
 }
+
+func (r *readers) Brokers() []link.BrokerStatus { return r.brokers }
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) {
 	r.mu.Lock()

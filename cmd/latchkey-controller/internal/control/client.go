@@ -75,6 +75,12 @@ func (c Client) Readers(ctx context.Context) (readers []*desk.Reader, err error)
 	return readers, err
 }
 
+// Brokers is desk.Brokers.
+func (c Client) Brokers(ctx context.Context) (brokers *desk.Brokers, err error) {
+	err = c.do(ctx, http.MethodGet, "/desk/brokers?"+url.Values{"who": {c.Who}}.Encode(), nil, &brokers)
+	return brokers, err
+}
+
 // WantedModes is desk.WantedModes.
 func (c Client) WantedModes(ctx context.Context) (modes []*desk.WantedMode, err error) {
 	err = c.do(ctx, http.MethodGet, "/desk/modes?"+url.Values{"who": {c.Who}}.Encode(), nil, &modes)

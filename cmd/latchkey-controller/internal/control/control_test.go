@@ -26,6 +26,8 @@ import (
 // live has one reader, which reads one card.
 type live struct{ reader link.ReaderStatus }
 
+func (l live) Brokers() []link.BrokerStatus { return nil }
+
 func (l live) Readers(context.Context) ([]link.ReaderStatus, error) {
 	return []link.ReaderStatus{l.reader}, nil
 }
@@ -52,7 +54,7 @@ func addReader(t *testing.T, s *site.Site, id string) {
 	err := s.Update(t.Context(), func(tx *store.Tx) error {
 		policy, _, err := site.PolicyOrNew(tx, id)
 		if err == nil {
-			_, _, err = s.Adopt(tx, time.Now(), boardtest.New(t).Signed, "", policy)
+			_, _, err = s.Adopt(tx, time.Now(), boardtest.New(t).Signed, nil, policy)
 		}
 		return err
 	})

@@ -152,6 +152,10 @@ func handler(ctx context.Context, d *desk.Desk) http.Handler {
 		readers, err := d.Readers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
 		answer(w, readers, err)
 	})
+	mux.HandleFunc("GET /desk/brokers", func(w http.ResponseWriter, r *http.Request) {
+		brokers, err := d.Brokers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
+		answer(w, brokers, err)
+	})
 	mux.HandleFunc("GET /desk/modes", func(w http.ResponseWriter, r *http.Request) {
 		modes, err := d.WantedModes(r.Context(), desk.AtCommandLine(r.FormValue("who")))
 		answer(w, modes, err)

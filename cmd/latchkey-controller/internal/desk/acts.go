@@ -78,6 +78,7 @@ const (
 	RemoveReader Act = "reader.remove"
 	RenewBudget  Act = "reader.budget" // of a TPM that has lost it
 	WriteGrant   Act = "reader.grant"  // for a reader without a link
+	SetBrokers   Act = "readers.brokers"
 
 	ViewTokens  Act = "tokens.view"
 	MakeToken   Act = "token.make"
@@ -213,6 +214,7 @@ var rules = map[Act]rule{
 	RemoveReader: {may: supers, past: "removed the reader %s", infinitive: "remove the reader %s", fresh: true, extent: inReach},
 	RenewBudget:  {may: supers, past: "gave the TPM at %s a new budget", infinitive: "give the TPM at %s a new budget", fresh: true, extent: ofSite},
 	WriteGrant:   {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true, extent: ofSite},
+	SetBrokers:   {may: owners, past: "changed the brokers of %s", infinitive: "change the brokers of %s", extent: ofSite},
 
 	// A token acts without a password.
 	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens", extent: harmless},

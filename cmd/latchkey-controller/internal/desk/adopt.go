@@ -68,7 +68,7 @@ type AdoptForm struct {
 	TimeZone    string        // "": unchanged; for a new reader the site's
 	Access      []wire.Access // who may open; empty: nobody yet; nil: unchanged, not for a new reader
 	Uses        []UseSchedule // whose hours in Access become those of schedules
-	Broker      string        // URL at which the reader connects to the controller; "": unchanged
+	Broker      string        // URLs of brokers, in order, with spaces between; "": unchanged
 }
 
 // Adopt makes a board a reader and passes the sealed bundle to save; if save fails,
@@ -86,12 +86,12 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 		return nil, err
 	}
 	target.text = "with the board " + form.Fingerprint
-	var broker string // with the default port filled in
-	if parsed, err := wire.ParseBroker(strings.TrimSpace(form.Broker)); err == nil {
-		broker = parsed.String()
+	brokers, err := parseBrokers(form.Broker)
+	if err != nil {
+		return nil, wrongField("broker", err)
 	}
 	var adoption *site.Adoption
-	err := d.act(ctx, a, AdoptReader, target, func(tx *store.Tx, now time.Time) error {
+	err = d.act(ctx, a, AdoptReader, target, func(tx *store.Tx, now time.Time) error {
 		policy, isNew, err := site.PolicyOrNew(tx, id)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 			return wrong("access", "%v", err)
 		}
 		var bundle []byte
-		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, broker, policy); err != nil {
+		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, brokers, policy); err != nil {
 			return refusedIn("", err)
 		}
 		if err := noteUses(tx, id, form.Uses); err != nil {
@@ -136,9 +136,8 @@ func (f *AdoptForm) check(id string) error {
 		err = wrong("fingerprint", "The fingerprint does not match this request; compare it with the reader's screen again")
 	}
 	wrongs.add(err)
-	if broker := strings.TrimSpace(f.Broker); broker != "" {
-		wrongs.add(wrongField("broker", wire.CheckBroker(broker)))
-	}
+	_, err = parseBrokers(f.Broker)
+	wrongs.add(wrongField("broker", err))
 	policy := wire.DefaultPolicy("", "")
 	f.edit(&policy)
 	_, err = keepVisitors(nil, policy.Access)

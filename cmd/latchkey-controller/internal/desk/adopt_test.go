@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -62,7 +63,7 @@ func TestAdoptionTakesTwoSteps(t *testing.T) {
 		_, err := w.Adopt(t.Context(), as(Super), form, func([]byte) error { return nil })
 		w.must(err)
 		w.must(w.site.View(t.Context(), func(tx *store.Tx) error {
-			if is, err := tx.Broker("front"); err != nil || is != broker.is {
+			if is, err := tx.BrokersOf("front"); err != nil || strings.Join(is, " ") != broker.is {
 				t.Errorf("given %q, the reader finds the controller at %q, not %q; %v", broker.given, is, broker.is, err)
 			}
 			return nil

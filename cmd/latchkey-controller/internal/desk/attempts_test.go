@@ -466,6 +466,17 @@ var attempts = map[Act][]attempt{
 			return err
 		}),
 	},
+	SetBrokers: {
+		reader(func(w *world, ctx context.Context, a Actor, id string) error {
+			_, err := w.SetBrokers(ctx, a, BrokersForm{Reader: id, Brokers: w.brokers()})
+			return err
+		}),
+		reader(func(w *world, ctx context.Context, a Actor, _ string) error {
+			_, err := w.SetBrokers(ctx, a, BrokersForm{Brokers: w.brokers()})
+			return err
+		}),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Brokers(ctx, a); return err }),
+	},
 	RenewBudget: {func(w *world) func(context.Context, Actor) error {
 		r := w.tpmReader()
 		r.says(wire.TPMState{Ref: r.budget().Ref, Budget: wire.Budget{Limit: 500}})

@@ -33,11 +33,12 @@ type world struct {
 
 // readers answer orders.
 type readers struct {
-	orders []store.Order
-	card   []byte      // what a reader reads; nil: no card is shown
-	refuse string      // why orders are refused; "": they are not
-	reason wire.Reason // why the reader itself refuses them; "": it does not
-	states []link.ReaderStatus
+	brokers []link.BrokerStatus
+	orders  []store.Order
+	card    []byte      // what a reader reads; nil: no card is shown
+	refuse  string      // why orders are refused; "": they are not
+	reason  wire.Reason // why the reader itself refuses them; "": it does not
+	states  []link.ReaderStatus
 	// results are what comes of orders, by reader; nil: what the others say.
 	results map[string]link.OrderResult
 
@@ -68,6 +69,8 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 func (r *readers) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
 	return r.personalise(ctx, o, keys)
 }
+
+func (r *readers) Brokers() []link.BrokerStatus { return r.brokers }
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) { return r.states, nil }
 

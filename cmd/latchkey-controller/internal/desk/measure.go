@@ -17,6 +17,7 @@ type Measures struct {
 	Cards    CardCount
 	Full     bool // the controller's disk is full
 	Doubted  bool // its clock is in doubt
+	Brokers  []BrokerStatus
 
 	// Of events that arrived after the cursor, up to Until.
 	Events []EventCount
@@ -38,7 +39,10 @@ func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, er
 	if err != nil {
 		return nil, err
 	}
-	m := &Measures{Limited: !in.all, Full: d.site.Full() != nil}
+	m := &Measures{Limited: !in.all, Full: d.site.Full() != nil, Brokers: d.connected()}
+	if m.Limited {
+		m.Brokers = nil
+	}
 	for _, r := range readers {
 		if r.Removed == "" {
 			m.Readers = append(m.Readers, r)

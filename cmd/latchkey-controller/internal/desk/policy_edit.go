@@ -27,7 +27,7 @@ func (d *Desk) SwitchPIN(ctx context.Context, a Actor, reader string, on bool) e
 	})
 }
 
-// SetPolicy edits a reader's policy; edit cannot change reader, revision and modes. was is
+// SetPolicy edits a reader's policy; edit cannot change reader, revision, modes and brokers. was is
 // the revision that was edited; if there is a newer one, the change is refused; 0: do
 // not check. uses say which hours become those of schedules after the edit; others that the
 // edit changes are the policy's own then. Fields: "door", "place", "greeting", "time-zone",
@@ -55,7 +55,7 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 		if err := takeHours(tx, edited, uses); err != nil {
 			return err
 		}
-		edited.Reader, edited.Revision, edited.Modes = reader, before.Revision, before.Modes
+		edited.Reader, edited.Revision, edited.Modes, edited.Brokers = reader, before.Revision, before.Modes, before.Brokers
 		if o := edited.Opening; o != nil && o.After <= now.Unix() { // it is over
 			o.After = 0
 		}

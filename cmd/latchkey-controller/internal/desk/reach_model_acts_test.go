@@ -220,6 +220,10 @@ func (m *homeAndAnnex) acts() map[string]func(context.Context, Actor) error {
 			_, err := m.RemoveReader(ctx, a, id, one(m, "how", Returned, Lost))
 			return err
 		}),
+		"SetBrokers": reader(func(ctx context.Context, a Actor, id string) error {
+			_, err := m.SetBrokers(ctx, a, BrokersForm{Reader: one(m, "reader", id, ""), Brokers: one(m, "brokers", "", "ssl://a.example ssl://b.example")})
+			return err
+		}),
 		"Order": reader(func(ctx context.Context, a Actor, id string) error {
 			_, err := m.Order(ctx, a, id, one(m, "order", wire.Unlock, wire.Identify))
 			return err

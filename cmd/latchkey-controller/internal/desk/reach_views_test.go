@@ -70,6 +70,7 @@ var looks = map[string][]look{
 	"Admins":        {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Admins(c, a) })},
 	"Card":          {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Card(c, a, p.card) })},
 	"CountCards":    {of(fewer, func(w tp, c cx, a Actor) (any, error) { return w.CountCards(c, a) })},
+	"Brokers":       {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Brokers(c, a) })},
 	"BrokerClients": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.BrokerClients(c, a) })},
 	"Deliveries":    {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Deliveries(c, a, 1, "", 0, 0) })},
 	"Door":          {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Door(c, a, p.door) })},
@@ -199,7 +200,7 @@ var doings = strings.Fields(`AddAdmin AddCard AddGroup AddBrokerClient AddPlace 
 	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader MoveSite NewCard
 	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveDuressPIN RemoveGroup RemoveBrokerClient
 	RemoveMail RemovePIN RemovePlace RemoveProvider RemoveReader RemoveSchedule RemoveSuspendedUser RemoveTPMAuthority RemoveUser RemoveWebhook RenameGroup
-	RenewBudget ResendDelivery ReturnCard RevokeToken SetAccessPolicy SetDuressPIN SetEmergency SetGuessBudget SetHolidays SetKeepDays SetLimit SetModeOfAll
+	RenewBudget ResendDelivery ReturnCard RevokeToken SetAccessPolicy SetBrokers SetDuressPIN SetEmergency SetGuessBudget SetHolidays SetKeepDays SetLimit SetModeOfAll
 	SetLockRule SetMail SetMode SetPIN SetPINReaders SetPasskeyRoles SetPolicy SetProvider SetRole SetUserGroups SetZone SignOutAdmin SuspendUser
 	SwitchPIN TakeAccess TakeVisitors TestMail TestWebhook TokenStands UnlockDoor WriteBackup WriteGrant`)
 

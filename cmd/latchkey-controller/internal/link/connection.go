@@ -11,6 +11,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/url"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,25 +26,97 @@ type message struct {
 	channel  wire.Channel
 	retained bool
 	payload  []byte
+	over     *connection // on which it came
 }
 
-// A connection connects to the broker again whenever it is lost, with a new client of paho.
+// A connection connects to one broker again whenever that is lost, with a new client of paho.
 type connection struct {
-	o      *Options
-	broker wire.Broker
-	log    *slog.Logger
-	client atomic.Pointer[mqtt.Client] // while connected; else nil
-	arrive func(message)               // gets each message; must not block
-	up     func()                      // called after each connect; must not block
+	o       *Options
+	broker  wire.Broker
+	log     *slog.Logger
+	session atomic.Pointer[session] // while connected; else nil
+	status  atomic.Pointer[BrokerStatus]
+	arrive  func(message) // gets each message; must not block
+	up      func()        // called after each connect; must not block
+	senders sync.WaitGroup
 }
+
+// A session is a connection while it lasts.
+type session struct {
+	client  mqtt.Client
+	out     *outbox
+	lost    chan error   // the first reason to end
+	greeted atomic.Bool  // what is retained was sent, or waits
+	busy    atomic.Int64 // since when paho has been taking a message, Unix nanoseconds; 0: it is not
+}
+
+// stuckAfter is how long paho may take for a message until the broker counts as one that takes
+// nothing. That its connection is lost shows later.
+const stuckAfter = 2 * time.Second
 
 var errOffline = errors.New("no connection to the broker")
+
+func newConnection(o *Options, broker wire.Broker) *connection {
+	c := &connection{o: o, broker: broker, log: o.Log}
+	c.status.Store(&BrokerStatus{URL: broker.String(), Since: time.Now()})
+	return c
+}
+
+// end ends a session.
+func (s *session) end(err error) {
+	select {
+	case s.lost <- err:
+	default:
+	}
+}
+
+// run hands what waits to paho, until ctx ends.
+func (s *session) run(ctx context.Context, site string) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.out.ready:
+		}
+		for _, o := range s.out.take() {
+			if ctx.Err() != nil {
+				return
+			}
+			s.busy.Store(time.Now().UnixNano())
+			token := s.client.Publish(o.channel.Topic(site, o.reader), 1, o.channel.Retained(), o.payload)
+			s.busy.Store(0)
+			select {
+			case <-token.Done():
+				if err := token.Error(); err != nil {
+					s.end(err) // perhaps it was to be retained
+				}
+			default:
+			}
+		}
+	}
+}
+
+// stuck says whether the broker takes nothing.
+func (s *session) stuck() bool {
+	since := s.busy.Load()
+	return since != 0 && time.Since(time.Unix(0, since)) > stuckAfter
+}
+
+// note notes how the connection is.
+func (c *connection) note(up bool, why string) {
+	if was := c.status.Load(); was.Up != up {
+		c.status.Store(&BrokerStatus{URL: was.URL, Up: up, Since: time.Now(), Why: why})
+	} else if was.Why != why {
+		c.status.Store(&BrokerStatus{URL: was.URL, Up: up, Since: was.Since, Why: why})
+	}
+}
 
 // How long to wait before a reconnect: at first, and at most.
 const firstWait, longestWait = 500 * time.Millisecond, 15 * time.Second
 
 // run keeps the broker connected until ctx ends.
 func (c *connection) run(ctx context.Context) error {
+	defer c.senders.Wait()
 	wait := firstWait
 	logged := ""
 	for {
@@ -60,7 +133,8 @@ func (c *connection) run(ctx context.Context) error {
 			level = slog.LevelDebug // log each reason once, not at each attempt
 		}
 		logged = err.Error()
-		c.log.Log(ctx, level, "the broker is out of reach", "broker", c.o.Broker, "err", err, "again in", wait.Round(time.Millisecond))
+		c.note(false, logged)
+		c.log.Log(ctx, level, "the broker is out of reach", "broker", c.broker.String(), "err", err, "again in", wait.Round(time.Millisecond))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -72,7 +146,7 @@ func (c *connection) run(ctx context.Context) error {
 
 // connect connects once. It returns when the connection is lost, or why there was none.
 func (c *connection) connect(ctx context.Context) (connected bool, err error) {
-	lost := make(chan error, 1)
+	s := &session{out: newOutbox(), lost: make(chan error, 1)}
 	options := mqtt.NewClientOptions().
 		AddBroker("tcp://broker"). // not used
 		SetClientID(c.o.Name).
@@ -94,10 +168,7 @@ func (c *connection) connect(ctx context.Context) (connected bool, err error) {
 			if errors.Is(err, io.EOF) {
 				err = wire.ErrEnded
 			}
-			select {
-			case lost <- err:
-			default:
-			}
+			s.end(err)
 		})
 	client := mqtt.NewClient(options)
 	defer client.Disconnect(250) // also while it is still connecting: it would succeed later and replace the next one
@@ -107,14 +178,19 @@ func (c *connection) connect(ctx context.Context) (connected bool, err error) {
 	if err := c.subscribe(ctx, client); err != nil {
 		return false, err
 	}
-	c.client.Store(&client)
-	defer c.client.Store(nil)
-	c.log.Info("connected to the broker", "broker", c.o.Broker)
+	s.client = client
+	sending, cancel := context.WithCancel(ctx)
+	defer cancel()
+	c.senders.Go(func() { s.run(sending, c.o.Site.Name) })
+	c.session.Store(s)
+	defer c.session.Store(nil)
+	c.note(true, "")
+	c.log.Info("connected to the broker", "broker", c.broker.String())
 	c.up()
 	select {
 	case <-ctx.Done():
 		return true, ctx.Err()
-	case err := <-lost:
+	case err := <-s.lost:
 		return true, err
 	}
 }
@@ -161,16 +237,23 @@ func (c *connection) handle(_ mqtt.Client, m mqtt.Message) {
 	if len(m.Payload()) == 0 {
 		return // a retained message was removed
 	}
-	c.arrive(message{reader, channel, m.Retained(), m.Payload()})
+	c.arrive(message{reader, channel, m.Retained(), m.Payload(), c})
+}
+
+// send has a message published as soon as the broker takes it, if it is connected.
+func (c *connection) send(o outgoing) {
+	if s := c.session.Load(); s != nil && !s.out.put(o) {
+		s.end(errors.New("the broker takes less than is sent"))
+	}
 }
 
 // publish hands a message to paho. The token is complete when the broker has it.
 func (c *connection) publish(channel wire.Channel, reader string, payload []byte) (mqtt.Token, error) {
-	client := c.client.Load()
-	if client == nil {
+	s := c.session.Load()
+	if s == nil || s.stuck() {
 		return nil, errOffline
 	}
-	token := (*client).Publish(channel.Topic(c.o.Site.Name, reader), 1, channel.Retained(), payload)
+	token := s.client.Publish(channel.Topic(c.o.Site.Name, reader), 1, channel.Retained(), payload)
 	select {
 	case <-token.Done():
 		return token, token.Error()

@@ -44,7 +44,7 @@ func TestABrokerThatDoesNotKnowTheControllerIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &connection{
-		o: &Options{Site: &site.Site{Name: "home"}, Broker: broker.String(), Name: site.ControllerName}, broker: broker, log: slog.New(slog.DiscardHandler),
+		o: &Options{Site: &site.Site{Name: "home"}, Name: site.ControllerName}, broker: broker, log: slog.New(slog.DiscardHandler),
 		arrive: func(message) {},
 		up: func() {
 			t.Error("it goes on without hearing any reader")

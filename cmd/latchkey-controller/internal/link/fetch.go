@@ -9,6 +9,13 @@ import (
 	"latchkey/sync/wire"
 )
 
+// A fetch is one of a reader, with the broker over which it is answered: a reader is at one, and
+// a reply is long.
+type fetch struct {
+	*wire.Fetch
+	over *connection
+}
+
 // answerFetches answers fetches, of several readers in turn. It waits until the broker has
 // a reply before it makes the next one, in the same memory.
 func (l *Link) answerFetches(ctx context.Context) error {
@@ -24,8 +31,8 @@ func (l *Link) answerFetches(ctx context.Context) error {
 
 // reply answers a fetch. It uses buffer if that is long enough, and returns the buffer for
 // the next reply. mayMake says whether it may make a snapshot, which takes long.
-func (l *Link) reply(ctx context.Context, fetch *wire.Fetch, mayMake bool, buffer []byte) []byte {
-	reply, err := l.o.Site.Reply(ctx, time.Now(), fetch, mayMake, buffer)
+func (l *Link) reply(ctx context.Context, fetch fetch, mayMake bool, buffer []byte) []byte {
+	reply, err := l.o.Site.Reply(ctx, time.Now(), fetch.Fetch, mayMake, buffer)
 	switch {
 	case errors.Is(err, site.ErrSnapshotNeeded):
 		l.needSnapshot.put(fetch.Reader, fetch)
@@ -43,7 +50,7 @@ func (l *Link) reply(ctx context.Context, fetch *wire.Fetch, mayMake bool, buffe
 		}
 		return buffer
 	}
-	token, err := l.connection.publish(wire.OnReply, fetch.Reader, reply)
+	token, err := fetch.over.publish(wire.OnReply, fetch.Reader, reply)
 	if err == nil {
 		err = finished(ctx, token)
 	}

@@ -21,6 +21,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -35,7 +36,7 @@ import (
 // Options are what New needs.
 type Options struct {
 	Site        *site.Site
-	Broker      string           // URL, see wire.ParseBroker
+	Brokers     []string         // URLs, see wire.ParseBroker; at most wire.MaxBrokers
 	Certificate *tls.Certificate // the controller's
 	Name        string           // in that certificate; it is the client id, too
 	Log         *slog.Logger
@@ -46,16 +47,16 @@ type Options struct {
 
 // A Link is the controller's side of the protocol.
 type Link struct {
-	o          Options
-	connection connection
+	o           Options
+	connections []*connection // one to each broker
 
 	// As the publisher read them last.
 	peers atomic.Pointer[map[string]*site.Peer]
 	log   atomic.Pointer[site.Log]
 
 	inbox        *queue[message]
-	fetches      *queue[*wire.Fetch]        // to be answered
-	needSnapshot *queue[*wire.Fetch]        // those that wait for a snapshot
+	fetches      *queue[fetch]              // to be answered
+	needSnapshot *queue[fetch]              // those that wait for a snapshot
 	batches      chan *wire.Records         // to be stored
 	states       chan []*store.State        // to be stored
 	ahead        chan policyAhead           // policies to be raised
@@ -64,7 +65,7 @@ type Link struct {
 	links        chan map[string]bool       // which readers are out of reach now, and which are back, to be stored
 	answers      chan answers               // records that answer orders
 	rollbacks    chan rollback              // to be checked
-	republish    chan struct{}              // has the publisher publish everything again
+	republish    chan struct{}              // has the publisher publish everything to a broker that was connected
 	strangers    chan string                // unknown readers whose messages the broker retains
 	placed       chan placedOrder           // orders to be sent
 	asked        chan chan<- []ReaderStatus // requests for the status of all readers
@@ -73,16 +74,15 @@ type Link struct {
 
 // New returns a link.
 func New(o Options) (*Link, error) {
-	broker, err := wire.ParseBroker(o.Broker)
-	if err != nil {
-		return nil, err
+	if len(o.Brokers) == 0 || len(o.Brokers) > wire.MaxBrokers {
+		return nil, fmt.Errorf("%d brokers: name 1 to %d", len(o.Brokers), wire.MaxBrokers)
 	}
 	o.Log = wire.PlainLog(o.Log)
 	l := &Link{
 		o:            o,
 		inbox:        newQueue[message](8),
-		fetches:      newQueue[*wire.Fetch](fetchesEach),
-		needSnapshot: newQueue[*wire.Fetch](4),
+		fetches:      newQueue[fetch](fetchesEach),
+		needSnapshot: newQueue[fetch](4),
 		batches:      make(chan *wire.Records, 1024),
 		states:       make(chan []*store.State, 1),
 		ahead:        make(chan policyAhead, 1),
@@ -97,7 +97,15 @@ func New(o Options) (*Link, error) {
 		asked:        make(chan chan<- []ReaderStatus),
 		refused:      newRefused(o.Log),
 	}
-	l.connection = connection{o: &l.o, broker: broker, log: o.Log, arrive: l.arrive, up: func() { signal(l.republish) }}
+	for _, url := range o.Brokers {
+		broker, err := wire.ParseBroker(url)
+		if err != nil {
+			return nil, err
+		}
+		c := newConnection(&l.o, broker)
+		c.arrive, c.up = l.arrive, func() { signal(l.republish) }
+		l.connections = append(l.connections, c)
+	}
 	return l, nil
 }
 
@@ -138,7 +146,9 @@ func (l *Link) run(ctx context.Context) error {
 		})
 		return nil
 	})
-	group.Go(func() error { return l.connection.run(ctx) })
+	for _, c := range l.connections {
+		group.Go(func() error { return c.run(ctx) })
+	}
 	group.Go(func() error { return l.publishChanges(ctx, changed) })
 	group.Go(func() error { return l.storeReports(ctx) })
 	group.Go(func() error { return l.build(ctx) })
@@ -180,13 +190,5 @@ func (l *Link) arrive(m message) {
 	}
 	if !l.inbox.put(m.reader, m) {
 		l.refused.log(m.reader, m.channel, "too many of its messages wait")
-	}
-}
-
-// send publishes a message. It fails only while the broker is out of reach, which the
-// connection logs.
-func (l *Link) send(channel wire.Channel, reader string, payload []byte) {
-	if _, err := l.connection.publish(channel, reader, payload); err != nil {
-		l.o.Log.Debug("not published", "kind", string(channel), "reader", reader, "err", err)
 	}
 }

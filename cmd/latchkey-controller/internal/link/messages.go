@@ -51,17 +51,17 @@ func (t *tracker) handle(now time.Time, m message) error {
 		}
 		return nil
 	case wire.OnFetch:
-		fetch, err := wire.OpenFetch(t.o.Site.ID, m.payload, peer.Signing)
+		asked, err := wire.OpenFetch(t.o.Site.ID, m.payload, peer.Signing)
 		if err != nil {
 			return err
 		}
-		if fetch.Reader != m.reader {
+		if asked.Reader != m.reader {
 			return errWrongReader
 		}
-		if !t.presence(m.reader).fetches(peer.Bundle, fetch) {
+		if !t.presence(m.reader).fetches(peer.Bundle, asked) {
 			return errors.New("its number was seen before")
 		}
-		t.fetches.put(m.reader, fetch) // if too many wait, the reader asks again
+		t.fetches.put(m.reader, fetch{asked, m.over}) // if too many wait, the reader asks again
 		return nil
 	}
 	return errors.New("readers send no such message")

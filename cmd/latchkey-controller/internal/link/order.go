@@ -89,7 +89,7 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 	}
 	at := t.presence(o.Reader)
 	switch {
-	case t.connection.client.Load() == nil:
+	case !t.reached():
 		refuse("not sent: the controller has no connection to its broker")
 		return
 	case at.is == unheard:

@@ -72,7 +72,7 @@ func TestABrokersNamesAreShortAndPlainInTheLog(t *testing.T) {
 	defer cancel()
 	said := &firstLine{done: cancel}
 	address := listener.Addr().String()
-	l, err := link.New(link.Options{Site: w.site, Broker: "ssl://localhost" + address[strings.LastIndex(address, ":"):], Certificate: own, Name: site.ControllerName,
+	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"ssl://localhost" + address[strings.LastIndex(address, ":"):]}, Certificate: own, Name: site.ControllerName,
 		Log: slog.New(slog.NewJSONHandler(said, nil)), Readers: func(map[string]*site.Peer) {}})
 	if err != nil {
 		t.Fatal(err)

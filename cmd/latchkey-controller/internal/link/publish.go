@@ -23,6 +23,7 @@ type publisher struct {
 	*Link
 	versions store.Versions
 	peers    map[string]*site.Peer // as published
+	former   []string              // readers that are there no more, as of versions
 	position wire.Position         // as published
 	head     <-chan time.Time      // when the head at position is to be published; nil: it was
 }
@@ -37,19 +38,18 @@ func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error 
 		case <-ctx.Done():
 			return nil
 		case <-l.republish:
-			p.versions, p.peers, p.position = store.Versions{}, nil, wire.Position{}
-			err = p.publish(ctx)
+			err = p.bring(ctx)
 		case <-changed:
-			err = p.publish(ctx)
+			err = p.bring(ctx)
 		case id := <-l.strangers:
 			// Most likely it was lost in a restore. Or it was added this moment.
-			if err = p.publish(ctx); err == nil && p.peers != nil && p.peers[id] == nil {
+			if err = p.bring(ctx); err == nil && p.peers != nil && p.peers[id] == nil {
 				p.forget(id)
 			}
 		case <-p.head:
 			p.sendHead()
 		case <-minute:
-			if err = p.publish(ctx); err == nil {
+			if err = p.bring(ctx); err == nil {
 				p.sendHead()
 			}
 		}
@@ -66,7 +66,43 @@ func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error 
 	}
 }
 
-// publish publishes what has changed since it was called last.
+// bring publishes what has changed, and everything to brokers that were connected since.
+func (p *publisher) bring(ctx context.Context) error {
+	if err := p.publish(ctx); err != nil || p.peers == nil {
+		return err
+	}
+	for _, c := range p.connections {
+		if s := c.session.Load(); s != nil && !s.greeted.Load() {
+			if err := p.greet(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// greet has a broker that was connected get everything that is retained, and drop what it
+// retains of readers that are there no more. What changes from now on is told to it, too.
+func (p *publisher) greet(ctx context.Context, s *session) error {
+	var all []outgoing
+	for id, peer := range p.peers {
+		key, err := p.o.Site.EpochKey(ctx, peer)
+		if err != nil {
+			return err
+		}
+		all = append(all, outgoing{wire.OnKey, id, key}, outgoing{wire.OnPolicy, id, peer.Policy})
+	}
+	for _, id := range p.former {
+		for _, channel := range retained {
+			all = append(all, outgoing{channel, id, nil})
+		}
+	}
+	s.out.putAll(append(all, outgoing{wire.OnHead, "", p.log.Load().Head}))
+	s.greeted.Store(true)
+	return nil
+}
+
+// publish publishes what has changed since it was called last, at brokers that were greeted.
 func (p *publisher) publish(ctx context.Context) error {
 	var versions store.Versions
 	err := p.o.Site.View(ctx, func(tx *store.Tx) (err error) {
@@ -82,6 +118,7 @@ func (p *publisher) publish(ctx context.Context) error {
 		if peers, former, err = p.o.Site.Peers(ctx); err != nil {
 			return err
 		}
+		p.former = former
 		p.Link.peers.Store(&peers)
 		p.o.Readers(peers)
 	}
@@ -90,7 +127,7 @@ func (p *publisher) publish(ctx context.Context) error {
 		return err
 	}
 	p.log.Store(log)
-	if p.connection.client.Load() == nil {
+	if !p.reached() {
 		return nil // all of it is published after the next connect
 	}
 	for id, peer := range peers {
@@ -100,20 +137,20 @@ func (p *publisher) publish(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			p.send(wire.OnKey, id, key)
+			p.tell(wire.OnKey, id, key)
 		}
 		if before == nil || before.PolicyRevision != peer.PolicyRevision || before.Bundle != peer.Bundle {
-			p.send(wire.OnPolicy, id, peer.Policy)
+			p.tell(wire.OnPolicy, id, peer.Policy)
 		}
 	}
 	for _, id := range former {
-		if p.peers == nil || p.peers[id] != nil { // or it was removed while no controller ran
+		if p.peers[id] != nil {
 			p.forget(id)
 		}
 	}
 	if p.position != log.Position {
 		for _, delta := range log.Deltas {
-			p.send(wire.OnCredentials, "", delta)
+			p.tell(wire.OnCredentials, "", delta)
 		}
 		if len(log.Deltas) == 0 {
 			p.sendHead()
@@ -125,9 +162,12 @@ func (p *publisher) publish(ctx context.Context) error {
 	return nil
 }
 
-// forget has the broker drop its retained messages of a reader (MQTT 3.1.1 §3.3.1.3).
+// retained are the channels of a reader whose newest message a broker retains.
+var retained = [...]wire.Channel{wire.OnKey, wire.OnPolicy, wire.OnState}
+
+// forget has the brokers drop their retained messages of a reader (MQTT 3.1.1 §3.3.1.3).
 func (p *publisher) forget(reader string) {
-	for _, channel := range []wire.Channel{wire.OnKey, wire.OnPolicy, wire.OnState} {
+	for _, channel := range retained {
 		p.send(channel, reader, nil)
 	}
 }

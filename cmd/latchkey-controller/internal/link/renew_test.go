@@ -27,7 +27,7 @@ func TestAReaderThatIsUpdatedTwiceInAMinuteGetsItsPolicyWithTheFirstStateAfterIt
 		if err != nil {
 			return err
 		}
-		if _, _, err := s.Adopt(tx, began, board.Signed, "", p); err != nil {
+		if _, _, err := s.Adopt(tx, began, board.Signed, nil, p); err != nil {
 			return err
 		}
 		return site.AddMode(tx, began, &store.Mode{Mode: wire.ModeLockdown, Level: "site", Who: "Ada"})

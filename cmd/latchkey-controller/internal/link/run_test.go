@@ -17,7 +17,7 @@ func TestALinkThatIsOverWhileItBeginsIsNoFailure(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l, err := link.New(link.Options{Site: w.site, Broker: "tcp://127.0.0.1:1", Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(map[string]*site.Peer) {}})
+	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(map[string]*site.Peer) {}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,7 @@ func TestALinkThatIsOverWhileItBeginsIsNoFailure(t *testing.T) {
 func TestALinkThatIsOverWhenItHasJustBegunIsNoFailure(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	l, err := link.New(link.Options{Site: w.site, Broker: "tcp://127.0.0.1:1", Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(map[string]*site.Peer) { cancel() }})
+	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(map[string]*site.Peer) { cancel() }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func TestALinkOutlastsAFailureOfTheDatabaseAndAcknowledgesNothing(t *testing.T) 
 	}
 	logged := make(lines, 1000)
 	l, err := link.New(link.Options{
-		Site: w.site, Broker: w.broker, Name: site.ControllerName, Certificate: own, Log: slog.New(slog.NewTextHandler(logged, nil)),
+		Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Certificate: own, Log: slog.New(slog.NewTextHandler(logged, nil)),
 		Readers: func(peers map[string]*site.Peer) {
 			w.serials.Store(&peers)
 			w.site.Close() // as if the disk were gone when it has just begun: whatever is asked of it fails

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -249,7 +250,7 @@ func (w *world) serve() {
 		w.t.Fatal(err)
 	}
 	l, err := link.New(link.Options{
-		Site: w.site, Broker: w.broker, Name: site.ControllerName, Log: w.log(),
+		Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Log: w.log(),
 		Certificate: own,
 		Readers:     func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
 	})
@@ -295,7 +296,7 @@ func (w *world) bundle(id string, b *board) *wire.Bundle {
 	err = w.site.Update(w.t.Context(), func(tx *store.Tx) error {
 		policy, _, err := site.PolicyOrNew(tx, id)
 		if err == nil {
-			_, sealed, err = w.site.Adopt(tx, time.Now(), signed, w.broker, policy)
+			_, sealed, err = w.site.Adopt(tx, time.Now(), signed, strings.Fields(w.broker), policy)
 		}
 		return err
 	})

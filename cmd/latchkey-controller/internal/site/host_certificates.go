@@ -38,12 +38,26 @@ func (c *HostCertificates) Refresh(ctx context.Context) error {
 	var given []string
 	err := c.site.View(ctx, func(tx *store.Tx) error {
 		brokers, err := tx.Brokers()
+		if err != nil {
+			return err
+		}
+		bundles, err := tx.Bundles()
+		if err != nil {
+			return err
+		}
+		for _, b := range bundles {
+			policy, err := tx.Policy(b.Reader)
+			if err != nil {
+				return err
+			}
+			brokers = append(brokers, policy.Brokers...)
+		}
 		for _, url := range brokers {
 			if b, err := wire.ParseBroker(url); err == nil {
 				given = append(given, b.Host)
 			}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return err

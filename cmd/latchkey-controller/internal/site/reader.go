@@ -30,9 +30,9 @@ type Adoption struct {
 }
 
 // Adopt answers a board's request: it makes the board the reader of a policy, and
-// returns the sealed bundle. broker is the URL at which the reader connects to the
-// controller; "": as before.
-func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, policy *wire.Policy) (*Adoption, []byte, error) {
+// returns the sealed bundle. brokers are the URLs at which the reader connects to the
+// controller, in order, which the policy names as well if there are several; none: as before.
+func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, brokers []string, policy *wire.Policy) (*Adoption, []byte, error) {
 	id := policy.Reader
 	if err := wire.CheckName(id); err != nil {
 		return nil, nil, err
@@ -102,12 +102,10 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 	if err := tx.SetAllowance(&store.Allowance{Reader: id}); err != nil {
 		return nil, nil, err
 	}
-	if broker == "" {
-		if broker, err = tx.Broker(id); err != nil {
-			return nil, nil, err
-		}
+	if brokers, err = adoptionBrokers(tx, policy, brokers); err != nil {
+		return nil, nil, err
 	}
-	if err := tx.SetBroker(id, broker); err != nil {
+	if err := tx.SetBrokers(id, brokers); err != nil {
 		return nil, nil, err
 	}
 	if err := tx.PlaceReader(id, policy.Place, policy.Door); err != nil { // also if the reader had been removed
@@ -144,17 +142,44 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, broker string, 
 		return nil, nil, err
 	}
 	adoption.Revision, adoption.Count = manifest.Revision, manifest.Count
-	sealed, err := wire.SealBundle(&wire.Bundle{
+	bundle := &wire.Bundle{
 		Number: row.Number, Site: s.ID, SiteName: s.Name, Reader: id,
 		Epoch: epoch.Number, Keys: *keys,
 		Certificate: row.Certificate, Authority: s.authority.root.Raw,
-		Broker: broker, Policy: signedPolicy, Snapshot: snapshot,
-	}, request, s.signing)
+		Policy: signedPolicy, Snapshot: snapshot,
+	}
+	if len(brokers) > 0 {
+		bundle.Broker = brokers[0]
+		if level >= wire.LevelBrokers { // any other board hears of them with its first policy
+			bundle.Others = brokers[1:]
+		}
+	}
+	sealed, err := wire.SealBundle(bundle, request, s.signing)
 	if err != nil {
 		return nil, nil, err
 	}
 	adoption.Bundle = wire.Fingerprint(sealed)
 	return adoption, sealed, nil
+}
+
+// adoptionBrokers returns the brokers of a bundle: those given, or else those that the reader has.
+// The policy names several, so that a board that gets the first one only, because it may be too
+// old for more, hears of the others.
+func adoptionBrokers(tx *store.Tx, policy *wire.Policy, given []string) (brokers []string, err error) {
+	switch brokers = given; {
+	case len(given) > 0:
+	case len(policy.Brokers) > 0:
+		brokers = policy.Brokers
+	default:
+		if brokers, err = tx.BrokersOf(policy.Reader); err != nil {
+			return nil, err
+		}
+	}
+	policy.Brokers = nil
+	if len(brokers) > 1 {
+		policy.Brokers = brokers
+	}
+	return brokers, nil
 }
 
 // supersedes fills in which bundle is revoked, and which reader the board was. hadKey says

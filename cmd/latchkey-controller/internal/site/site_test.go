@@ -114,7 +114,7 @@ func tryAdopt(ctx context.Context, s *Site, now time.Time, id string, request []
 		}
 		edit(p)
 		p.Reader = id
-		adoption, sealed, err = s.Adopt(tx, now, request, broker, p)
+		adoption, sealed, err = s.Adopt(tx, now, request, strings.Fields(broker), p)
 		return err
 	})
 	return adoption, sealed, err

@@ -3,6 +3,8 @@ package store
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"latchkey/sync/wire"
 )
@@ -53,16 +55,18 @@ func (t *Tx) Bundles() ([]*Bundle, error) {
 	return bundles, err
 }
 
-// SetBroker stores the broker in a reader's newest bundle and marks the reader as not
-// removed.
-func (t *Tx) SetBroker(reader, broker string) error {
-	return t.exec(`UPDATE readers SET broker = ?, removed = '' WHERE id = ?`, broker, reader)
+// SetBrokers stores the URLs of the brokers in a reader's newest bundle, in order, and marks the
+// reader as not removed. No URL has a space.
+func (t *Tx) SetBrokers(reader string, brokers []string) error {
+	return t.exec(`UPDATE readers SET broker = ?, removed = '' WHERE id = ?`, strings.Join(brokers, " "), reader)
 }
 
-// Broker returns the broker in a reader's newest bundle; "": none, or no such reader.
-func (t *Tx) Broker(reader string) (broker string, err error) {
-	err = t.row(`SELECT coalesce((SELECT broker FROM readers WHERE id = ?), '')`, []any{reader}, &broker)
-	return broker, err
+// BrokersOf returns the brokers in a reader's newest bundle; none: it names none, or there is no
+// such reader.
+func (t *Tx) BrokersOf(reader string) ([]string, error) {
+	var brokers string
+	err := t.row(`SELECT coalesce((SELECT broker FROM readers WHERE id = ?), '')`, []any{reader}, &brokers)
+	return strings.Fields(brokers), err
 }
 
 // SetRemoved stores how a reader was removed: "returned" or "lost".
@@ -153,9 +157,12 @@ func (t *Tx) RevokedSerials(each func(serial string, revoked int64) error) error
 	})
 }
 
-// Brokers returns the distinct broker URLs given to readers with a bundle in force.
+// Brokers returns the distinct URLs of brokers in the bundles in force, sorted.
 func (t *Tx) Brokers() ([]string, error) {
-	return t.texts(`SELECT DISTINCT broker FROM readers WHERE broker <> '' AND id IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY broker`)
+	lists, err := t.texts(`SELECT DISTINCT broker FROM readers WHERE broker <> '' AND id IN (SELECT reader_id FROM bundles WHERE revoked = 0)`)
+	all := strings.Fields(strings.Join(lists, " "))
+	slices.Sort(all)
+	return slices.Compact(all), err
 }
 
 // BundleOf returns a reader's bundle in force, or ErrNotFound.

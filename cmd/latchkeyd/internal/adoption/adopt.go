@@ -190,7 +190,7 @@ func takeOver(dir string) error {
 	site := &Site{
 		Bundle: bundle.Number, ID: bundle.Site, Name: bundle.SiteName, Reader: bundle.Reader,
 		Controller: bundle.Controller, Certificate: bundle.Certificate, Authority: bundle.Authority,
-		Broker: bundle.Broker, First: first, Replaced: replaced,
+		Broker: bundle.Broker, Others: bundle.Others, First: first, Replaced: replaced,
 	}
 	if err := site.write(dir); err != nil {
 		return err

@@ -28,6 +28,13 @@ type Site struct {
 	// Replaced says that the site replaced another one, or a later state of itself, and
 	// that the journal does not tell of it yet.
 	Replaced bool `cbor:"10,keyasint,omitempty"`
+	// Others are further brokers, after Broker.
+	Others []string `cbor:"11,keyasint,omitempty"`
+}
+
+// Brokers returns the URLs of the bundle's brokers, in order.
+func (s *Site) Brokers() []string {
+	return (&wire.Bundle{Broker: s.Broker, Others: s.Others}).Brokers()
 }
 
 // ControllerKey verifies what the site's controller signs.

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func brokers(c *invocation) action {
+	c.details = `A reader goes to its brokers in the order given, and returns to the first one when it has been up at another
+for a while and hears the controller there. The controller must be connected to all of them: start it with
+--broker for each, write their configuration with broker-config, and only then set them here. A reader
+that none of them serves for a quarter of an hour tries those of its bundle as well.`
+	var form desk.BrokersForm
+	given := 0
+	c.StringVar(&form.Reader, "reader", "", "set them for this reader only, by its `id`; otherwise for all")
+	c.Func("broker", "a broker's `URL`; may be repeated, in order", func(url string) error {
+		form.Brokers += " " + url
+		given++
+		return nil
+	})
+	bundle := c.Bool("bundle", false, "go back to the brokers of each reader's bundle")
+	c.check = func(args []string) error {
+		if (args[0] == "set") != (given > 0 || *bundle) || given > 0 && *bundle || args[0] == "show" && form.Reader != "" {
+			return c.wrongUse("show, or set with --broker for each, or with --bundle")
+		}
+		return nil
+	}
+	return func(ctx context.Context, args []string) error {
+		if args[0] == "set" {
+			changed, err := c.desk.SetBrokers(ctx, c.actor, form)
+			if err != nil {
+				return err
+			}
+			return c.report(map[string]any{"readers": changed}, "set for %s; each moves within a few minutes, once it hears the controller there\n", counted(changed, "reader"))
+		}
+		found, err := c.running(sessionUser()).Brokers(ctx)
+		running := !errors.Is(err, control.ErrNotRunning)
+		if !running {
+			found, err = c.desk.Brokers(ctx, c.actor)
+		}
+		if err != nil {
+			return err
+		}
+		if c.json {
+			return printJSON(c.out, found)
+		}
+		return showBrokers(ctx, c, found, running)
+	}
+}
+
+func showBrokers(ctx context.Context, c *invocation, b *desk.Brokers, running bool) error {
+	in, err := c.desk.Zone(ctx)
+	if err != nil {
+		return err
+	}
+	if !running {
+		fmt.Fprintln(c.out, "no controller runs")
+	}
+	for _, s := range b.Connected {
+		is := "is connected"
+		if !s.Up {
+			is = "is out of reach"
+		}
+		fmt.Fprintf(c.out, "%s %s since %s", s.URL, is, shortTime(s.Since, in))
+		if s.Why != "" {
+			fmt.Fprintf(c.out, ": %s", s.Why)
+		}
+		fmt.Fprintln(c.out)
+	}
+	if common := b.Common(); common != nil {
+		fmt.Fprintf(c.out, "readers go to %s\n", strings.Join(common, ", then "))
+	} else {
+		for _, r := range b.Readers {
+			fmt.Fprintf(c.out, "%s goes to %s\n", r.Reader, orDash(strings.Join(r.Wanted(), ", then ")))
+		}
+	}
+	if b.TooOld > 0 {
+		fmt.Fprintf(c.out, "%s too old for this, and keep to the first one of their bundle: update them\n", counted(b.TooOld, "reader"))
+	}
+	return nil
+}

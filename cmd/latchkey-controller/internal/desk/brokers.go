@@ -1,0 +1,189 @@
+package desk
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// EmbeddedFor is how many readers the embedded broker is meant for. Each connection takes about
+// 40 KiB of the controller's memory, and its process is the one that stores, signs and shows
+// everything: at 500 that is 20 MiB, and a start or a change that reaches all of them at once
+// still leaves a small machine room. Mosquitto, a process of its own, takes less.
+const EmbeddedFor = 500
+
+// EmbeddedTooSmall says that a site has outgrown the embedded broker, and what to do.
+func EmbeddedTooSmall(readers int) string {
+	return fmt.Sprintf("the controller's own broker is meant for up to %d readers, and the site has %d: set up a Mosquitto with latchkey-controller broker-config, and start the controller with --broker", EmbeddedFor, readers)
+}
+
+// A BrokerStatus is how the controller's connection to a broker is.
+type BrokerStatus = link.BrokerStatus
+
+// Brokers are the brokers of a site.
+type Brokers struct {
+	Connected []BrokerStatus // those of this controller; none if none runs in this process
+	Readers   []ReaderBrokers
+	Revision  string // for a form that changes those of readers
+	TooOld    int    // readers that keep to their bundle's first one until they are updated
+}
+
+// ReaderBrokers are the brokers that a reader is told of.
+type ReaderBrokers struct {
+	Reader string
+	Policy []string // in order, in place of the bundle's; none: the bundle's
+	Bundle []string
+}
+
+// Wanted returns the brokers to which the reader goes, in order.
+func (r *ReaderBrokers) Wanted() []string {
+	if len(r.Policy) > 0 {
+		return r.Policy
+	}
+	return r.Bundle
+}
+
+// Common returns the brokers of all readers; nil: they differ, or there are no readers.
+func (b *Brokers) Common() []string {
+	for _, r := range b.Readers {
+		if !slices.Equal(r.Wanted(), b.Readers[0].Wanted()) {
+			return nil
+		}
+	}
+	if len(b.Readers) == 0 {
+		return nil
+	}
+	return b.Readers[0].Wanted()
+}
+
+// Brokers returns the brokers of the site.
+func (d *Desk) Brokers(ctx context.Context, a Actor) (b *Brokers, err error) {
+	err = d.view(ctx, a, SetBrokers, func(tx *store.Tx) error {
+		b, err = readersBrokers(tx)
+		return err
+	})
+	if err == nil {
+		b.Connected = d.connected()
+	}
+	return b, err
+}
+
+func (d *Desk) connected() []BrokerStatus {
+	if d.live == nil {
+		return nil
+	}
+	return d.live.Brokers()
+}
+
+// BrokersDown returns the brokers that this controller does not reach, though it has reached
+// another, or has tried for a while.
+func (d *Desk) BrokersDown() (down []BrokerStatus) {
+	for _, b := range d.connected() {
+		if !b.Up && b.Why != "" {
+			down = append(down, b)
+		}
+	}
+	return down
+}
+
+func readersBrokers(tx *store.Tx) (*Brokers, error) {
+	b := new(Brokers)
+	policies, err := policiesInForce(tx)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, p := range policies {
+		r := ReaderBrokers{Reader: p.Reader, Policy: p.Brokers}
+		if r.Bundle, err = tx.BrokersOf(p.Reader); err != nil {
+			return nil, err
+		}
+		level, err := tx.ReaderLevel(p.Reader)
+		if err != nil {
+			return nil, err
+		}
+		if level != store.LevelUnknown && level < wire.LevelBrokers {
+			b.TooOld++
+		}
+		b.Readers = append(b.Readers, r)
+		all = append(all, r.Reader+" "+strings.Join(r.Policy, " "))
+	}
+	b.Revision = revision(strings.Join(all, "\n"))
+	return b, nil
+}
+
+// A BrokersForm says to which brokers readers are to go.
+type BrokersForm struct {
+	Reader   string // whose; "": all readers'
+	Brokers  string // URLs, in order, with spaces between; "": those of each reader's bundle
+	Revision string // of Brokers that were shown; "": do not check
+}
+
+// SetBrokers has the policy of a reader, or of all, name brokers, and returns how many readers
+// that changes. A reader goes to the first one when it has heard the controller there. Fields:
+// "brokers", "reader".
+func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (changed int, err error) {
+	target := &auditTarget{reader: form.Reader, subject: form.Reader}
+	if form.Reader == "" {
+		target.subject = "all readers"
+	}
+	err = d.act(ctx, a, SetBrokers, target, func(tx *store.Tx, now time.Time) error {
+		brokers, err := parseBrokers(form.Brokers)
+		if err != nil {
+			return wrongField("brokers", err)
+		}
+		before, err := readersBrokers(tx)
+		if err != nil {
+			return err
+		}
+		if form.Revision != "" && form.Revision != before.Revision {
+			return changedMeanwhile("brokers")
+		}
+		if form.Reader != "" && !slices.ContainsFunc(before.Readers, func(r ReaderBrokers) bool { return r.Reader == form.Reader }) {
+			return wrong("reader", "There is no reader %q: choose one of those that are adopted", cut(form.Reader, wire.MaxName))
+		}
+		for _, r := range before.Readers {
+			if form.Reader != "" && r.Reader != form.Reader || slices.Equal(r.Policy, brokers) {
+				continue
+			}
+			p, err := site.Policy(tx, r.Reader)
+			if err != nil {
+				return err
+			}
+			p.Brokers = brokers
+			if err := site.SetPolicy(tx, now, p); err != nil {
+				return err
+			}
+			changed++
+		}
+		target.same = changed == 0
+		target.text = "to " + strings.Join(brokers, ", then ")
+		if len(brokers) == 0 {
+			target.text = "to those of the bundles"
+		}
+		return nil
+	})
+	return changed, err
+}
+
+// parseBrokers reads the URLs of brokers with spaces between. Each gets its port.
+func parseBrokers(text string) (brokers []string, err error) {
+	for _, url := range strings.Fields(text) {
+		if len(brokers) == wire.MaxBrokers {
+			return nil, fmt.Errorf("more than %d brokers: name those that readers are to try", wire.MaxBrokers)
+		}
+		if err := wire.CheckBroker(url); err != nil {
+			return nil, err
+		}
+		b, _ := wire.ParseBroker(url)
+		brokers = append(brokers, b.String())
+	}
+	return brokers, wire.CheckBrokers(brokers)
+}

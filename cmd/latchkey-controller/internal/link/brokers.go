@@ -1,0 +1,52 @@
+package link
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// A BrokerStatus is how the controller's connection to a broker is.
+type BrokerStatus struct {
+	URL   string
+	Up    bool
+	Since time.Time // when that began
+	Why   string    // why it is not up; "": it is, or the controller has just started
+}
+
+// Brokers returns how the connections to all brokers are, in their order.
+func (l *Link) Brokers() []BrokerStatus {
+	all := make([]BrokerStatus, len(l.connections))
+	for i, c := range l.connections {
+		all[i] = *c.status.Load()
+	}
+	return all
+}
+
+// reached says whether a broker is connected.
+func (l *Link) reached() bool {
+	for _, c := range l.connections {
+		if c.session.Load() != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// send publishes a message at all brokers: the sender does not know at which one the reader is,
+// and a reader that is about to return to another one listens there. What does not come now
+// comes again, or is asked for.
+func (l *Link) send(channel wire.Channel, reader string, payload []byte) {
+	for _, c := range l.connections {
+		c.send(outgoing{channel, reader, payload})
+	}
+}
+
+// tell publishes a message at all brokers that have what is retained. Others get it with that.
+func (l *Link) tell(channel wire.Channel, reader string, payload []byte) {
+	for _, c := range l.connections {
+		if s := c.session.Load(); s != nil && s.greeted.Load() {
+			c.send(outgoing{channel, reader, payload})
+		}
+	}
+}
