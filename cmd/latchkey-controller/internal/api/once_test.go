@@ -2,8 +2,10 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -110,6 +112,28 @@ func TestARequestWithAKeyIsCarriedOutEvenIfNobodyWaits(t *testing.T) {
 	r.Header.Set("Idempotency-Key", "k")
 	_, err = w.api.onceFor(time.Hour, func(c *call) (any, error) { return nil, c.r.Context().Err() })(&call{r: r})
 	w.must(err)
+}
+
+func TestAKeyIsUsedUpByWhatMayBeDone(t *testing.T) {
+	w := newWorld(t)
+	for name, c := range map[string]struct {
+		err   error
+		calls int
+	}{"unsure": {&desk.UnsureError{Database: "site"}, 1}, "unavailable": {&desk.UnavailableError{Reason: "away"}, 2}} {
+		calls := 0
+		do := w.api.onceFor(time.Hour, func(*call) (any, error) { calls++; return nil, c.err })
+		for range 2 {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(name))
+			w.must(err)
+			r.Header.Set("Idempotency-Key", name)
+			if _, err := do(&call{r: r, w: httptest.NewRecorder()}); !errors.Is(err, c.err) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if calls != c.calls {
+			t.Errorf("%s: it was carried out %d times", name, calls)
+		}
+	}
 }
 
 func TestAKeyIsForOneTokenOneRequestAndATime(t *testing.T) {

@@ -18,11 +18,12 @@ import (
 // postgresEngine is a database of a PostgreSQL server. Several processes of several machines may
 // use it at once.
 type postgresEngine struct {
-	address string
-	name    string // of the database, and where it is: what people read
-	db      *sql.DB
-	writing chan struct{} // holds an element while a transaction of this process writes
-	changes changes       // that this process has heard of
+	address  string
+	name     string // of the database, and where it is: what people read
+	db       *sql.DB
+	writing  chan struct{} // holds an element while a transaction of this process writes
+	changes  changes       // that this process has heard of
+	patience time.Duration // with a commit: commitTimeout
 }
 
 // connectPostgres prepares connections to a database of a PostgreSQL server.
@@ -40,7 +41,7 @@ func connectPostgres(address string) (*postgresEngine, error) {
 		}
 		return err
 	}
-	e := &postgresEngine{address: address, name: describe(config), writing: make(chan struct{}, 1)}
+	e := &postgresEngine{address: address, name: describe(config), writing: make(chan struct{}, 1), patience: commitTimeout}
 	e.db = stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(renew))
 	e.db.SetMaxOpenConns(postgresConnections)
 	e.db.SetMaxIdleConns(postgresConnections)
@@ -113,7 +114,7 @@ func (e *postgresEngine) begin(ctx context.Context, writes bool) (*begun, error)
 		if ctx.Err() != nil { // then it is not sent
 			return tx.Commit()
 		}
-		defer time.AfterFunc(commitTimeout, cancel).Stop()
+		defer time.AfterFunc(e.patience, cancel).Stop()
 		return e.committed(tx.Commit())
 	}
 	return &begun{tx, commit, func() { tx.Rollback(); cancel(); <-e.writing }}, nil

@@ -395,3 +395,23 @@ func TestACutOffServerIsNoticed(t *testing.T) {
 		}
 	}
 }
+
+func TestACommitThatWaitsForAStandByThatIsGoneIsInDoubt(t *testing.T) {
+	first := postgrestest.NewOwn(t, "max_wal_senders=4")
+	first.New("site")
+	second := first.StandBy()
+	s := openAt(t, first.Address("site", "postgres"))
+	s.engine.(*postgresEngine).patience = 500 * time.Millisecond
+	second.Stop(syscall.SIGQUIT)
+	if err := add(s, 1); !errors.As(err, new(*UnsureError)) {
+		t.Errorf("%v", err)
+	}
+	count(t, s)
+	first.Do("postgres", `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`)
+	if err := add(s, 2); err != nil {
+		t.Error(err)
+	}
+	if n := count(t, s); n != 2 {
+		t.Errorf("%d rows", n)
+	}
+}
