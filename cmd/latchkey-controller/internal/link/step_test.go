@@ -2,14 +2,13 @@ package link_test
 
 import (
 	"bytes"
-	"io"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -148,17 +147,16 @@ func (w *world) open(dir string) {
 	w.site, w.dir = s, dir
 }
 
-// copied returns a copy of the site's directory as it is now.
+// copied returns the directory of a copy of the site as it is now.
 func (w *world) copied() string {
 	w.t.Helper()
 	dir := filepath.Join(w.t.TempDir(), "older")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		w.t.Fatal(err)
-	}
 	w.site.Close() // the files are whole now
-	for _, name := range []string{"site.db", "storage.key"} {
-		copyFile(w.t, filepath.Join(w.dir, name), filepath.Join(dir, name))
-	}
+	sitetest.Copy(w.t, w.dir, dir)
+	w.t.Cleanup(func() { // before the copy is dropped
+		w.end()
+		w.site.Close()
+	})
 	w.open(w.dir)
 	return dir
 }
@@ -204,23 +202,6 @@ func TestASiteThatWasPutBackByHandFindsOutByItsOwnSignature(t *testing.T) {
 			t.Error("another epoch")
 		}
 	})
-}
-
-func copyFile(t testing.TB, from, to string) {
-	t.Helper()
-	in, err := os.Open(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer in.Close()
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	if _, err := io.Copy(out, in); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestARemovedReaderIsToldNothingMore(t *testing.T) {

@@ -80,7 +80,7 @@ func copyOf(t testing.TB, template string) (address string) {
 // create creates a database and returns its address.
 func (s *server) create(template string) (address string, err error) {
 	name := fmt.Sprintf("site%d", s.made.Add(1))
-	return s.address(name), s.do(`CREATE DATABASE ` + name + ` TEMPLATE ` + template + ` ENCODING 'UTF8'`)
+	return s.address(name), s.do(`CREATE DATABASE ` + name + ` TEMPLATE ` + template + ` STRATEGY FILE_COPY`)
 }
 
 func (s *server) drop(address string) error {

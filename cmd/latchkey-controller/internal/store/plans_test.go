@@ -31,7 +31,7 @@ func (r *recording) statement(text string, args []any) (string, []any) {
 // fill fills a database with users and events. Both engines take the statements.
 func fill(t *testing.T, s *Store, users int) {
 	t.Helper()
-	const numbers = `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < CAST(? AS BIGINT)) `
+	const numbers = `WITH RECURSIVE n (i) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT i + 1 FROM n WHERE i < CAST(? AS BIGINT)) `
 	update(t, s, func(tx *Tx) error {
 		for _, q := range []struct {
 			text string

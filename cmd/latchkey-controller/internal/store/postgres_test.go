@@ -56,3 +56,31 @@ func TestADatabaseOfPostgreSQLIsMadeAndOpened(t *testing.T) {
 		}
 	}
 }
+
+// A reader, or a browser, may send text that PostgreSQL does not store.
+func TestPostgreSQLKeepsWhatIsNoText(t *testing.T) {
+	s, err := Create(t.Context(), t.TempDir(), newPostgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	update(t, s, func(tx *Tx) error {
+		if err := tx.AddAudit(&Audit{Who: "A\x00da", Subject: "Bob\xff", Outcome: Done}); err != nil {
+			return err
+		}
+		return tx.AllowWebhookHost(&WebhookHost{Host: "a\x00b"})
+	})
+	err = s.View(t.Context(), func(tx *Tx) error {
+		events, err := tx.Activity(ActivityFilter{Limit: 9})
+		if err == nil && (len(events) != 1 || events[0].Who != "A\ufffdda" || events[0].Subject != "Bob\ufffd") {
+			t.Errorf("%+v", events)
+		}
+		if _, _, err := tx.Notices(0, []string{"a\x00b"}, 1); err != nil {
+			return err
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

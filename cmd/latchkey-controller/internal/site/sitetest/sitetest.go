@@ -16,7 +16,7 @@ import (
 // the migrations of a database take longer than most tests. What create makes is a
 // directory of files, and, with the flag -postgres, a database of PostgreSQL, of which each
 // site has a copy until its test ends. create puts the site into database; "": SQLite.
-func Once(create func(dir, database string) error) (write func(t testing.TB, dir string)) {
+func Once(create func(dir, database string) error) func(t testing.TB, dir string) {
 	made := sync.OnceValues(func() (map[string][]byte, error) {
 		dir, err := os.MkdirTemp("", "site")
 		if err != nil {
@@ -40,16 +40,32 @@ func Once(create func(dir, database string) error) (write func(t testing.TB, dir
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := os.MkdirAll(dir, 0o700); err != nil {
-			t.Fatal(err)
+		write(t, files, dir)
+	}
+}
+
+// Copy copies the site in a directory, which nobody has open, to another one.
+func Copy(t testing.TB, from, to string) {
+	t.Helper()
+	files, err := read(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, files, to)
+}
+
+// write writes the files of a site, with a database of its own if that is in PostgreSQL.
+func write(t testing.TB, files map[string][]byte, dir string) {
+	t.Helper()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range files {
+		if name == store.AddressFile {
+			content = []byte(postgrestest.Copy(t, strings.TrimSpace(string(content))) + "\n")
 		}
-		for name, content := range files {
-			if name == store.AddressFile {
-				content = []byte(postgrestest.Copy(t, strings.TrimSpace(string(content))) + "\n")
-			}
-			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-				t.Fatal(err)
-			}
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
