@@ -52,10 +52,14 @@ func settle(ctx context.Context, dir, address string) error {
 	if address == "" {
 		return touch(filepath.Join(dir, File))
 	}
-	if name, err := holds(ctx, dir, ""); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	switch name, err := holds(ctx, dir, ""); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
 		return err
-	} else if name != "" {
+	case name != "":
 		return fmt.Errorf("%s already holds the site %s; latchkey-controller site move takes it to PostgreSQL", dir, name)
+	default:
+		return fmt.Errorf("%s holds a site in SQLite that was never finished; choose another directory, or delete %s", dir, filepath.Join(dir, File))
 	}
 	if name, err := holds(ctx, dir, address); err != nil {
 		return err
