@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
 // BenchmarkImport measures an import of 100,000 new users with a card each, and the export of
 // them, its preview and its import, which changes half of them; and in percent in how much of an
-// import, its preview included, other writers wait.
+// import, its preview included, other writers wait. With the flag -postgres the site is in PostgreSQL.
 func BenchmarkImport(b *testing.B) {
 	const rows = 100_000
 	var file bytes.Buffer
@@ -25,7 +26,7 @@ func BenchmarkImport(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		dir := filepath.Join(b.TempDir(), "site")
-		s, err := site.Create(b.Context(), dir, "", "home", "UTC", clock.Read())
+		s, err := site.Create(b.Context(), dir, postgrestest.Address(b), "home", "UTC", clock.Read())
 		if err != nil {
 			b.Fatal(err)
 		}

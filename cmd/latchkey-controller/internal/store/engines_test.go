@@ -253,7 +253,7 @@ func (m *engineModel) step() {
 			if err := tx.AddAlarm(&Alarm{Reader: reader, Kind: JournalGap, At: now, Text: name}); err != nil {
 				return err
 			}
-			return tx.SetJournal(&Journal{Reader: reader, Number: uint64(now), Forked: n == 1})
+			return tx.setJournals([]*Journal{{Reader: reader, Number: uint64(now), Forked: n == 1}})
 		})
 	case "note":
 		m.both(act, func(tx *Tx) error {

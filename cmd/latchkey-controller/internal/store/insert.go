@@ -17,7 +17,8 @@ func (t *Tx) insert(statement string, rows [][]any) error {
 	return dbError(t.engine.insert(t, statement, rows))
 }
 
-// insertNew is insert for rows that get ids, which rise in their order, and returns these.
+// insertNew is insert for rows that get ids, which rise in their order, and returns these; with ON
+// CONFLICT DO NOTHING those of the rows that were added.
 func (t *Tx) insertNew(statement string, rows [][]any) (ids []int64, err error) {
 	if len(rows) == 0 {
 		return nil, nil
@@ -33,25 +34,29 @@ func (e *sqliteEngine) insert(t *Tx, statement string, rows [][]any) error {
 
 // insertNew prepares the statement once; for one row that costs more than it saves.
 func (*sqliteEngine) insertNew(t *Tx, statement string, rows [][]any) ([]int64, error) {
-	ids := make([]int64, len(rows))
-	add := func(i int, result sql.Result, err error) error {
-		if err == nil {
-			ids[i], err = result.LastInsertId() // RETURNING takes twice as long
+	ids := make([]int64, 0, len(rows))
+	add := func(result sql.Result, err error) error {
+		if err != nil {
+			return err
 		}
+		if n, err := result.RowsAffected(); err != nil || n == 0 {
+			return err
+		}
+		id, err := result.LastInsertId() // RETURNING takes twice as long
+		ids = append(ids, id)
 		return err
 	}
 	if len(rows) == 1 {
-		result, err := t.tx.ExecContext(t.ctx, statement, rows[0]...)
-		return ids, add(0, result, err)
+		err := add(t.tx.ExecContext(t.ctx, statement, rows[0]...))
+		return ids, err
 	}
 	s, err := t.tx.PrepareContext(t.ctx, statement)
 	if err != nil {
 		return nil, err
 	}
 	defer s.Close()
-	for i, row := range rows {
-		result, err := s.ExecContext(t.ctx, row...)
-		if err := add(i, result, err); err != nil {
+	for _, row := range rows {
+		if err := add(s.ExecContext(t.ctx, row...)); err != nil {
 			return nil, err
 		}
 	}

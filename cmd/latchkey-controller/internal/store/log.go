@@ -1,6 +1,10 @@
 package store
 
-import "latchkey/sync/wire"
+import (
+	"slices"
+
+	"latchkey/sync/wire"
+)
 
 // Head is the position of the end of the credential log.
 type Head = wire.Position
@@ -31,7 +35,7 @@ func (t *Tx) appendAt(head *Head, now int64, change wire.Change) error {
 	if err != nil {
 		return err
 	}
-	return t.appendEncodedAt(head, now, encoded)
+	return t.exec(insertChange, advance(head, now, encoded)...)
 }
 
 // encodeChange encodes a change for the log. It refuses one that readers would refuse.
@@ -44,11 +48,14 @@ func encodeChange(change wire.Change) ([]byte, error) {
 	return wire.Encode(change)
 }
 
-// appendEncodedAt is appendAt for what encodeChange returned.
-func (t *Tx) appendEncodedAt(head *Head, now int64, change []byte) error {
-	head.Revision, head.Hash = head.Revision+1, head.Hash.ExtendEncoded(change)
-	return t.exec(`INSERT INTO changes (epoch, revision, change, hash, at) VALUES (?, ?, ?, ?, ?)`,
-		head.Epoch, head.Revision, change, head.Hash[:], now)
+// insertChange is the statement for what advance returns.
+const insertChange = `INSERT INTO changes (epoch, revision, change, hash, at) VALUES (?, ?, ?, ?, ?)`
+
+// advance advances the log's head by a change that encodeChange returned, and returns the change's
+// row.
+func advance(h *Head, now int64, change []byte) []any {
+	h.Revision, h.Hash = h.Revision+1, h.Hash.ExtendEncoded(change)
+	return []any{h.Epoch, h.Revision, change, slices.Clone(h.Hash[:]), now}
 }
 
 // Retag stores all credentials' tags and wrapped card keys for a new epoch, whose log must be empty, and

@@ -93,7 +93,7 @@ func (t *Tx) AddUser(u *User) error {
 	if err := Prepare([]*UserWrite{w}); err != nil {
 		return err
 	}
-	return t.insertUser(w)
+	return t.insertUsers([]*UserWrite{w})
 }
 
 // SetUser updates a user, and appends to the log what changes for their credentials.
@@ -120,10 +120,15 @@ func (t *Tx) appendIfChanged(now int64, last, change wire.Change) error {
 
 // appendChangedAt is appendIfChanged at the log's head.
 func (t *Tx) appendChangedAt(head *Head, now int64, last, change wire.Change) error {
-	if bytes.Equal(wire.Marshal(last.Credential), wire.Marshal(change.Credential)) {
+	if !differs(last, change) {
 		return nil
 	}
 	return t.appendAt(head, now, change)
+}
+
+// differs says whether readers have something else after a change than after the last one.
+func differs(last, change wire.Change) bool {
+	return !bytes.Equal(wire.Marshal(last.Credential), wire.Marshal(change.Credential))
 }
 
 // RemoveUser removes a user, who must have no credentials.
@@ -195,7 +200,7 @@ func (t *Tx) AddCredential(now int64, u *User, c *Credential, seal func(id uint6
 		c.ID = id
 	}
 	c.User, c.Created, c.Material = u.ID, now, seal(c.ID)
-	if err := t.insertCredential(c); err != nil {
+	if err := t.insertCredentials([]*Credential{c}); err != nil {
 		return err
 	}
 	if err := t.exec(`UPDATE users SET credentials = credentials + 1 WHERE id = ?`, c.User); err != nil {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"slices"
 
 	"golang.org/x/text/collate"
@@ -61,33 +60,41 @@ func (t *Tx) WriteUsers(now int64, writes []*UserWrite) error {
 	if err != nil {
 		return err
 	}
+	var added []*UserWrite
+	var credentials []*Credential
+	var log [][]any
 	for _, w := range writes {
 		if w.Was == nil {
-			err = t.insertUser(w)
-		} else {
-			err = t.updateUser(w)
-		}
-		if err != nil {
+			added = append(added, w)
+		} else if err := t.updateUser(w); err != nil {
 			return err
 		}
 		for _, c := range had[w.User.ID] {
-			if err := t.appendChangedAt(&head, now, w.Was.change(c), w.User.change(c)); err != nil {
+			was, is := w.Was.change(c), w.User.change(c)
+			if !differs(was, is) {
+				continue
+			}
+			encoded, err := encodeChange(is)
+			if err != nil {
 				return err
 			}
+			log = append(log, advance(&head, now, encoded))
 		}
 		for _, c := range w.Added {
 			c.Created = now
-			if err := t.insertCredential(c); err != nil {
-				return err
-			}
+			credentials = append(credentials, c)
 		}
 		for _, change := range w.changes {
-			if err := t.appendEncodedAt(&head, now, change); err != nil {
-				return err
-			}
+			log = append(log, advance(&head, now, change))
 		}
 	}
-	return nil
+	if err := t.insertUsers(added); err != nil {
+		return err
+	}
+	if err := t.insertCredentials(credentials); err != nil {
+		return err
+	}
+	return t.insert(insertChange, log)
 }
 
 // sent returns what readers get of a user, without their credentials.
@@ -95,22 +102,27 @@ func (u *User) sent() string {
 	return string(wire.Marshal(u.change(&Credential{}).Credential))
 }
 
-// insertUser adds a user, and fills in the ID, which is never reused.
-func (t *Tx) insertUser(w *UserWrite) error {
-	u := w.User
-	if u.ID == 0 {
-		id, err := t.ReserveUsers(1)
-		if err != nil {
-			return err
+// insertUsers adds users, and fills in the IDs, which are never reused.
+func (t *Tx) insertUsers(writes []*UserWrite) error {
+	rows := make([][]any, len(writes))
+	users := make([]*User, len(writes))
+	for i, w := range writes {
+		u := w.User
+		if u.ID == 0 {
+			id, err := t.ReserveUsers(1)
+			if err != nil {
+				return err
+			}
+			u.ID = id
 		}
-		u.ID = id
+		users[i] = u
+		rows[i] = []any{u.ID, u.Name, u.First, u.Last, w.sort, w.words, u.From, u.Until, u.Extended, u.Created, u.Email, u.Employee, u.Suspended, len(w.Added)}
 	}
-	err := t.exec(`INSERT INTO users (id, name, first, last, sort, words, valid_from, valid_until, extended, created, email, employee, suspended, credentials) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		u.ID, u.Name, u.First, u.Last, w.sort, w.words, u.From, u.Until, u.Extended, u.Created, u.Email, u.Employee, u.Suspended, len(w.Added))
+	err := t.insert(`INSERT INTO users (id, name, first, last, sort, words, valid_from, valid_until, extended, created, email, employee, suspended, credentials) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rows)
 	if err != nil {
 		return err
 	}
-	return t.addGroups(u)
+	return t.addGroups(users)
 }
 
 func (t *Tx) updateUser(w *UserWrite) error {
@@ -129,25 +141,29 @@ func (t *Tx) updateUser(w *UserWrite) error {
 	if err := t.exec(`DELETE FROM user_groups WHERE user_id = ?`, u.ID); err != nil {
 		return err
 	}
-	return t.addGroups(u)
+	return t.addGroups([]*User{u})
 }
 
-func (t *Tx) addGroups(u *User) error {
-	for _, group := range u.Groups {
-		if err := t.exec(`INSERT INTO user_groups (user_id, name) VALUES (?, ?)`, u.ID, group); err != nil {
-			return err
+func (t *Tx) addGroups(users []*User) error {
+	var rows [][]any
+	for _, u := range users {
+		for _, group := range u.Groups {
+			rows = append(rows, []any{u.ID, group})
 		}
 	}
-	return nil
+	return t.insert(`INSERT INTO user_groups (user_id, name) VALUES (?, ?)`, rows)
 }
 
-// insertCredential adds a credential that has its material, without counting it or appending it
-// to the log.
-func (t *Tx) insertCredential(c *Credential) error {
-	err := t.row(`INSERT INTO credentials (id, user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (tag) DO NOTHING RETURNING id`,
-		[]any{c.ID, c.User, c.Kind, c.Tag[:], c.Material, c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within}, &c.ID)
-	if errors.Is(err, ErrNotFound) {
+// insertCredentials adds credentials that have their material, without counting them or appending
+// them to the log. The error is ErrTagTaken if one is assigned already.
+func (t *Tx) insertCredentials(credentials []*Credential) error {
+	rows := make([][]any, len(credentials))
+	for i, c := range credentials {
+		rows[i] = []any{c.ID, c.User, c.Kind, c.Tag[:], c.Material, c.Created, c.By, c.Chip, c.Generation, append([]byte{}, c.CardKey...), c.Duress, c.Uses, c.Within}
+	}
+	added, err := t.insertNew(`INSERT INTO credentials (id, user_id, kind, tag, material, created, given_by, chip, generation, card_key, duress, uses, within) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (tag) DO NOTHING`, rows)
+	if err == nil && len(added) < len(rows) {
 		return ErrTagTaken
 	}
 	return err
