@@ -91,7 +91,9 @@ func parseBrokers(urls []string) (brokers []wire.Broker, err error) {
 		if err != nil {
 			return nil, err
 		}
-		brokers = append(brokers, b)
+		if !slices.Contains(brokers, b) { // written in another way
+			brokers = append(brokers, b)
+		}
 	}
 	return brokers, nil
 }

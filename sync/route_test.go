@@ -39,6 +39,14 @@ func TestAReaderTriesItsBrokersInOrderAndSlowerEachRound(t *testing.T) {
 	}
 }
 
+func TestABrokerThatStandsThereTwiceIsTriedOnce(t *testing.T) {
+	list := brokersOf("ssl://a", "ssl://a:8883", "tls://a/", "ssl://b")
+	r := testRoute(list, nil)
+	if first, second := r.next(0), r.next(0); len(list) != 2 || first.Host != "a" || second.Host != "b" {
+		t.Errorf("%v: %s, then %s", list, first, second)
+	}
+}
+
 func TestALostConnectionIsFollowedByOneToTheNextBrokerSoon(t *testing.T) {
 	list := brokersOf("ssl://a:1", "ssl://b:1")
 	r := testRoute(list, nil)
@@ -83,7 +91,7 @@ func TestAReaderThatNoBrokerOfItsPolicyServesTriesItsBundlesAsWell(t *testing.T)
 		now += r.ended(now)
 	}
 	slices.SortFunc(tried, func(a, b wire.Broker) int { return int(a.Host[0]) - int(b.Host[0]) })
-	if want := brokersOf("ssl://both:1", "ssl://both:1", "ssl://new:1", "ssl://new:1", "ssl://old:1", "ssl://old:1"); !slices.Equal(tried, want) {
+	if both, fresh, old := bundle[1], policy[1], bundle[0]; !slices.Equal(tried, []wire.Broker{both, both, fresh, fresh, old, old}) {
 		t.Errorf("it tries %v", tried)
 	}
 	for r.next(now) != bundle[0] {

@@ -75,7 +75,7 @@ func TestABrokerThatTakesLessThanIsSentLosesItsConnectionAndNoOther(t *testing.T
 
 func TestALinkHasOneToFourBrokers(t *testing.T) {
 	for _, urls := range [][]string{nil, {"tcp://[::1]:1", "tcp://[::1]:2", "tcp://[::1]:3", "tcp://[::1]:4", "tcp://[::1]:5"}, {"tcp://[::1]:1", "nonsense"}} {
-		if _, err := New(Options{Site: &site.Site{Name: "home"}, Brokers: urls}); err == nil {
+		if _, err := New(Options{Site: &site.Site{Name: "home"}, Brokers: urls, Log: slog.New(slog.DiscardHandler)}); err == nil {
 			t.Errorf("%q are taken", urls)
 		}
 	}

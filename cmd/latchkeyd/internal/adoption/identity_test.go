@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 
 var (
 	testSite       = wire.SiteID{1}
+	testBrokers    = []string{"ssl://a.example:8883", "ssl://b.example:8883", "tcp://localhost:1883"}
 	testController = ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 )
 
@@ -44,7 +46,7 @@ func sealBundle(t *testing.T, signed []byte, number uint64) []byte {
 		t.Fatal(err)
 	}
 	keys := wire.EpochKeys{Number: number, PIN: bytes.Repeat([]byte{2}, 32), Card: bytes.Repeat([]byte{3}, 32)}
-	sealed, err := wire.SealBundle(&wire.Bundle{Number: number, Site: testSite, SiteName: "home", Reader: "front-door", Epoch: 5, Keys: keys, Policy: policy, Snapshot: snapshot}, request, testController)
+	sealed, err := wire.SealBundle(&wire.Bundle{Number: number, Site: testSite, SiteName: "home", Reader: "front-door", Epoch: 5, Keys: keys, Policy: policy, Snapshot: snapshot, Broker: testBrokers[0], Others: testBrokers[1:]}, request, testController)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +106,7 @@ func adopted(t *testing.T, dir string, sealed []byte, number uint64) {
 	if _, err := Adopt(dir, sealed, false); err != nil {
 		t.Fatal(err)
 	}
-	if site, err := ReadSite(dir); err != nil || site.Bundle != number {
+	if site, err := ReadSite(dir); err != nil || site.Bundle != number || !slices.Equal(site.Brokers(), testBrokers) {
 		t.Fatalf("%+v, %v", site, err)
 	}
 }
