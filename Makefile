@@ -27,8 +27,12 @@ run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN
 PARALLEL := -p $$(n=$$(nproc); echo $$((n < 3 ? 3 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n)))
 
 .PHONY: test
-test: setup lint build ## everything but the emulated boards
-	go vet -tags firmware,nethttpomithttp2 ./cmd/latchkeyd ./board
+test: setup ## everything but the emulated boards
+	@$(MAKE) --no-print-directory -j 2 lint go-test
+
+# Lint runs beside it, and says nothing unless something is wrong.
+.PHONY: go-test
+go-test: build
 	go test -timeout 15m -vet off $(PARALLEL) ./... # most wait: for a reader, a browser, a disk
 	go test -timeout 15m -vet off $(PARALLEL) $(addprefix ./cmd/latchkey-controller/internal/,store mail control homeassistant webhook) -skip 'BothEngines|NoListOfPostgreSQL' -postgres # these are above
 	go test -timeout 15m -vet off $(PARALLEL) ./cmd/latchkey-controller/internal/desk -run CannotBeNoted -postgres # each act
@@ -37,6 +41,7 @@ test: setup lint build ## everything but the emulated boards
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-clean: $$unformatted"; exit 1; }
 	go vet ./...
+	go vet -tags firmware,nethttpomithttp2 ./cmd/latchkeyd ./board
 	go tool staticcheck ./...
 
 .PHONY: setup

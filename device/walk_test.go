@@ -21,6 +21,7 @@ type walk struct {
 	seed  maphash.Seed
 	seen  map[walkKey]origin
 	todo  []node
+	edge  edge // the one that is taken: as many are taken as there are, and none is kept
 	edges int
 	fired map[string]int // how often the condition of each rule was met
 }
@@ -122,8 +123,8 @@ func (w *walk) run() {
 	w.seen = map[walkKey]origin{}
 	now := w.world.now(&node{}, walkClock)
 	r, actions := New(Durable{}, w.world.start, now)
-	first := node{r: r}
-	w.reach(edge{now: now, after: first, actions: actions}, walkKey(0))
+	w.edge = edge{now: now, after: node{r: r}, actions: actions}
+	w.reach(&w.edge, walkKey(0))
 	for len(w.todo) > 0 {
 		n := w.todo[0]
 		w.todo[0] = node{}
@@ -177,8 +178,8 @@ func (w *walk) step(n node, event Event, now Now, from walkKey) {
 		n.moment = int(m)
 		event, now = Tick{}, w.world.now(&n, n.r.elapsed)
 	}
-	e := edge{event: event, now: now, before: n}
-	e.after = n
+	e := &w.edge
+	*e = edge{event: event, now: now, before: n, after: n}
 	e.after.queue = slices.Clone(n.queue)
 	e.actions = e.after.r.Step(now, event)
 	if stored, ok := event.(Stored); ok && stored.Batch == n.r.journal.answered+1 && len(n.queue) > 0 {
@@ -194,7 +195,8 @@ func (w *walk) step(n node, event Event, now Now, from walkKey) {
 // they were written, and only the flush failed.
 func (w *walk) storedFault(n node, batch uint64, now Now, from walkKey) {
 	event := Stored{Batch: batch, Fault: "disk full"}
-	e := edge{event: event, now: now, before: n, after: n}
+	e := &w.edge
+	*e = edge{event: event, now: now, before: n, after: n}
 	e.after.queue = slices.Clone(n.queue[1:])
 	e.after.disk.fold(n.queue[0])
 	e.actions = e.after.r.Step(now, event)
@@ -208,7 +210,8 @@ func (w *walk) crash(n node, disk Durable, from walkKey) {
 	start.Policy = n.r.policy
 	start.Held = n.r.held
 	now := w.world.now(&n, n.r.elapsed)
-	e := edge{now: now, before: n, after: n}
+	e := &w.edge
+	*e = edge{now: now, before: n, after: n}
 	e.before.disk, e.after.disk, e.after.queue = disk, disk, nil
 	e.after.r, e.actions = New(disk, start, now)
 	w.reach(e, from)
@@ -237,7 +240,7 @@ func (d *Durable) fold(records []wire.Record) {
 }
 
 // reach checks an edge and remembers where it leads to.
-func (w *walk) reach(e edge, from walkKey) {
+func (w *walk) reach(e *edge, from walkKey) {
 	w.edges++
 	for _, action := range e.actions {
 		if appended, ok := action.(Append); ok {
@@ -251,7 +254,7 @@ func (w *walk) reach(e edge, from walkKey) {
 	e.learn()
 	for i := range rules {
 		rule := &rules[i]
-		met, err := rule.check(&e)
+		met, err := rule.check(e)
 		if met {
 			w.fired[rule.name]++
 		}

@@ -39,7 +39,8 @@ func decode(r *http.Request, v any) error {
 
 func (h *page) screen(*http.Request) (any, error) {
 	var b bytes.Buffer
-	err := png.Encode(&b, h.board.Screen())
+	plain := png.Encoder{CompressionLevel: png.NoCompression} // over loopback: a program that waits for a picture asks often
+	err := plain.Encode(&b, h.board.Screen())
 	return file{"image/png", b.Bytes()}, err
 }
 

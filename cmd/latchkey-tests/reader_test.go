@@ -291,7 +291,7 @@ func (r *testReader) within(bound time.Duration, what string, check func() bool)
 // soon waits until something becomes true of the reader, and says whether it did.
 func (r *testReader) soon(bound time.Duration, check func() bool) bool {
 	r.t.Helper()
-	for deadline := time.Now().Add(bound); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(bound); ; time.Sleep(20 * time.Millisecond) {
 		if check() {
 			return true
 		}

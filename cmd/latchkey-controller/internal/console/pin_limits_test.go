@@ -80,7 +80,9 @@ func TestAPINWhoseTimeHasEndedSaysSo(t *testing.T) {
 	w := small(t)
 	use := func(c desk.Credential) string {
 		var b strings.Builder
-		w.must(w.console.pages.Load().byName["users"].ExecuteTemplate(&b, "pin-use", c))
+		page, err := w.console.pages.Load().page("users")
+		w.must(err)
+		w.must(page.ExecuteTemplate(&b, "pin-use", c))
 		return text(b.String())
 	}
 	ended := time.Now().Add(-time.Hour)

@@ -38,7 +38,10 @@ func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, b
 	}
 	var b bytes.Buffer
 	row := map[string]any{"Reader": reader, "Back": local(back), "May": v.Actor.May(desk.SwitchPIN)}
-	page := v.pages.byName["reader"]
+	page, err := v.pages.page("reader")
+	if err != nil {
+		return err
+	}
 	if err := page.ExecuteTemplate(&b, "pin-switch", row); err != nil {
 		return err
 	}

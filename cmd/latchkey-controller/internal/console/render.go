@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -22,11 +23,20 @@ var templateFiles embed.FS
 // "panel", or a part that updates itself.
 type pages struct {
 	zone   *time.Location // of displayed times
-	byName map[string]*template.Template
+	byName map[string]func() (*template.Template, error)
 }
 
-// newPages parses templates/*.html. base.html and part-*.html belong to each of the
-// others.
+// page returns the templates of one page.
+func (p *pages) page(name string) (*template.Template, error) {
+	parse, ok := p.byName[name]
+	if !ok {
+		return nil, fmt.Errorf("no page %q", name)
+	}
+	return parse()
+}
+
+// newPages parses templates/*.html: base.html and part-*.html, which belong to each of the
+// others, at once, and a page when it is first shown, for each has a copy of those.
 func (c *Console) newPages(zone *time.Location) (*pages, error) {
 	base := template.New("base").Funcs(c.functions(zone))
 	names, err := fs.Glob(templateFiles, "templates/*.html")
@@ -41,16 +51,15 @@ func (c *Console) newPages(zone *time.Location) (*pages, error) {
 			return nil, err
 		}
 	}
-	all := &pages{zone, map[string]*template.Template{}}
+	all := &pages{zone, map[string]func() (*template.Template, error){}}
 	for _, name := range own {
-		page, err := base.Clone()
-		if err != nil {
-			return nil, err
-		}
-		if _, err := page.ParseFS(templateFiles, name); err != nil {
-			return nil, err
-		}
-		all.byName[strings.TrimSuffix(path.Base(name), ".html")] = page
+		all.byName[strings.TrimSuffix(path.Base(name), ".html")] = sync.OnceValues(func() (*template.Template, error) {
+			page, err := base.Clone()
+			if err != nil {
+				return nil, err
+			}
+			return page.ParseFS(templateFiles, name)
+		})
 	}
 	return all, nil
 }
@@ -88,9 +97,9 @@ func byScript(r *http.Request) bool {
 // show writes a page, or the part that htmx requests. Without a session there are
 // whole pages only.
 func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v *view) {
-	page, ok := v.pages.byName[name]
-	if !ok {
-		c.serverError(w, r, fmt.Errorf("no page %q", name))
+	page, err := v.pages.page(name)
+	if err != nil {
+		c.serverError(w, r, err)
 		return
 	}
 	part := "layout"

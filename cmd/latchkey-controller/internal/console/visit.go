@@ -288,7 +288,11 @@ func (c *Console) corner(w http.ResponseWriter, r *http.Request, status int, box
 	w.Header().Set("HX-Push-Url", "false")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	if err := c.pages.Load().byName["sorry"].ExecuteTemplate(w, box, data); err != nil {
+	sorry, err := c.pages.Load().page("sorry")
+	if err == nil {
+		err = sorry.ExecuteTemplate(w, box, data)
+	}
+	if err != nil {
 		c.log.Error("console: page", "error", err)
 	}
 }
