@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
 
@@ -72,19 +74,27 @@ func TestAConnectionThatBreaksIsSaidAndGoneAfterwards(t *testing.T) {
 		}
 	}
 	// As many idle connections as there are break, and nobody sees it.
+	killer, err := pgx.Connect(t.Context(), server.Address("postgres", "postgres"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer killer.Close(t.Context())
 	for round := range 3 {
-		var views sync.WaitGroup
-		ready := make(chan struct{})
-		for range postgresConnections {
-			views.Go(func() {
-				s.View(t.Context(), func(tx *Tx) error { <-ready; return nil })
-			})
+		for range 2 { // what was used just before is not asked whether it still works
+			var inside, views sync.WaitGroup
+			inside.Add(postgresConnections)
+			for range postgresConnections {
+				views.Go(func() {
+					s.View(t.Context(), func(tx *Tx) error { inside.Done(); inside.Wait(); return nil })
+				})
+			}
+			views.Wait()
 		}
-		close(ready)
-		views.Wait()
-		terminate(server, "site")
+		if _, err := killer.Exec(t.Context(), `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'site'`); err != nil {
+			t.Fatal(err)
+		}
 		if err := add(s, int64(100+round)); err != nil {
-			t.Error(err)
+			t.Fatal(err)
 		}
 	}
 }
