@@ -45,6 +45,17 @@ func (w *world) records(reader string, records ...*wire.Record) {
 	w.must(err)
 }
 
+func TestMetricsTellOfEachBroker(t *testing.T) {
+	w := newWorld(t)
+	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a.example:8883", Up: true}, {URL: "ssl://b.example:8883", Why: "connection refused"}}
+	all := w.program(desk.ScopeRead).samples()
+	for name, want := range map[string]string{`latchkey_controller_broker_up{broker="ssl://a.example:8883"}`: "1", `latchkey_controller_broker_up{broker="ssl://b.example:8883"}`: "0"} {
+		if all[name] != want {
+			t.Errorf("%s is %q, not %s", name, all[name], want)
+		}
+	}
+}
+
 func TestMetricsTellOfEachReaderAndCountEachEventOnce(t *testing.T) {
 	w := newWorld(t)
 	p := w.program(desk.ScopeRead)

@@ -13,6 +13,9 @@ import (
 func TestBrokersAreShownAndSet(t *testing.T) {
 	w := newWorld(t)
 	w.adopt("front-door", "Front door", "Main building")
+	if got := w.visitor(desk.Owner).get("/settings"); strings.Contains(got.body, "Not all readers") {
+		t.Error("readers without brokers go to different ones")
+	}
 	w.live.mu.Lock()
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a.example:8883", Up: true, Since: time.Now()}, {URL: "ssl://b.example:8883", Why: "connection refused", Since: time.Now()}}
 	w.live.mu.Unlock()
@@ -22,6 +25,8 @@ func TestBrokersAreShownAndSet(t *testing.T) {
 	b.post("/settings/brokers", "brokers", "tcp://b.example").shows(t, http.StatusUnprocessableEntity, "needs TLS", `value="tcp://b.example"`)
 	b.post("/settings/brokers", "brokers", "ssl://a.example ssl://b.example", "reader", "nowhere").shows(t, http.StatusUnprocessableEntity, "There is no reader")
 	b.post("/settings/brokers", "brokers", "ssl://a.example ssl://b.example").shows(t, http.StatusOK, "Saved for 1 reader.", `value="ssl://a.example:8883 ssl://b.example:8883"`)
+	w.adopt("gate", "Gate", "Main building")
+	b.get("/settings").shows(t, http.StatusOK, "Not all readers go to the same brokers")
 	b.post("/settings/brokers", "brokers", "ssl://c.example", "revision", "outdated").shows(t, http.StatusUnprocessableEntity, "Somebody else has changed")
 	w.visitor(desk.Super).post("/settings/brokers", "brokers", "").shows(t, http.StatusForbidden, "This requires Owner")
 }

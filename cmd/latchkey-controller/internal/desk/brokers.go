@@ -50,14 +50,14 @@ func (r *ReaderBrokers) Wanted() []string {
 	return r.Bundle
 }
 
-// Common returns the brokers of all readers; nil: they differ, or there are no readers.
+// Differ says whether not all readers go to the same brokers.
+func (b *Brokers) Differ() bool {
+	return slices.ContainsFunc(b.Readers, func(r ReaderBrokers) bool { return !slices.Equal(r.Wanted(), b.Readers[0].Wanted()) })
+}
+
+// Common returns the brokers of all readers; nil: they differ, or there are none.
 func (b *Brokers) Common() []string {
-	for _, r := range b.Readers {
-		if !slices.Equal(r.Wanted(), b.Readers[0].Wanted()) {
-			return nil
-		}
-	}
-	if len(b.Readers) == 0 {
+	if len(b.Readers) == 0 || b.Differ() {
 		return nil
 	}
 	return b.Readers[0].Wanted()

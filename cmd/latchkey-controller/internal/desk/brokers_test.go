@@ -112,7 +112,7 @@ func TestANewBoardIsToldOfOneBrokerAndAKnownOneOfAll(t *testing.T) {
 	}
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel("front", wire.LevelBrokers) }))
 	form.Broker = ""
-	if grown := adopt(); grown < 2*len("ssl://b.example:8883") { // in the bundle, and in its policy
+	if grown := adopt(); grown < 3*len("ssl://b.example:8883") { // in the bundle, and in its policy
 		t.Errorf("the bundle has %d bytes more", grown)
 	}
 	form.Broker = "ssl://c.example"
