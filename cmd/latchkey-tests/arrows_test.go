@@ -56,8 +56,9 @@ var arrows = []struct {
 	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
 	{ofController + "mail", []string{ofController + "desk"}},
 	{ofController + "outbound", nil},
+	{ofController + "postgrestest", nil},
 	{ofController + "site/boardtest", []string{"sync/wire"}},
-	{ofController + "site/sitetest", nil},
+	{ofController + "site/sitetest", []string{ofController + "postgrestest", ofController + "store"}},
 	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device", "device/durable", "device/pin", "device/pin/tpm", "sync/wire"}}, // reads what a reader has kept in a checkpoint
 	{ofController + "store", []string{ofController + "clock", ofController + "zone", "device/durable", "sync/wire"}},
 	{ofController + "vault", []string{"device/durable", "sync/wire"}},

@@ -57,7 +57,7 @@ func TestAnotherSitesDatabaseIsRefusedAndAnotherDirectoryOfTheSiteIsNot(t *testi
 
 	fourth := filepath.Join(root, "fourth")
 	_, err = Create(t.Context(), fourth, ones, "office", "UTC", at(noon))
-	if err == nil || !strings.Contains(err.Error(), "the database already holds the site home; give the new one a database of its own") {
+	if err == nil || !strings.Contains(err.Error(), "the database already holds the site home; a site has a database of its own") {
 		t.Errorf("a new site in another's database: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(fourth, vault.KeyFile)); err == nil {

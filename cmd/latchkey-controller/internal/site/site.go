@@ -64,9 +64,8 @@ type Site struct {
 }
 
 // Create creates a site in a directory, which it makes if necessary, and opens it. Its database is at
-// an address of a PostgreSQL server; "": SQLite's, in the directory. It
-// starts over after an interrupted creation. The error says so if there is already a
-// site.
+// an address of a PostgreSQL server; "": SQLite's, in the directory. It starts over after an
+// interrupted creation. The error says so if there is already a site.
 func Create(ctx context.Context, dir, database, name, inZone string, at clock.Reading) (*Site, error) {
 	if err := wire.CheckName(name); err != nil {
 		return nil, err
@@ -84,13 +83,11 @@ func Create(ctx context.Context, dir, database, name, inZone string, at clock.Re
 	defer db.Close()
 	free := func(tx *store.Tx) error {
 		existing, err := tx.Site()
-		switch {
-		case errors.Is(err, store.ErrNotFound):
+		if errors.Is(err, store.ErrNotFound) {
 			return nil
-		case err != nil:
+		}
+		if err != nil {
 			return err
-		case database != "":
-			return fmt.Errorf("the database already holds the site %s; give the new one a database of its own", existing.Name)
 		}
 		return fmt.Errorf("%s already holds the site %s; choose another directory for a new one", dir, existing.Name)
 	}

@@ -31,7 +31,7 @@ func (*postgresEngine) stay(t *Tx) error {
 const ours = `(SELECT oid FROM pg_namespace WHERE nspname = current_schema())`
 
 func (*postgresEngine) tables(t *Tx) (all []table, err error) {
-	err = t.rows(`SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = `+ours+` AND relname NOT IN ('schema_version', 'site_move')`, nil, func(r scanner) error {
+	err = t.rows(`SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = `+ours+` AND relname NOT IN ('schema_version', 'site_move')`, nil, func(r scanner) error {
 		var one table
 		err := r.Scan(&one.name)
 		all = append(all, one)
@@ -43,8 +43,9 @@ func (*postgresEngine) tables(t *Tx) (all []table, err error) {
 		if err == nil {
 			one.columns, err = t.texts(`SELECT attname FROM pg_attribute WHERE attnum > 0 AND NOT attisdropped AND attrelid`+of+` ORDER BY attname COLLATE "C"`, one.name)
 		}
-		if err == nil {
-			one.key, err = t.texts(`SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey) WHERE indisprimary AND indrelid`+of+` ORDER BY array_position(indkey::int2[], attnum)`, one.name)
+		if err == nil { // in it, by what a table is partitioned says nothing more
+			one.key, err = t.texts(`SELECT attname FROM pg_index JOIN pg_attribute ON attrelid = indrelid AND attnum = ANY(indkey) WHERE indisprimary
+				AND attnum <> ALL(coalesce((SELECT partattrs::int2[] FROM pg_partitioned_table WHERE partrelid = indrelid), '{}')) AND indrelid`+of+` ORDER BY array_position(indkey::int2[], attnum)`, one.name)
 		}
 		if err == nil {
 			one.parents, err = t.texts(`SELECT DISTINCT relname FROM pg_constraint JOIN pg_class ON pg_class.oid = confrelid WHERE contype = 'f' AND conrelid`+of, one.name)

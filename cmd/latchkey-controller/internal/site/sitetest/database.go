@@ -91,7 +91,7 @@ func Rows(t testing.TB, dir string) string {
 	defer db.Close()
 	tables := `SELECT name FROM sqlite_master WHERE type = 'table' AND name <> 'sqlite_sequence'`
 	if address, _ := store.Address(dir); address != "" {
-		tables = `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'schema_version'`
+		tables = `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = current_schema()::regnamespace AND relname <> 'schema_version'`
 	}
 	var lines []string
 	for _, table := range query(t, db, tables) {
