@@ -31,7 +31,8 @@ type Own struct {
 	settings []string
 }
 
-// NewOwn starts a server with settings like "fsync=on".
+// NewOwn starts a server with settings like "fsync=on". A test that wants one is the same with the flag
+// -postgres, which skips it.
 func NewOwn(t testing.TB, settings ...string) *Own {
 	t.Helper()
 	s := newOwn(t)
@@ -42,6 +43,9 @@ func NewOwn(t testing.TB, settings ...string) *Own {
 
 func newOwn(t testing.TB) *Own {
 	t.Helper()
+	if On() {
+		t.Skip("the same without -postgres")
+	}
 	dir, err := os.MkdirTemp("", "pg") // t.TempDir is too long for a socket, and not the server's
 	if err != nil {
 		t.Fatal(err)

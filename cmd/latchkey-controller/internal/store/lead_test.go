@@ -12,6 +12,7 @@ import (
 )
 
 func TestOneLeadsASiteAndKnowsWhenItNoLongerDoes(t *testing.T) {
+	t.Parallel()
 	address := postgrestest.Database(t)
 	var stores [2]*Store
 	for i := range stores {
@@ -36,7 +37,7 @@ func TestOneLeadsASiteAndKnowsWhenItNoLongerDoes(t *testing.T) {
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	var second *Lead
 	for try := 0; second == nil; try++ {
-		_, err = conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE application_name LIKE 'latchkey-controller on %'`)
+		_, err = conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'latchkey-controller on %'`)
 		must(t, err)
 		if try == 0 { // nobody else wants it
 			time.Sleep(2 * leadAgain)
