@@ -30,24 +30,37 @@ func TestOneLeadsASiteAndKnowsWhenItNoLongerDoes(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- lead.Wait(t.Context()) }()
 
-	// The server ends the connection, as it does when it is started anew. The lead is taken again, or
-	// another one has it.
+	// The server ends the connection, as it does when it is started anew: the lead is taken again.
 	conn, err := pgx.Connect(t.Context(), address)
 	must(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	var second *Lead
-	for try := 0; second == nil; try++ {
-		_, err = conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'latchkey-controller on %'`)
+	end := func() {
+		_, err := conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'latchkey-controller on %'`)
 		must(t, err)
-		if try == 0 { // nobody else wants it
-			time.Sleep(2 * leadAgain)
-			if _, err := stores[1].Lead(t.Context()); err == nil || !strings.Contains(err.Error(), "is served already") {
-				t.Fatalf("the lead was not taken again: %v", err)
-			}
-			continue
-		}
-		second, _ = stores[1].Lead(t.Context())
 	}
+	lock := func(granted bool) {
+		for is := false; !is; {
+			must(t, conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`, granted).Scan(&is))
+		}
+	}
+	end()
+	lock(true)
+	if _, err := stores[1].Lead(t.Context()); err == nil || !strings.Contains(err.Error(), "is served already") {
+		t.Fatalf("the lead was not taken again: %v", err)
+	}
+
+	// Another one waits for it, and has it at once.
+	other, err := pgx.Connect(t.Context(), address)
+	must(t, err)
+	defer other.Close(context.WithoutCancel(t.Context()))
+	taken := make(chan error, 1)
+	go func() {
+		_, err := other.Exec(t.Context(), `SELECT pg_advisory_lock($1)`, int64(leadLock))
+		taken <- err
+	}()
+	lock(false)
+	end()
+	must(t, <-taken)
 	select {
 	case err := <-ended:
 		if err == nil || !strings.Contains(err.Error(), "another one leads the site now") {
@@ -56,6 +69,12 @@ func TestOneLeadsASiteAndKnowsWhenItNoLongerDoes(t *testing.T) {
 	case <-time.After(4 * checkLead):
 		t.Fatal("whoever has lost the lead does not know")
 	}
+	must(t, other.Close(t.Context()))
+	var second *Lead
+	for end := time.Now().Add(checkLead); second == nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		second, err = stores[1].Lead(t.Context())
+	}
+	must(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), checkLead+time.Second) // longer than it takes to ask the server
 	defer cancel()
 	must(t, second.Wait(ctx))
