@@ -22,7 +22,7 @@ type Publish struct {
 }
 
 // Resubscribe subscribes to a topic again, so that the broker delivers its
-// retained message.
+// retained message. The client subscribes to all of them.
 type Resubscribe struct{ Topic string }
 
 // Drop closes the connection; the client makes a new one.

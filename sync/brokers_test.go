@@ -283,7 +283,7 @@ func TestAPolicyMovesAReaderWithoutLosingItsLink(t *testing.T) {
 			at     int
 		}{{[]int{1, 0}, 1}, {[]int{3, 2}, 3}, {[]int{3, 1}, 3}, {nil, 0}} {
 			s.policy(change.policy...)
-			s.wait(returnMoved + stateEvery + time.Second)
+			s.wait(returnMoved + hearWithin)
 			s.isAt(change.at)
 		}
 		if downs, moves := s.downs(); downs != 0 || moves != 3 || s.controller.offlines != 0 {

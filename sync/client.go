@@ -21,11 +21,12 @@ import (
 // Config configures a Client.
 type Config struct {
 	Options
-	Brokers     []string          // URLs of the bundle, in order, see wire.ParseBroker
-	Policy      []string          // those of the policy that is stored, in their place; none: it names none
-	ReturnAfter time.Duration     // how long the link is up at another broker at most before it may return to the first; 0: 10 minutes
-	Certificate tls.Certificate   // the reader's
-	Authority   *x509.Certificate // the site's
+	Brokers     []string                // URLs of the bundle, in order, see wire.ParseBroker
+	Policy      []string                // those of the policy that is stored, in their place; none: it names none
+	ReturnAfter time.Duration           // how long the link is up at another broker at most before it may return to the first; 0: 10 minutes
+	Certificate tls.Certificate         // the reader's
+	Authority   *x509.Certificate       // the site's
+	Wrap        func(net.Conn) net.Conn // of each TCP connection to a broker, for networks that are simulated; nil: none is
 
 	Cache       Cache
 	Journal     Journal

@@ -56,8 +56,10 @@ func (c *Client) connections(ctx context.Context) error {
 // connect opens a session at a broker, which is the link's from then on. It takes a number
 // only once the broker is reached.
 func (c *Client) connect(ctx context.Context, broker wire.Broker, last *uint64) (*session, error) {
+	began := time.Now()
 	conn, err := c.open(ctx, broker)
 	if err != nil {
+		c.reroute(func(r *route, _ time.Duration) { r.kept(broker, time.Since(began), err) })
 		return nil, fmt.Errorf("connect to %s: %w", broker, err)
 	}
 	number, err := c.o.NextConnection()
@@ -71,6 +73,7 @@ func (c *Client) connect(ctx context.Context, broker wire.Broker, last *uint64) 
 		return nil, err
 	}
 	s, err := openSession(ctx, conn, c.o.Reader, will, c.o.Topics(), c.mail.deliver)
+	c.reroute(func(r *route, _ time.Duration) { r.kept(broker, time.Since(began), err) })
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", broker, err)
 	}

@@ -18,6 +18,9 @@ func (c *Client) dial(ctx context.Context, broker wire.Broker) (net.Conn, error)
 	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
 	conn, err := broker.Dial(ctx)
+	if err == nil && c.o.Wrap != nil {
+		conn = c.o.Wrap(conn)
+	}
 	if err != nil || broker.Plain {
 		return conn, err
 	}

@@ -79,10 +79,7 @@ func New(o Options) (*Link, []Action) {
 	return l, []Action{Resume{}, ReadRecords{}}
 }
 
-// Topics returns the topics to subscribe to, in order. Those with many messages
-// come last: some brokers take a SUBSCRIBE for a repetition if a message that
-// they have just sent has the same packet identifier, although each side counts
-// its own (MQTT 3.1.1 §2.3.1).
+// Topics returns the topics to subscribe to.
 func (o *Options) Topics() []string {
 	channels := []wire.Channel{wire.OnPolicy, wire.OnKey, wire.OnHead, wire.OnCommand, wire.OnCard, wire.OnNow, wire.OnAck, wire.OnReply, wire.OnCredentials}
 	topics := make([]string, len(channels))

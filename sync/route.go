@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -8,7 +9,8 @@ import (
 )
 
 // Waits between connections: one after each broker, and after the last of them one that
-// doubles with each round from the first to the most; half of each is random.
+// doubles with each round from the first to the most; half of each is random. The spread of
+// the crowd at the broker that is next is added.
 const (
 	reconnectFirst = time.Second
 	reconnectMost  = 5 * time.Minute
@@ -49,10 +51,11 @@ type route struct {
 	vain   int             // looks at better ones since the link was up there
 	back   time.Duration   // when to look at the better ones; 0: never
 	tried  map[string]bool // those since the link was up
+	crowds map[wire.Broker]crowd
 }
 
 func newRoute(o *Options, bundle, policy []wire.Broker) *route {
-	return &route{o: o, bundle: bundle, policy: policy, calm: returnFirst, tried: map[string]bool{}}
+	return &route{o: o, bundle: bundle, policy: policy, calm: returnFirst, tried: map[string]bool{}, crowds: map[wire.Broker]crowd{}}
 }
 
 // wanted returns the brokers of the policy, or the bundle's.
@@ -99,6 +102,17 @@ func (r *route) next(now time.Duration) wire.Broker {
 	return r.at
 }
 
+// kept notes that a broker took d to let this reader in, or to fail with err.
+func (r *route) kept(broker wire.Broker, d time.Duration, err error) {
+	c := r.crowds[broker]
+	if err == nil {
+		c.took(d)
+	} else {
+		c.failed(d, err)
+	}
+	r.crowds[broker] = c
+}
+
 // connected notes a connection to a broker.
 func (r *route) connected(to wire.Broker, number uint64) {
 	if to != r.at && r.up {
@@ -114,6 +128,7 @@ func (r *route) answered(number uint64, now time.Duration) {
 	}
 	r.up, r.round = true, 0
 	clear(r.tried)
+	maps.DeleteFunc(r.crowds, func(b wire.Broker, _ crowd) bool { return b != r.at }) // what is next after this one is tried at once
 	if r.at == r.wanted()[0] {
 		r.vain = 0
 		return
@@ -134,11 +149,13 @@ func (r *route) silent(now time.Duration) {
 func (r *route) ended(now time.Duration) time.Duration {
 	r.silent(now)
 	r.number = 0
-	if r.following(r.all(now)) != 0 {
-		return r.o.backoff(0, reconnectFirst, reconnectMost)
+	all, round := r.all(now), 0
+	following := r.following(all)
+	if following == 0 {
+		round = r.round
+		r.round++
 	}
-	r.round++
-	return r.o.backoff(r.round-1, reconnectFirst, reconnectMost)
+	return r.o.backoff(round, reconnectFirst, reconnectMost) + r.o.jitter(r.crowds[all[following]].spread()+1)
 }
 
 // looked notes that the controller was not heard at any better broker.

@@ -33,20 +33,21 @@ const qos = 1
 type session struct {
 	conn   net.Conn
 	client mqtt.Client
-	will   *Publish    // nil: it has none
+	will   *Publish // nil: it has none
+	topics []string
 	outbox chan Action // Publish and Resubscribe
 	lost   chan error  // the first reason to end
 	left   atomic.Bool // another session has taken its place
 }
 
 // openSession speaks MQTT over a connection, which the session closes, and
-// subscribes to the topics; without a will the broker tells nobody when it ends. The library neither stores, retries nor reconnects:
-// a lost connection ends the session.
+// subscribes to the topics; without a will the broker tells nobody when it ends. The library
+// neither stores, retries nor reconnects: a lost connection ends the session.
 func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publish, topics []string, deliver func(Message)) (*session, error) {
-	s := &session{conn: conn, will: will, outbox: make(chan Action, outboxSize), lost: make(chan error, 1)}
+	s := &session{conn: conn, will: will, topics: topics, outbox: make(chan Action, outboxSize), lost: make(chan error, 1)}
 	o := mqtt.NewClientOptions().
 		AddBroker("tcp://broker"). // not used
-		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) { return wire.Guard(conn, 1), nil }).
+		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) { return wire.Guard(conn, len(topics)), nil }).
 		SetProtocolVersion(4). // 3.1.1
 		SetClientID(clientID).
 		SetCleanSession(true).
@@ -76,14 +77,8 @@ func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publ
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	err := wait(ctx, s.client.Connect())
-	for _, topic := range topics {
-		if err != nil {
-			break
-		}
-		err = s.subscribe(ctx, topic)
-		if _, _, c, _ := wire.ParseTopic(topic); c == wire.OnCard && errors.Is(err, errRefused) {
-			err = nil // an access list from before this topic: no card gets keys here, and all else works
-		}
+	if err == nil {
+		err = s.subscribe(ctx)
 	}
 	if err != nil {
 		conn.Close()
@@ -109,14 +104,24 @@ func wait(ctx context.Context, token mqtt.Token) error {
 
 var errSilent = errors.New("the broker does not answer")
 
-// subscribe subscribes to one topic: of several, the library would not tell
-// which one was refused.
-func (s *session) subscribe(ctx context.Context, topic string) error {
-	token := s.client.Subscribe(topic, qos, nil)
-	if err := wait(ctx, token); err != nil {
-		return fmt.Errorf("subscribe to %s: %w", topic, err)
+// subscribe subscribes to all topics, in one packet: ten thousand readers may do so at once.
+func (s *session) subscribe(ctx context.Context) error {
+	filters := make(map[string]byte, len(s.topics))
+	for _, topic := range s.topics {
+		filters[topic] = qos
 	}
-	if granted, ok := token.(*mqtt.SubscribeToken).Result()[topic]; !ok || granted != qos {
+	token := s.client.SubscribeMultiple(filters, nil)
+	if err := wait(ctx, token); err != nil {
+		return fmt.Errorf("subscribe: %w", err)
+	}
+	granted := token.(*mqtt.SubscribeToken).Result()
+	for _, topic := range s.topics {
+		if level, ok := granted[topic]; ok && level == qos {
+			continue
+		}
+		if _, _, c, _ := wire.ParseTopic(topic); c == wire.OnCard {
+			continue // an access list from before this topic: no card gets keys here, and all else works
+		}
 		return fmt.Errorf("subscribe to %s: %w: check this reader in its access list", topic, errRefused)
 	}
 	return nil
@@ -184,7 +189,7 @@ func (s *session) run(ctx context.Context) error {
 			case Publish:
 				sent = append(sent, away{s.client.Publish(a.Topic, qos, a.Retained, a.Payload), a.Topic, time.Now().Add(pubackWithin)})
 			case Resubscribe:
-				err = s.subscribe(ctx, a.Topic)
+				err = s.subscribe(ctx)
 			}
 		}
 		if err != nil {

@@ -20,10 +20,7 @@ func readerAdd(c *invocation) action {
 	c.StringVar(&form.Reader, "reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
 	request := c.String("request", "", "the request's `file`")
 	out := c.String("out", "", "the bundle is written to this `file`")
-	c.Func("broker", "a broker's `URL` for the reader; may be repeated, in the order in which the reader tries them", func(url string) error {
-		form.Broker += " " + url
-		return nil
-	})
+	brokersFlag(c, &form.Broker)
 	c.StringVar(&form.Fingerprint, "fingerprint", "", "the `fingerprint` on the reader's screen, which must be the request's; shown for comparing unless given")
 	c.StringVar(&form.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
 	c.StringVar(&form.Place, "place", "", "the `name` of the place where the door is")
@@ -67,6 +64,14 @@ func readerAdd(c *invocation) action {
 		warnMissingLetters(c, adoption.Policy.Place, desk.NoText)
 		return printAdoption(c, adoption, form.Uses, *out)
 	}
+}
+
+// brokersFlag defines --broker, which may be repeated.
+func brokersFlag(c *invocation, brokers *string) {
+	c.Func("broker", "a broker's `URL` for the reader; may be repeated, in the order in which the reader tries them", func(url string) error {
+		*brokers += " " + url
+		return nil
+	})
 }
 
 func printAdoption(c *invocation, a *site.Adoption, uses []desk.UseSchedule, out string) error {

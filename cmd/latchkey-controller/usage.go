@@ -57,6 +57,7 @@ func groups() []group {
 		}},
 		{"Readers and doors", []command{
 			{name: "reader add", args: "--reader ID --request FILE --out BUNDLE --group GROUP…", summary: "answers a reader's request for adoption", required: []string{"reader", "request", "out"}, prepare: readerAdd},
+			{name: "reader add-several", args: "--requests DIR --out DIR --group GROUP…", summary: "answers a directory of requests", required: []string{"requests", "out"}, prepare: readerAddSeveral},
 			{name: "reader list", summary: "shows all readers, and how they are if a controller runs on the site", prepare: readerList},
 			{name: "reader grant", args: "--reader ID --out FILE", summary: "lets the TPM of a reader without a link check more PINs", required: []string{"reader", "out"}, prepare: readerGrant},
 			{name: "reader renew-budget", args: "READER", summary: "gives a reader whose TPM has lost its budget a new one", prepare: readerRenew},

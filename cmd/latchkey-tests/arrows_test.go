@@ -65,7 +65,8 @@ var arrows = []struct {
 	{ofController + "webhook", []string{ofController + "desk", ofController + "outbound"}},
 	{ofController + "zone", []string{"sync/wire"}},
 	{"cmd/latchkey-demo", nil},
-	{"cmd/latchkey-bench", nil},
+	{"cmd/latchkey-bench", []string{"cmd/latchkey-bench/internal/fleet"}},
+	{"cmd/latchkey-bench/internal/fleet", []string{"sync/..."}},
 	{"cmd/latchkey-package", nil},
 	{"cmd/latchkey-tests", nil},
 }

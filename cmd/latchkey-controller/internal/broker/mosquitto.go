@@ -99,13 +99,14 @@ acl_file %s
 # Limits of what waits for one client. Mosquitto 2.0 limits neither what a client
 # with QoS 0 does not read, nor what it acknowledges without reading: a compromised
 # reader or broker client can make it use more and more memory. Give its service a
-# MemoryMax (systemd.resource-control(5)) and a Restart.
+# MemoryMax (systemd.resource-control(5)) and a Restart; and with more than 900 readers a
+# LimitNOFILE above max_connections (systemd.exec(5)), as 1024 is what it has otherwise.
 
 # The controller and the readers publish retained messages again.
 persistence false
 allow_zero_length_clientid false
 max_packet_size %d
-max_inflight_messages 64
+max_inflight_messages %d
 max_inflight_bytes %d
 max_queued_messages %d
 max_queued_bytes %d
@@ -121,8 +122,12 @@ log_type warning
 log_type notice
 connection_messages true
 `, m.Site, strings.TrimSpace(m.Port+" "+m.Address), path(authorityFile), path(brokerFile), path(brokerKeyFile), path(revokedFile), path(accessFile),
-		mosquittoLimit, maxQueued, maxPending, maxQueued, maxClients, keepAlive)
+		mosquittoLimit, max(64, len(m.Readers)/16), maxQueued, max(maxPending, 4*len(m.Readers)), max(maxQueued, len(m.Readers)<<11), m.connections(), keepAlive)
 }
+
+// connections returns how many there may be at once: while a reader comes back, its former
+// one may still count. Readers may be added before the next restart.
+func (m *Mosquitto) connections() int { return max(maxClients, 2*len(m.Readers)+1024) }
 
 // access returns the access list. In a pattern, %u stands for the name in a reader's
 // certificate. The topics that all readers subscribe to have no such name in them, and

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,57 +75,74 @@ type AdoptForm struct {
 // Adopt makes a board a reader and passes the sealed bundle to save; if save fails,
 // nothing has changed. The new bundle revokes the reader's previous one.
 func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bundle []byte) error) (*site.Adoption, error) {
-	id := TidyName(form.Reader)
-	target := &auditTarget{subject: id}
-	if wire.CheckName(id) == nil {
-		target.reader = id
-	}
-	if err := d.check(ctx, a, AdoptReader, target); err != nil {
+	one := adopting{form: &form, id: TidyName(form.Reader), save: save}
+	if err := d.check(ctx, a, AdoptReader, one.auditTarget()); err != nil {
 		return nil, err
 	}
-	if err := form.check(id); err != nil {
+	if err := form.check(one.id); err != nil {
 		return nil, err
 	}
+	err := d.act(ctx, a, AdoptReader, one.target, func(tx *store.Tx, now time.Time) error { return one.run(d.site.Adopter(tx), tx, now) })
+	return one.adoption, err
+}
+
+// adopting is one adoption.
+type adopting struct {
+	form     *AdoptForm
+	id       string // the reader's
+	save     func(bundle []byte) error
+	target   *auditTarget
+	adoption *site.Adoption // once it is done
+}
+
+func (one *adopting) auditTarget() *auditTarget {
+	one.target = &auditTarget{subject: one.id}
+	if wire.CheckName(one.id) == nil {
+		one.target.reader = one.id
+	}
+	return one.target
+}
+
+// run adopts. The form was checked.
+func (one *adopting) run(adopter *site.Adopter, tx *store.Tx, now time.Time) error {
+	form, target := one.form, one.target
 	target.text = "with the board " + form.Fingerprint
 	brokers, err := parseBrokers(form.Broker)
 	if err != nil {
-		return nil, wrongField("broker", err)
+		return wrongField("broker", err)
 	}
-	var adoption *site.Adoption
-	err = d.act(ctx, a, AdoptReader, target, func(tx *store.Tx, now time.Time) error {
-		policy, isNew, err := site.PolicyOrNew(tx, id)
-		if err != nil {
-			return err
-		}
-		if isNew && form.Access == nil {
-			return wrong("access", "Choose who may open the door of this new reader: everyone, some groups, or nobody yet")
-		}
-		form.edit(policy)
-		if err := takeHours(tx, policy, form.Uses); err != nil {
-			return err
-		}
-		if form.Access != nil {
-			target.text += ", open to " + accessText(policy.Access)
-		}
-		if err := checkModeGroups(policy); err != nil {
-			return wrong("access", "%v", err)
-		}
-		var bundle []byte
-		if adoption, bundle, err = d.site.Adopt(tx, now, form.Request, brokers, policy); err != nil {
-			return refusedIn("", err)
-		}
-		if err := noteUses(tx, id, form.Uses); err != nil {
-			return err
-		}
-		if adoption.TPM {
-			target.text = "with the board and TPM " + strings.TrimPrefix(target.text, "with the board ")
-		}
-		if adoption.Certified != "" {
-			target.text += ", certified by " + adoption.Certified
-		}
-		return save(bundle)
-	})
-	return adoption, err
+	policy, isNew, err := site.PolicyOrNew(tx, one.id)
+	if err != nil {
+		return err
+	}
+	if isNew && form.Access == nil {
+		return wrong("access", "Choose who may open the door of this new reader: everyone, some groups, or nobody yet")
+	}
+	form.edit(policy)
+	if err := takeHours(tx, policy, form.Uses); err != nil {
+		return err
+	}
+	if form.Access != nil {
+		target.text += ", open to " + accessText(policy.Access)
+	}
+	if err := checkModeGroups(policy); err != nil {
+		return wrong("access", "%v", err)
+	}
+	adoption, bundle, err := adopter.Adopt(now, form.Request, brokers, policy)
+	if err != nil {
+		return refusedIn("", err)
+	}
+	if err := noteUses(tx, one.id, form.Uses); err != nil {
+		return err
+	}
+	if adoption.TPM {
+		target.text = "with the board and TPM " + strings.TrimPrefix(target.text, "with the board ")
+	}
+	if adoption.Certified != "" {
+		target.text += ", certified by " + adoption.Certified
+	}
+	one.adoption = adoption
+	return one.save(bundle)
 }
 
 // check checks all fields that do not depend on the site.
@@ -158,7 +176,7 @@ func (f *AdoptForm) edit(p *wire.Policy) {
 		}
 	}
 	if f.Access != nil {
-		p.Access = f.Access
+		p.Access = slices.Clone(f.Access) // which several forms may share, and hours of schedules are put into
 	}
 }
 

@@ -167,3 +167,61 @@ func TestAReaderThatLeavesIsRefusedAndWhatItHeldIsWorthNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestSeveralBoardsAreAdoptedTogetherOrNotAtAll(t *testing.T) {
+	w := newWorld(t)
+	var forms []AdoptForm
+	for _, id := range []string{"front", "back", "side"} {
+		signed, fingerprint := w.board()
+		forms = append(forms, AdoptForm{Reader: id, Request: signed, Fingerprint: fingerprint, Access: []wire.Access{{Group: wire.Everyone}}})
+	}
+	adopted := func(want ...string) {
+		t.Helper()
+		readers, err := w.Readers(t.Context(), as(Viewer))
+		var ids []string
+		for _, r := range readers {
+			ids = append(ids, r.ID)
+		}
+		if err != nil || !slices.Equal(slices.Sorted(slices.Values(ids)), want) {
+			t.Errorf("readers %v, not %v; %v", ids, want, err)
+		}
+	}
+	full := errors.New("the disk is full")
+	_, err := w.AdoptSeveral(t.Context(), as(Super), forms, func(i int, _ []byte) error {
+		if i == 2 {
+			return full
+		}
+		return nil
+	})
+	if which := new(AdoptError); !errors.Is(err, full) || !errors.As(err, &which) || which.Reader != "side" {
+		t.Error(err)
+	}
+	adopted()
+	twice := append(slices.Clone(forms), forms[0])
+	if wrongs, err := w.CheckAdoptions(t.Context(), as(Super), twice); err != nil || len(wrongs) != 1 || Fields(wrongs[0])["reader"] == "" {
+		t.Error(wrongs, err)
+	}
+	if _, err := w.AdoptSeveral(t.Context(), as(Viewer), forms, func(int, []byte) error { return nil }); !errors.Is(err, ErrNotAllowed) {
+		t.Error(err)
+	}
+	if _, err := w.AdoptSeveral(t.Context(), as(Super), make([]AdoptForm, MaxAdopted+1), nil); err == nil {
+		t.Error("too many are adopted at once")
+	}
+	// The board of front becomes another reader within the batch, and each bundle is its own.
+	moved := forms[0]
+	moved.Reader = "gate"
+	got := map[int]string{}
+	adoptions, err := w.AdoptSeveral(t.Context(), as(Super), forms, func(i int, bundle []byte) error { got[i] = wire.Fingerprint(bundle); return nil })
+	w.must(err)
+	for i, a := range adoptions {
+		if a.Bundle != got[i] || a.Reader != forms[i].Reader || a.Moved != "" || a.Revoked != 0 {
+			t.Errorf("%+v", a)
+		}
+	}
+	adopted("back", "front", "side")
+	again, err := w.AdoptSeveral(t.Context(), as(Super), []AdoptForm{forms[1], moved}, func(int, []byte) error { return nil })
+	w.must(err)
+	if again[0].Revoked != adoptions[1].Number || again[1].Moved != "front" {
+		t.Errorf("%+v, %+v", again[0], again[1])
+	}
+}

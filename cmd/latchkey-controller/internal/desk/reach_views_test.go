@@ -195,8 +195,8 @@ var looks = map[string][]look{
 
 // doings are the methods of Desk by which an actor acts. What they may act on is tested with each
 // act. TokenStands is of the token itself.
-var doings = strings.Fields(`AddAdmin AddCard AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AllowWebhookHost
-	BackupTo ConfirmCard ConfirmClock DrawPIN DropCard EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
+var doings = strings.Fields(`AddAdmin AddCard AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AllowWebhookHost
+	BackupTo CheckAdoptions ConfirmCard ConfirmClock DrawPIN DropCard EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
 	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader MoveSite NewCard
 	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveDuressPIN RemoveGroup RemoveBrokerClient
 	RemoveMail RemovePIN RemovePlace RemoveProvider RemoveReader RemoveSchedule RemoveSuspendedUser RemoveTPMAuthority RemoveUser RemoveWebhook RenameGroup

@@ -70,30 +70,61 @@ func (s *session) end(err error) {
 	}
 }
 
+// mostAway is how many keys and policies the broker may have to acknowledge before it gets
+// the next: with ten thousand readers, all of them at once would wait in its socket for
+// seconds, and before what readers wait for.
+const mostAway = 64
+
+// awayFor is how long the broker may take to acknowledge one until the next goes out all the same.
+const awayFor = 30 * time.Second
+
 // run hands what waits to paho, until ctx ends.
 func (s *session) run(ctx context.Context, site string) {
-	for {
+	var away []mqtt.Token // of keys and policies that are not acknowledged, in order
+	var since time.Time   // when there was room last
+	late := time.NewTimer(awayFor)
+	defer late.Stop()
+	for ctx.Err() == nil {
+		if o, ok := s.out.next(len(away) < mostAway); ok {
+			token := s.publish(o, site)
+			if o.paced() {
+				away, since = append(away, token), time.Now()
+			}
+			continue
+		}
+		var acknowledged <-chan struct{}
+		var overdue <-chan time.Time
+		if len(away) > 0 {
+			acknowledged = away[0].Done()
+		}
+		if len(away) >= mostAway {
+			late.Reset(time.Until(since.Add(awayFor)))
+			overdue = late.C
+		}
 		select {
 		case <-ctx.Done():
-			return
 		case <-s.out.ready:
-		}
-		for _, o := range s.out.take() {
-			if ctx.Err() != nil {
-				return
-			}
-			s.busy.Store(time.Now().UnixNano())
-			token := s.client.Publish(o.channel.Topic(site, o.reader), 1, o.channel.Retained(), o.payload)
-			s.busy.Store(0)
-			select {
-			case <-token.Done():
-				if err := token.Error(); err != nil {
-					s.end(err) // perhaps it was to be retained
-				}
-			default:
-			}
+		case <-acknowledged:
+			away = away[1:]
+		case <-overdue:
+			away = away[1:]
 		}
 	}
+}
+
+// publish hands a message to paho.
+func (s *session) publish(o outgoing, site string) mqtt.Token {
+	s.busy.Store(time.Now().UnixNano())
+	token := s.client.Publish(o.channel.Topic(site, o.reader), 1, o.channel.Retained(), o.payload)
+	s.busy.Store(0)
+	select {
+	case <-token.Done():
+		if err := token.Error(); err != nil {
+			s.end(err) // perhaps it was to be retained
+		}
+	default:
+	}
+	return token
 }
 
 // stuck says whether the broker takes nothing.
@@ -162,7 +193,7 @@ func (c *connection) connect(ctx context.Context) (connected bool, err error) {
 			if err != nil {
 				return nil, err
 			}
-			return wire.Guard(conn, len(subscribed)), nil
+			return wire.Guard(writeTogether(conn), len(subscribed)), nil
 		}).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
 			if errors.Is(err, io.EOF) {

@@ -3,19 +3,33 @@ package link
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
 
+// takeAll takes all that waits, as if the broker acknowledged at once.
+func takeAll(b *outbox) (all []outgoing) {
+	for {
+		o, ok := b.next(true)
+		if !ok {
+			return all
+		}
+		all = append(all, o)
+	}
+}
+
 func TestWhatWaitsForABrokerIsBounded(t *testing.T) {
 	b, payload := newOutbox(), make([]byte, 64<<10)
-	many := make([]outgoing, 1024) // the policies of a large site, which a broker gets once a connection
-	for i := range many {
-		many[i] = outgoing{wire.OnPolicy, fmt.Sprint("reader-", i), payload}
+	for range 3 { // of the policies of a large site, of which the newest waits
+		for i := range 1024 {
+			if !b.put(outgoing{wire.OnPolicy, fmt.Sprint("reader-", i), payload}) {
+				t.Fatal("a policy is not taken")
+			}
+		}
 	}
-	b.putAll(many)
 	n := 0
 	for b.put(outgoing{wire.OnNow, "front-door", payload}) {
 		if n++; n > 1000 {
@@ -25,11 +39,40 @@ func TestWhatWaitsForABrokerIsBounded(t *testing.T) {
 	if n < 200 {
 		t.Errorf("it takes %d messages", n)
 	}
-	if all := b.take(); len(all) != 1024+n || all[0].reader != "reader-0" || all[1024].channel != wire.OnNow {
+	if b.put(outgoing{wire.OnCredentials, "", payload}) {
+		t.Error("deltas are not bounded")
+	}
+	if all := takeAll(b); len(all) != 1024+n || all[0].channel != wire.OnNow || all[n].reader != "reader-0" || len(all[n].payload) != len(payload) {
 		t.Errorf("%d messages come out", len(all))
 	}
-	if !b.put(outgoing{wire.OnNow, "front-door", payload}) || len(b.take()) != 1 || len(b.take()) != 0 {
+	if !b.put(outgoing{wire.OnNow, "front-door", payload}) || len(takeAll(b)) != 1 || len(takeAll(b)) != 0 {
 		t.Error("what was taken still counts, or comes again")
+	}
+}
+
+func TestKeysAndPoliciesWaitForRoomAndNothingForThem(t *testing.T) {
+	b := newOutbox()
+	for _, o := range []outgoing{
+		{wire.OnHead, "", []byte("head 1")},
+		{wire.OnKey, "front-door", []byte("key 1")},
+		{wire.OnPolicy, "front-door", []byte("policy 1")},
+		{wire.OnCredentials, "", []byte("delta")},
+		{wire.OnKey, "front-door", []byte("key 2")},
+		{wire.OnState, "former", nil},
+		{wire.OnAck, "front-door", []byte("ack")},
+	} {
+		if !b.put(o) {
+			t.Fatal(o)
+		}
+	}
+	var got []string
+	for _, room := range []bool{false, false, false, true, false, true, false, false, true} {
+		o, ok := b.next(room)
+		got = append(got, fmt.Sprint(ok, " ", o.channel, " ", string(o.payload)))
+	}
+	want := []string{"true ack ack", "true head head 1", "false  ", "true key key 2", "false  ", "true policy policy 1", "true credentials delta", "true state ", "false  "}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, not %q", got, want)
 	}
 }
 
@@ -49,7 +92,7 @@ func TestABrokerThatTakesLessThanIsSentLosesItsConnectionAndNoOther(t *testing.T
 	payload := make([]byte, 1<<20)
 	for range 20 {
 		l.send(wire.OnNow, "front-door", payload)
-		if got := good.out.take(); len(got) != 1 {
+		if got := takeAll(good.out); len(got) != 1 {
 			t.Fatalf("%d messages for the good one", len(got))
 		}
 	}
@@ -63,9 +106,9 @@ func TestABrokerThatTakesLessThanIsSentLosesItsConnectionAndNoOther(t *testing.T
 		t.Error(err)
 	default:
 	}
-	slow.out.take()
+	takeAll(slow.out)
 	l.tell(wire.OnPolicy, "front-door", payload)
-	if n, m := len(slow.out.take()), len(good.out.take()); n != 0 || m != 1 {
+	if n, m := len(takeAll(slow.out)), len(takeAll(good.out)); n != 0 || m != 1 {
 		t.Errorf("before it has what is retained, a broker gets %d changes, and another %d", n, m)
 	}
 	if !l.reached() {

@@ -84,20 +84,20 @@ func (p *publisher) bring(ctx context.Context) error {
 // greet has a broker that was connected get everything that is retained, and drop what it
 // retains of readers that are there no more. What changes from now on is told to it, too.
 func (p *publisher) greet(ctx context.Context, s *session) error {
-	var all []outgoing
 	for id, peer := range p.peers {
 		key, err := p.o.Site.EpochKey(ctx, peer)
 		if err != nil {
 			return err
 		}
-		all = append(all, outgoing{wire.OnKey, id, key}, outgoing{wire.OnPolicy, id, peer.Policy})
+		s.out.put(outgoing{wire.OnKey, id, key})
+		s.out.put(outgoing{wire.OnPolicy, id, peer.Policy})
 	}
 	for _, id := range p.former {
 		for _, channel := range retained {
-			all = append(all, outgoing{channel, id, nil})
+			s.out.put(outgoing{channel, id, nil})
 		}
 	}
-	s.out.putAll(append(all, outgoing{wire.OnHead, "", p.log.Load().Head}))
+	s.out.put(outgoing{wire.OnHead, "", p.log.Load().Head})
 	s.greeted.Store(true)
 	return nil
 }
@@ -115,7 +115,7 @@ func (p *publisher) publish(ctx context.Context) error {
 	peers := p.peers
 	var former []string
 	if versions != p.versions || peers == nil {
-		if peers, former, err = p.o.Site.Peers(ctx); err != nil {
+		if peers, former, err = p.o.Site.NewPeers(ctx, *p.Link.peers.Load()); err != nil {
 			return err
 		}
 		p.former = former

@@ -63,7 +63,7 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 	if err := s.rewrap(tx); err != nil {
 		return 0, err
 	}
-	return number, notePINKeys(tx)
+	return number, notePINKeys(tx, "")
 }
 
 // addEpoch stores an epoch with a number greater than above and a new site key.

@@ -246,14 +246,18 @@ func (s *Site) SetPINsOnlyWithTPM(tx *store.Tx, now time.Time, only bool) (chang
 			}
 		}
 	}
-	return true, notePINKeys(tx)
+	return true, notePINKeys(tx, "")
 }
 
-// notePINKeys notes which readers get the PIN key of the newest epoch in the clear.
-func notePINKeys(tx *store.Tx) error {
+// notePINKeys notes which readers get the PIN key of the newest epoch in the clear: a reader
+// without a TPM, or with "" all of them.
+func notePINKeys(tx *store.Tx, reader string) error {
 	settings, err := tx.GuessSettings()
 	if err != nil || settings.OnlyTPM {
 		return err
+	}
+	if reader != "" {
+		return tx.NotePINKey(reader)
 	}
 	return tx.NotePINKeys()
 }

@@ -28,21 +28,39 @@ type Peer struct {
 // Peers returns the readers with a bundle in force, by id, and the ids of those that
 // had one.
 func (s *Site) Peers(ctx context.Context) (peers map[string]*Peer, former []string, err error) {
-	peers = map[string]*Peer{}
+	return s.NewPeers(ctx, nil)
+}
+
+// NewPeers is Peers for who has read them before: what has not changed since is taken from
+// there, rather than that each change of one policy has those of ten thousand readers signed.
+func (s *Site) NewPeers(ctx context.Context, before map[string]*Peer) (peers map[string]*Peer, former []string, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
-		bundles, err := tx.Bundles()
+		versions, err := tx.PeerVersions()
 		if err != nil {
 			return err
 		}
-		for _, b := range bundles {
-			if peers[b.Reader], err = s.peer(tx, b); err != nil {
-				return fmt.Errorf("reader %s: %w", b.Reader, err)
+		peers = make(map[string]*Peer, len(versions))
+		for id, version := range versions {
+			if p := before[id]; p != nil && p.version() == version {
+				peers[id] = p
+				continue
+			}
+			b, err := tx.BundleOf(id)
+			if err == nil {
+				peers[id], err = s.peer(tx, b)
+			}
+			if err != nil {
+				return fmt.Errorf("reader %s: %w", id, err)
 			}
 		}
 		former, err = tx.Former()
 		return err
 	})
 	return peers, former, err
+}
+
+func (p *Peer) version() store.PeerVersion {
+	return store.PeerVersion{Bundle: p.Bundle, Policy: p.PolicyRevision, Keys: p.Keys, Level: p.Level}
 }
 
 func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {

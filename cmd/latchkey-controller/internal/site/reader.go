@@ -29,10 +29,17 @@ type Adoption struct {
 	sameBoard bool // the reader is still the board that it was
 }
 
+// Adopt answers a board's request, as Adopter.Adopt does.
+func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, brokers []string, policy *wire.Policy) (*Adoption, []byte, error) {
+	return s.Adopter(tx).Adopt(now, signed, brokers, policy)
+}
+
 // Adopt answers a board's request: it makes the board the reader of a policy, and
 // returns the sealed bundle. brokers are the URLs at which the reader connects to the
 // controller, in order, which the policy names as well if there are several; none: as before.
-func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, brokers []string, policy *wire.Policy) (*Adoption, []byte, error) {
+// After an error the transaction must end.
+func (a *Adopter) Adopt(now time.Time, signed []byte, brokers []string, policy *wire.Policy) (*Adoption, []byte, error) {
+	s, tx := a.site, a.tx
 	id := policy.Reader
 	if err := wire.CheckName(id); err != nil {
 		return nil, nil, err
@@ -46,7 +53,7 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, brokers []strin
 		return nil, nil, err
 	}
 	adoption := &Adoption{Reader: id, Board: board, Controller: s.Fingerprint(), Policy: policy, TPM: request.TPM != nil}
-	hadKey, err := adoption.supersedes(tx, request)
+	hadKey, err := a.supersedes(adoption, request)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,7 +91,7 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, brokers []strin
 		return nil, nil, err
 	}
 	if request.TPM == nil {
-		err = errors.Join(tx.RaiseKeys(now.Unix(), id), notePINKeys(tx))
+		err = errors.Join(tx.RaiseKeys(now.Unix(), id), notePINKeys(tx, id))
 	} else {
 		err = errors.Join(s.newBudget(tx, now, row, request.TPM.Nonce, authority != nil, false), tx.SetPINEpoch(id, oldKey))
 	}
@@ -130,14 +137,7 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, brokers []strin
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := s.cut(tx); err != nil { // deltas continue from the snapshot
-		return nil, nil, err
-	}
-	manifest, entries, err := s.contents(tx)
-	if err != nil {
-		return nil, nil, err
-	}
-	snapshot, err := wire.WriteSnapshot(manifest, entries, s.signing)
+	manifest, snapshot, err := a.snapshot()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -159,6 +159,7 @@ func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, brokers []strin
 		return nil, nil, err
 	}
 	adoption.Bundle = wire.Fingerprint(sealed)
+	a.adopted(row, adoption.Moved, request)
 	return adoption, sealed, nil
 }
 
@@ -180,36 +181,6 @@ func adoptionBrokers(tx *store.Tx, policy *wire.Policy, given []string) (brokers
 		policy.Brokers = brokers
 	}
 	return brokers, nil
-}
-
-// supersedes fills in which bundle is revoked, and which reader the board was. hadKey says
-// that the reader had the PIN key in a file. A board that had it there as another reader has
-// another identity with its TPM, and stays that reader as well.
-func (a *Adoption) supersedes(tx *store.Tx, request *wire.Request) (hadKey bool, err error) {
-	bundles, err := tx.Bundles()
-	if err != nil {
-		return false, err
-	}
-	for _, b := range bundles {
-		var before wire.Request
-		if err := wire.Unmarshal(b.Request, wire.MaxMessage, &before); err != nil {
-			return false, fmt.Errorf("request of %s: %w", b.Reader, err)
-		}
-		switch {
-		case b.Reader == a.Reader:
-			a.Revoked, hadKey, a.sameBoard = b.Number, before.TPM == nil, before.SameBoard(request)
-		case before.SameBoard(request):
-			a.Moved = b.Reader
-		}
-	}
-	return hadKey, nil
-}
-
-// BoardOf returns the reader that the board of a request is; "": none.
-func BoardOf(tx *store.Tx, request *wire.Request) (reader string, err error) {
-	var a Adoption
-	_, err = a.supersedes(tx, request)
-	return a.Moved, err
 }
 
 // prepareTPM checks the TPM of a request, if it has one, and begins an epoch whose keys may

@@ -186,6 +186,11 @@ func (t *Tx) NotePINKeys() error {
 		WHERE id IN (SELECT reader_id FROM bundles WHERE revoked = 0 AND number NOT IN (SELECT bundle FROM budgets))`)
 }
 
+// NotePINKey notes that one reader does.
+func (t *Tx) NotePINKey(reader string) error {
+	return t.exec(`UPDATE readers SET pin_epoch = (SELECT max(number) FROM epochs) WHERE id = ?`, reader)
+}
+
 // NoteHeld notes that a reader holds an epoch: it has deleted the keys of earlier ones.
 func (t *Tx) NoteHeld(reader string, epoch uint64) error {
 	return t.exec(`UPDATE readers SET pin_epoch = 0 WHERE id = ? AND pin_epoch < ?`, reader, epoch)

@@ -99,14 +99,20 @@ type ReaderPlace struct {
 // ReaderPlaces returns where all readers are, by their ids.
 func (t *Tx) ReaderPlaces() (map[string]*ReaderPlace, error) {
 	places := map[string]*ReaderPlace{}
-	err := t.rows(`SELECT r.id, coalesce(d.id, 0), coalesce(h.id, 0), coalesce(l.id, 0), coalesce(d.name, ''), coalesce(h.name, ''), coalesce(l.name, '')
-		FROM readers r LEFT JOIN doors d ON d.id = r.door_id LEFT JOIN hubs h ON h.id = d.hub_id LEFT JOIN locations l ON l.id = h.location_id`, nil, func(r scanner) error {
+	err := t.rows(readerPlaces, nil, func(r scanner) error {
 		var w ReaderPlace
-		err := r.Scan(&w.Reader, &w.Door, &w.Hub, &w.Location, &w.DoorName, &w.HubName, &w.Place)
+		err := r.Scan(w.columns()...)
 		places[w.Reader] = &w
 		return err
 	})
 	return places, err
+}
+
+const readerPlaces = `SELECT r.id, coalesce(d.id, 0), coalesce(h.id, 0), coalesce(l.id, 0), coalesce(d.name, ''), coalesce(h.name, ''), coalesce(l.name, '')
+	FROM readers r LEFT JOIN doors d ON d.id = r.door_id LEFT JOIN hubs h ON h.id = d.hub_id LEFT JOIN locations l ON l.id = h.location_id`
+
+func (w *ReaderPlace) columns() []any {
+	return []any{&w.Reader, &w.Door, &w.Hub, &w.Location, &w.DoorName, &w.HubName, &w.Place}
 }
 
 // SetDoor assigns a reader to a door.
@@ -119,11 +125,11 @@ func (t *Tx) SetDoor(reader string, door int64) error {
 // has no other reader. An empty location means the reader's current one, else the
 // first, else a new one named like the site.
 func (t *Tx) PlaceReader(reader, location, door string) error {
-	places, err := t.ReaderPlaces()
+	var is ReaderPlace
+	err := t.row(readerPlaces+` WHERE r.id = ?`, []any{reader}, is.columns()...)
 	if err != nil {
 		return err
 	}
-	is := places[reader]
 	if location == "" {
 		if location = is.Place; location == "" {
 			err := t.row(`SELECT name FROM (SELECT id, name FROM locations UNION ALL SELECT 9223372036854775807, name FROM site) AS named ORDER BY id LIMIT 1`, nil, &location)

@@ -55,6 +55,26 @@ func (t *Tx) Bundles() ([]*Bundle, error) {
 	return bundles, err
 }
 
+// A PeerVersion says which things of a reader with a bundle in force its peer is made of.
+type PeerVersion struct {
+	Bundle, Policy, Keys uint64 // number of the bundle, revision of the policy, number of the newest keys
+	Level                int
+}
+
+// PeerVersions returns those of all readers, by their ids.
+func (t *Tx) PeerVersions() (map[string]PeerVersion, error) {
+	versions := map[string]PeerVersion{}
+	err := t.rows(`SELECT b.reader_id, b.number, p.revision, r.keys, r.level
+		FROM bundles b JOIN readers r ON r.id = b.reader_id JOIN policies p ON p.reader_id = b.reader_id WHERE b.revoked = 0`, nil, func(r scanner) error {
+		var id string
+		var v PeerVersion
+		err := r.Scan(&id, &v.Bundle, &v.Policy, &v.Keys, &v.Level)
+		versions[id] = v
+		return err
+	})
+	return versions, err
+}
+
 // SetBrokers stores the URLs of the brokers in a reader's newest bundle, in order, and marks the
 // reader as not removed. No URL has a space.
 func (t *Tx) SetBrokers(reader string, brokers []string) error {

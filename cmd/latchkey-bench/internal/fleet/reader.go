@@ -1,0 +1,188 @@
+package fleet
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	readersync "latchkey/sync"
+	"latchkey/sync/wire"
+)
+
+// A reader is a simulated one: the real sync package with its state machine, TLS and
+// signatures, and no disk, door or board. What a board has on its disk stays through a
+// power cut.
+type reader struct {
+	id     string
+	board  *board
+	bundle *wire.Bundle // without its snapshot
+	start  wire.Position
+	shared *shared
+	skew   time.Duration // how far its clock is off until the controller sets it
+
+	net     network
+	journal atomic.Pointer[journal]
+	cache   atomic.Pointer[credentials]
+	policy  atomic.Uint64 // revision in force
+	last    uint64        // number of the newest connection
+	client  atomic.Pointer[readersync.Client]
+
+	upSince atomic.Int64 // since when the controller answers, nanoseconds since shared.began; 0: it does not
+	ups     atomic.Int64 // how often it began to
+	refused atomic.Int64 // messages
+	clock   atomic.Int64 // what is added to this machine's time, nanoseconds
+	trusted atomic.Bool
+
+	mu      sync.Mutex
+	applied []applied // positions, in order, since they were last asked for
+	lost    []*journal
+}
+
+// applied says when a reader held a position.
+type applied struct {
+	revision uint64
+	at       time.Time
+}
+
+// shared is what all readers have in common.
+type shared struct {
+	authority *x509.Certificate
+	began     time.Time
+	keeps     bool // the readers' records are kept, to be compared
+}
+
+func (s *shared) since() time.Duration { return time.Since(s.began) }
+
+// newReader opens what a bundle holds.
+func newReader(s *shared, b *board, bundle *wire.Bundle) (*reader, error) {
+	snapshot, err := wire.OpenSnapshot(bundle.Site, bundle.Snapshot, bundle.Controller[:])
+	if err != nil {
+		return nil, err
+	}
+	policy, err := wire.OpenPolicy(bundle.Site, bundle.Policy, bundle.Controller[:])
+	if err != nil {
+		return nil, err
+	}
+	r := &reader{id: bundle.Reader, board: b, bundle: bundle, start: snapshot.Manifest().Position(), shared: s}
+	bundle.Snapshot, bundle.Policy, bundle.Authority = nil, nil, nil
+	r.policy.Store(policy.Policy().Revision)
+	r.reset()
+	return r, nil
+}
+
+// reset makes the reader's disk what it was when it had just taken over its bundle.
+func (r *reader) reset() {
+	if j := r.journal.Load(); j != nil {
+		r.mu.Lock()
+		r.lost = append(r.lost, j)
+		r.mu.Unlock()
+	}
+	r.cache.Store(&credentials{held: r.start, keys: r.start.Epoch})
+	r.journal.Store(newJournal(r.shared.keeps))
+}
+
+// record makes a record.
+func (r *reader) record(kind wire.RecordKind) error {
+	if err := r.journal.Load().append(kind, time.Now().Add(time.Duration(r.clock.Load())), r.trusted.Load()); err != nil {
+		return err
+	}
+	if c := r.client.Load(); c != nil {
+		c.Recorded()
+	}
+	return nil
+}
+
+// run runs the reader from power on until ctx ends.
+func (r *reader) run(ctx context.Context) error {
+	r.clock.Store(int64(r.skew))
+	r.trusted.Store(false)
+	if err := r.record(wire.ReaderStarted); err != nil {
+		return err
+	}
+	began := time.Now()
+	client, err := readersync.NewClient(readersync.Config{
+		Options: readersync.Options{
+			Site: r.bundle.Site, SiteName: r.bundle.SiteName, Reader: r.id, Version: "fleet",
+			Controller: r.bundle.Controller[:], Signing: r.board.signing, Sealing: r.board.sealing,
+			NotBefore: r.shared.began.Add(-time.Hour), PolicyRevision: r.policy.Load(), PolicyFloor: r.policy.Load(),
+		},
+		Brokers:     r.bundle.Brokers(),
+		Certificate: tls.Certificate{Certificate: [][]byte{r.bundle.Certificate}, PrivateKey: r.board.tls},
+		Authority:   r.shared.authority,
+		Wrap:        r.net.wrap,
+		Cache:       r.cache.Load(),
+		Journal:     r.journal.Load(),
+		StorePolicy: func(p *wire.VerifiedPolicy) error { return nil },
+		NextConnection: func() (uint64, error) {
+			r.last = max(r.last+1, uint64(time.Now().Unix()))
+			return r.last, nil
+		},
+		Now:  func() time.Duration { return time.Since(began) },
+		Tell: r.tell,
+		Log:  slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	r.client.Store(client)
+	r.report()
+	defer r.client.Store(nil)
+	defer r.upSince.Store(0)
+	return client.Run(ctx)
+}
+
+func (r *reader) report() {
+	if c := r.client.Load(); c != nil {
+		c.Report(readersync.Report{Policy: r.policy.Load(), Condition: wire.Condition{
+			Strike: wire.StrikeOff, Door: wire.DoorIsClosed, Mode: &wire.ModeState{Mode: wire.ModeNormal}, ClockTrusted: r.trusted.Load(),
+		}})
+	}
+}
+
+func (r *reader) tell(news readersync.News) {
+	switch n := news.(type) {
+	case readersync.LinkChanged:
+		if n.Up {
+			r.upSince.Store(int64(r.shared.since()))
+			r.ups.Add(1)
+		} else {
+			r.upSince.Store(0)
+		}
+	case readersync.CredentialsChanged:
+		r.mu.Lock()
+		r.applied = append(r.applied, applied{n.Held.Revision, time.Now()})
+		r.mu.Unlock()
+	case readersync.PolicyChanged:
+		r.policy.Store(n.Policy.Policy().Revision)
+		r.report()
+	case readersync.ClockSet:
+		r.clock.Store(int64(time.Until(n.Wall)))
+		if !r.trusted.Swap(true) {
+			r.report()
+		}
+	case readersync.Refused:
+		r.refused.Add(1)
+	}
+}
+
+// appliedAt returns when the reader first held a revision; false: it has not since forget.
+func (r *reader) appliedAt(revision uint64) (time.Time, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, a := range r.applied {
+		if a.revision >= revision {
+			return a.at, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func (r *reader) forget() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.applied = nil
+}

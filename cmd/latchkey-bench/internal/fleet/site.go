@@ -1,0 +1,242 @@
+package fleet
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A Site is a real controller on a site of its own, with a real Mosquitto on this machine.
+type Site struct {
+	Dir        string // of the fleet; the site's is below it
+	Controller string // the program
+	Mosquitto  string // the program
+
+	broker     string // URL
+	port       string
+	mosquitto  *process
+	controller *process
+	spent      [2]time.Duration // processor time of those of either that have ended
+	users      int
+}
+
+func (s *Site) site() string { return filepath.Join(s.Dir, "site") }
+
+// Find finds the programs that are not given: it builds the controller below Dir.
+func (s *Site) Find(ctx context.Context) (err error) {
+	if s.Mosquitto == "" {
+		if s.Mosquitto, err = exec.LookPath("mosquitto"); err != nil {
+			if s.Mosquitto, err = exec.LookPath("/usr/sbin/mosquitto"); err != nil {
+				return errors.New("mosquitto is not installed; make setup installs it")
+			}
+		}
+	}
+	if s.Controller == "" {
+		s.Controller = filepath.Join(s.Dir, "latchkey-controller")
+		if out, err := exec.CommandContext(ctx, "go", "build", "-o", s.Controller, "latchkey/cmd/latchkey-controller").CombinedOutput(); err != nil {
+			return fmt.Errorf("build the controller: %w: %s", err, out)
+		}
+	}
+	return nil
+}
+
+// run runs a command of the controller's program on the site, and returns what it prints.
+func (s *Site) run(ctx context.Context, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, s.Controller, append(args, "--dir", s.site())...)
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	out, err := cmd.Output()
+	if err != nil {
+		err = fmt.Errorf("latchkey-controller %s: %w: %s", strings.Join(args, " "), err, complaint.Bytes())
+	}
+	return out, err
+}
+
+// Create makes the site, and adopts n readers.
+func (s *Site) Create(ctx context.Context, n int) error {
+	if err := s.choosePort(); err != nil {
+		return err
+	}
+	if _, err := os.Stat(s.site()); os.IsNotExist(err) {
+		if _, err := s.run(ctx, "init", "--site", "home"); err != nil {
+			return err
+		}
+	}
+	return s.Adopt(ctx, n, s.broker)
+}
+
+// Adopt adopts the first n readers of the directory who have no bundle.
+func (s *Site) Adopt(ctx context.Context, n int, broker string) error {
+	if err := writeRequests(s.Dir, n); err != nil {
+		return err
+	}
+	_, err := s.run(ctx, "reader", "add-several", "--requests", filepath.Join(s.Dir, requests), "--out", filepath.Join(s.Dir, bundles), "--broker", broker, "--group", "everyone")
+	return err
+}
+
+// choosePort finds a port for the broker, and keeps it: it is in the bundles.
+func (s *Site) choosePort() error {
+	file := filepath.Join(s.Dir, "port")
+	b, err := os.ReadFile(file)
+	if os.IsNotExist(err) {
+		l, failed := net.Listen("tcp", "127.0.0.1:0")
+		if failed != nil {
+			return failed
+		}
+		b = []byte(strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+		l.Close()
+		err = os.WriteFile(file, b, 0o600)
+	}
+	s.port = string(b)
+	s.broker = "ssl://127.0.0.1:" + s.port
+	return err
+}
+
+// StartBroker starts Mosquitto with the configuration that the controller writes.
+func (s *Site) StartBroker(ctx context.Context) error {
+	dir := filepath.Join(s.Dir, "mosquitto")
+	if _, err := s.run(ctx, "broker-config", "--out", dir, "--listen", "127.0.0.1:"+s.port); err != nil {
+		return err
+	}
+	config := filepath.Join(dir, "mosquitto.conf")
+	if os.Getuid() == 0 { // the directory is not for Mosquitto's own user
+		f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(f, "user root\nconnection_messages false\n")
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
+		}
+	}
+	var err error
+	if s.mosquitto, err = start(filepath.Join(s.Dir, "mosquitto.log"), s.Mosquitto, "-c", config); err != nil {
+		return err
+	}
+	for {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+s.port)
+		if err == nil {
+			return conn.Close()
+		}
+		select {
+		case <-s.mosquitto.done:
+			return errors.New("mosquitto has ended: see mosquitto.log")
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// KillBroker kills Mosquitto.
+func (s *Site) KillBroker() {
+	s.spent[0] += s.use(s.mosquitto).CPU
+	s.mosquitto.stop(syscall.SIGKILL)
+	s.mosquitto = nil
+}
+
+// Serve starts the controller.
+func (s *Site) Serve() (err error) {
+	s.controller, err = start(filepath.Join(s.Dir, "controller.log"), s.Controller, "serve", "--dir", s.site(), "--broker", s.broker, "--console", "off")
+	return err
+}
+
+// KillController kills the controller.
+func (s *Site) KillController() {
+	s.spent[1] += s.use(s.controller).CPU
+	s.controller.stop(syscall.SIGKILL)
+	s.controller = nil
+}
+
+// Stop ends all that runs.
+func (s *Site) Stop() {
+	if s.controller != nil {
+		s.controller.stop(syscall.SIGTERM)
+	}
+	if s.mosquitto != nil {
+		s.mosquitto.stop(syscall.SIGTERM)
+	}
+	s.controller, s.mosquitto = nil, nil
+}
+
+// use returns what a process has used; zero if there is none.
+func (s *Site) use(p *process) Use {
+	if p == nil {
+		return Use{}
+	}
+	u, _ := useOf(p.cmd.Process.Pid)
+	return u
+}
+
+// Use returns what the broker and the controller have used, in all starts together.
+func (s *Site) Use() (broker, controller Use) {
+	broker, controller = s.use(s.mosquitto), s.use(s.controller)
+	broker.CPU += s.spent[0]
+	controller.CPU += s.spent[1]
+	return broker, controller
+}
+
+// Revision returns the end of the controller's log.
+func (s *Site) Revision(ctx context.Context) (uint64, error) {
+	out, err := s.run(ctx, "check", "--json")
+	if err != nil {
+		return 0, err
+	}
+	var report struct{ Revision uint64 }
+	return report.Revision, json.Unmarshal(out, &report)
+}
+
+// AddUser adds a user with a card, which is a change of the log, and returns a moment before
+// it is made.
+func (s *Site) AddUser(ctx context.Context) (time.Time, error) {
+	if s.users == 0 {
+		out, err := s.run(ctx, "check", "--json")
+		if err != nil {
+			return time.Time{}, err
+		}
+		var report struct{ Users int }
+		if err := json.Unmarshal(out, &report); err != nil {
+			return time.Time{}, err
+		}
+		s.users = report.Users
+	}
+	s.users++
+	began := time.Now()
+	_, err := s.run(ctx, "user", "add", "--name", fmt.Sprintf("User %d", s.users), "--card", fmt.Sprintf("04%012x", s.users))
+	return began, err
+}
+
+// Stored returns the records that the controller has, by reader.
+func (s *Site) Stored(ctx context.Context) (map[string][]Made, error) {
+	out, err := s.run(ctx, "records", "--json")
+	if err != nil {
+		return nil, err
+	}
+	stored := map[string][]Made{}
+	for in := json.NewDecoder(bytes.NewReader(out)); ; {
+		var r struct {
+			Reader, Journal, Hash, By, Kind, Text string
+			Number                                uint64
+		}
+		if err := in.Decode(&r); errors.Is(err, io.EOF) {
+			return stored, nil
+		} else if err != nil {
+			return nil, err
+		}
+		if r.Journal == "" {
+			return nil, fmt.Errorf("the controller has an alarm: %s %s %s", r.Reader, r.Kind, r.Text)
+		}
+		stored[r.Reader] = append(stored[r.Reader], Made{r.Journal, r.Number, r.Hash})
+	}
+}
