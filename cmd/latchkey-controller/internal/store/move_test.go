@@ -233,7 +233,7 @@ func TestWhatASiteHasLeftIsOpenedNoMoreAndSaysWhereItWent(t *testing.T) {
 	for _, name := range []string{File, File + "-wal", File + "-shm"} {
 		os.Remove(filepath.Join(dir, name))
 	}
-	s = moveTo(t, dir, s, "")
+	moveTo(t, dir, s, "")
 	must(t, os.WriteFile(filepath.Join(old, AddressFile), []byte(address+"\n"), 0o600))
 	if _, err := Open(t.Context(), old); !errors.As(err, &moved) || moved.To != "" || !strings.Contains(err.Error(), "SQLite, in the directory of its controller") {
 		t.Errorf("the old address: %v", err)

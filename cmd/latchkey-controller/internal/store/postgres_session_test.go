@@ -28,7 +28,7 @@ import (
 func TestASessionMakesCommitsDurableAndEndsWhoIsCutOff(t *testing.T) {
 	server := postgrestest.NewOwn(t)
 	address := server.New("site") + "&connect_timeout=2"
-	tcp := strings.Replace(address, "@/site?host="+strings.ReplaceAll(server.Dir, "/", "%2F"), fmt.Sprintf("@/site?host=127.0.0.1"), 1)
+	tcp := strings.Replace(address, "@/site?host="+strings.ReplaceAll(server.Dir, "/", "%2F"), "@/site?host=127.0.0.1", 1)
 	show := func(address string, writes bool) (all string) {
 		t.Helper()
 		s, err := Create(t.Context(), t.TempDir(), address)
