@@ -455,6 +455,18 @@ var attempts = map[Act][]attempt{
 			signed, _ := w.board()
 			return func(ctx context.Context, a Actor) error { _, err := w.ReadRequest(ctx, a, signed); return err }
 		},
+		func(w *world) func(context.Context, Actor) error {
+			w.n++
+			forms := []AdoptForm{w.form(fmt.Sprint("one-", w.n)), w.form(fmt.Sprint("two-", w.n))}
+			return func(ctx context.Context, a Actor) error {
+				_, err := w.AdoptSeveral(ctx, a, forms, func(int, []byte) error { return nil })
+				return err
+			}
+		},
+		func(w *world) func(context.Context, Actor) error {
+			forms := []AdoptForm{w.form("new")}
+			return func(ctx context.Context, a Actor) error { _, err := w.CheckAdoptions(ctx, a, forms); return err }
+		},
 	},
 	RemoveReader: {
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {
