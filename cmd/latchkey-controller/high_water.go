@@ -2,30 +2,66 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
-// highWaterEvery is how often it is noted how far the database is.
-const highWaterEvery = time.Minute
+// highWaterEvery is how often it is noted how far the database is, and highWaterGap the least time
+// between two looks at it.
+const highWaterEvery, highWaterGap = time.Minute, 200 * time.Millisecond
 
-// checkHighWater begins a new epoch if the database was put back to an older state, and notes how far
-// it is. If that fails, as on a full disk, readers still notice.
-func checkHighWater(ctx context.Context, s *site.Site, log *slog.Logger) {
-	epoch, err := s.CheckHighWater(ctx, clock.Read())
+// A highWater keeps a site's HighWater while it is served.
+type highWater struct {
+	*site.HighWater
+	log    *slog.Logger
+	failed string // why it could not look or note last; "": it could
+}
+
+// look begins a new epoch if the database was put back to an older state.
+func (h *highWater) look(ctx context.Context) error {
+	epoch, err := h.Look(ctx, clock.Read())
 	if epoch != 0 {
-		log.Error("the database was restored to an older state than this controller has seen: a new epoch begins", "epoch", epoch)
+		h.log.Error("the database was restored to an older state than this controller has seen: a new epoch begins", "epoch", epoch)
 	}
-	if err != nil && ctx.Err() == nil {
-		log.Error("note how far the database is", "err", err)
+	return err
+}
+
+// lookAndNote notes how far the database is, too. If it fails, as on a full disk, readers still notice.
+func (h *highWater) lookAndNote(ctx context.Context) {
+	h.said(ctx, errors.Join(h.look(ctx), h.Note()))
+}
+
+// said logs why it failed; each reason once.
+func (h *highWater) said(ctx context.Context, err error) {
+	if err == nil {
+		h.failed = ""
+	} else if ctx.Err() == nil && err.Error() != h.failed {
+		h.failed = err.Error()
+		h.log.Error("note how far the database is", "err", err)
 	}
 }
 
-// keepHighWater does so until ctx ends.
-func keepHighWater(ctx context.Context, s *site.Site, log *slog.Logger) {
+// keep looks after each change, and notes what it sees each minute, until ctx ends.
+func (h *highWater) keep(ctx context.Context, s *site.Site) {
+	changed := make(chan struct{}, 1)
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	watching.Go(func() {
+		site.Persist(ctx, h.log, "cannot watch how far the database is", highWaterEvery, func() error {
+			return s.Watch(ctx, func() error {
+				select {
+				case changed <- struct{}{}:
+				default:
+				}
+				return nil
+			})
+		})
+	})
 	ticker := time.NewTicker(highWaterEvery)
 	defer ticker.Stop()
 	for {
@@ -33,7 +69,14 @@ func keepHighWater(ctx context.Context, s *site.Site, log *slog.Logger) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			checkHighWater(ctx, s, log)
+			h.lookAndNote(ctx)
+		case <-changed:
+			h.said(ctx, h.look(ctx))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(highWaterGap):
 		}
 	}
 }

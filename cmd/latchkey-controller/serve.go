@@ -94,7 +94,12 @@ func serve(c *invocation) action {
 			log.Warn(doubt)
 		}
 
-		checkHighWater(ctx, c.site, log)
+		seen, err := c.site.HighWater()
+		if err != nil {
+			return err
+		}
+		high := &highWater{HighWater: seen, log: log}
+		high.lookAndNote(ctx)
 		own, err := c.site.ControllerCertificate()
 		if err != nil {
 			return err
@@ -136,7 +141,7 @@ func serve(c *invocation) action {
 		}
 		group, ctx := errgroup.WithContext(ctx)
 		group.Go(func() error { return lead.Wait(ctx) })
-		group.Go(func() error { keepHighWater(ctx, c.site, log); return nil })
+		group.Go(func() error { high.keep(ctx, c.site); return nil })
 		group.Go(func() error { return l.Run(ctx) })
 		group.Go(func() error { return c.desk.Maintain(ctx) })
 		group.Go(func() error { return mail.Run(ctx, c.desk, log) })
@@ -159,7 +164,7 @@ func serve(c *invocation) action {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 		defer cancel()
-		checkHighWater(ctx, c.site, log)
+		high.lookAndNote(ctx)
 		return nil
 	}
 }

@@ -131,6 +131,15 @@ func TestTheReadersServiceIsWatchedAndReleasesTheStrikeHoweverItEnds(t *testing.
 	}
 }
 
+func TestTheControllersServiceIsStartedAgainForAsLongAsItTakes(t *testing.T) {
+	unit := unitSettings(t, unitOf("latchkey-controller"))
+	for key, want := range map[string]string{"Unit.StartLimitIntervalSec": "0", "Service.Restart": "always", "Service.RestartSec": "2s"} {
+		if !slices.Equal(unit[key], []string{want}) {
+			t.Errorf("%s is %q, not %q", key, unit[key], want)
+		}
+	}
+}
+
 func TestThePackagesBoardIsTheOneOfTheWiringPage(t *testing.T) {
 	page, err := os.ReadFile("../../board/WIRING.md")
 	if err != nil {

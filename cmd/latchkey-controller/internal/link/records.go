@@ -57,7 +57,7 @@ type recorder struct {
 	links   map[string]bool      // by reader: whether it is out of reach; could not be stored yet
 }
 
-// delivered is the last record that answered an order without having been stored.
+// delivered is the last record that answered an order before it was known to be stored.
 type delivered struct {
 	journal wire.JournalID
 	number  uint64
@@ -160,7 +160,8 @@ type answers struct {
 // and acknowledges all.
 func (rec *recorder) store(ctx context.Context, batch []*wire.Records) error {
 	stored, err := rec.o.Site.StoreRecords(ctx, clock.Read(), batch)
-	if full := (*store.FullError)(nil); errors.As(err, &full) {
+	full, unsure := (*store.FullError)(nil), (*store.UnsureError)(nil)
+	if errors.As(err, &full) || errors.As(err, &unsure) { // what is stored after all is not new when it comes again
 		return errors.Join(err, rec.deliver(ctx, batch))
 	}
 	if err != nil {
@@ -183,8 +184,8 @@ func (rec *recorder) store(ctx context.Context, batch []*wire.Records) error {
 	return nil
 }
 
-// deliver gives records that cannot be stored to the orders that they answer: orders work
-// with a full disk, too.
+// deliver gives records that are not stored, for all that is known, to the orders that they answer:
+// orders work with a full disk, too.
 func (rec *recorder) deliver(ctx context.Context, batch []*wire.Records) error {
 	for _, m := range batch {
 		records := make([]*wire.Record, len(m.Records))

@@ -17,7 +17,7 @@ import (
 )
 
 // highWaterFile is the name of the file in a site's directory that says how far its database has been.
-// A database that is behind it was put back to an older state: by a restore to a point in time, from a
+// A database that has not been there was put back to an older state: by a restore to a point in time, from a
 // dump, by a failover to a server that lagged behind, or a file copied by hand.
 const highWaterFile = "high-water"
 
@@ -28,6 +28,7 @@ type highWater struct {
 	Revision uint64 `json:"revision"`
 	Hash     string `json:"hash"`     // of the log at that revision
 	Activity int64  `json:"activity"` // the newest event's id
+	Event    string `json:"event"`    // that event's hash; "": not noted
 }
 
 func (h *highWater) position() (p wire.Position, err error) {
@@ -41,40 +42,69 @@ func (h *highWater) position() (p wire.Position, err error) {
 	return wire.Position{Epoch: h.Epoch, Revision: h.Revision, Hash: wire.Hash(hash)}, nil
 }
 
-// CheckHighWater begins a new epoch and raises an alarm if the database is behind what this directory
-// has noted, and notes then how far it is. It returns the epoch; 0: the database is not behind. Only
-// who serves the site calls it.
+// A HighWater is how far this process, and those before it in the site's directory, have seen the
+// database be. Only who serves the site has one.
+type HighWater struct {
+	site  *Site
+	seen  *highWater // nil: nothing
+	noted highWater  // in the file
+}
+
+// HighWater returns what the site's directory has noted.
+func (s *Site) HighWater() (*HighWater, error) {
+	h := &HighWater{site: s}
+	noted, err := readHighWater(h.path())
+	if noted != nil {
+		h.noted = *noted
+		if noted.Site == s.ID.String() {
+			h.seen = noted
+		}
+	}
+	return h, err
+}
+
+func (h *HighWater) path() string { return filepath.Join(h.site.dir, highWaterFile) }
+
+// Look begins a new epoch and raises an alarm if the database has not been where it was seen last, and
+// sees then how far it is. It returns the epoch; 0: none begins.
 //
 // Readers notice the same as soon as one shows a position that the log lacks, but only of what
 // they know: not of activity, and not before they are connected.
-func (s *Site) CheckHighWater(ctx context.Context, at clock.Reading) (epoch uint64, err error) {
-	path := filepath.Join(s.dir, highWaterFile)
-	noted, err := readHighWater(path)
-	if err != nil {
-		return 0, err
-	}
-	if noted != nil && noted.Site == s.ID.String() {
-		if epoch, err = s.reissueIfBehind(ctx, at, noted); err != nil {
+func (h *HighWater) Look(ctx context.Context, at clock.Reading) (epoch uint64, err error) {
+	if h.seen != nil {
+		if epoch, err = h.site.reissueIfBehind(ctx, at, h.seen); err != nil {
 			return 0, err
 		}
 	}
-	now := highWater{Site: s.ID.String()}
-	err = s.View(ctx, func(tx *store.Tx) error {
+	now := &highWater{Site: h.site.ID.String()}
+	err = h.site.View(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head()
 		if err == nil {
 			now.Epoch, now.Revision, now.Hash = head.Epoch, head.Revision, hex.EncodeToString(head.Hash[:])
-			now.Activity, err = tx.NewestEvent()
+			now.Activity, now.Event, err = tx.NewestEvent()
 		}
 		return err
 	})
-	if err != nil || noted != nil && now == *noted {
-		return epoch, err
+	if err == nil {
+		h.seen = now
 	}
-	b, err := json.Marshal(now)
+	return epoch, err
+}
+
+// Note notes in the site's directory what Look has seen.
+func (h *HighWater) Note() error {
+	if h.seen == nil || *h.seen == h.noted {
+		return nil
+	}
+	b, err := json.Marshal(h.seen)
 	if err != nil {
-		return epoch, err
+		return err
 	}
-	return epoch, durable.WriteFile(path, append(b, '\n'), 0o600)
+	if err := durable.WriteFile(h.path(), append(b, '\n'), 0o600); err != nil {
+		return err
+	}
+	h.noted = *h.seen
+	return nil
 }
 
 // readHighWater returns what was noted; nil: nothing, or nothing that can be read.
@@ -104,8 +134,8 @@ func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *hig
 	behind, err := s.Lacks(ctx, position)
 	if err == nil && !behind {
 		err = s.View(ctx, func(tx *store.Tx) error {
-			last, err := tx.LastEventID()
-			behind = last < noted.Activity
+			had, err := tx.HadEvent(noted.Activity, noted.Event)
+			behind = !had
 			return err
 		})
 	}
@@ -116,5 +146,5 @@ func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *hig
 		return 0, err
 	}
 	return epoch, s.AddAlarm(ctx, &store.Alarm{Kind: store.LogForeign, At: at.Wall.UnixMilli(),
-		Text: "the database was restored to an older state: it is behind what this controller has seen in it; check the users and readers that were changed since then"})
+		Text: "the database was restored to an older state: it lacks what this controller has seen in it; check the users and readers that were changed since then"})
 }

@@ -1,7 +1,9 @@
 package site
 
 import (
+	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,79 +14,129 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// highWaterOf opens a site, as a controller does, and returns the epoch that it begins; 0: none.
-func highWaterOf(t *testing.T, dir string, act func(*Site)) uint64 {
+// highWaterOf opens a site, as a controller does, and returns the epoch that it begins; 0: none. seen is
+// of a controller that has gone on while the database was put back; nil: one that begins.
+func highWaterOf(t *testing.T, dir string, seen *HighWater, act func(*Site)) (uint64, *HighWater) {
 	t.Helper()
 	s, err := Open(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	epoch, err := s.CheckHighWater(t.Context(), at(noon.Add(time.Hour)))
+	if seen == nil {
+		if seen, err = s.HighWater(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen.site = s
+	epoch, err := seen.Look(t.Context(), at(noon.Add(time.Hour)))
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := seen.Note(); err != nil {
 		t.Fatal(err)
 	}
 	if act != nil {
 		act(s)
-		if again, err := s.CheckHighWater(t.Context(), at(noon.Add(time.Hour))); err != nil || again != 0 {
+		if again, err := seen.Look(t.Context(), at(noon.Add(time.Hour))); err != nil || again != 0 {
 			t.Errorf("epoch %d, %v", again, err)
 		}
 	}
-	return epoch
+	return epoch, seen
 }
 
 // A database is put back by hand while no controller runs, and no reader is there to notice.
 func TestADatabaseThatWasPutBackBeginsANewEpochByItself(t *testing.T) {
 	postgrestest.SQLiteOnly(t) // whose file is put back
-	for what, change := range map[string]func(*Site){
-		"a credential": func(s *Site) { addUser(t, s, "Bob", "", uid(2)) },
-		"an event": func(s *Site) {
-			if err := s.AddAlarm(t.Context(), &store.Alarm{Kind: store.ClockDoubted, At: noon.UnixMilli(), Text: "a clock"}); err != nil {
+	event := func(text string) func(*Site) {
+		return func(s *Site) {
+			if err := s.AddAlarm(t.Context(), &store.Alarm{Kind: store.ClockDoubted, At: noon.UnixMilli() + int64(len(text)), Text: text}); err != nil {
 				t.Fatal(err)
 			}
-		},
-		"an epoch": func(s *Site) {
+		}
+	}
+	passed := func(dir string) {
+		db, err := sql.Open("sqlite", "file:"+filepath.Join(dir, store.File))
+		if err == nil {
+			_, err = db.Exec(`UPDATE sqlite_sequence SET seq = seq + 32 WHERE name = 'activity'`)
+			err = errors.Join(err, db.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, change := range map[string]struct {
+		lost   func(*Site)
+		passed bool          // ids, as by a server that was not shut down
+		others []func(*Site) // what happens before anybody looks
+	}{
+		"a credential":                          {lost: func(s *Site) { addUser(t, s, "Bob", "", uid(2)) }},
+		"an event":                              {lost: event("a clock")},
+		"an event, and another has its id":      {lost: event("a clock"), others: []func(*Site){event("another clock")}},
+		"an event, and others follow":           {lost: event("a clock"), others: []func(*Site){event("another clock"), event("a clock")}},
+		"an event, and others pass over its id": {lost: event("a clock"), passed: true, others: []func(*Site){event("a clock")}},
+		"an epoch": {lost: func(s *Site) {
 			if _, err := s.Reissue(t.Context(), noon, 0); err != nil {
 				t.Fatal(err)
 			}
-		},
+		}},
 	} {
-		t.Run(what, func(t *testing.T) {
-			s, dir := newSite(t)
-			addUser(t, s, "Ada", "58310274", uid(1))
-			s.Close()
-			if epoch := highWaterOf(t, dir, nil); epoch != 0 {
-				t.Fatalf("epoch %d begins with the first note", epoch)
-			}
-			old, err := os.ReadFile(filepath.Join(dir, store.File))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if epoch := highWaterOf(t, dir, change); epoch != 0 {
-				t.Fatalf("epoch %d begins though nothing was put back", epoch)
-			}
-			noted, err := readHighWater(filepath.Join(dir, highWaterFile))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, store.File), old, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			epoch := highWaterOf(t, dir, func(s *Site) {
-				if report := check(t, s); report.Epoch <= noted.Epoch {
-					t.Errorf("epoch %d after %d", report.Epoch, noted.Epoch)
+		for _, goesOn := range []bool{false, true} { // the controller, which has seen what it has not noted
+			t.Run(fmt.Sprint(what, goesOn), func(t *testing.T) {
+				s, dir := newSite(t)
+				event("an older one")(s)
+				addUser(t, s, "Ada", "58310274", uid(1))
+				s.Close()
+				if epoch, _ := highWaterOf(t, dir, nil, nil); epoch != 0 {
+					t.Fatalf("epoch %d begins with the first note", epoch)
 				}
-				if n := alarmsOf(t, s, store.LogForeign); n != 1 {
-					t.Errorf("%d alarms", n)
+				old, err := os.ReadFile(filepath.Join(dir, store.File))
+				if err != nil {
+					t.Fatal(err)
+				}
+				epoch, seen := highWaterOf(t, dir, nil, change.lost)
+				if epoch != 0 {
+					t.Fatalf("epoch %d begins though nothing was put back", epoch)
+				}
+				if !goesOn {
+					if err := seen.Note(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if err := os.WriteFile(filepath.Join(dir, store.File), old, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if change.passed {
+					passed(dir)
+				}
+				s, err = Open(t.Context(), dir)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, other := range change.others {
+					other(s)
+				}
+				s.Close()
+				was := seen.seen.Epoch
+				if !goesOn {
+					seen = nil
+				}
+				epoch, _ = highWaterOf(t, dir, seen, func(s *Site) {
+					if report := check(t, s); report.Epoch <= was {
+						t.Errorf("epoch %d after %d", report.Epoch, was)
+					}
+					if n := alarmsOf(t, s, store.LogForeign); n != 1 {
+						t.Errorf("%d alarms", n)
+					}
+				})
+				if epoch <= was {
+					t.Errorf("epoch %d begins after %d", epoch, was)
+				}
+				if epoch, _ := highWaterOf(t, dir, nil, nil); epoch != 0 {
+					t.Errorf("epoch %d begins once more", epoch)
 				}
 			})
-			if epoch <= noted.Epoch {
-				t.Errorf("epoch %d begins after %d", epoch, noted.Epoch)
-			}
-			if epoch := highWaterOf(t, dir, nil); epoch != 0 {
-				t.Errorf("epoch %d begins once more", epoch)
-			}
-		})
+		}
 	}
 }
 
@@ -114,7 +166,7 @@ func TestANoteThatIsOfAnotherSiteOrDamagedBeginsNoEpoch(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if epoch := highWaterOf(t, dir, nil); epoch != 0 {
+		if epoch, _ := highWaterOf(t, dir, nil, nil); epoch != 0 {
 			t.Errorf("%s: epoch %d", text, epoch)
 		}
 		if noted, err := readHighWater(path); err != nil || noted == nil || noted.Epoch == 0 {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -27,6 +29,10 @@ type Image struct {
 // PostgreSQL is copied for it to a file without a name in a directory, which must have room. It refuses a
 // database that is damaged.
 func (t *Tx) Image(dir string) (*Image, error) {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
 	i, err := t.engine.image(t, dir)
 	if err != nil {
 		return nil, err
@@ -79,9 +85,15 @@ func (*sqliteEngine) image(t *Tx, _ string) (*Image, error) {
 
 // image reads every row: what the server finds damaged, by its checksums, is an error.
 func (*postgresEngine) image(t *Tx, dir string) (*Image, error) {
+	failed := func(err error) error {
+		if full := (*FullError)(nil); errors.As(err, &full) && full.Path == filepath.Join(dir, File) { // a file that the site does not have
+			return &FullError{"a copy of the database in " + dir}
+		}
+		return fmt.Errorf("copy the database: %w", err)
+	}
 	copied, err := unnamedSQLite(t.ctx, dir)
 	if err != nil {
-		return nil, fmt.Errorf("copy the database: %w", err)
+		return nil, failed(err)
 	}
 	to := &Store{engine: copied}
 	if err := t.engine.stay(t); err != nil {
@@ -90,7 +102,7 @@ func (*postgresEngine) image(t *Tx, dir string) (*Image, error) {
 	}
 	if _, _, err := copyTables(t.ctx, t, to, nil); err != nil {
 		copied.db.Close()
-		return nil, fmt.Errorf("copy the database: %w", copied.failure(err))
+		return nil, failed(copied.failure(err))
 	}
 	tx, err := copied.begin(t.ctx, false)
 	if err != nil {
@@ -107,23 +119,16 @@ func (*postgresEngine) image(t *Tx, dir string) (*Image, error) {
 // one user at a time, and gone when it is closed, or the program is killed. The file has a name while
 // it is empty: one that durable.Tidy removes, if the program is killed just then.
 func unnamedSQLite(ctx context.Context, dir string) (*sqliteEngine, error) {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return nil, err
-	}
 	if err := durable.Tidy(dir); err != nil {
 		return nil, err
 	}
-	path := filepath.Join(dir, "copy.new-"+rand.Text())
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, err := lockedFile(dir)
 	if err != nil {
 		return nil, err
 	}
+	path := f.Name()
 	defer os.Remove(path)
 	defer f.Close()
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil { // against Tidy
-		return nil, err
-	}
 	options := url.Values{"mode": {"rw"}, "_pragma": {"journal_mode(MEMORY)", "synchronous(OFF)", "temp_store(memory)"}, "_txlock": {"immediate"}}
 	db, err := sql.Open("sqlite", (&url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}).String())
 	if err != nil {
@@ -145,4 +150,26 @@ func unnamedSQLite(ctx context.Context, dir string) (*sqliteEngine, error) {
 		return nil, e.failure(err)
 	}
 	return e, nil
+}
+
+// lockedFile makes an empty file that durable.Tidy leaves alone from now on.
+func lockedFile(dir string) (*os.File, error) {
+	for {
+		path := filepath.Join(dir, "copy.new-"+rand.Text())
+		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, err
+		}
+		if err = unix.Flock(int(f.Fd()), unix.LOCK_EX); err == nil {
+			_, err = os.Stat(path)
+		}
+		if err == nil {
+			return f, nil
+		}
+		f.Close()
+		if !errors.Is(err, fs.ErrNotExist) { // another process tidied just before it was locked
+			os.Remove(path)
+			return nil, err
+		}
+	}
 }

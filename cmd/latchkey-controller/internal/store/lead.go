@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -18,20 +19,26 @@ type Lead struct {
 	conn   *pgx.Conn       // holds the lock
 	pid    uint32          // the server's process for it
 	since  time.Time       // when that began
+	heard  time.Time       // no later than the server has heard of this process last
 }
 
 // leadLock is the advisory lock of whoever leads.
 const leadLock = writeLock + 1
 
 // checkLead is how long the connection that holds the lock may be silent until the server is asked,
-// and how long that may take. The server notices later that this process is gone (keepIdle), so it gives
-// the lead to nobody else before.
+// and how long that may take.
 const checkLead = 4 * time.Second
 
 // leadAgain is the wait between attempts to take a lead that was lost.
 const leadAgain = time.Second
 
-// Lead takes the lead, which the caller closes. The error is a LedError if another process has it.
+// keepLead is how long a process goes on that has lost the server. When that has heard nothing for
+// keepIdle and keepCount times keepInterval, it gives the lead to another one: this one ends before,
+// with a quarter of the time left to do so. (A server that ends the connection itself, and is
+// not to be reached again, gives it away at once.)
+const keepLead = (keepIdle + keepCount*keepInterval) * 3 / 4
+
+// Lead takes the lead, which the caller closes. The error is a ServedError if another process has it.
 func (s *Store) Lead(ctx context.Context) (*Lead, error) { return s.engine.lead(ctx) }
 
 func (*sqliteEngine) lead(context.Context) (*Lead, error) { return &Lead{}, nil }
@@ -44,22 +51,25 @@ func (e *postgresEngine) lead(ctx context.Context) (*Lead, error) {
 	return l, nil
 }
 
-// A LedError says who has the lead.
-type LedError struct {
+// A ServedError says who has the lead.
+type ServedError struct {
 	Place string
-	Name  string // the program, and its machine
-	From  string // address; "": a socket
-	Since time.Time
+	Name  string    // the program and its machine, or what the server knows of it
+	From  string    // address; "": a socket, or not known
+	Since time.Time // zero: not known
 
 	pid uint32
 }
 
-func (e *LedError) Error() string {
-	from := ""
+func (e *ServedError) Error() string {
+	from, since := "", ""
 	if e.From != "" {
 		from = " (" + e.From + ")"
 	}
-	return fmt.Sprintf("the site in %s is served already: by %s%s, since %s; stop that controller first", e.Place, e.Name, from, e.Since.Local().Format("2006-01-02 15:04"))
+	if !e.Since.IsZero() {
+		since = ", since " + e.Since.Local().Format("2006-01-02 15:04")
+	}
+	return fmt.Sprintf("the site in %s is served already: by %s%s%s; stop that controller first", e.Place, e.Name, from, since)
 }
 
 // take connects and takes the lock. A connection of this lead that broke, which the server has not
@@ -78,91 +88,118 @@ func (l *Lead) take(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	asked := time.Now()
 	var taken bool
 	var pid uint32
 	var since time.Time
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()`, int64(leadLock)).Scan(&taken, &pid, &since)
 	if err == nil && !taken {
-		led := l.led(ctx, conn)
-		if other := (*LedError)(nil); l.pid != 0 && errors.As(led, &other) && other.pid == l.pid && other.Since.Equal(l.since) {
+		served := l.engine.served(conn.QueryRow(ctx, whoLeads))
+		if other := (*ServedError)(nil); l.pid != 0 && errors.As(served, &other) && other.pid == l.pid && other.Since.Equal(l.since) {
 			_, err = conn.Exec(ctx, `SELECT pg_terminate_backend($1, 1000)`, l.pid)
 			if err == nil {
 				err = errors.New("the server has just ended the connection that broke")
 			}
 		} else {
-			err = led
+			err = served
 		}
 	}
 	if err != nil {
 		conn.Close(context.WithoutCancel(ctx))
 		return err
 	}
-	l.conn, l.pid, l.since = conn, pid, since
+	l.conn, l.pid, l.since, l.heard = conn, pid, since, asked
 	return nil
 }
 
-// led returns a LedError.
-func (l *Lead) led(ctx context.Context, conn *pgx.Conn) error {
-	who := &LedError{Place: l.engine.place()}
-	err := conn.QueryRow(ctx, `SELECT coalesce(nullif(a.application_name, ''), 'another program'), coalesce(host(a.client_addr), ''), coalesce(a.backend_start, now()), l.pid FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-		WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = $1`, int64(leadLock)).
-		Scan(&who.Name, &who.From, &who.Since, &who.pid)
-	if errors.Is(err, pgx.ErrNoRows) {
+// whoLeads is the query of which process of the server has the lead.
+var whoLeads = fmt.Sprintf(`SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %%s, of the role %%s', l.pid, coalesce(a.usename, '?'))), coalesce(host(a.client_addr), ''), a.backend_start, l.pid
+	FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+	WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = %d`, leadLock)
+
+// served returns a ServedError, of a row of whoLeads.
+func (e *postgresEngine) served(leader scanner) error {
+	who := &ServedError{Place: e.place()}
+	var since *time.Time // of another role it may be secret
+	err := leader.Scan(&who.Name, &who.From, &since, &who.pid)
+	if errors.Is(err, sql.ErrNoRows) {
 		return errors.New("whoever served the site has just stopped; try again")
 	}
 	if err != nil {
 		return err
 	}
+	if since != nil {
+		who.Since = *since
+	}
 	return who
 }
 
-// Wait returns nil when ctx ends, and an error when another process has the lead. If the connection
-// that holds the lock breaks, as when the server is started anew, it takes the lock again, however
-// long that takes: until then the server is away for this process, or the lock is free or another's.
+// Wait returns nil when ctx ends, and an error when another process has the lead, or may have it soon.
+// If the connection that holds the lock breaks, as when the server is started anew, it takes the lock
+// again, if it can in time.
 func (l *Lead) Wait(ctx context.Context) error {
 	if l.engine == nil {
 		<-ctx.Done()
 		return nil
 	}
-	for {
-		l.hold(ctx)
-		for ctx.Err() == nil {
-			err := l.take(ctx)
-			if err == nil {
-				break
-			}
-			if other := (*LedError)(nil); errors.As(err, &other) {
-				return fmt.Errorf("this controller lost its connection to the database, and another one leads the site now: %w", err)
-			}
-			select {
-			case <-ctx.Done():
-			case <-time.After(leadAgain):
-			}
-		}
+	for ctx.Err() == nil {
+		lost := l.hold(ctx)
 		if ctx.Err() != nil {
+			break
+		}
+		if err := l.takeAgain(ctx, lost); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// takeAgain takes the lock again after the connection was lost, and returns nil if ctx ends, too.
+func (l *Lead) takeAgain(ctx context.Context, lost error) error {
+	inTime, cancel := context.WithDeadline(ctx, l.heard.Add(keepLead))
+	defer cancel()
+	for {
+		err := l.take(inTime)
+		if err == nil || ctx.Err() != nil {
 			return nil
+		}
+		if other := (*ServedError)(nil); errors.As(err, &other) {
+			return fmt.Errorf("this controller lost its connection to the database, and another one leads the site now: %w", err)
+		}
+		if inTime.Err() == nil {
+			lost = err // at the end, it would only say that time was up
+		}
+		select {
+		case <-inTime.Done():
+		case <-time.After(leadAgain):
+		}
+		if inTime.Err() != nil && ctx.Err() == nil {
+			return fmt.Errorf("this controller has been without the database %s for %d seconds (%s), so another one may lead the site: it ends, and has to be started again", l.engine.place(), int(keepLead.Seconds()), reason(lost))
 		}
 	}
 }
 
-// hold returns when the connection has ended, which it closes, or ctx has.
-func (l *Lead) hold(ctx context.Context) {
+// hold returns when the connection has ended, which it closes, or ctx has. The error says why.
+func (l *Lead) hold(ctx context.Context) error {
 	for {
 		quiet, cancel := context.WithTimeout(ctx, checkLead)
 		_, err := l.conn.WaitForNotification(quiet) // none comes: it ends when the connection does
 		silent := quiet.Err() != nil && !l.conn.IsClosed()
 		cancel()
 		if ctx.Err() != nil {
-			return
+			return nil
 		}
 		if silent {
-			asked, cancel := context.WithTimeout(ctx, checkLead)
-			err = l.conn.Ping(asked)
+			asked := time.Now()
+			inTime, cancel := context.WithTimeout(ctx, checkLead)
+			if err = l.conn.Ping(inTime); err == nil {
+				l.heard = asked
+			}
 			cancel()
 		}
 		if err != nil {
 			l.Close()
-			return
+			return err
 		}
 	}
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -85,4 +86,46 @@ func TestOneLeadsASiteAndKnowsWhenItNoLongerDoes(t *testing.T) {
 	}
 	must(t, err)
 	third.Close()
+}
+
+// A controller that the database does not hear any more ends before another one can lead.
+func TestWhoLosesTheDatabaseEndsBeforeAnotherCanLead(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.NewOwn(t)
+	server.New("site")
+	c := postgrestest.NewCut(t, server)
+	lead, err := openAt(t, c.Address("site")).Lead(t.Context())
+	must(t, err)
+	defer lead.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- lead.Wait(t.Context()) }()
+	c.Close()
+	lost := time.Now()
+	terminate(server, "site")
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "another one may lead the site: it ends") || !strings.Contains(err.Error(), "connection refused") {
+			t.Errorf("%v", err)
+		}
+		if took := time.Since(lost); took >= keepIdle+keepCount*keepInterval {
+			t.Errorf("only after %v", took)
+		}
+	case <-time.After(keepIdle + keepCount*keepInterval + checkLead):
+		t.Fatal("it goes on though another one may lead")
+	}
+}
+
+func TestWhoHoldsTheLeadIsSaidAlsoWithoutAName(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Database(t)
+	s := openAt(t, address)
+	conn, err := pgx.Connect(t.Context(), address)
+	must(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock($1)`, int64(leadLock))
+	must(t, err)
+	_, err = s.Lead(t.Context())
+	if want := fmt.Sprintf("by the server's process %d, of the role %s", conn.PgConn().PID(), conn.Config().User); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, not %s", err, want)
+	}
 }

@@ -1,6 +1,10 @@
 package store
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
 	"slices"
 
 	"latchkey/sync/wire"
@@ -116,10 +120,41 @@ func (t *Tx) Changes(epoch, from, to uint64, each func(revision uint64, change [
 	})
 }
 
-// NewestEvent returns the id of the newest event of the activity; 0: there is none.
-func (t *Tx) NewestEvent() (id int64, err error) {
-	err = t.row(`SELECT coalesce(max(id), 0) FROM activity`, nil, &id)
-	return id, err
+// NewestEvent returns the id of the newest event of the activity, and its hash; 0, "": there is none.
+func (t *Tx) NewestEvent() (id int64, hash string, err error) {
+	if err = t.row(`SELECT coalesce(max(id), 0) FROM activity`, nil, &id); err == nil && id != 0 {
+		hash, err = t.eventHash(id)
+	}
+	return id, hash, err
+}
+
+// eventHash returns a hash, hexadecimal, of what tells an event from another one with its id.
+func (t *Tx) eventHash(id int64) (string, error) {
+	var source, row, at, received int64
+	var kind, reader string
+	err := t.row(`SELECT source, row, kind, reader_id, at, received FROM activity WHERE id = ?`, []any{id}, &source, &row, &kind, &reader, &at, &received)
+	sum := sha256.Sum256(fmt.Appendf(nil, "%d %d %q %q %d %d", source, row, kind, reader, at, received))
+	return hex.EncodeToString(sum[:]), err
+}
+
+// HadEvent says whether there was once an event with an id, and a hash as of NewestEvent; "": any.
+func (t *Tx) HadEvent(id int64, hash string) (bool, error) {
+	last, err := t.LastEventID()
+	if err != nil || last < id {
+		return false, err
+	}
+	if hash == "" {
+		return true, nil
+	}
+	is, err := t.eventHash(id)
+	if errors.Is(err, ErrNotFound) {
+		// With it were deleted all before it, but administrators' acts; or else its id was passed over, as
+		// by a server that was not shut down.
+		var kept bool
+		err = t.row(`SELECT EXISTS (SELECT 1 FROM activity WHERE id < ? AND source <> 2)`, []any{id}, &kept)
+		return !kept, err
+	}
+	return is == hash, err
 }
 
 // LastEventID returns the highest id that an event of the activity has had, also of those that are

@@ -37,7 +37,7 @@ func migrations() ([]string, error) {
 }
 
 // backfills run after the migration to their version, where SQL alone is not enough.
-var backfills = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).fillUserNames, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone, 19: (*Tx).fillGroups}
+var backfills = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).fillUserNames, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone, 19: (*Tx).fillGroups, 27: (*Tx).cutNames}
 
 // migrate brings a database up to this program's schema, one transaction per version.
 func (e *sqliteEngine) migrate(ctx context.Context) error {

@@ -26,7 +26,8 @@ func postgresMigrations() (steps []string, err error) {
 }
 
 // migrate brings a database up to this program's schema, in one transaction. The error wraps
-// fs.ErrNotExist if it is empty, and not to be created.
+// fs.ErrNotExist if it is empty, and not to be created. It is a ServedError's if a controller, of an
+// older version, works on the database.
 func (e *postgresEngine) migrate(ctx context.Context, create bool) error {
 	steps, err := postgresMigrations()
 	if err != nil {
@@ -47,6 +48,15 @@ func (e *postgresEngine) migrate(ctx context.Context, create bool) error {
 	}
 	if at > newest {
 		return newerSchema(at, newest)
+	}
+	if at > 0 {
+		var alone bool
+		if err := tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1) OR NOT EXISTS (SELECT 1 FROM site)`, int64(leadLock)).Scan(&alone); err != nil {
+			return err
+		}
+		if !alone {
+			return fmt.Errorf("its schema is of an older version of the program, and %w", e.served(tx.QueryRowContext(ctx, whoLeads)))
+		}
 	}
 	for at = max(at, firstPostgres-1); at < newest; at++ {
 		if _, err := tx.ExecContext(ctx, steps[at+1-firstPostgres]); err != nil {

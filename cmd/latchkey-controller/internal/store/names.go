@@ -16,6 +16,43 @@ func eventName(name string) string {
 	return strings.ToValidUTF8(name[:min(len(name), maxEventName)], "") // no part of a character at the end
 }
 
+// cutNames cuts the names of events that are stored whole, from before there was eventName. Those that are
+// the same then become one.
+func (t *Tx) cutNames() error {
+	whole := map[int64]string{}
+	err := t.rows(`SELECT id, name FROM names`, nil, func(r scanner) error {
+		var id int64
+		var name string
+		err := r.Scan(&id, &name)
+		if name != eventName(name) {
+			whole[id] = eventName(name)
+		}
+		return err
+	})
+	for _, id := range slices.Sorted(maps.Keys(whole)) {
+		name, same := whole[id], int64(0)
+		if err == nil {
+			err = t.rowIfAny(`SELECT id FROM names WHERE name = ?`, []any{name}, &same)
+		}
+		if err == nil && same == 0 {
+			err = t.exec(`UPDATE names SET name = ?, words = ? WHERE id = ?`, name, " "+searchText(name), id)
+			continue
+		}
+		for _, column := range []string{"subject", "door", "who"} {
+			if err == nil {
+				err = t.exec(`UPDATE activity SET `+column+` = ? WHERE `+column+` = ? AND `+column+` <> 0`, same, id)
+			}
+		}
+		if err == nil {
+			err = t.exec(`UPDATE besides SET name = ? WHERE name = ?`, same, id)
+		}
+		if err == nil {
+			err = t.exec(`DELETE FROM names WHERE id = ?`, id)
+		}
+	}
+	return err
+}
+
 // nameIDs returns the ids of names, which are as of eventName, and adds those that are new, in order;
 // that of "" is 0.
 func (t *Tx) nameIDs(names []string) (ids map[string]int64, err error) {

@@ -7,7 +7,8 @@ import (
 )
 
 // PartitionRecords prepares for the records of this month and of the next, and drops the months that
-// are over and of which nothing is left. Only PostgreSQL keeps each month by itself.
+// are over and of which nothing is left. What it would have to wait for, as for a backup, it leaves to
+// the next call. Only PostgreSQL keeps each month by itself.
 func (t *Tx) PartitionRecords(now time.Time) error { return t.engine.partition(t, now) }
 
 func (*sqliteEngine) partition(*Tx, time.Time) error { return nil }
@@ -26,7 +27,7 @@ func (*postgresEngine) partition(t *Tx, now time.Time) error {
 		if slices.Contains(made, partitionOf(begins)) {
 			continue
 		}
-		if err := t.addPartition(begins); err != nil {
+		if err := t.impatiently(func() error { return t.addPartition(begins) }); err != nil {
 			return err
 		}
 	}
@@ -41,11 +42,33 @@ func (*postgresEngine) partition(t *Tx, now time.Time) error {
 		if used {
 			continue
 		}
-		if err := t.exec(`DROP TABLE ` + partition); err != nil {
+		if err := t.impatiently(func() error { return t.exec(`DROP TABLE ` + partition) }); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// partitionPatience is how long the tables of records are waited for: everything else waits meanwhile.
+const partitionPatience = 50 * time.Millisecond
+
+// impatiently runs act, or nothing of it if it would wait longer than partitionPatience for who uses a
+// table. Its error is nil then.
+func (t *Tx) impatiently(act func() error) error {
+	const patience = `SELECT set_config('lock_timeout', ?, true)`
+	err := t.Try(func() error {
+		if err := t.exec(patience, milliseconds(partitionPatience)); err != nil {
+			return err
+		}
+		if err := act(); err != nil {
+			return err
+		}
+		return t.exec(patience, milliseconds(busyTimeout))
+	})
+	if code(err) == "55P03" { // lock_not_available
+		return nil
+	}
+	return err
 }
 
 func partitionOf(month time.Time) string { return month.Format("records_2006_01") }

@@ -130,3 +130,38 @@ func TestARecordIsFoundByIndexesInEachPartition(t *testing.T) {
 		return nil
 	})
 }
+
+// A backup reads all records, for as long as it takes.
+func TestMonthsDoNotWaitForWhoReadsRecords(t *testing.T) {
+	october := time.Date(2026, 10, 5, 0, 0, 0, 0, time.UTC)
+	december := october.AddDate(0, 2, 0)
+	s := partitioned(t, december)
+	update(t, s, func(tx *Tx) error { return tx.PartitionRecords(october) })
+	at := func() {
+		t.Helper()
+		update(t, s, func(tx *Tx) error {
+			if err := tx.SetZone("UTC"); err != nil {
+				return err
+			}
+			if err := tx.PartitionRecords(december); err != nil {
+				return err
+			}
+			var patience string
+			if err := tx.row(`SHOW lock_timeout`, nil, &patience); err != nil || patience != "10s" {
+				t.Errorf("%s, %v", patience, err)
+			}
+			return tx.SetZone("Europe/Zurich")
+		})
+	}
+	must(t, s.View(t.Context(), func(tx *Tx) error {
+		var n int
+		if err := tx.row(`SELECT count(*) FROM records`, nil, &n); err != nil {
+			return err
+		}
+		at() // for 10 s it would wait
+		return nil
+	}))
+	wantPartitions(t, s, "records_2026_10[]", "records_2026_11[]", "records_other[1]")
+	at()
+	wantPartitions(t, s, "records_2026_12[1]", "records_2027_01[]", "records_other[]")
+}

@@ -1,11 +1,8 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -99,73 +96,16 @@ func TestAConnectionThatBreaksIsSaidAndGoneAfterwards(t *testing.T) {
 	}
 }
 
-// A cut passes bytes on between the store and a server, and closes a connection when it is sent a
-// commit.
-type cut struct {
-	net.Listener
-	server string
-	before bool // the server does not get the commit
-	armed  atomic.Bool
-}
-
-func (c *cut) serve() {
-	for {
-		client, err := c.Accept()
-		if err != nil {
-			return
-		}
-		go func() {
-			defer client.Close()
-			server, err := net.Dial("tcp", c.server)
-			if err != nil {
-				return
-			}
-			defer server.Close()
-			var hush atomic.Bool
-			go func() {
-				defer client.Close()
-				b := make([]byte, 1<<16)
-				for {
-					n, err := server.Read(b)
-					if err != nil || hush.Load() {
-						return
-					}
-					client.Write(b[:n])
-				}
-			}()
-			b := make([]byte, 1<<16)
-			for {
-				n, err := client.Read(b)
-				if err != nil {
-					return
-				}
-				if bytes.Contains(b[:n], []byte("commit\x00")) && c.armed.CompareAndSwap(true, false) {
-					if c.before {
-						return
-					}
-					hush.Store(true)
-				}
-				server.Write(b[:n])
-			}
-		}()
-	}
-}
-
 func TestAConnectionThatBreaksInACommitLeavesADoubt(t *testing.T) {
 	server := postgrestest.NewOwn(t)
 	server.New("site")
 	for _, before := range []bool{true, false} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer listener.Close()
-		c := &cut{Listener: listener, server: fmt.Sprintf("127.0.0.1:%d", server.Port), before: before}
-		go c.serve()
-		s := openAt(t, "postgres://postgres@"+listener.Addr().String()+"/site")
+		c := postgrestest.NewCut(t, server)
+		c.Before.Store(before)
+		s := openAt(t, c.Address("site"))
 		had := count(t, s)
-		c.armed.Store(true)
-		err = add(s, had)
+		c.Commits.Store(1)
+		err := add(s, had)
 		var unsure *UnsureError
 		if !errors.As(err, &unsure) || !strings.Contains(err.Error(), "it may be done or not; look before you try again") {
 			t.Errorf("before %v: %v", before, err)
@@ -178,7 +118,7 @@ func TestAConnectionThatBreaksInACommitLeavesADoubt(t *testing.T) {
 			t.Errorf("before %v: %d rows, not %d", before, n, want)
 		}
 		// Nothing is lost of what only reads.
-		c.armed.Store(true)
+		c.Commits.Store(1)
 		err = s.View(t.Context(), func(*Tx) error { return nil })
 		if away := (*UnavailableError)(nil); !errors.As(err, &away) {
 			t.Errorf("view: %v", err)

@@ -1,0 +1,1 @@
+-- See migrations/sqlite; PostgreSQL never had such names.

@@ -1,0 +1,2 @@
+-- Names of events that are longer than an index of PostgreSQL takes are cut, as new ones are: see
+-- cutNames.
