@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -274,9 +275,6 @@ func settled(settings map[string]string) (*pgx.ConnConfig, error) {
 	for name, value := range settings {
 		all.Set(name, value)
 	}
-	if settings["sslmode"] == "disable" && !isSocket(settings["host"]) {
-		all.Set("require_auth", "!password") // any program of this machine could be what listens there
-	}
 	config, err := pgx.ParseConfig("postgres:///?" + all.Encode())
 	if err != nil {
 		if cause := errors.Unwrap(err); cause != nil { // without the settings
@@ -284,9 +282,46 @@ func settled(settings map[string]string) (*pgx.ConnConfig, error) {
 		}
 		return nil, fmt.Errorf("the address of the database: %w", err)
 	}
+	config.RequireAuth = authentication(config)
 	clear(config.RuntimeParams) // of the environment, too
 	maps.Copy(config.RuntimeParams, map[string]string{"application_name": "latchkey-controller", "client_encoding": "UTF8"})
 	return config, nil
+}
+
+// proves says whether a server proves who it is by other means than a password: by TLS, or as a socket in a directory
+// that not everybody writes to. At localhost and in /tmp any program of this machine could listen.
+func proves(host string, tls *tls.Config) bool {
+	if isSocket(host) {
+		info, err := os.Stat(host)
+		return err != nil || info.Mode().Perm()&0o002 == 0
+	}
+	return tls != nil && (!tls.InsecureSkipVerify || tls.VerifyPeerCertificate != nil)
+}
+
+// authentication returns what a server may ask of the controller, as require_auth of libpq: never a password in
+// the clear where any host is without TLS; and where any does not prove who it is, and there is a password, SCRAM,
+// with which the server shows that it knows that, too.
+func authentication(config *pgx.ConnConfig) string {
+	clear := config.TLSConfig == nil
+	for _, other := range config.Fallbacks {
+		clear = clear || other.TLSConfig == nil
+	}
+	switch {
+	case config.Password != "" && !proven(config):
+		return "scram-sha-256"
+	case clear:
+		return "!password"
+	}
+	return ""
+}
+
+// proven says whether all hosts prove who they are.
+func proven(config *pgx.ConnConfig) bool {
+	all := proves(config.Host, config.TLSConfig)
+	for _, other := range config.Fallbacks {
+		all = all && proves(other.Host, other.TLSConfig)
+	}
+	return all
 }
 
 // describe returns what people read of a database: its name and where it is.

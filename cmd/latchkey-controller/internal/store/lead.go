@@ -75,7 +75,7 @@ func (e *ServedError) Error() string {
 // take connects and takes the lock. A connection of this lead that broke, which the server has not
 // noticed yet, it ends.
 func (l *Lead) take(ctx context.Context) error {
-	config, err := connection(l.engine.address)
+	config, err := l.engine.connection()
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func (l *Lead) take(ctx context.Context) error {
 	var since time.Time
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()`, int64(leadLock)).Scan(&taken, &pid, &since)
 	if err == nil && !taken {
-		served := l.engine.served(conn.QueryRow(ctx, whoLeads))
+		served := l.engine.served(conn.QueryRow(ctx, whoLeads, int64(leadLock)))
 		if other := (*ServedError)(nil); l.pid != 0 && errors.As(served, &other) && other.pid == l.pid && other.Since.Equal(l.since) {
 			_, err = conn.Exec(ctx, `SELECT pg_terminate_backend($1, 1000)`, l.pid)
 			if err == nil {
@@ -112,10 +112,8 @@ func (l *Lead) take(ctx context.Context) error {
 	return nil
 }
 
-// whoLeads is the query of which process of the server has the lead.
-var whoLeads = fmt.Sprintf(`SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %%s, of the role %%s', l.pid, coalesce(a.usename, '?'))), coalesce(host(a.client_addr), ''), a.backend_start, l.pid
-	FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-	WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = %d`, leadLock)
+// whoLeads is the query of which process of the server has the lead; $1 is leadLock.
+const whoLeads = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, '?'))), coalesce(host(a.client_addr), ''), a.backend_start, l.pid` + holdsLock
 
 // served returns a ServedError, of a row of whoLeads.
 func (e *postgresEngine) served(leader scanner) error {
@@ -188,6 +186,10 @@ func (l *Lead) hold(ctx context.Context) error {
 		cancel()
 		if ctx.Err() != nil {
 			return nil
+		}
+		if l.engine.server.left(l.conn.PgConn()) {
+			l.Close()
+			return errors.New("another server has taken over")
 		}
 		if silent {
 			asked := time.Now()

@@ -55,7 +55,7 @@ func (e *postgresEngine) migrate(ctx context.Context, create bool) error {
 			return err
 		}
 		if !alone {
-			return fmt.Errorf("its schema is of an older version of the program, and %w", e.served(tx.QueryRowContext(ctx, whoLeads)))
+			return fmt.Errorf("its schema is of an older version of the program, and %w", e.served(tx.QueryRowContext(ctx, whoLeads, int64(leadLock))))
 		}
 	}
 	for at = max(at, firstPostgres-1); at < newest; at++ {

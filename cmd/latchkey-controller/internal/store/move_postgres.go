@@ -14,7 +14,17 @@ func (e *postgresEngine) deletion() string {
 	if err != nil {
 		return "dropdb"
 	}
-	return fmt.Sprintf("dropdb --host %s --port %d %s", config.Host, config.Port, config.Database)
+	return fmt.Sprintf("dropdb --host %s --port %d --username %s -- %s", shellQuoted(config.Host), config.Port, shellQuoted(config.User), shellQuoted(config.Database))
+}
+
+// shellQuoted returns text as one word of a shell.
+func shellQuoted(text string) string {
+	if text != "" && !strings.ContainsFunc(text, func(r rune) bool {
+		return !strings.ContainsRune("-_./:", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }
 
 func (*postgresEngine) versionQuery() string { return `SELECT version FROM schema_version` }

@@ -9,40 +9,60 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
 // postgresEngine is a database of a PostgreSQL server. Several processes of several machines may
 // use it at once.
 type postgresEngine struct {
-	address  string
-	name     string // of the database, and where it is: what people read
-	db       *sql.DB
-	writing  chan struct{} // holds an element while a transaction of this process writes
-	changes  changes       // that this process has heard of
-	patience time.Duration // with a commit: commitTimeout
+	address string
+	name    string // of the database, and where it is: what people read
+	db      *sql.DB
+	writing chan struct{} // holds an element while a transaction of this process writes
+	changes changes       // that this process has heard of
+	limits  limits
+	server  server // that all connections are to
+
+	// reaching says that whoever writes next is being connected.
+	reaching atomic.Bool
+}
+
+// limits are how long things may take; a test may have shorter ones.
+type limits struct {
+	busy   time.Duration // waiting for a lock: busyTimeout
+	idle   time.Duration // between two statements of who holds the lock: writeIdle
+	commit time.Duration // commitTimeout
 }
 
 // connectPostgres prepares connections to a database of a PostgreSQL server.
 func connectPostgres(address string) (*postgresEngine, error) {
-	config, err := connection(address)
+	e := &postgresEngine{address: address, writing: make(chan struct{}, 1), limits: limits{busyTimeout, writeIdle, commitTimeout}}
+	config, err := e.connection()
 	if err != nil {
 		return nil, err
 	}
+	e.name = describe(config)
 	// Each new connection reads the files that the address names: passwords and certificates are
 	// renewed while the controller runs.
 	renew := func(_ context.Context, c *pgx.ConnConfig) error {
-		renewed, err := connection(address)
+		renewed, err := e.connection()
 		if err == nil {
 			*c = *renewed
 		}
 		return err
 	}
-	e := &postgresEngine{address: address, name: describe(config), writing: make(chan struct{}, 1), patience: commitTimeout}
-	e.db = stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(renew))
+	reset := func(_ context.Context, conn *pgx.Conn) error {
+		if e.server.left(conn.PgConn()) {
+			return driver.ErrBadConn
+		}
+		return nil
+	}
+	e.db = stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(renew), stdlib.OptionResetSession(reset))
 	e.db.SetMaxOpenConns(postgresConnections)
 	e.db.SetMaxIdleConns(postgresConnections)
 	e.changes.engine, e.changes.closed = e, make(chan struct{})
@@ -89,13 +109,13 @@ func (e *postgresEngine) begin(ctx context.Context, writes bool) (*begun, error)
 		return &begun{tx, tx.Commit, func() { tx.Rollback(); cancel() }}, nil
 	}
 	// The process waits for the lock with one connection: others remain for those that only read.
-	timer := time.NewTimer(busyTimeout)
+	timer := time.NewTimer(e.limits.busy)
 	defer timer.Stop()
 	select {
 	case e.writing <- struct{}{}:
 	case <-timer.C:
-		cancel()
-		return nil, &UnavailableError{busyReason}
+		defer cancel()
+		return nil, e.busy(ctx)
 	case <-ctx.Done():
 		cancel()
 		return nil, ctx.Err()
@@ -104,7 +124,10 @@ func (e *postgresEngine) begin(ctx context.Context, writes bool) (*begun, error)
 	// together they are as good as serializable, and never have to be repeated.
 	tx, err := e.beginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, fmt.Sprintf(
 		`SELECT pg_advisory_xact_lock(%d), set_config('idle_in_transaction_session_timeout', '%d', true), pg_notify('%s', '')`,
-		writeLock, writeIdle.Milliseconds(), changedChannel))
+		writeLock, e.limits.idle.Milliseconds(), changedChannel))
+	if code(err) == lockNotAvailable {
+		err = e.busy(ctx)
+	}
 	if err != nil {
 		cancel()
 		<-e.writing
@@ -114,17 +137,24 @@ func (e *postgresEngine) begin(ctx context.Context, writes bool) (*begun, error)
 		if ctx.Err() != nil { // then it is not sent
 			return tx.Commit()
 		}
-		defer time.AfterFunc(e.patience, cancel).Stop()
+		defer time.AfterFunc(e.limits.commit, cancel).Stop()
 		return e.committed(tx.Commit())
 	}
 	return &begun{tx, commit, func() { tx.Rollback(); cancel(); <-e.writing }}, nil
 }
 
 // beginTx begins a transaction with a first statement; "": none. Connections that broke while they were idle, as
-// when the server was restarted, show it here, where nothing is lost: the next one is tried.
+// when the server was restarted, show it here, where nothing is lost: the next one is tried. A server
+// that cannot be connected to, or does not answer, is not tried again.
 func (e *postgresEngine) beginTx(ctx context.Context, options *sql.TxOptions, first string) (*sql.Tx, error) {
 	for tries := 0; ; tries++ {
+		if first != "" {
+			e.reaching.Store(true)
+		}
 		tx, err := e.db.BeginTx(ctx, options)
+		if first != "" {
+			e.reaching.Store(false)
+		}
 		if err == nil && first == "" {
 			return tx, nil
 		}
@@ -134,7 +164,7 @@ func (e *postgresEngine) beginTx(ctx context.Context, options *sql.TxOptions, fi
 			}
 			tx.Rollback()
 		}
-		if ctx.Err() != nil || tries == postgresConnections || !broken(err) {
+		if connect := (*pgconn.ConnectError)(nil); ctx.Err() != nil || tries == postgresConnections || !broken(err) || errors.As(err, &connect) || pgconn.Timeout(err) {
 			return nil, err
 		}
 	}
@@ -223,13 +253,14 @@ func (*postgresEngine) makeRoom() error { return nil }
 // doubts is for what a session cannot change; what a commit waits for it can, see session.
 func (e *postgresEngine) doubts(ctx context.Context) (doubts []string, err error) {
 	var fsync, pages string
-	var open bool
+	var open, let bool
 	tx, err := e.beginTx(ctx, &sql.TxOptions{ReadOnly: true}, "")
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback()
-	err = tx.QueryRowContext(ctx, `SELECT current_setting('fsync'), current_setting('full_page_writes'), has_schema_privilege('public', 'public', 'CREATE')`).Scan(&fsync, &pages, &open)
+	err = tx.QueryRowContext(ctx, `SELECT current_setting('fsync'), current_setting('full_page_writes'), has_schema_privilege('public', 'public', 'CREATE'),
+		has_database_privilege('public', current_database(), 'CONNECT') AND EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname <> current_user)`).Scan(&fsync, &pages, &open, &let)
 	if fsync == "off" {
 		doubts = append(doubts, fmt.Sprintf("the server of the database %s has fsync=off: a power cut can destroy the database; set fsync=on there", e.name))
 	}
@@ -238,6 +269,16 @@ func (e *postgresEngine) doubts(ctx context.Context) (doubts []string, err error
 	}
 	if open {
 		doubts = append(doubts, fmt.Sprintf("every role of the server may create functions in the database %s, and could have the controller run them; take that away: REVOKE CREATE ON SCHEMA public FROM PUBLIC", e.name))
+	}
+	config, failed := e.connection()
+	if failed != nil {
+		return doubts, errors.Join(err, failed)
+	}
+	if let {
+		doubts = append(doubts, fmt.Sprintf("every role of the server may connect to the database %s, and could take the locks of the controller, which then cannot work; take that away: REVOKE CONNECT, TEMPORARY ON DATABASE %s FROM PUBLIC", e.name, quoted(config.Database)))
+	}
+	if config.Password == "" && !proven(config) {
+		doubts = append(doubts, fmt.Sprintf("the server of the database %s does not prove who it is: any program of this machine could listen there; connect to a socket in a directory that only the server writes to, give the role a password (passfile in the address), or use TLS (sslmode=verify-full)", e.name))
 	}
 	return doubts, err
 }

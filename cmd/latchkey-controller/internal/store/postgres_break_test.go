@@ -48,6 +48,7 @@ func terminate(server *postgrestest.Own, database string) {
 }
 
 func TestAConnectionThatBreaksIsSaidAndGoneAfterwards(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	s := openAt(t, server.New("site"))
 	for name, do := range map[string]func(context.Context, func(*Tx) error) error{"Update": s.Update, "Keep": s.Keep, "View": s.View} {
@@ -97,6 +98,7 @@ func TestAConnectionThatBreaksIsSaidAndGoneAfterwards(t *testing.T) {
 }
 
 func TestAConnectionThatBreaksInACommitLeavesADoubt(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	server.New("site")
 	for _, before := range []bool{true, false} {
@@ -127,6 +129,7 @@ func TestAConnectionThatBreaksInACommitLeavesADoubt(t *testing.T) {
 }
 
 func TestWhatIsReportedAsDoneOutlivesCrashesOfTheServer(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t, "fsync=on")
 	s := openAt(t, server.New("site"))
 	var next, heard atomic.Int64

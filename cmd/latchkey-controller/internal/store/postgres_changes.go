@@ -114,7 +114,7 @@ func (c *changes) listen(ctx context.Context) {
 
 // hear listens until the connection breaks, and says whether there was one.
 func (c *changes) hear(ctx context.Context) bool {
-	config, err := connection(c.engine.address)
+	config, err := c.engine.connection()
 	if err != nil {
 		return false
 	}

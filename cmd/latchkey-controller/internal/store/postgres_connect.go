@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"strings"
 	"syscall"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,9 +29,13 @@ const (
 // blocks nobody, but the server keeps all that was deleted meanwhile.
 const viewIdle = 10 * time.Minute
 
-// connection returns how to connect to an address.
-func connection(address string) (*pgx.ConnConfig, error) {
-	config, err := parseAddress(address)
+// maxMessage bounds what one message of the server may have this process allocate, in bytes: one row is one, and
+// the largest rows have a few MiB.
+const maxMessage = 64 << 20
+
+// connection returns how to connect to the database.
+func (e *postgresEngine) connection() (*pgx.ConnConfig, error) {
+	config, err := parseAddress(e.address)
 	if err != nil {
 		return nil, err
 	}
@@ -47,38 +53,26 @@ func connection(address string) (*pgx.ConnConfig, error) {
 		},
 	}
 	config.DialFunc = dialer.DialContext
-	config.ValidateConnect = validate
+	config.ValidateConnect = e.server.validate
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		frontend := pgproto3.NewFrontend(r, w)
+		frontend.SetMaxBodyLen(maxMessage)
+		return frontend
+	}
 	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error {
-		_, err := conn.Exec(ctx, session).ReadAll()
+		_, err := conn.Exec(ctx, e.session()).ReadAll()
 		return err
 	}
 	return config, nil
 }
 
-// errReadOnly says that a server takes no changes.
-var errReadOnly = errors.New("the server takes no changes")
-
-// validate refuses a server that takes no changes: the next host of an address is tried.
-func validate(ctx context.Context, conn *pgconn.PgConn) error {
-	results, err := conn.Exec(ctx, `SELECT current_setting('transaction_read_only'), pg_is_in_recovery()`).ReadAll()
-	if err != nil {
-		return err
-	}
-	switch row := results[0].Rows[0]; {
-	case string(row[1]) == "t":
-		return fmt.Errorf("%w: it is a stand-by of another one", errReadOnly)
-	case string(row[0]) == "on":
-		return fmt.Errorf("%w: default_transaction_read_only is on", errReadOnly)
-	}
-	return nil
-}
-
 // session is what a session begins with. These are no parameters of the connection, which a pooler
 // would refuse. A commit is on disk when it returns, and, where the server says so, at its
 // stand-bys.
-var session = `SELECT set_config(name, value, false) FROM (VALUES
+func (e *postgresEngine) session() string {
+	return `SELECT set_config(name, value, false) FROM (VALUES
 	('search_path', 'public'),
-	('lock_timeout', '` + milliseconds(busyTimeout) + `'),
+	('lock_timeout', '` + milliseconds(e.limits.busy) + `'),
 	('idle_in_transaction_session_timeout', '` + milliseconds(viewIdle) + `'),
 	('tcp_keepalives_idle', '` + seconds(keepIdle) + `'),
 	('tcp_keepalives_interval', '` + seconds(keepInterval) + `'),
@@ -86,6 +80,7 @@ var session = `SELECT set_config(name, value, false) FROM (VALUES
 	('tcp_user_timeout', '` + milliseconds(sentTimeout) + `'),
 	('synchronous_commit', CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END)
 ) AS settings (name, value)`
+}
 
 func milliseconds(d time.Duration) string { return fmt.Sprint(d.Milliseconds()) }
 func seconds(d time.Duration) string      { return fmt.Sprint(int(d.Seconds())) }
@@ -96,7 +91,7 @@ const oldestServer = 150000
 
 // checkServer refuses a server with which a site cannot be kept. It changes nothing.
 func (e *postgresEngine) checkServer(ctx context.Context) error {
-	config, err := connection(e.address)
+	config, err := e.connection()
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -23,6 +25,8 @@ func code(err error) string {
 	return refusal.Code
 }
 
+const lockNotAvailable = "55P03" // lock_timeout, too
+
 // broken says whether an error is that a connection broke, or could not be made.
 func broken(err error) bool {
 	var refusal *pgconn.PgError
@@ -33,6 +37,36 @@ func broken(err error) bool {
 	var network net.Error
 	return errors.As(err, &connect) || errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, pgconn.ErrConnClosed) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.Timeout(err)
+}
+
+// busy returns what whoever has waited for the lock in vain is told: who holds it, or that the server does not
+// answer the transaction of this process that is before.
+func (e *postgresEngine) busy(ctx context.Context) error {
+	if e.reaching.Load() {
+		return e.away("is not reachable (it does not answer)")
+	}
+	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
+	defer cancel()
+	var name, role, from string
+	err := e.db.QueryRowContext(ctx, `SELECT coalesce(nullif(a.application_name, ''), 'another program'), coalesce(a.usename, 'unknown'), coalesce(' at ' || host(a.client_addr), '')`+holdsLock, int64(writeLock)).
+		Scan(&name, &role, &from)
+	if err != nil { // it has just been given back, or it is not to be known now
+		return &UnavailableError{busyReason}
+	}
+	return &UnavailableError{fmt.Sprintf("%s. %.80q (role %.80q%s) has its lock", busyReason, name, role, from)}
+}
+
+// holderTimeout is how long asking who holds a lock may take.
+const holderTimeout = 2 * time.Second
+
+// holdsLock is what a query has of who holds an advisory lock, $1, of the database: l of pg_locks, a of pg_stat_activity.
+// Of other roles an ordinary one reads no more than the name of the program and the role.
+const holdsLock = ` FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+	WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = $1`
+
+// away returns that the database cannot be used now.
+func (e *postgresEngine) away(format string, args ...any) error {
+	return &UnavailableError{fmt.Sprintf("the database %s ", e.name) + fmt.Sprintf(format, args...) + "; nothing was done. Try again later: the controller goes on by itself"}
 }
 
 // committed returns an UnsureError if a commit's error does not say whether it was done. pgx says of
@@ -53,26 +87,25 @@ func (e *postgresEngine) failure(err error) error {
 	case errors.As(err, &unsure):
 		return unsure
 	}
-	away := func(format string, args ...any) error {
-		return &UnavailableError{fmt.Sprintf("the database %s ", e.name) + fmt.Sprintf(format, args...) + "; nothing was done. Try again later: the controller goes on by itself"}
-	}
 	switch c := code(err); {
 	case c == "53100": // disk_full
 		return &FullError{"the database " + e.name}
-	case c == "55P03", c == "40P01": // lock_not_available, deadlock_detected
+	case c == lockNotAvailable, c == "40P01": // deadlock_detected
 		return &UnavailableError{busyReason}
 	case c == "57014": // query_canceled
 		return &UnavailableError{fmt.Sprintf("the server of the database %s canceled this, so nothing was done: it took longer than statement_timeout there, or somebody ended it; try again", e.name)}
 	case c == "53300": // too_many_connections
-		return away("has too many connections (max_connections at the server, or a limit of the role or the database)")
+		return e.away("has too many connections (max_connections at the server, or a limit of the role or the database)")
 	case c == "25006", errors.Is(err, errReadOnly): // read_only_sql_transaction
-		return away("takes no changes now: its server has become a stand-by, or default_transaction_read_only is on")
+		return e.away("takes no changes now: its server has become a stand-by, or default_transaction_read_only is on")
 	case c == "42501": // insufficient_privilege
 		return fmt.Errorf("the database %s does not let the controller's role do this: %w; make that role the owner of the database and of all its tables", e.name, err)
 	case strings.HasPrefix(c, "53"), strings.HasPrefix(c, "58"): // insufficient_resources, system_error
-		return away("has not what it needs (%s)", reason(err))
+		return e.away("has not what it needs (%s)", reason(err))
+	case errors.Is(err, errOther):
+		return e.away("cannot be used (%s)", reason(err))
 	case broken(err):
-		return away("is not reachable (%s)", reason(err))
+		return e.away("is not reachable (%s)", reason(err))
 	}
 	return err
 }
@@ -100,9 +133,13 @@ func (e *postgresEngine) refusal(err error) error {
 		return say("the role may not do what it must (%s); make it the owner of the database: ALTER DATABASE … OWNER TO …", reason(err))
 	case c == "3F000": // invalid_schema_name
 		return say("it has no schema public; create it: CREATE SCHEMA public")
+	case strings.Contains(err.Error(), "authentication method requirement"):
+		return say("the server does not show by the role's password who it is (%s); have it ask for scram-sha-256 in its pg_hba.conf, set the password again if it was set with md5, or use TLS (sslmode=verify-full in the address)", reason(err))
+	case errors.Is(err, errOther):
+		return say("%s", reason(err))
 	case errors.Is(err, errReadOnly), c == "25006":
 		return say("%s; name the host that takes changes in the address, several with commas between, and turn default_transaction_read_only off", reason(err))
-	case c == "53100", c == "53300", c == "55P03":
+	case c == "53100", c == "53300", c == lockNotAvailable:
 		return e.failure(err)
 	case broken(err):
 		return say("its server is not reachable (%s); is it running, and are host and port right?", reason(err))
@@ -116,6 +153,13 @@ func reason(err error) string {
 	if errors.As(err, &refusal) {
 		return strings.Join(strings.Fields(refusal.Message), " ")
 	}
+	for _, known := range []error{errOther, errReadOnly} {
+		if errors.Is(err, known) {
+			text := err.Error()
+			text, _, _ = strings.Cut(text[strings.Index(text, known.Error()):], "\n")
+			return text
+		}
+	}
 	var network *net.OpError
 	if errors.As(err, &network) && network.Err != nil {
 		where := ""
@@ -123,11 +167,6 @@ func reason(err error) string {
 			where = network.Addr.String() + ": "
 		}
 		return where + network.Err.Error()
-	}
-	if errors.Is(err, errReadOnly) {
-		text := err.Error()
-		text, _, _ = strings.Cut(text[strings.Index(text, errReadOnly.Error()):], "\n")
-		return text
 	}
 	return strings.Join(strings.Fields(err.Error()), " ")
 }

@@ -52,6 +52,7 @@ func pooled(t *testing.T, server *postgrestest.Own, database, mode string, size 
 }
 
 func TestAPoolerThatSharesConnectionsIsRefused(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	server.New("site")
 	for _, c := range []struct {
@@ -74,6 +75,7 @@ func TestAPoolerThatSharesConnectionsIsRefused(t *testing.T) {
 }
 
 func TestAPoolerOfSessionsDoes(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	server.New("site")
 	s, err := Create(t.Context(), t.TempDir(), pooled(t, server, "site", "session", 20))

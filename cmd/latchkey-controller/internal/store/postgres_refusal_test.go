@@ -142,6 +142,7 @@ func TestADirectoryKeepsItsDatabase(t *testing.T) {
 }
 
 func TestAHostThatDoesNotAnswerIsGivenUp(t *testing.T) {
+	t.Parallel()
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

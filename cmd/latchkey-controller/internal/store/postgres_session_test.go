@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -26,6 +24,7 @@ import (
 )
 
 func TestASessionMakesCommitsDurableAndEndsWhoIsCutOff(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	address := server.New("site") + "&connect_timeout=2"
 	tcp := strings.Replace(address, "@/site?host="+strings.ReplaceAll(server.Dir, "/", "%2F"), "@/site?host=127.0.0.1", 1)
@@ -60,6 +59,7 @@ func TestASessionMakesCommitsDurableAndEndsWhoIsCutOff(t *testing.T) {
 }
 
 func TestWhatCouldLoseTheDatabaseIsSaid(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	s := openAt(t, server.New("site"))
 	server.Do("site", `GRANT CREATE ON SCHEMA public TO PUBLIC`, `ALTER SYSTEM SET full_page_writes = off`, `SELECT pg_reload_conf()`)
@@ -88,71 +88,8 @@ func TestWhatCouldLoseTheDatabaseIsSaid(t *testing.T) {
 	}
 }
 
-func TestWhoHoldsTheLockAndDoesNothingLosesIt(t *testing.T) {
-	t.Parallel()
-	server := postgrestest.NewOwn(t)
-	s := openAt(t, server.New("site"))
-	other := openAt(t, server.Address("site", "postgres"))
-	locked, waited := make(chan struct{}), make(chan error, 1)
-	go func() {
-		<-locked
-		waited <- add(other, 2)
-	}()
-	err := s.Update(t.Context(), func(tx *Tx) error {
-		if err := tx.exec(`INSERT INTO done (n) VALUES (1)`); err != nil {
-			return err
-		}
-		close(locked)
-		if err := <-waited; err != nil {
-			t.Errorf("who waited: %v", err)
-		}
-		return nil
-	})
-	if away := (*UnavailableError)(nil); !errors.As(err, &away) && !errors.As(err, new(*UnsureError)) {
-		t.Error(err)
-	}
-	if n := count(t, s); n != 1 {
-		t.Errorf("%d rows", n)
-	}
-}
-
-func TestWaitingForTheLockIsBoundedAndLeavesRoomForViews(t *testing.T) {
-	t.Parallel()
-	server := postgrestest.NewOwn(t)
-	s := openAt(t, server.New("site"))
-	holder, err := s.engine.(*postgresEngine).db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer holder.Close()
-	if _, err := holder.ExecContext(t.Context(), `SELECT pg_advisory_lock($1)`, int64(writeLock)); err != nil {
-		t.Fatal(err)
-	}
-	var writers sync.WaitGroup
-	for n := range 2 * postgresConnections {
-		writers.Go(func() {
-			err := add(s, int64(n))
-			if busy := (*UnavailableError)(nil); !errors.As(err, &busy) || err.Error() != busyReason {
-				t.Error(err)
-			}
-		})
-	}
-	time.Sleep(100 * time.Millisecond)
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Second)
-	defer cancel()
-	if err := s.View(ctx, func(*Tx) error { return nil }); err != nil {
-		t.Errorf("a view meanwhile: %v", err)
-	}
-	writers.Wait()
-	if _, err := holder.ExecContext(t.Context(), `SELECT pg_advisory_unlock($1)`, int64(writeLock)); err != nil {
-		t.Fatal(err)
-	}
-	if err := add(s, 1); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestWhatAServerRefusesIsSaidInASentence(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	server.New("site")
 	server.Do("postgres", `CREATE ROLE keeper LOGIN`, `ALTER DATABASE site OWNER TO keeper`)
@@ -244,6 +181,7 @@ func certificates(t *testing.T, dir, name string) (ca, cert, key string) {
 }
 
 func TestAServerProvesWhoItIsAndTheControllerToo(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	server.New("site")
 	certs, clients, strangers := t.TempDir(), t.TempDir(), t.TempDir()
@@ -320,6 +258,7 @@ func TestAServerProvesWhoItIsAndTheControllerToo(t *testing.T) {
 }
 
 func TestAStandByTakesOver(t *testing.T) {
+	t.Parallel()
 	first := postgrestest.NewOwn(t, "max_wal_senders=4")
 	first.New("site")
 	second := first.StandBy()
@@ -372,7 +311,7 @@ func TestACutOffServerIsNoticed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	config, err := connection("postgres://postgres@" + listener.Addr().String() + "/site")
+	config, err := (&postgresEngine{address: "postgres://postgres@" + listener.Addr().String() + "/site"}).connection()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -397,11 +336,12 @@ func TestACutOffServerIsNoticed(t *testing.T) {
 }
 
 func TestACommitThatWaitsForAStandByThatIsGoneIsInDoubt(t *testing.T) {
+	t.Parallel()
 	first := postgrestest.NewOwn(t, "max_wal_senders=4")
 	first.New("site")
 	second := first.StandBy()
 	s := openAt(t, first.Address("site", "postgres"))
-	s.engine.(*postgresEngine).patience = 500 * time.Millisecond
+	s.engine.(*postgresEngine).limits.commit = 500 * time.Millisecond
 	second.Stop(syscall.SIGQUIT)
 	if err := add(s, 1); !errors.As(err, new(*UnsureError)) {
 		t.Errorf("%v", err)
