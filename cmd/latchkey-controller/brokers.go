@@ -39,7 +39,7 @@ that none of them serves for a quarter of an hour tries those of its bundle as w
 			return c.report(map[string]any{"readers": changed}, "set for %s; each moves within a few minutes, once it hears the controller there\n", counted(changed, "reader"))
 		}
 		found, err := c.running(sessionUser()).Brokers(ctx)
-		running := !errors.Is(err, control.ErrNotRunning)
+		running, nobody := !errors.Is(err, control.ErrNotRunning), notRunning(err)
 		if !running {
 			found, err = c.desk.Brokers(ctx, c.actor)
 		}
@@ -49,17 +49,17 @@ that none of them serves for a quarter of an hour tries those of its bundle as w
 		if c.json {
 			return printJSON(c.out, found)
 		}
-		return showBrokers(ctx, c, found, running)
+		if !running {
+			fmt.Fprintln(c.out, nobody)
+		}
+		return showBrokers(ctx, c, found)
 	}
 }
 
-func showBrokers(ctx context.Context, c *invocation, b *desk.Brokers, running bool) error {
+func showBrokers(ctx context.Context, c *invocation, b *desk.Brokers) error {
 	in, err := c.desk.Zone(ctx)
 	if err != nil {
 		return err
-	}
-	if !running {
-		fmt.Fprintln(c.out, "no controller runs")
 	}
 	for _, s := range b.Connected {
 		is := "is connected"

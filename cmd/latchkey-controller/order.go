@@ -8,6 +8,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
 
@@ -47,4 +48,28 @@ func byFlag(c *invocation) func() string {
 }
 
 // running is the controller that runs on the site, for who acts there.
-func (c *invocation) running(who string) control.Client { return control.Client{Dir: c.dir, Who: who} }
+func (c *invocation) running(who string) control.Client {
+	return control.Client{Dir: c.dir, Who: who, Elsewhere: c.elsewhere}
+}
+
+// elsewhere names the controller that serves the site in another directory, as
+// desk.ServedElsewhere. A command that only needs the one here has not opened the site.
+func (c *invocation) elsewhere(ctx context.Context) string {
+	if c.desk != nil {
+		return c.desk.ServedElsewhere(ctx)
+	}
+	s, err := site.Open(ctx, c.dir)
+	if err != nil {
+		return ""
+	}
+	defer s.Close()
+	return desk.New(desk.Options{Site: s}).ServedElsewhere(ctx)
+}
+
+// notRunning says that no controller runs here, or which one serves the site elsewhere.
+func notRunning(err error) string {
+	if elsewhere := (*control.ElsewhereError)(nil); errors.As(err, &elsewhere) {
+		return elsewhere.Leader + " serves the site: run this there"
+	}
+	return "no controller runs"
+}

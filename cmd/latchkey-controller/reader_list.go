@@ -15,7 +15,7 @@ import (
 func readerList(c *invocation) action {
 	return func(ctx context.Context, _ []string) error {
 		readers, err := c.running(sessionUser()).Readers(ctx)
-		running := !errors.Is(err, control.ErrNotRunning)
+		running, nobody := !errors.Is(err, control.ErrNotRunning), notRunning(err)
 		if !running {
 			readers, err = c.desk.Readers(ctx, c.actor)
 		}
@@ -29,7 +29,7 @@ func readerList(c *invocation) action {
 		rows, lines := []readerRow{}, []string{}
 		for _, r := range readers {
 			rows = append(rows, newReaderRow(r, running, in))
-			is := "no controller runs"
+			is := nobody
 			switch {
 			case r.Removed != "":
 				is = "was removed: " + string(r.Removed)

@@ -13,6 +13,7 @@ type rollout struct {
 	readers   []*desk.Reader // that have a board
 	confirmed int            // of these, that have them
 	running   bool           // a controller runs, so that others follow
+	elsewhere string         // the controller that runs elsewhere
 }
 
 // newRollout returns how far the newest credentials have come, and whether readers that are
@@ -44,6 +45,9 @@ func (c *invocation) awaitRollout(ctx context.Context, noWait bool) (s *rollout,
 		readers, running, err := c.readersNow(ctx)
 		if err == nil {
 			s, awaited = newRollout(readers, running)
+			if !running {
+				s.elsewhere = c.desk.ServedElsewhere(ctx)
+			}
 		}
 		return awaited, err
 	})
@@ -60,7 +64,11 @@ func (s *rollout) text() string {
 		readers = "reader"
 	}
 	text := fmt.Sprintf(": %d of %d %s confirmed it", s.confirmed, len(s.readers), readers)
-	if !s.running {
+	switch {
+	case s.running:
+	case s.elsewhere != "":
+		text += "; " + s.elsewhere + " serves the site: readers get it from there"
+	default:
 		text += "; no controller runs: readers get it when one does"
 	}
 	return text

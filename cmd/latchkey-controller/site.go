@@ -51,15 +51,30 @@ func check(c *invocation) action {
 		if doubt != "" {
 			return errors.New(doubt)
 		}
+		behind, err := c.site.Behind(ctx)
+		if err != nil {
+			return err
+		}
+		if behind {
+			return fmt.Errorf("the database %s was put back to an older state than a controller here has seen in it: latchkey-controller serve begins a new epoch when it starts. Check the users and readers that were changed since then", report.Database)
+		}
 		doubts, err := c.site.DatabaseDoubts(ctx)
 		if err != nil {
 			return err
 		}
+		well := "all is well"
+		switch len(doubts) {
+		case 0:
+		case 1:
+			well = "well, but for the warning above"
+		default:
+			well = "well, but for the warnings above"
+		}
 		for _, doubt := range doubts {
 			fmt.Fprintln(c.err, "warning:", doubt)
 		}
-		return c.report(report, "site %s: %s, %s, %s; log at epoch %d, revision %d: all is well\nits database is %s\n",
-			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, report.Database)
+		return c.report(report, "site %s: %s, %s, %s; log at epoch %d, revision %d: %s\nits database is %s\n",
+			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database)
 	}
 }
 

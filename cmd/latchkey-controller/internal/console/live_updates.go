@@ -1,6 +1,7 @@
 package console
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -188,8 +189,10 @@ func (c *Console) liveUpdates(w http.ResponseWriter, r *http.Request, v *visit) 
 			return nil
 		case <-pulse.C:
 			if _, err := c.desk.Session(r.Context(), v.token, false); err != nil {
-				io.WriteString(w, endOfStream)
-				return nil
+				if errors.Is(err, desk.ErrSignedOut) {
+					io.WriteString(w, endOfStream)
+				}
+				return nil // if the database is away, the page connects again until it is back
 			}
 			if send("beat", "") != nil {
 				return nil

@@ -297,29 +297,6 @@ func (c *Console) corner(w http.ResponseWriter, r *http.Request, status int, box
 	}
 }
 
-// serverError answers when the controller itself failed. The details go to its log.
-func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error) {
-	c.log.Error("console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
-	status, text := http.StatusInternalServerError, "The controller failed, so nothing was done. See its log for details."
-	var full *desk.FullError
-	var away *desk.UnavailableError
-	var unsure *desk.UnsureError
-	switch {
-	case errors.As(err, &full):
-		text = sentence(full.Error())
-	case errors.As(err, &away):
-		status, text = http.StatusServiceUnavailable, sentence(away.Error())
-		w.Header().Set("Retry-After", "5")
-	case errors.As(err, &unsure):
-		text = sentence(unsure.Error())
-	}
-	if byScript(r) {
-		c.sorry(w, r, c.newVisit(r), status, "", text)
-		return
-	}
-	http.Error(w, text, status)
-}
-
 // sentence makes an error's text a sentence.
 func sentence(text string) string {
 	text = strings.TrimPrefix(text, desk.ErrNotAllowed.Error()+": ")

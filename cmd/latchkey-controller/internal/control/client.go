@@ -21,6 +21,17 @@ import (
 // ErrNotRunning says that no controller runs on a site.
 var ErrNotRunning = errors.New("no controller runs on this site; start one with: latchkey-controller serve --dir DIR")
 
+// An ElsewhereError is an ErrNotRunning that says where a controller does run.
+type ElsewhereError struct {
+	Leader string // as desk.ServedElsewhere names it
+}
+
+func (e *ElsewhereError) Error() string {
+	return e.Leader + " serves this site; run this there, in the directory of that controller"
+}
+
+func (e *ElsewhereError) Is(err error) bool { return err == ErrNotRunning }
+
 // maxAnswer is the most bytes of an answer: a reader with its policy has some KiB.
 const maxAnswer = 64 << 20
 
@@ -29,6 +40,8 @@ const maxAnswer = 64 << 20
 type Client struct {
 	Dir string // the site's directory
 	Who string // who acts
+	// Elsewhere is desk.ServedElsewhere, which is asked if no controller runs here; nil: nobody is.
+	Elsewhere func(context.Context) string
 }
 
 // Order is desk.Order.
@@ -113,6 +126,11 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 	}
 	response, err := client.Do(request)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
+		if c.Elsewhere != nil {
+			if leader := c.Elsewhere(ctx); leader != "" {
+				return &ElsewhereError{leader}
+			}
+		}
 		return ErrNotRunning
 	}
 	if err != nil {

@@ -178,6 +178,29 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 	}
 }
 
+func TestNothingIsOpenedForSomebodyWhoHasLeft(t *testing.T) {
+	s, err := site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), postgrestest.Address(t), "home", "UTC", clock.Read())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	addReader(t, s, "front-door")
+	h := handler(t.Context(), desk.New(desk.Options{Site: s, Live: live{link.ReaderStatus{ID: "front-door"}}}))
+	order := func(ctx context.Context) string {
+		answer := httptest.NewRecorder()
+		h.ServeHTTP(answer, httptest.NewRequestWithContext(ctx, "POST", "/desk/orders", strings.NewReader(`{"Who": "Grace", "Reader": "front-door", "Order": "unlock"}`)))
+		return answer.Body.String()
+	}
+	if said := order(t.Context()); !strings.Contains(said, "not sent: command line") {
+		t.Fatal(said)
+	}
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	if said := order(left); strings.Contains(said, "not sent: command line") {
+		t.Errorf("the reader was asked: %s", said)
+	}
+}
+
 func TestARequestIsBoundedAndHoldsNothingUnknown(t *testing.T) {
 	s, err := site.Create(t.Context(), filepath.Join(t.TempDir(), "site"), postgrestest.Address(t), "home", "UTC", clock.Read())
 	if err != nil {

@@ -60,7 +60,8 @@ func Serve(ctx context.Context, dir string, d *desk.Desk) error {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	defer os.Remove(filepath.Join(dir, socketFile))
-	server := &http.Server{Handler: handler(ctx, d), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10}
+	server := &http.Server{Handler: handler(ctx, d), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
+		BaseContext: func(net.Listener) context.Context { return ctx }}
 	stop := context.AfterFunc(ctx, func() {
 		// Who waits for an order is told that the controller ends.
 		ending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -104,14 +105,14 @@ func socketIn(dir *os.File) string {
 	return fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), socketFile)
 }
 
-// handler does at the desk what is requested. An act goes on until ctx ends, also
-// when who requested it has gone.
+// handler does at the desk what is requested. A card that a reader was asked for is finished
+// also when who requested it has gone, until ctx ends; nothing is opened for them.
 func handler(ctx context.Context, d *desk.Desk) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /desk/orders", func(w http.ResponseWriter, r *http.Request) {
 		var o orderRequest
 		if read(w, r, &o) {
-			outcome, err := d.Order(ctx, desk.AtCommandLine(o.Who), o.Reader, o.Order)
+			outcome, err := d.Order(r.Context(), desk.AtCommandLine(o.Who), o.Reader, o.Order)
 			answer(w, outcome, err)
 		}
 	})

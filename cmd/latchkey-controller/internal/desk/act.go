@@ -213,8 +213,41 @@ func (d *Desk) check(ctx context.Context, a Actor, act Act, target *auditTarget)
 // actOutside runs an act outside a transaction. It adds the audit entry before, as
 // Asked, and its outcome after.
 func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTarget, run func() (text string, err error)) error {
-	if err := d.check(ctx, a, act, target); err != nil {
+	entry, err := d.ask(ctx, a, act, target)
+	if err != nil {
 		return err
+	}
+	text, failed := run()
+	return d.settle(ctx, entry, text, failed)
+}
+
+// startWithin is how long after it was asked for what a reader does is given to it: later, whoever
+// asked takes it as not done, and may have gone from the door.
+const startWithin = 4 * time.Second
+
+// actAtReader is actOutside for what a reader does. What run does before the reader is asked it
+// does with the context that it gets, which ends when that is too late.
+func (d *Desk) actAtReader(ctx context.Context, a Actor, act Act, target *auditTarget, run func(starting context.Context) (text string, err error)) error {
+	starting, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	late := func(err error) error {
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			return &UnavailableError{Reason: fmt.Sprintf("the database did not answer within %.0f s, so the reader was not asked for anything; nothing was done. Try again", startWithin.Seconds())}
+		}
+		return err
+	}
+	entry, err := d.ask(starting, a, act, target)
+	if err != nil {
+		return late(err)
+	}
+	text, failed := run(starting)
+	return d.settle(ctx, entry, text, late(failed))
+}
+
+// ask adds the audit entry of an act that is done next, outside a transaction.
+func (d *Desk) ask(ctx context.Context, a Actor, act Act, target *auditTarget) (*store.Audit, error) {
+	if err := d.check(ctx, a, act, target); err != nil {
+		return nil, err
 	}
 	var entry *store.Audit
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
@@ -227,10 +260,11 @@ func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTa
 		entry = target.audit(d.now(), a, act, store.Asked, "")
 		return tx.AddAudit(entry)
 	})
-	if err != nil {
-		return err
-	}
-	text, failed := run()
+	return entry, err
+}
+
+// settle adds to the audit entry what came of the act, also if the client has gone.
+func (d *Desk) settle(ctx context.Context, entry *store.Audit, text string, failed error) error {
 	outcome := store.Done
 	switch {
 	case errors.Is(failed, ErrNotAllowed):
@@ -238,8 +272,7 @@ func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTa
 	case failed != nil:
 		outcome, text = store.Failed, failed.Error()
 	}
-	// Store the outcome even if the client has gone.
-	err = d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SettleAudit(entry.ID, outcome, text) })
+	err := d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SettleAudit(entry.ID, outcome, text) })
 	return errors.Join(failed, err)
 }
 

@@ -26,13 +26,13 @@ type UnboundCard struct {
 // If nobody wants a card when one comes, it is not taken. The error is ErrNotFound or ErrReaderAway
 // before begun, of the field "reader" if it read no card, of "card" if the card is unusable.
 func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(), wanted func() bool) (read *UnboundCard, err error) {
-	err = d.actOutside(ctx, a, ReadCard, &auditTarget{reader: reader, subject: reader}, func() (string, error) {
-		if err := d.canAsk(ctx, reader); err != nil {
+	err = d.actAtReader(ctx, a, ReadCard, &auditTarget{reader: reader, subject: reader}, func(starting context.Context) (string, error) {
+		if err := d.canAsk(starting, reader); err != nil {
 			return "", err
 		}
 		begun()
 		var uid []byte
-		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
+		outcome, err := d.live.Order(starting, store.Order{Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
 			if ctx.Err() != nil || !wanted() {
 				return "nobody waits for the card any more", false
 			}

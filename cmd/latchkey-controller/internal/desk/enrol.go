@@ -52,7 +52,7 @@ const maxEnrolments = 100
 func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (*Enrolment, error) {
 	var read *Enrolment
 	target := &auditTarget{user: user, reader: reader}
-	err := d.actOutside(ctx, a, EnrolCard, target, func() (string, error) {
+	err := d.actAtReader(ctx, a, EnrolCard, target, func(starting context.Context) (string, error) {
 		if d.live == nil {
 			return "", wrongField("reader", errNoController)
 		}
@@ -60,7 +60,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			return "", ErrNotFound
 		}
 		var uid []byte
-		outcome, err := d.live.Order(ctx, store.Order{Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
+		outcome, err := d.live.Order(starting, store.Order{Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
 			uid = bytes.Clone(b)
 			return "the card was read", true
 		})

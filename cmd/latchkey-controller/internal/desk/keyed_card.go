@@ -163,7 +163,7 @@ var errCardBusy = errors.New("this card gets keys at another reader at this mome
 // writeKeys has a reader write keys to the next card shown to it.
 func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTarget, work cardWork) (*KeyedCard, error) {
 	var written *KeyedCard
-	err := d.actOutside(ctx, a, act, target, func() (string, error) {
+	err := d.actAtReader(ctx, a, act, target, func(starting context.Context) (string, error) {
 		if d.live == nil {
 			return "", wrongField("reader", errNoController)
 		}
@@ -173,7 +173,7 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 		finish := context.WithoutCancel(ctx) // a card that was begun is finished even if the client has gone
 		var begun *site.Keying
 		var refused error
-		result, err := d.live.Personalise(ctx, store.Order{Reader: target.reader, Who: cut(a.Name, wire.MaxName)}, func(card *wire.CardToKey) (sets *wire.CardKeySets, err error) {
+		result, err := d.live.Personalise(starting, store.Order{Reader: target.reader, Who: cut(a.Name, wire.MaxName)}, func(card *wire.CardToKey) (sets *wire.CardKeySets, err error) {
 			begun, sets, err = d.beginKeys(finish, a, act, target, work, card)
 			refused = err
 			return sets, err

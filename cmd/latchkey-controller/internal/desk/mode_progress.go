@@ -74,7 +74,7 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 	if err != nil {
 		return nil, err
 	}
-	now, wanted := d.now(), []*WantedMode{}
+	now, wanted, elsewhere := d.now(), []*WantedMode{}, d.ServedElsewhere(ctx)
 	err = d.site.View(ctx, func(tx *store.Tx) error {
 		in, err := siteZone(tx)
 		if err != nil {
@@ -120,7 +120,7 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 				p.fill(c, level, live, clockTime{now, in})
 				w.Doors = append(w.Doors, p)
 			}
-			w.sum(d.live != nil)
+			w.sum(d.live != nil, elsewhere)
 			wanted = append(wanted, w)
 		}
 		return nil
@@ -209,8 +209,9 @@ func tookText(d time.Duration) string {
 	return count(int(d/time.Hour), "hour")
 }
 
-// sum fills in what follows from the doors.
-func (w *WantedMode) sum(running bool) {
+// sum fills in what follows from the doors. running says whether a controller runs in this process,
+// and elsewhere which one does in another.
+func (w *WantedMode) sum(running bool, elsewhere string) {
 	slices.SortFunc(w.Doors, func(a, b DoorProgress) int {
 		return cmp.Or(cmp.Compare(a.Door, b.Door), cmp.Compare(a.Reader, b.Reader))
 	})
@@ -236,6 +237,10 @@ func (w *WantedMode) sum(running bool) {
 	w.Text = fmt.Sprintf("%d of %s", w.Confirmed, count(w.Of, thing))
 	if last > 0 {
 		w.Text += " after " + tookText(last)
+	}
+	if !running && w.Confirmed < w.Of && elsewhere != "" {
+		w.Text += "; " + elsewhere + " serves the site: readers get it from there"
+		return
 	}
 	if !running && w.Confirmed < w.Of {
 		w.Text += "; no controller runs: readers get it when one does"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -18,26 +19,30 @@ type OrderResult struct {
 }
 
 // Order sends an order to a reader, wire.Unlock or Identify, and waits up to 15 s for
-// the outcome. The error says that the order was not allowed or could not be sent; if
+// the outcome. It is carried out a few seconds after it was asked for, or never. The error says that the order was not allowed or could not be sent; if
 // the reader did not carry it out, Done is false. In a lockdown only those may unlock who
 // may end it.
 func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order) (*OrderResult, error) {
 	if order != wire.Unlock && order != wire.Identify {
 		return nil, fmt.Errorf("%q is not an order for a door", order)
 	}
+	asked := time.Now()
 	var out *OrderResult
-	err := d.actOutside(ctx, a, Act(order), &auditTarget{reader: reader, subject: reader}, func() (string, error) {
+	err := d.actAtReader(ctx, a, Act(order), &auditTarget{reader: reader, subject: reader}, func(starting context.Context) (string, error) {
 		if d.live == nil {
 			return "", errNoController
 		}
 		o := store.Order{Reader: reader, Order: order, Who: cut(a.Name, wire.MaxName)}
+		var err error
 		if order == wire.Unlock {
-			var err error
-			if o.InLockdown, err = d.unlocksInLockdown(ctx, a, reader); err != nil {
+			if o.InLockdown, err = d.unlocksInLockdown(starting, a, reader); err != nil {
 				return "", err
 			}
 		}
-		outcome, err := d.live.Order(ctx, o, nil)
+		if o.By, err = d.latest(starting, reader, asked); err != nil {
+			return "", err
+		}
+		outcome, err := d.live.Order(starting, o, nil)
 		if err != nil {
 			return "", err
 		}
@@ -57,6 +62,19 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		return out, nil
 	}
 	return nil, err
+}
+
+// latest returns until when a reader may carry out an order. It is zero for a reader of an older
+// version, which cannot tell: it takes an order for as long as its nonce lives.
+func (d *Desk) latest(ctx context.Context, reader string, asked time.Time) (by time.Time, err error) {
+	err = d.site.View(ctx, func(tx *store.Tx) error {
+		level, err := tx.ReaderLevel(reader)
+		if err == nil && level >= wire.LevelMaxAge {
+			by = asked.Add(startWithin)
+		}
+		return ignoreNotFound(err) // who sends the order says so
+	})
+	return by, err
 }
 
 // unlocksInLockdown says whether an unlock has to open in a lockdown, which is wanted at

@@ -12,9 +12,6 @@ import (
 	"latchkey/sync/wire"
 )
 
-// unlockWithin is how long after it was asked for an unlock of UnlockDoor can be carried out.
-const unlockWithin = 4 * time.Second
-
 // UnlockDoor unlocks a door once: by a reader there, or, if that is "", by the first of the
 // door's readers that does it. The note is kept with it. It says within 6 s what came of
 // it; if Done is false, no reader carries it out later. In a lockdown only those may unlock
@@ -38,18 +35,18 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader strin
 		return nil, err
 	}
 	var out *OrderResult
-	err = d.actOutside(ctx, a, Unlock, target, func() (string, error) {
+	err = d.actAtReader(ctx, a, Unlock, target, func(starting context.Context) (string, error) {
 		if d.live == nil {
 			return "", errNoController
 		}
 		outcome := link.OrderResult{Unsent: true, Text: "not sent: the door has no reader with a board"}
 		for _, id := range readers {
-			o := store.Order{Reader: id, Order: wire.Unlock, Who: cut(a.Name, wire.MaxName), By: asked.Add(unlockWithin), Note: kept}
+			o := store.Order{Reader: id, Order: wire.Unlock, Who: cut(a.Name, wire.MaxName), By: asked.Add(startWithin), Note: kept}
 			var err error
-			if o.InLockdown, err = d.unlocksInLockdown(ctx, a, id); err != nil {
+			if o.InLockdown, err = d.unlocksInLockdown(starting, a, id); err != nil {
 				return "", err
 			}
-			if outcome, err = d.live.Order(ctx, o, nil); err != nil {
+			if outcome, err = d.live.Order(starting, o, nil); err != nil {
 				return "", err
 			}
 			if !outcome.Unsent && outcome.Record == nil {

@@ -47,7 +47,7 @@ func TestADoorIsUnlockedByTheFirstOfItsReadersThatDoesItAndByNoOther(t *testing.
 		var asked []string
 		for _, o := range w.live.orders {
 			asked = append(asked, o.Reader)
-			if latest := before.Add(unlockWithin + time.Minute); o.Order != wire.Unlock || o.By.Before(before) || o.By.After(latest) || o.Who != as(Editor).Name {
+			if latest := before.Add(startWithin + time.Minute); o.Order != wire.Unlock || o.By.Before(before) || o.By.After(latest) || o.Who != as(Editor).Name {
 				t.Errorf("%s: %+v", test.name, o)
 			}
 		}

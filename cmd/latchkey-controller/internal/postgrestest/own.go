@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -155,6 +156,30 @@ func (s *Own) Stop(signal syscall.Signal) {
 
 // Kill is Stop with SIGKILL.
 func (s *Own) Kill() { s.Stop(syscall.SIGKILL) }
+
+// Freeze has the server answer nothing, as one whose machine hangs, until thaw, or the test ends.
+func (s *Own) Freeze() (thaw func()) {
+	s.t.Helper()
+	all := []int{s.process.Process.Pid}
+	signal := func(signal syscall.Signal) {
+		for _, pid := range all {
+			syscall.Kill(pid, signal)
+		}
+	}
+	signal(syscall.SIGSTOP) // it has no further children
+	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%[1]d/children", all[0]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, child := range strings.Fields(string(children)) {
+		pid, _ := strconv.Atoi(child)
+		all = append(all, pid)
+	}
+	signal(syscall.SIGSTOP)
+	thaw = sync.OnceFunc(func() { signal(syscall.SIGCONT) })
+	s.t.Cleanup(thaw)
+	return thaw
+}
 
 // Address returns the address of a database at the server's socket, for a role.
 func (s *Own) Address(database, role string) string {

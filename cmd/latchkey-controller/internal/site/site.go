@@ -76,6 +76,9 @@ func Create(ctx context.Context, dir, database, name, inZone string, at clock.Re
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
+	if err := checkNotLost(dir); err != nil {
+		return nil, err
+	}
 	db, err := store.Create(ctx, dir, database)
 	if err != nil {
 		return nil, err
@@ -160,6 +163,9 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 		place = "the database that " + file + " names"
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		if err := checkNotLost(dir); err != nil {
+			return nil, err
+		}
 		return nil, noSite(dir)
 	}
 	v, err := vault.Open(dir)

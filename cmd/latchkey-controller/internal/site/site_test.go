@@ -219,7 +219,6 @@ func TestASiteIsMadeOnce(t *testing.T) {
 func TestACreationThatWasCutShortIsDoneAnew(t *testing.T) {
 	for name, begin := range map[string]func(dir string) error{
 		"an empty directory": func(string) error { return nil },
-		"a storage key":      func(dir string) error { _, err := vault.Create(dir); return err },
 		"an empty database": func(dir string) error {
 			if _, err := vault.Create(dir); err != nil {
 				return err

@@ -45,10 +45,11 @@ func (*sqliteEngine) lead(context.Context) (*Lead, error) { return &Lead{}, nil 
 
 func (e *postgresEngine) lead(ctx context.Context) (*Lead, error) {
 	l := &Lead{engine: e}
-	if err := l.take(ctx); err != nil {
-		return nil, e.failure(err)
+	err := l.take(ctx)
+	if other := (*LedError)(nil); err == nil || ctx.Err() != nil || errors.As(err, &other) {
+		return l, err
 	}
-	return l, nil
+	return nil, e.refusal(err) // whoever reads it has just written the address, or started the controller
 }
 
 // A ServedError says who has the lead.

@@ -235,7 +235,15 @@
     }
   });
   document.addEventListener("htmx:sendError", () => { $("#lost").hidden = false; });
-  document.addEventListener("htmx:afterOnLoad", () => { const lost = $("#lost"); if (lost) lost.hidden = true; });
+  // While the database is away, the parts stay as they are, and ask again until it is back.
+  let again = 0;
+  document.addEventListener("htmx:afterOnLoad", (e) => {
+    const away = e.detail.xhr.status === 503, lost = $("#lost");
+    if (lost) lost.hidden = !away;
+    if (!away) return;
+    clearTimeout(again);
+    again = setTimeout(() => changed(root.dataset.topics), 5000);
+  });
 
   each(".tabs [aria-current]", (a) => a.scrollIntoView({ block: "nearest", inline: "nearest" }));
   $("main :is([aria-invalid=true], .question, #ask)")?.scrollIntoView({ block: "nearest" });

@@ -1,0 +1,80 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// tryAgain is after how many seconds a page tries again while the database is away.
+const tryAgain = 5
+
+// A failurePage says that the controller itself failed.
+type failurePage struct {
+	Text  string
+	Away  bool   // the database is away
+	Again int    // after how many seconds the page tries again by itself; 0: never
+	Back  string // where else to go
+}
+
+// serverError answers when the controller itself failed. The details go to its log.
+func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error) {
+	c.log.Error("console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
+	status, page := http.StatusInternalServerError, failurePage{Text: "The controller failed, so nothing was done. See its log for details.", Back: "/"}
+	var full *desk.FullError
+	var away *desk.UnavailableError
+	var unsure *desk.UnsureError
+	switch {
+	case errors.As(err, &full):
+		page.Text = sentence(full.Error())
+	case errors.As(err, &away):
+		status, page.Text, page.Away = http.StatusServiceUnavailable, sentence(away.Error()), true
+		w.Header().Set("Retry-After", strconv.Itoa(tryAgain))
+	case errors.As(err, &unsure):
+		page.Text = sentence(unsure.Error())
+	}
+	if byScript(r) {
+		if live(r) { // it stays as it is, and is asked for again (app.js)
+			w.Header().Set("HX-Reswap", "none")
+			w.WriteHeader(status)
+			return
+		}
+		c.toast(w, r, status, page.Text)
+		return
+	}
+	if page.Away && r.Method == http.MethodGet {
+		page.Again = tryAgain
+		w.Header().Set("Refresh", strconv.Itoa(tryAgain))
+	} else if from, err := url.Parse(r.Referer()); err == nil {
+		page.Back = local(from.RequestURI())
+	}
+	title := "The controller failed"
+	if page.Away {
+		title = "The database is away"
+	}
+	c.showFailure(w, r, status, title, page)
+}
+
+// showFailure shows a page for which no database is needed.
+func (c *Console) showFailure(w http.ResponseWriter, r *http.Request, status int, title string, page failurePage) {
+	var b bytes.Buffer
+	t, err := c.pages.Load().page("away")
+	if err == nil {
+		err = t.ExecuteTemplate(&b, "layout", &view{visit: c.newVisit(r), Title: title, Page: page})
+	}
+	kind := "text/html; charset=utf-8"
+	if err != nil {
+		c.log.Error("console: page", "error", err)
+		kind = "text/plain; charset=utf-8"
+		b.Reset()
+		b.WriteString(page.Text)
+	}
+	w.Header().Set("Content-Type", kind)
+	w.WriteHeader(status)
+	io.Copy(w, &b)
+}
