@@ -2,16 +2,21 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/broker"
+	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/sync/wire"
 )
 
 func brokerConfig(c *invocation) action {
@@ -22,30 +27,44 @@ their own, and hear nothing until then. When you have removed a reader or a brok
 again, restart Mosquitto: it reads the list of revoked certificates only as it starts. Mosquitto
 looks at times of validity: if an older version made a reader's bundle while its clock was ahead,
 Mosquitto may refuse that reader until it has a new bundle. Each broker gets a directory, and so a key,
-of its own: for a second one on another machine, add --elsewhere and its --name, and take the directory there.`
+of its own: for a second one on another machine, add --elsewhere and its --name, and take the directory there.
+Written again, a directory keeps its --listen, --name, --elsewhere and --at unless others are given.`
+	var given brokerPlace
 	out := c.String("out", "", "the configuration's `directory`")
-	listen := c.String("listen", defaultListen, "the broker's `address` for readers")
-	here := hosts()
-	names := here
+	c.StringVar(&given.Listen, "listen", defaultListen, "the broker's `address` for readers")
 	c.Func("name", "a further `host` name or address of the broker; may be repeated", func(name string) error {
-		names = append(names, name)
+		given.Names = append(given.Names, name)
 		return nil
 	})
-	elsewhere := c.Bool("elsewhere", false, "the broker runs on another machine: its certificate is for what --name says, and not for this machine")
+	c.BoolVar(&given.Elsewhere, "elsewhere", false, "the broker runs on another machine: its certificate is for what --name says, and not for this machine")
+	c.StringVar(&given.At, "at", elsewhereAt, "the `directory` on that other machine")
+	var place *brokerPlace
 	var address, port string
 	c.check = func([]string) (err error) {
-		if *elsewhere {
-			if names = names[len(here):]; len(names) == 0 {
-				return c.wrongUse("--elsewhere needs the --name under which readers and the controller reach the broker")
-			}
+		said := map[string]bool{}
+		c.Visit(func(f *flag.Flag) { said[f.Name] = true })
+		if place, err = given.withKept(*out, said); err != nil {
+			return err
 		}
-		if address, port, err = net.SplitHostPort(*listen); err != nil {
+		if place.Elsewhere && len(place.Names) == 0 {
+			return c.wrongUse("--elsewhere needs the --name under which readers and the controller reach the broker")
+		}
+		if said["at"] && (!place.Elsewhere || !filepath.IsAbs(place.At)) {
+			return c.wrongUse("--at is the absolute path of a directory on another machine, and needs --elsewhere")
+		}
+		if address, port, err = net.SplitHostPort(place.Listen); err != nil {
 			return c.wrongUse("--listen: %v", err)
 		}
 		return nil
 	}
 	return func(ctx context.Context, _ []string) (err error) {
 		m := &broker.Mosquitto{Site: c.site.Name, Address: address, Port: port, Controller: site.ControllerName, Bridge: site.HomeAssistantName}
+		names := place.Names
+		if place.Elsewhere {
+			m.At = place.At
+		} else {
+			names = append(hosts(), names...)
+		}
 		if m.Authority, err = c.site.ReissuedRoot(); err != nil {
 			return err
 		}
@@ -65,25 +84,87 @@ of its own: for a second one on another machine, add --elsewhere and its --name,
 			return err
 		}
 		m.BrokerClients = slices.Collect(maps.Keys(brokerClients))
-		if err := m.Write(*out); err != nil {
+		if err := errors.Join(m.Write(*out), place.keep(*out)); err != nil {
 			return fmt.Errorf("write the broker's configuration: %w", err)
 		}
 		host, err := os.Hostname()
 		if err != nil {
 			host = "HOST"
 		}
-		if *elsewhere {
+		if place.Elsewhere {
 			host = names[0]
 		}
+		serve := "latchkey-controller serve --dir " + c.dir
+		others, err := otherBrokers(ctx, c)
+		if err != nil {
+			return err
+		}
+		url := "ssl://" + net.JoinHostPort(host, port)
+		for _, b := range withBroker(others, url) {
+			serve += " --broker " + b
+		}
 		config := filepath.Join(*out, broker.ConfigFile)
-		return c.report(map[string]string{"config": config}, `%[1]s and its files are written. Mosquitto reads them as its own user:
+		if !place.Elsewhere {
+			return c.report(map[string]string{"config": config}, `%[1]s and its files are written. Mosquitto reads them as its own user:
 
   chown -R mosquitto: %[2]s
   mosquitto -c %[1]s
-  latchkey-controller serve --dir %[3]s --broker ssl://%[4]s
+  %[3]s
 
 If it runs already, chown, then systemctl reload mosquitto or kill -HUP; for the revoked certificates
 restart it.
-`, config, *out, c.dir, net.JoinHostPort(host, port))
+`, config, *out, serve)
+		}
+		return c.report(map[string]string{"config": config, "at": place.At}, `%[1]s and its files are written, for %[2]s. The broker's key is among them: let nobody else read it.
+Copy all of them to that machine, into %[3]s:
+
+  ssh root@%[2]s mkdir -p -m 700 %[3]s
+  scp %[1]s/* root@%[2]s:%[3]s/
+
+There, Mosquitto reads them as its own user:
+
+  chown -R mosquitto: %[3]s
+  mosquitto -c %[3]s/%[4]s
+
+If it runs already, chown, then systemctl reload mosquitto or kill -HUP; for the revoked certificates
+restart it. Then, here:
+
+  %[5]s
+`, *out, host, place.At, broker.ConfigFile, serve)
 	}
+}
+
+// otherBrokers returns the brokers that the controller is connected to, but for its own, or else, if
+// none runs, those that readers are told of.
+func otherBrokers(ctx context.Context, c *invocation) (urls []string, err error) {
+	found, err := c.running(sessionUser()).Brokers(ctx)
+	if err == nil {
+		for _, b := range found.Connected {
+			if !found.Embedded {
+				urls = append(urls, b.URL)
+			}
+		}
+		return urls, nil
+	}
+	if !errors.Is(err, control.ErrNotRunning) {
+		return nil, err
+	}
+	if found, err = c.desk.Brokers(ctx, c.actor); err != nil {
+		return nil, err
+	}
+	for _, r := range found.Readers {
+		for _, url := range r.Policy {
+			urls = withBroker(urls, url)
+		}
+	}
+	return urls, nil
+}
+
+// withBroker adds a broker to others unless it is there, or they are as many as there may be.
+func withBroker(others []string, url string) []string {
+	same := func(other string) bool { return strings.EqualFold(other, url) }
+	if slices.ContainsFunc(others, same) || len(others) == wire.MaxBrokers {
+		return others
+	}
+	return append(others, url)
 }

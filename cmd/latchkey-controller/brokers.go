@@ -19,27 +19,31 @@ that none of them serves for a quarter of an hour tries those of its bundle as w
 	given := 0
 	c.StringVar(&form.Reader, "reader", "", "set them for this reader only, by its `id`; otherwise for all")
 	c.Func("broker", "a broker's `URL`; may be repeated, in order", func(url string) error {
+		if strings.TrimSpace(url) == "" {
+			return errors.New("write a URL like ssl://broker.example:8883; --bundle goes back to the brokers of the bundles")
+		}
 		form.Brokers += " " + url
 		given++
 		return nil
 	})
-	bundle := c.Bool("bundle", false, "go back to the brokers of each reader's bundle")
+	c.BoolVar(&form.Bundle, "bundle", false, "go back to the brokers of each reader's bundle")
+	c.BoolVar(&form.Anyway, "anyway", false, "set them although the running controller is not connected to one of them")
 	c.check = func(args []string) error {
-		if (args[0] == "set") != (given > 0 || *bundle) || given > 0 && *bundle || args[0] == "show" && form.Reader != "" {
+		if (args[0] == "set") != (given > 0 || form.Bundle) || given > 0 && form.Bundle || args[0] == "show" && (form.Reader != "" || form.Anyway) {
 			return c.wrongUse("show, or set with --broker for each, or with --bundle")
 		}
 		return nil
 	}
 	return func(ctx context.Context, args []string) error {
-		if args[0] == "set" {
-			changed, err := c.desk.SetBrokers(ctx, c.actor, form)
-			if err != nil {
-				return err
-			}
-			return c.report(map[string]any{"readers": changed}, "set for %s; each moves within a few minutes, once it hears the controller there\n", counted(changed, "reader"))
-		}
 		found, err := c.running(sessionUser()).Brokers(ctx)
 		running, nobody := !errors.Is(err, control.ErrNotRunning), notRunning(err)
+		if args[0] == "set" {
+			if running && err != nil {
+				return err
+			}
+			form.Running = found
+			return setBrokers(ctx, c, form, nobody)
+		}
 		if !running {
 			found, err = c.desk.Brokers(ctx, c.actor)
 		}
@@ -56,6 +60,37 @@ that none of them serves for a quarter of an hour tries those of its bundle as w
 	}
 }
 
+func setBrokers(ctx context.Context, c *invocation, form desk.BrokersForm, nobody string) error {
+	changed, err := c.desk.SetBrokers(ctx, c.actor, form)
+	if says := desk.Fields(err)["anyway"]; says != "" {
+		return fmt.Errorf("%s. To set them all the same, add --anyway", says)
+	}
+	if err != nil {
+		return err
+	}
+	says := fmt.Sprintf("set for %s; each moves within a few minutes, once it hears the controller there\n", counted(changed, "reader"))
+	if changed == 0 {
+		says = "nothing is changed: readers have been told so already\n"
+	}
+	result := map[string]any{"readers": changed}
+	after, err := c.desk.Brokers(ctx, c.actor)
+	if err != nil {
+		return err
+	}
+	switch {
+	case form.Bundle:
+	case form.Running == nil:
+		says += nobody + "; a controller has to be started with --broker for each of them\n"
+	default:
+		after.Connected, after.Embedded, after.Here = form.Running.Connected, form.Running.Embedded, form.Running.Here
+		if unheard := after.NotHeard(); len(unheard) > 0 {
+			result["not-connected"] = unheard
+			says += desk.NotHeard(unheard) + "\n"
+		}
+	}
+	return c.report(result, "%s", says)
+}
+
 func showBrokers(ctx context.Context, c *invocation, b *desk.Brokers) error {
 	in, err := c.desk.Zone(ctx)
 	if err != nil {
@@ -70,14 +105,24 @@ func showBrokers(ctx context.Context, c *invocation, b *desk.Brokers) error {
 		if s.Why != "" {
 			fmt.Fprintf(c.out, ": %s", s.Why)
 		}
+		if s.Up {
+			fmt.Fprintf(c.out, "; %s there now", counted(b.HeardOver(s.URL), "reader"))
+		}
 		fmt.Fprintln(c.out)
 	}
 	if common := b.Common(); common != nil {
 		fmt.Fprintf(c.out, "readers go to %s\n", strings.Join(common, ", then "))
 	} else {
 		for _, r := range b.Readers {
-			fmt.Fprintf(c.out, "%s goes to %s\n", r.Reader, orDash(strings.Join(r.Wanted(), ", then ")))
+			fmt.Fprintf(c.out, "%s goes to %s", r.Reader, orDash(strings.Join(r.Wanted(), ", then ")))
+			if r.At != "" && len(b.Connected) > 1 {
+				fmt.Fprintf(c.out, "; now at %s", r.At)
+			}
+			fmt.Fprintln(c.out)
 		}
+	}
+	if unheard := b.NotHeard(); len(unheard) > 0 {
+		fmt.Fprintln(c.out, desk.NotHeard(unheard))
 	}
 	if b.TooOld > 0 {
 		fmt.Fprintf(c.out, "%s too old for this, and keep to the first one of their bundle: update them\n", counted(b.TooOld, "reader"))

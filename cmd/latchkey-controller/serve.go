@@ -121,7 +121,7 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		c.desk = desk.New(desk.Options{Site: c.site, Live: l, Log: log, Mail: mail.Send})
+		c.desk = desk.New(desk.Options{Site: c.site, Live: l, Log: log, Mail: mail.Send, Embedded: embedded != nil, Here: names})
 		certificate, err := page.load(c.dir, c.site, names, log)
 		if err != nil {
 			return err

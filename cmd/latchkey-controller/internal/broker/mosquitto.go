@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -17,9 +18,9 @@ import (
 // Files that Write writes.
 const (
 	ConfigFile     = "mosquitto.conf"
+	BrokerFile     = "broker.pem" // its certificate
 	accessFile     = "access.acl"
 	authorityFile  = "authority.pem"
-	brokerFile     = "broker.pem"
 	brokerKeyFile  = "broker.key"
 	revokedFile    = "revoked.pem"
 	mosquittoLimit = maxPacket + 1024
@@ -35,6 +36,7 @@ type Mosquitto struct {
 	Revoked     []byte           // certificate revocation list, DER
 	Controller  string           // name in the controller's certificate
 	Readers     []string         // that have a bundle in force
+	At          string           // absolute path of the directory in which Mosquitto finds the files; "": where Write writes them
 
 	Bridge        string   // name in the certificate with which the controller shows readers to broker clients
 	BrokerClients []string // names in their certificates
@@ -48,8 +50,9 @@ func (m *Mosquitto) Write(dir string) error {
 	if err != nil {
 		return err
 	}
-	if strings.ContainsAny(dir, "\n\r") {
-		return fmt.Errorf("%q cannot stand in a configuration", dir)
+	at := cmp.Or(m.At, dir)
+	if strings.ContainsAny(at, "\n\r") {
+		return fmt.Errorf("%q cannot stand in a configuration", at)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -64,10 +67,10 @@ func (m *Mosquitto) Write(dir string) error {
 	}{
 		{accessFile, []byte(m.access())},
 		{authorityFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.Authority})},
-		{brokerFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.Certificate.Certificate[0]})},
+		{BrokerFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: m.Certificate.Certificate[0]})},
 		{brokerKeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})},
 		{revokedFile, pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: m.Revoked})},
-		{ConfigFile, []byte(m.config(dir))},
+		{ConfigFile, []byte(m.config(at))},
 	} {
 		if err := durable.WriteFile(filepath.Join(dir, file.name), file.content, 0o600); err != nil {
 			return err
@@ -76,7 +79,7 @@ func (m *Mosquitto) Write(dir string) error {
 	return nil
 }
 
-// config returns mosquitto.conf (mosquitto.conf(5), version 2.0).
+// config returns mosquitto.conf (mosquitto.conf(5), version 2.0), for files in dir.
 func (m *Mosquitto) config(dir string) string {
 	path := func(name string) string { return filepath.Join(dir, name) }
 	return fmt.Sprintf(`# Latchkey site %s: written by latchkey-controller broker-config, which
@@ -121,7 +124,7 @@ log_type error
 log_type warning
 log_type notice
 connection_messages true
-`, m.Site, strings.TrimSpace(m.Port+" "+m.Address), path(authorityFile), path(brokerFile), path(brokerKeyFile), path(revokedFile), path(accessFile),
+`, m.Site, strings.TrimSpace(m.Port+" "+m.Address), path(authorityFile), path(BrokerFile), path(brokerKeyFile), path(revokedFile), path(accessFile),
 		mosquittoLimit, max(64, len(m.Readers)/16), maxQueued, max(maxPending, 4*len(m.Readers)), max(maxQueued, len(m.Readers)<<11), m.connections(), keepAlive)
 }
 

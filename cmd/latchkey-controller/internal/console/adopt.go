@@ -97,19 +97,6 @@ func (c *Console) broker(r *http.Request) string {
 // with the readers.
 func (c *Console) otherBroker() bool { return !strings.HasPrefix(c.brokerURL, "ssl://:") }
 
-// brokerTrouble says which brokers are out of reach, and whether the site has outgrown the embedded
-// one; "": nothing is wrong.
-func (c *Console) brokerTrouble(readers int) string {
-	var says []string
-	for _, b := range c.desk.BrokersDown() {
-		says = append(says, sentence("the broker "+b.URL+" is out of reach: "+b.Why))
-	}
-	if !c.otherBroker() && readers > desk.EmbeddedFor {
-		says = append(says, sentence(desk.EmbeddedTooSmall(readers)))
-	}
-	return strings.Join(says, " ")
-}
-
 // adopt makes the board a reader and keeps the bundle for download.
 func (c *Console) adopt(r *http.Request, v *visit, f *form) (answer, error) {
 	request, err := base64.StdEncoding.DecodeString(f.Get("request"))

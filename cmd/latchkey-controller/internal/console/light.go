@@ -93,8 +93,9 @@ type alert struct {
 	Unlock     bool // unlocking the door ends it
 }
 
-// alerts returns the problems of readers.
-func alerts(readers []*desk.Reader) (all []alert) {
+// alerts returns the problems of readers. silent says that none can be heard, as no broker answers:
+// then it is no reader's problem that it is offline.
+func alerts(readers []*desk.Reader, silent bool) (all []alert) {
 	for _, r := range readers {
 		if r.Removed != "" || r.Board == "" || !r.Live.Known {
 			continue
@@ -103,6 +104,9 @@ func alerts(readers []*desk.Reader) (all []alert) {
 		l := &r.Live
 		if r.CutOff {
 			say("bad", "pin", "gets no changes of PINs and cards: its version is too old for a PIN that somebody has. Update it.", false)
+		}
+		if !l.Online && silent {
+			continue
 		}
 		if !l.Online {
 			say("bad", "warning", "is offline. It keeps working with its stored data; check its power and network.", false)

@@ -2,6 +2,8 @@ package console
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -16,9 +18,11 @@ type overviewPage struct {
 	Evening   string
 	Locations []*desk.Location
 	Alerts    []alert
+	Alarms    []*desk.Event // of the site itself, the newest first
 	Duress    []*desk.Event // the newest first, for those who may see them
 
 	MoreDuress bool
+	Count      int // of alerts, with what is wrong with the controller
 	Days       []activityDay
 	Newest     int64
 	Readers    int // with a board
@@ -70,7 +74,12 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 			}
 		}
 	}
-	p.Alerts = alerts(readers)
+	silent := false
+	p.Broker, silent = c.brokerTrouble(p.Readers)
+	p.Alerts = alerts(readers, silent)
+	if p.Alarms, err = c.siteAlarms(r, v); err != nil {
+		return err
+	}
 	if err = c.readDuress(r, v, p); err != nil {
 		return err
 	}
@@ -101,9 +110,36 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	if err := c.desk.Full(); err != nil {
 		p.Full = sentence(err.Error())
 	}
-	if !v.Actor.Limited() {
-		p.Broker = c.brokerTrouble(p.Readers)
+	unheard, err := c.notHeard(r, v)
+	if err != nil {
+		return err
 	}
-	p.Doubt, err = c.doubt(r)
-	return err
+	if p.Broker = strings.TrimSpace(p.Broker + " " + unheard); v.Actor.Limited() && !silent {
+		p.Broker = ""
+	}
+	if p.Doubt, err = c.doubt(r); err != nil {
+		return err
+	}
+	p.Count = len(p.Alerts) + len(p.Alarms) + len(p.Duress)
+	for _, banner := range []string{p.Full, p.Broker, p.Doubt} {
+		if banner != "" {
+			p.Count++
+		}
+	}
+	return nil
+}
+
+// siteAlarmFor is how long an alarm of the site is an alert; it stays in the activity.
+const siteAlarmFor = 24 * time.Hour
+
+// siteAlarms returns the newest alarms that are of the site and of no reader. They go by when they
+// came.
+func (c *Console) siteAlarms(r *http.Request, v *visit) ([]*desk.Event, error) {
+	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Kind: "alarm", Limit: 20})
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(page.Events, func(e *desk.Event) bool {
+		return e.Source != "alarm" || e.Reader != "" || time.Since(e.Received) > siteAlarmFor
+	}), nil
 }

@@ -61,7 +61,7 @@ func (c *Console) showSettings(ask string) formPage {
 		if !f.Values.Has("authority") {
 			f.Values.Set("authority", r.URL.Query().Get("authority"))
 		}
-		for name, value := range map[string]string{"brokers": strings.Join(p.Brokers.Common(), " "), "revision": p.Brokers.Revision, "guess-budget": fmt.Sprint(p.Theft.Budget), "keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
+		for name, value := range map[string]string{"brokers": strings.Join(p.Brokers.Common(), "\n"), "revision": p.Brokers.Revision, "guess-budget": fmt.Sprint(p.Theft.Budget), "keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
 			if !f.Values.Has(name) {
 				f.Values.Set(name, value)
 			}
@@ -99,15 +99,6 @@ func (c *Console) setGuesses(r *http.Request, v *visit, f *form) (answer, error)
 		return answer{}, errWrong
 	}
 	return answer{to: "/settings", notice: "Saved. What readers have got already stays theirs."}, c.desk.SetGuessBudget(r.Context(), v.Actor, int(guesses))
-}
-
-func (c *Console) setBrokers(r *http.Request, v *visit, f *form) (answer, error) {
-	changed, err := c.desk.SetBrokers(r.Context(), v.Actor, desk.BrokersForm{Reader: f.Trim("reader"), Brokers: f.Get("brokers"), Revision: f.Get("revision")})
-	readers := fmt.Sprintf("%d readers", changed)
-	if changed == 1 {
-		readers = "1 reader"
-	}
-	return answer{to: "/settings#brokers", notice: "Saved for " + readers + ". Each moves within a few minutes, once it hears the controller there."}, err
 }
 
 func (c *Console) setPINReaders(r *http.Request, v *visit, f *form) (answer, error) {

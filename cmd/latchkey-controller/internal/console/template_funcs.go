@@ -72,6 +72,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"ago":          func(t time.Time) string { return ago(time.Since(t)) },
 		"tone":         tone,
 		"odds":         oneIn,
+		"notHeard":     desk.NotHeard,
 		"years":        years,
 		"add":          func(a, b int) int { return a + b },
 		"weekY":        func(i int) int { return 60 * i },

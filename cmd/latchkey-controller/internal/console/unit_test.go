@@ -179,7 +179,7 @@ func TestTheWorstOfAReaderIsSaidFirst(t *testing.T) {
 		if got := contactLight(r).Word; got != test.door {
 			t.Errorf("door: %q, not %q", got, test.door)
 		}
-		if got := alerts([]*desk.Reader{r}); len(got) != test.alerts {
+		if got := alerts([]*desk.Reader{r}, false); len(got) != test.alerts {
 			t.Errorf("%s: %+v", test.reader, got)
 		}
 	}

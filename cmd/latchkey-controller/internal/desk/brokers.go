@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -30,6 +31,8 @@ type BrokerStatus = link.BrokerStatus
 // Brokers are the brokers of a site.
 type Brokers struct {
 	Connected []BrokerStatus // those of this controller; none if none runs in this process
+	Embedded  bool           // the connection is to the controller's own broker
+	Here      []string       // names and addresses of its machine
 	Readers   []ReaderBrokers
 	Revision  string // for a form that changes those of readers
 	TooOld    int    // readers that keep to their bundle's first one until they are updated
@@ -40,6 +43,7 @@ type ReaderBrokers struct {
 	Reader string
 	Policy []string // in order, in place of the bundle's; none: the bundle's
 	Bundle []string
+	At     string // the controller's connection over which it was heard last, if it is online; "": none
 }
 
 // Wanted returns the brokers to which the reader goes, in order.
@@ -69,28 +73,24 @@ func (d *Desk) Brokers(ctx context.Context, a Actor) (b *Brokers, err error) {
 		b, err = readersBrokers(tx)
 		return err
 	})
-	if err == nil {
-		b.Connected = d.connected()
+	if err != nil || d.live == nil {
+		return b, err
 	}
-	return b, err
-}
-
-func (d *Desk) connected() []BrokerStatus {
-	if d.live == nil {
-		return nil
+	b.Connected, b.Embedded, b.Here = d.connected(), d.embedded, d.here
+	live, err := d.live.Readers(ctx)
+	if err != nil {
+		return nil, err
 	}
-	return d.live.Brokers()
-}
-
-// BrokersDown returns the brokers that this controller does not reach, though it has reached
-// another, or has tried for a while.
-func (d *Desk) BrokersDown() (down []BrokerStatus) {
-	for _, b := range d.connected() {
-		if !b.Up && b.Why != "" {
-			down = append(down, b)
+	at := map[string]string{}
+	for _, r := range live {
+		if r.Online {
+			at[r.ID] = r.Broker
 		}
 	}
-	return down
+	for i := range b.Readers {
+		b.Readers[i].At = at[b.Readers[i].Reader]
+	}
+	return b, nil
 }
 
 func readersBrokers(tx *store.Tx) (*Brokers, error) {
@@ -121,21 +121,24 @@ func readersBrokers(tx *store.Tx) (*Brokers, error) {
 
 // A BrokersForm says to which brokers readers are to go.
 type BrokersForm struct {
-	Reader   string // whose; "": all readers'
-	Brokers  string // URLs, in order, with spaces between; "": those of each reader's bundle
-	Revision string // of Brokers that were shown; "": do not check
+	Reader   string   // whose; "": all readers'
+	Brokers  string   // URLs, in order, with white space between
+	Bundle   bool     // those of each reader's bundle, and not Brokers
+	Anyway   bool     // although the controller is not connected to one of them
+	Revision string   // of Brokers that were shown; "": do not check
+	Running  *Brokers // of the controller, if that is another process; nil: it is this one, or none runs
 }
 
 // SetBrokers has the policy of a reader, or of all, name brokers, and returns how many readers
 // that changes. A reader goes to the first one when it has heard the controller there. Fields:
-// "brokers", "reader".
+// "brokers", "reader", "anyway".
 func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (changed int, err error) {
 	target := &auditTarget{reader: form.Reader, subject: form.Reader}
 	if form.Reader == "" {
 		target.subject = "all readers"
 	}
 	err = d.act(ctx, a, SetBrokers, target, func(tx *store.Tx, now time.Time) error {
-		brokers, err := parseBrokers(form.Brokers)
+		brokers, err := form.parse()
 		if err != nil {
 			return wrongField("brokers", err)
 		}
@@ -148,6 +151,13 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 		}
 		if form.Reader != "" && !slices.ContainsFunc(before.Readers, func(r ReaderBrokers) bool { return r.Reader == form.Reader }) {
 			return wrong("reader", "There is no reader %q: choose one of those that are adopted", cut(form.Reader, wire.MaxName))
+		}
+		before.Connected, before.Embedded, before.Here = d.connected(), d.embedded, d.here
+		if r := form.Running; r != nil {
+			before.Connected, before.Embedded, before.Here = r.Connected, r.Embedded, r.Here
+		}
+		if unheard := before.notHeard(brokers); len(unheard) > 0 && !form.Anyway {
+			return wrongField("anyway", errors.New(NotHeard(unheard)))
 		}
 		for _, r := range before.Readers {
 			if form.Reader != "" && r.Reader != form.Reader || slices.Equal(r.Policy, brokers) {
@@ -173,7 +183,21 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 	return changed, err
 }
 
-// parseBrokers reads the URLs of brokers with spaces between. Each gets its port.
+// parse returns the brokers that a form names; none: those of each reader's bundle.
+func (f *BrokersForm) parse() (brokers []string, err error) {
+	if brokers, err = parseBrokers(f.Brokers); err != nil {
+		return nil, err
+	}
+	switch given := len(brokers) > 0; {
+	case given && f.Bundle:
+		return nil, errors.New("either name brokers, or go back to those of the bundles")
+	case !given && !f.Bundle:
+		return nil, errors.New("name at least one broker, or go back to those of the bundles")
+	}
+	return brokers, nil
+}
+
+// parseBrokers reads the URLs of brokers with white space between. Each gets its port.
 func parseBrokers(text string) (brokers []string, err error) {
 	for _, url := range strings.Fields(text) {
 		if len(brokers) == wire.MaxBrokers {
@@ -181,6 +205,9 @@ func parseBrokers(text string) (brokers []string, err error) {
 		}
 		if err := wire.CheckBroker(url); err != nil {
 			return nil, err
+		}
+		if strings.HasPrefix(strings.ToLower(url), "mqtt:") {
+			return nil, fmt.Errorf("broker %.80q: mqtt:// is without TLS; write ssl://host:port, or tcp://127.0.0.1:port for one without TLS on the reader itself", url)
 		}
 		b, _ := wire.ParseBroker(url)
 		brokers = append(brokers, b.String())

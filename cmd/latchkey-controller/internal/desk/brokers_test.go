@@ -71,7 +71,7 @@ func TestBrokersAreSetForOneReaderOrForAll(t *testing.T) {
 	if got := w.policyOf(front); got.Greeting != "Hello" || len(got.Brokers) != 2 {
 		t.Errorf("who may edit policies changes brokers: %+v", got)
 	}
-	set(BrokersForm{}, all, "to those of the bundles")
+	set(BrokersForm{Bundle: true}, all, "to those of the bundles")
 	if got := w.policyOf(front).Brokers; got != nil {
 		t.Errorf("%q", got)
 	}
@@ -79,6 +79,8 @@ func TestBrokersAreSetForOneReaderOrForAll(t *testing.T) {
 		"ssl://a ssl://b ssl://c ssl://d ssl://e": "ore than 4",
 		"ssl://a ssl://a:8883":                    "twice",
 		"tcp://broker.example":                    "TLS",
+		"mqtt://127.0.0.1":                        "write ssl://",
+		" \n":                                     "go back to those of the bundles",
 		"ssl://broker.local":                      "mDNS",
 	} {
 		if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Brokers: text}); !strings.Contains(Fields(err)["brokers"], want) {
@@ -131,13 +133,86 @@ func TestANewBoardIsToldOfOneBrokerAndAKnownOneOfAll(t *testing.T) {
 func TestABrokerThatIsOutOfReachIsTold(t *testing.T) {
 	w := newWorld(t)
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a:1", Up: true}, {URL: "ssl://b:1", Why: "connection refused"}, {URL: "ssl://c:1"}}
-	down := w.BrokersDown()
-	if len(down) != 1 || down[0].URL != "ssl://b:1" {
-		t.Errorf("%+v", down)
+	down, all := w.BrokersDown()
+	if len(down) != 1 || down[0].URL != "ssl://b:1" || !strings.Contains(down[0].Why, "nothing listens there") || all {
+		t.Errorf("%+v, all %v", down, all)
 	}
 	shown, err := w.Brokers(t.Context(), as(Owner))
 	w.must(err)
 	if len(shown.Connected) != 3 {
 		t.Errorf("%+v", shown.Connected)
+	}
+	w.live.brokers = w.live.brokers[1:2]
+	if down, all := w.BrokersDown(); len(down) != 1 || !all {
+		t.Errorf("%+v, all %v", down, all)
+	}
+}
+
+func TestWhatIsWrongWithABrokerIsSaidInASentence(t *testing.T) {
+	for why, want := range map[string]string{
+		"network Error : dial tcp 192.0.2.7:8883: connect: connection refused":                             "nothing listens there",
+		"network Error : x509: certificate is not valid for any names, but wanted to match b.example":      "for another name",
+		"network Error : tls: failed to verify certificate: x509: certificate signed by unknown authority": "not of this site",
+		"network Error : dial tcp: lookup nosuch.example on 192.0.2.1:53: no such host":                    "DNS server",
+		"not Authorized": "access list",
+		"network Error : remote error: tls: bad certificate": "refuses this controller's certificate",
+		"something new": "something new",
+	} {
+		if says := brokerTrouble(why); !strings.Contains(says, want) || strings.Contains(says, "x509") || strings.Contains(says, "dial") {
+			t.Errorf("%s: %q", why, says)
+		}
+	}
+}
+
+func TestABrokerThatTheControllerIsNotConnectedToIsSetOnlyAnyway(t *testing.T) {
+	w := newWorld(t)
+	front := w.reader()
+	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a.example:8883", Up: true}, {URL: "ssl://b.example:8883"}}
+	w.live.states = []link.ReaderStatus{{ID: front, Online: true, Broker: "ssl://a.example:8883"}}
+	form := BrokersForm{Reader: front, Brokers: "ssl://b.example ssl://nosuch.example"}
+	_, err := w.SetBrokers(t.Context(), as(Owner), form)
+	if says := Fields(err)["anyway"]; !strings.Contains(says, "not connected to ssl://nosuch.example:8883:") || w.policyOf(front).Brokers != nil {
+		t.Errorf("%v", err)
+	}
+	form.Anyway = true
+	changed, err := w.SetBrokers(t.Context(), as(Owner), form)
+	w.must(err)
+	shown, err := w.Brokers(t.Context(), as(Owner))
+	w.must(err)
+	if unheard := shown.NotHeard(); changed != 1 || !slices.Equal(unheard, []string{"ssl://nosuch.example:8883"}) {
+		t.Errorf("%d are changed, and %q are marked", changed, unheard)
+	}
+	if i := slices.IndexFunc(shown.Readers, func(r ReaderBrokers) bool { return r.Reader == front }); shown.Readers[i].At != "ssl://a.example:8883" {
+		t.Errorf("%+v", shown.Readers[i])
+	}
+	r, err := w.Reader(t.Context(), as(Owner), front)
+	w.must(err)
+	if r.Live.Broker != "ssl://a.example:8883" {
+		t.Errorf("%+v", r.Live)
+	}
+}
+
+// The controller is connected to its own broker by an address that readers do not know.
+func TestTheEmbeddedBrokerIsKnownByTheNamesOfItsMachine(t *testing.T) {
+	b := &Brokers{
+		Connected: []BrokerStatus{{URL: "ssl://127.0.0.1:8883", Up: true}},
+		Here:      []string{"localhost", "Controller", "192.0.2.7"},
+		Readers:   []ReaderBrokers{{Reader: "front", Bundle: []string{"ssl://doors.example:8883"}}},
+	}
+	given := []string{"ssl://controller:8883", "ssl://192.0.2.7:8883", "ssl://doors.example:8883", "ssl://192.0.2.7:8884", "ssl://nosuch.example:8883"}
+	if unheard := b.notHeard(given); !slices.Equal(unheard, given[3:]) {
+		t.Errorf("%q", unheard)
+	}
+	b.Connected[0].URL = "ssl://192.0.2.9:8883"
+	if unheard := b.notHeard(given); len(unheard) != len(given) {
+		t.Errorf("%q", unheard)
+	}
+	b.Embedded = true // which listens at one address only
+	if unheard := b.notHeard(given); !slices.Equal(unheard, given[3:]) {
+		t.Errorf("%q", unheard)
+	}
+	b.Connected = nil
+	if unheard := b.notHeard(given); unheard != nil {
+		t.Errorf("without a controller: %q", unheard)
 	}
 }

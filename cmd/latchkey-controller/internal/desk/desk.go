@@ -38,6 +38,9 @@ type Options struct {
 	Log   *slog.Logger         // nil: none
 	Mail  Mailer               // nil: no mail can be sent
 
+	Embedded bool     // Live is connected to the controller's own broker
+	Here     []string // names and addresses of this machine, by which readers may know a broker on it
+
 	PasswordMemory uint32 // of password derivation, KiB; 0: as much as is safe. Tests need no strength
 }
 
@@ -52,6 +55,9 @@ type Desk struct {
 	log  *slog.Logger
 	mail Mailer
 
+	embedded bool
+	here     []string
+
 	doubted        bool // the clock was in doubt in the last round of Maintain
 	passkeys       passkeys
 	providers      providers
@@ -65,7 +71,7 @@ type Desk struct {
 
 // New returns a site's desk.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, mail: o.Mail, memory: cmp.Or(o.PasswordMemory, passwordMemory), hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
+	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, mail: o.Mail, embedded: o.Embedded, here: o.Here, memory: cmp.Or(o.PasswordMemory, passwordMemory), hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
 	if d.read == nil {
 		d.read = clock.Read
 	}

@@ -86,6 +86,7 @@ type ReaderStatus struct {
 	Known    bool // a controller is running and has heard from the reader, or waited long enough for it
 	Online   bool
 	Heard    time.Time // zero: never
+	Broker   string    // over which it was heard last, if the controller is connected to several; "": not known
 	Current  bool      // has the newest credentials and policy
 	Version  string
 	Epoch    uint64 // of the credentials that it confirmed
@@ -134,7 +135,11 @@ func (d *Desk) lives(ctx context.Context) (map[string]*link.ReaderStatus, error)
 		return lives, nil
 	}
 	all, err := d.live.Readers(ctx)
+	several := len(d.live.Brokers()) > 1
 	for i := range all {
+		if !several {
+			all[i].Broker = "" // that goes without saying
+		}
 		lives[all[i].ID] = &all[i]
 	}
 	return lives, err
@@ -240,7 +245,7 @@ func liveReader(tx *store.Tx, r *link.ReaderStatus, head store.Head) (ReaderStat
 	if r == nil {
 		return ReaderStatus{}, nil
 	}
-	l := ReaderStatus{Known: !r.Heard.IsZero() && !r.Awaited, Online: r.Online, Heard: r.Heard, Current: r.Current, Newest: head.Revision}
+	l := ReaderStatus{Known: !r.Heard.IsZero() && !r.Awaited, Online: r.Online, Heard: r.Heard, Broker: r.Broker, Current: r.Current, Newest: head.Revision}
 	s := r.State
 	if s == nil {
 		return l, nil

@@ -245,6 +245,10 @@ func TestAReaderGoesOverWhenItsBrokerIsKilledAndComesBack(t *testing.T) {
 	m.addUsers(2)
 	until(t, "it is at the next one", func() bool { return m.isAt(1) })
 	m.lostNothing()
+	readers, err := m.link.Readers(t.Context())
+	if err != nil || readers[0].Broker != m.brokers[1].url {
+		t.Errorf("it is heard over %s, and not %s: %v", readers[0].Broker, m.brokers[1].url, err)
+	}
 	status := m.link.Brokers()
 	if status[0].Up || status[0].Why == "" || !status[1].Up || status[1].URL != m.brokers[1].url {
 		t.Errorf("%+v", status)

@@ -36,7 +36,11 @@ func (t *tracker) handle(now time.Time, m message) error {
 		if state.Reader != m.reader {
 			return errWrongReader
 		}
-		return t.state(now, peer, state, m.retained)
+		err = t.state(now, peer, state, m.retained)
+		if p := t.presence(m.reader); p.state == state && !m.retained {
+			p.over = m.over
+		}
+		return err
 	case wire.OnRecords:
 		records, err := wire.OpenRecords(t.o.Site.ID, m.payload, peer.Signing)
 		if err != nil {

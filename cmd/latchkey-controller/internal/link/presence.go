@@ -30,6 +30,7 @@ type presence struct {
 	heard               time.Time   // when the newest state came, or the end of the connection
 	direct              bool        // the newest state came from the reader now; it was neither retained nor stored
 	state               *wire.State // the newest that is not the end of a connection
+	over                *connection // on which the newest state came that was not retained; nil: none did
 	fetchConnection     uint64
 	fetchNumber         uint64
 }

@@ -17,6 +17,7 @@ type ReaderStatus struct {
 	Awaited bool        // it was connected when the controller started, and is expected to report soon
 	Heard   time.Time   // zero: never
 	State   *wire.State // the newest; nil: none
+	Broker  string      // URL of the connection over which its newest state came; "": none did since the controller started
 	Current bool        // it has the newest credentials and policy
 }
 
@@ -45,6 +46,9 @@ func (t *tracker) readers(now time.Time) []ReaderStatus {
 		r := ReaderStatus{ID: id, Door: peer.Door}
 		if p.bundle == peer.Bundle {
 			r.Online, r.Heard, r.State = p.online(now), p.heard, p.state // a state is never changed
+			if p.over != nil {
+				r.Broker = p.over.broker.String()
+			}
 			r.Awaited = p.awaited(t.began, now)
 			r.Current = p.state != nil && p.state.Held != nil && *p.state.Held == log.Position && p.state.PolicyRevision == peer.PolicyRevision
 		}

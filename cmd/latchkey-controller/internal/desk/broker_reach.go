@@ -1,0 +1,131 @@
+package desk
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"latchkey/sync/wire"
+)
+
+func (d *Desk) connected() []BrokerStatus {
+	if d.live == nil {
+		return nil
+	}
+	all := slices.Clone(d.live.Brokers())
+	for i := range all {
+		all[i].Why = brokerTrouble(all[i].Why)
+	}
+	return all
+}
+
+// BrokersDown returns the brokers that this controller does not reach, though it has reached
+// another, or has tried for a while; all says whether it reaches none.
+func (d *Desk) BrokersDown() (down []BrokerStatus, all bool) {
+	connected := d.connected()
+	for _, b := range connected {
+		if !b.Up && b.Why != "" {
+			down = append(down, b)
+		}
+	}
+	return down, len(down) > 0 && len(down) == len(connected)
+}
+
+// brokerTroubles are what an error of a connection to a broker may contain, and what it means and
+// what to do. The errors come from the system, TLS, MQTT or package link; some of them only as text.
+var brokerTroubles = []struct{ contains, says string }{
+	{"connection refused", "nothing listens there: see whether it runs, and on this port"},
+	{"no such host", "the DNS server does not know its name"},
+	{"server misbehaving", "the DNS server does not answer"},
+	{"no route to host", "its machine is not reached: check its power and the network"},
+	{"network is unreachable", "its network is not reached: check this machine's network"},
+	{"i/o timeout", "its machine does not answer: check its power, the network and firewalls"},
+	{"deadline exceeded", "it does not answer: check its power, the network and firewalls"},
+	{"no answer from the broker", "it takes the connection and does not answer: restart it"},
+	{"pingresp not received", "it has stopped answering: restart it if that does not end by itself"},
+	{"certificate is valid for", "its certificate is for another name: write it with broker-config --name and the name in this address"},
+	{"certificate is not valid for any names", "its certificate is for another name: write it with broker-config --name and the name in this address"},
+	{"doesn't contain any IP SANs", "its certificate is not for this address: write it with broker-config --name and this address"},
+	{"unknown authority", "its certificate is not of this site: it is another site's broker, or was never set up with broker-config"},
+	{"first record does not look like a TLS handshake", "it does not speak TLS on this port: set it up with broker-config"},
+	{"the broker refuses the controller", "its access list does not let this controller in: write it with broker-config, and have it reload"},
+	{"not authorized", "it does not let this controller in: write its access list with broker-config, and have it reload"},
+	{"bad user name or password", "it does not let this controller in: set it up with broker-config, which uses certificates"},
+	{"remote error: tls", "it refuses this controller's certificate: it is another site's broker, or needs broker-config again"},
+	{"reset by peer", "it has closed the connection: its log says why"},
+	{"EOF", "it has closed the connection: its log says why"},
+}
+
+// brokerTrouble says what is wrong with a connection to a broker and what to do, from the text of
+// its error.
+func brokerTrouble(why string) string {
+	if why == "" {
+		return ""
+	}
+	lower := strings.ToLower(why)
+	for _, t := range brokerTroubles {
+		if strings.Contains(lower, strings.ToLower(t.contains)) {
+			return t.says
+		}
+	}
+	return why
+}
+
+// NotHeard returns the brokers to which readers are told to go, and to which the controller is not
+// connected, sorted; none if no controller runs.
+func (b *Brokers) NotHeard() []string {
+	var all []string
+	for i := range b.Readers {
+		all = append(all, b.Readers[i].Wanted()...)
+	}
+	slices.Sort(all)
+	return b.notHeard(slices.Compact(all))
+}
+
+func (b *Brokers) notHeard(urls []string) (unheard []string) {
+	if len(b.Connected) == 0 {
+		return nil
+	}
+	for _, url := range urls {
+		if !slices.ContainsFunc(b.Connected, func(s BrokerStatus) bool { return s.URL == url || b.isHere(s.URL, url) }) {
+			unheard = append(unheard, url)
+		}
+	}
+	return unheard
+}
+
+// isHere says whether a connection to this machine itself, as that to the embedded broker is, goes
+// to the broker that readers know by a URL. They may know it by a name that only their bundle tells.
+func (b *Brokers) isHere(connection, url string) bool {
+	c, err := wire.ParseBroker(connection)
+	if err != nil || !b.Embedded && !isLoopback(c.Host) {
+		return false
+	}
+	to, err := wire.ParseBroker(url)
+	if err != nil || to.Port != c.Port || to.Plain != c.Plain {
+		return false
+	}
+	inBundle := func(r ReaderBrokers) bool { return slices.Contains(r.Bundle, url) }
+	return slices.ContainsFunc(b.Here, func(name string) bool { return strings.EqualFold(name, to.Host) }) || slices.ContainsFunc(b.Readers, inBundle)
+}
+
+func isLoopback(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// HeardOver returns how many readers are online, and were heard last over a connection of the
+// controller.
+func (b *Brokers) HeardOver(url string) (n int) {
+	for i := range b.Readers {
+		if b.Readers[i].At == url {
+			n++
+		}
+	}
+	return n
+}
+
+// NotHeard says what it means that the controller is not connected to brokers of readers.
+func NotHeard(urls []string) string {
+	return "this controller is not connected to " + strings.Join(urls, ", ") + ": readers that go there do not hear it. Start it with --broker for each first"
+}
