@@ -24,6 +24,7 @@ type Config struct {
 	Brokers     []string                // URLs of the bundle, in order, see wire.ParseBroker
 	Policy      []string                // those of the policy that is stored, in their place; none: it names none
 	ReturnAfter time.Duration           // how long the link is up at another broker at most before it may return to the first; 0: 10 minutes
+	AckWithin   time.Duration           // how long a broker may take to acknowledge a message; 0: 30 s
 	Certificate tls.Certificate         // the reader's
 	Authority   *x509.Certificate       // the site's
 	Wrap        func(net.Conn) net.Conn // of each TCP connection to a broker, for networks that are simulated; nil: none is
@@ -59,6 +60,7 @@ type Client struct {
 
 	mu      sync.Mutex
 	route   *route
+	nonces  [2]wire.Nonce     // of the newest states
 	asked   []*wire.Command   // those that ask for a card, the newest last
 	awaited wire.CommandID    // whose card the answers are for
 	answers chan CardAnswered // to the card that waits for its keys; nil: none does
@@ -163,6 +165,9 @@ func (c *Client) loop(ctx context.Context, jobs chan<- Action) error {
 }
 
 func (c *Client) carryOut(actions []Action, jobs chan<- Action) {
+	c.mu.Lock()
+	c.nonces = c.link.nonces()
+	c.mu.Unlock()
 	for _, a := range actions {
 		switch a := a.(type) {
 		case Publish, Resubscribe:

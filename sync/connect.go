@@ -1,9 +1,11 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/sync/wire"
@@ -25,6 +27,13 @@ func (c *Client) reroute(change func(r *route, now time.Duration)) {
 	case c.rerouted <- struct{}{}:
 	default:
 	}
+}
+
+// asks says whether a nonce is that of one of the two newest states.
+func (c *Client) asks(nonce wire.Nonce) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return nonce != (wire.Nonce{}) && slices.Contains(c.nonces[:], nonce)
 }
 
 // connections makes one connection after the other.
@@ -77,6 +86,7 @@ func (c *Client) connect(ctx context.Context, broker wire.Broker, last *uint64) 
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", broker, err)
 	}
+	s.within = cmp.Or(c.o.AckWithin, s.within)
 	if before := c.session.Swap(s); before != nil {
 		before.left.Store(true)
 	}
@@ -198,7 +208,8 @@ func (c *Client) hear(ctx context.Context, broker wire.Broker) error {
 		if m.Retained || len(m.Payload) > wire.OnNow.Limit() {
 			return
 		}
-		if n, err := wire.OpenNow(c.o.Site, m.Payload, c.o.Controller); err == nil && n.Reader == c.o.Reader {
+		// One that answers an older state may be a copy.
+		if n, err := wire.OpenNow(c.o.Site, m.Payload, c.o.Controller); err == nil && n.Reader == c.o.Reader && c.asks(n.Nonce) {
 			select {
 			case heard <- struct{}{}:
 			default:

@@ -17,6 +17,7 @@ import (
 
 const (
 	keepAlive    = 30 * time.Second
+	pingWithin   = 20 * time.Second // not all readers at once leave a broker that pauses
 	pubackWithin = 30 * time.Second
 	farewell     = time.Second // to say that the reader is offline
 	outboxSize   = 64
@@ -35,16 +36,17 @@ type session struct {
 	client mqtt.Client
 	will   *Publish // nil: it has none
 	topics []string
-	outbox chan Action // Publish and Resubscribe
-	lost   chan error  // the first reason to end
-	left   atomic.Bool // another session has taken its place
+	outbox chan Action   // Publish and Resubscribe
+	lost   chan error    // the first reason to end
+	left   atomic.Bool   // another session has taken its place
+	within time.Duration // for each acknowledgement
 }
 
 // openSession speaks MQTT over a connection, which the session closes, and
 // subscribes to the topics; without a will the broker tells nobody when it ends. The library
 // neither stores, retries nor reconnects: a lost connection ends the session.
 func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publish, topics []string, deliver func(Message)) (*session, error) {
-	s := &session{conn: conn, will: will, topics: topics, outbox: make(chan Action, outboxSize), lost: make(chan error, 1)}
+	s := &session{conn: conn, will: will, topics: topics, outbox: make(chan Action, outboxSize), lost: make(chan error, 1), within: pubackWithin}
 	o := mqtt.NewClientOptions().
 		AddBroker("tcp://broker"). // not used
 		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) { return wire.Guard(conn, len(topics)), nil }).
@@ -56,7 +58,7 @@ func openSession(ctx context.Context, conn net.Conn, clientID string, will *Publ
 		SetConnectRetry(false).
 		SetOrderMatters(true).
 		SetKeepAlive(keepAlive).
-		SetPingTimeout(keepAlive / 3).
+		SetPingTimeout(pingWithin).
 		SetConnectTimeout(dialWithin).
 		SetWriteTimeout(keepAlive / 3).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {
@@ -157,7 +159,7 @@ type away struct {
 // under way at once, to save waiting for each acknowledgement.
 func (s *session) run(ctx context.Context) error {
 	var sent []away
-	timeout := time.NewTimer(pubackWithin)
+	timeout := time.NewTimer(s.within)
 	defer timeout.Stop()
 	for {
 		outbox := s.outbox
@@ -187,7 +189,7 @@ func (s *session) run(ctx context.Context) error {
 		case a := <-outbox:
 			switch a := a.(type) {
 			case Publish:
-				sent = append(sent, away{s.client.Publish(a.Topic, qos, a.Retained, a.Payload), a.Topic, time.Now().Add(pubackWithin)})
+				sent = append(sent, away{s.client.Publish(a.Topic, qos, a.Retained, a.Payload), a.Topic, time.Now().Add(s.within)})
 			case Resubscribe:
 				err = s.subscribe(ctx)
 			}

@@ -36,6 +36,11 @@ type sent struct {
 	card     *wire.CardRead // that it carried
 }
 
+// nonces returns those of the newest two states.
+func (l *Link) nonces() [2]wire.Nonce {
+	return [...]wire.Nonce{l.states.sent[0].nonce, l.states.sent[1].nonce}
+}
+
 // Will returns the will of a connection: that the reader is offline. It is
 // published before a clean disconnection too.
 func (o *Options) Will(connection uint64) (*Publish, error) {

@@ -13,7 +13,7 @@ import (
 
 // A Broker is the MQTT broker between readers and their controller.
 type Broker struct {
-	Host  string // a name, or an address without brackets
+	Host  string // a name, in lower case and without a dot at the end, or an address without brackets, as short as it can be
 	Port  string
 	Plain bool // without TLS, which only a broker on this machine may be
 }
@@ -31,10 +31,7 @@ func ParseBroker(s string) (Broker, error) {
 	if err != nil {
 		return Broker{}, fmt.Errorf("broker %.80q: not a URL; write ssl://host:port", s)
 	}
-	b := Broker{Host: u.Hostname()}
-	if strings.EqualFold(b.Host, "localhost") {
-		b.Host = "localhost"
-	}
+	b := Broker{Host: strings.ToLower(u.Hostname())}
 	switch u.Scheme {
 	case "ssl", "tls", "mqtts":
 		b.Port = cmp.Or(u.Port(), "8883")
@@ -52,6 +49,10 @@ func ParseBroker(s string) (Broker, error) {
 	}
 	if b.Plain && b.Host != "localhost" && (err != nil || !ip.IsLoopback()) {
 		return Broker{}, fmt.Errorf("broker %.80q: a broker on another machine needs TLS; write ssl://host:port", s)
+	}
+	b.Host = strings.TrimSuffix(b.Host, ".")
+	if err == nil {
+		b.Host = ip.Unmap().String()
 	}
 	return b, nil
 }
@@ -93,7 +94,7 @@ func CheckBroker(s string) error {
 	if err != nil {
 		return err
 	}
-	if name := strings.ToLower(strings.TrimSuffix(b.Host, ".")); strings.HasSuffix(name, ".local") {
+	if strings.HasSuffix(b.Host, ".local") {
 		return fmt.Errorf("broker %.80q: readers do not look up names that end in .local (mDNS); write the address, or a name that your DNS server knows", s)
 	}
 	return nil

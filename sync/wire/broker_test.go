@@ -13,6 +13,7 @@ func TestABrokerIsReadAsPeopleWriteIt(t *testing.T) {
 		"ssl://broker.example:8884": "ssl://broker.example:8884", "mqtts://broker.example": "ssl://broker.example:8883",
 		"ssl://10.0.0.1/": "ssl://10.0.0.1:8883", "tls://[2001:db8::1]": "ssl://[2001:db8::1]:8883", "ssl://[fd00::2]:8884": "ssl://[fd00::2]:8884",
 		"tcp://127.0.0.1": "tcp://127.0.0.1:1883", "tcp://localhost:99": "tcp://localhost:99", "mqtt://[::1]:5": "tcp://[::1]:5", "tcp://127.9.9.9": "tcp://127.9.9.9:1883",
+		"ssl://Broker.EXAMPLE.:8884": "ssl://broker.example:8884", "ssl://[2001:DB8:0::1]": "ssl://[2001:db8::1]:8883", "ssl://[::ffff:192.0.2.1]": "ssl://192.0.2.1:8883",
 	} {
 		b, err := ParseBroker(url)
 		if err != nil || b.String() != want {
@@ -26,7 +27,7 @@ func TestABrokerIsReadAsPeopleWriteIt(t *testing.T) {
 		"tcp://broker.example", "tcp://192.0.2.1:1883", "mqtt://localhost.example", "tcp://0.0.0.0", "tcp://[::]:1883", "tcp://[fd00::2]:1883",
 		"ws://localhost", "broker", "broker:8883", "", "ssl://", "ssl://:8883", "%", "http://localhost:1",
 		"ssl://user:secret@broker.example", "ssl://broker.example/path", "ssl://broker.example?x=1",
-		"ssl://b\u00fccher.example", "ssl://[fe80::1%25eth0]:8883", "ssl://a b", "ssl://-x", "ssl://x..y",
+		"ssl://b\u00fccher.example", "ssl://[fe80::1%25eth0]:8883", "ssl://a b", "ssl://-x", "ssl://x..y", "ssl://x..", "ssl://.",
 	} {
 		if _, err := ParseBroker(url); err == nil {
 			t.Errorf("%q is taken", url)

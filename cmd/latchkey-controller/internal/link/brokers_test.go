@@ -101,8 +101,9 @@ type moving struct {
 	open bool
 }
 
-// newMoving makes a reader whose brokers are before, then two Mosquittos.
-func newMoving(t *testing.T, before ...string) *moving {
+// newMoving makes a reader whose brokers are before, then two Mosquittos, which have to
+// acknowledge within a time; 0: the usual.
+func newMoving(t *testing.T, acknowledged time.Duration, before ...string) *moving {
 	t.Helper()
 	w := newWorld(t)
 	b := newBoard(t)
@@ -122,7 +123,7 @@ func newMoving(t *testing.T, before ...string) *moving {
 	done := make(chan error, 2)
 	go func() { done <- l.Run(ctx) }()
 	w.link = l
-	if m.reader, err = openReader(t.TempDir(), b, bundle, slices.Concat(before, urls), m.hear); err != nil {
+	if m.reader, err = openReader(t.TempDir(), b, bundle, slices.Concat(before, urls), acknowledged, m.hear); err != nil {
 		t.Fatal(err)
 	}
 	go func() { done <- m.reader.run(ctx) }()
@@ -237,7 +238,7 @@ func connections(t testing.TB, url string) (n int) {
 
 func TestAReaderGoesOverWhenItsBrokerIsKilledAndComesBack(t *testing.T) {
 	t.Parallel()
-	m := newMoving(t, "ssl://nowhere.invalid:8883") // an address that never resolves is passed over
+	m := newMoving(t, 0, "ssl://nowhere.invalid:8883") // an address that never resolves is passed over
 	until(t, "it is at the first that works", func() bool { return m.isAt(0) })
 	m.live()
 	m.brokers[0].kill()
@@ -281,7 +282,7 @@ func TestAReaderGoesOverWhenItsBrokerIsKilledAndComesBack(t *testing.T) {
 
 func TestNothingIsLostWhicheverBrokerIsKilled(t *testing.T) {
 	t.Parallel()
-	m := newMoving(t)
+	m := newMoving(t, 0)
 	until(t, "its link is up", m.isUp)
 	random := rand.New(rand.NewPCG(5, 6))
 	between := func(low, high int) {
@@ -317,7 +318,7 @@ func TestNothingIsLostWhicheverBrokerIsKilled(t *testing.T) {
 
 func TestAFrozenBrokerIsLeft(t *testing.T) {
 	t.Parallel()
-	m := newMoving(t)
+	m := newMoving(t, 3*time.Second)
 	until(t, "it is at the first", func() bool { return m.isAt(0) })
 	frozen := m.brokers[0].cmd.Process
 	if err := frozen.Signal(syscall.SIGSTOP); err != nil {

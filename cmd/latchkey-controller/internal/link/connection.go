@@ -45,6 +45,7 @@ type connection struct {
 type session struct {
 	client  mqtt.Client
 	out     *outbox
+	away    *away
 	lost    chan error   // the first reason to end
 	greeted atomic.Bool  // what is retained was sent, or waits
 	busy    atomic.Int64 // since when paho has been taking a message, Unix nanoseconds; 0: it is not
@@ -62,6 +63,10 @@ func newConnection(o *Options, broker wire.Broker) *connection {
 	return c
 }
 
+func newSession() *session {
+	return &session{out: newOutbox(), away: newAway(), lost: make(chan error, 1)}
+}
+
 // end ends a session.
 func (s *session) end(err error) {
 	select {
@@ -70,53 +75,46 @@ func (s *session) end(err error) {
 	}
 }
 
-// mostAway is how many keys and policies the broker may have to acknowledge before it gets
-// the next: with ten thousand readers, all of them at once would wait in its socket for
-// seconds, and before what readers wait for.
-const mostAway = 64
-
-// awayFor is how long the broker may take to acknowledge one until the next goes out all the same.
-const awayFor = 30 * time.Second
-
-// run hands what waits to paho, until ctx ends.
+// run hands what waits to paho, until ctx ends or the broker acknowledges nothing for awayFor.
 func (s *session) run(ctx context.Context, site string) {
-	var away []mqtt.Token // of keys and policies that are not acknowledged, in order
-	var since time.Time   // when there was room last
 	late := time.NewTimer(awayFor)
 	defer late.Stop()
 	for ctx.Err() == nil {
-		if o, ok := s.out.next(len(away) < mostAway); ok {
-			token := s.publish(o, site)
-			if o.paced() {
-				away, since = append(away, token), time.Now()
-			}
+		away, ready := s.away.look(), s.out.ready
+		if !away.room {
+			ready = nil
+		} else if o, ok := s.out.next(away.pace); ok {
+			s.send(o, site)
 			continue
 		}
-		var acknowledged <-chan struct{}
 		var overdue <-chan time.Time
-		if len(away) > 0 {
-			acknowledged = away[0].Done()
-		}
-		if len(away) >= mostAway {
-			late.Reset(time.Until(since.Add(awayFor)))
+		if away.first != nil {
+			late.Reset(time.Until(away.until))
 			overdue = late.C
 		}
 		select {
 		case <-ctx.Done():
-		case <-s.out.ready:
-		case <-acknowledged:
-			away = away[1:]
+		case <-ready:
+		case <-away.first:
+		case <-s.away.added: // a reply
 		case <-overdue:
-			away = away[1:]
+			s.end(errUnacknowledged)
+			return
 		}
 	}
 }
 
-// publish hands a message to paho.
-func (s *session) publish(o outgoing, site string) mqtt.Token {
+// send publishes one that waited.
+func (s *session) send(o outgoing, site string) {
 	s.busy.Store(time.Now().UnixNano())
-	token := s.client.Publish(o.channel.Topic(site, o.reader), 1, o.channel.Retained(), o.payload)
+	s.publish(o, site)
 	s.busy.Store(0)
+}
+
+// publish hands a message to paho. The token is complete when the broker has it.
+func (s *session) publish(o outgoing, site string) mqtt.Token {
+	token := s.client.Publish(o.channel.Topic(site, o.reader), 1, o.channel.Retained(), o.payload)
+	s.away.add(token, len(o.payload), o.paced())
 	select {
 	case <-token.Done():
 		if err := token.Error(); err != nil {
@@ -177,7 +175,7 @@ func (c *connection) run(ctx context.Context) error {
 
 // connect connects once. It returns when the connection is lost, or why there was none.
 func (c *connection) connect(ctx context.Context) (connected bool, err error) {
-	s := &session{out: newOutbox(), lost: make(chan error, 1)}
+	s := newSession()
 	options := mqtt.NewClientOptions().
 		AddBroker("tcp://broker"). // not used
 		SetClientID(c.o.Name).
@@ -185,7 +183,7 @@ func (c *connection) connect(ctx context.Context) (connected bool, err error) {
 		SetAutoReconnect(false).
 		SetProtocolVersion(4).
 		SetKeepAlive(30 * time.Second).
-		SetPingTimeout(10 * time.Second).
+		SetPingTimeout(20 * time.Second).
 		SetConnectTimeout(10 * time.Second).
 		SetWriteTimeout(10 * time.Second).
 		SetCustomOpenConnectionFn(func(_ *url.URL, _ mqtt.ClientOptions) (net.Conn, error) {
@@ -284,7 +282,7 @@ func (c *connection) publish(channel wire.Channel, reader string, payload []byte
 	if s == nil || s.stuck() {
 		return nil, errOffline
 	}
-	token := s.client.Publish(channel.Topic(c.o.Site.Name, reader), 1, channel.Retained(), payload)
+	token := s.publish(outgoing{channel, reader, payload}, c.o.Site.Name)
 	select {
 	case <-token.Done():
 		return token, token.Error()

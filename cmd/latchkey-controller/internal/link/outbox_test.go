@@ -85,7 +85,7 @@ func TestABrokerThatTakesLessThanIsSentLosesItsConnectionAndNoOther(t *testing.T
 	if l.reached() {
 		t.Error("brokers are reached before any was")
 	}
-	slow, good := &session{out: newOutbox(), lost: make(chan error, 1)}, &session{out: newOutbox(), lost: make(chan error, 1)}
+	slow, good := newSession(), newSession()
 	l.connections[0].session.Store(slow)
 	l.connections[1].session.Store(good)
 	good.greeted.Store(true)

@@ -9,6 +9,7 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
 
@@ -17,6 +18,8 @@ type slowBroker struct {
 	mqtt.Client
 	topics []string
 	tokens []*slowToken
+
+	acknowledged int // of them
 }
 
 type slowToken struct {
@@ -33,10 +36,21 @@ func (b *slowBroker) Publish(topic string, _ byte, _ bool, _ any) mqtt.Token {
 	return t
 }
 
+// acknowledge acknowledges the first message that is not; false: there is none.
+func (b *slowBroker) acknowledge() bool {
+	if b.acknowledged == len(b.tokens) {
+		return false
+	}
+	close(b.tokens[b.acknowledged].done)
+	b.acknowledged++
+	return true
+}
+
 func TestABrokerGetsKeysAsItAcknowledgesThemAndAllElseAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broker := &slowBroker{}
-		s := &session{client: broker, out: newOutbox(), lost: make(chan error, 1)}
+		s := newSession()
+		s.client = broker
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go s.run(ctx, "home")
@@ -46,32 +60,98 @@ func TestABrokerGetsKeysAsItAcknowledgesThemAndAllElseAtOnce(t *testing.T) {
 				t.Fatalf("%s, %d messages are out, not %d", what, len(broker.topics), want)
 			}
 		}
-		for i := range 3 * mostAway {
+		for i := range 3 * mostPaced {
 			s.out.put(outgoing{wire.OnKey, fmt.Sprint("reader-", i), []byte("key")})
 		}
 		s.out.put(outgoing{wire.OnHead, "", []byte("head")})
-		got(mostAway, "at first")
+		got(mostPaced, "at first")
 		s.out.put(outgoing{wire.OnAck, "reader-1", []byte("ack")})
-		got(mostAway+1, "with what a reader waits for")
-		if last, want := broker.topics[mostAway], wire.OnAck.Topic("home", "reader-1"); last != want {
+		got(mostPaced+1, "with what a reader waits for")
+		if last, want := broker.topics[mostPaced], wire.OnAck.Topic("home", "reader-1"); last != want {
 			t.Errorf("%s came, not %s", last, want)
 		}
-		for i := range 10 {
-			close(broker.tokens[i].done)
+		for range 10 {
+			broker.acknowledge()
 		}
-		got(mostAway+11, "after ten acknowledgements")
-		for i := range 10 {
+		got(mostPaced+11, "after ten acknowledgements")
+		for i := range 9 {
 			time.Sleep(awayFor / 10)
 			s.out.put(outgoing{wire.OnNow, "reader-1", []byte("now")})
+			got(mostPaced+12+i, "while others go out")
+		}
+		for broker.acknowledge() {
 			synctest.Wait()
-			if i < 9 {
-				got(mostAway+12+i, "while others go out")
+		}
+		got(3*mostPaced+11, "in the end")
+	})
+}
+
+func TestWhatABrokerDoesNotAcknowledgeIsBounded(t *testing.T) {
+	for _, size := range []int{1, 60 << 10} {
+		synctest.Test(t, func(t *testing.T) {
+			broker := &slowBroker{}
+			s := newSession()
+			s.client = broker
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			go s.run(ctx, "home")
+			payload, n := make([]byte, size), 0
+			for s.out.put(outgoing{wire.OnNow, "reader-1", payload}) {
+				if n++; n > 1<<20 {
+					t.Fatal("it takes more and more")
+				} else if n%64 == 0 {
+					synctest.Wait()
+				}
 			}
-		}
-		got(mostAway+22, "without any for long")
-		for range 3 * mostAway {
+			synctest.Wait()
+			held := len(broker.tokens) * (size + awayEach)
+			if held < mostAway || held > mostAway+size+awayEach {
+				t.Errorf("paho holds %d messages", len(broker.tokens))
+			}
+			for range 4 { // it is slow, but acknowledges
+				time.Sleep(awayFor - time.Second)
+				broker.acknowledge()
+				synctest.Wait()
+			}
+			select {
+			case err := <-s.lost:
+				t.Error(err)
+			default:
+			}
 			time.Sleep(awayFor)
+			synctest.Wait()
+			select {
+			case <-s.lost:
+			default:
+				t.Error("it keeps its connection")
+			}
+		})
+	}
+}
+
+func TestRepliesCountAmongWhatIsNotAcknowledged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &connection{o: &Options{Site: &site.Site{Name: "home"}}}
+		s := newSession()
+		s.client = &slowBroker{}
+		c.session.Store(s)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go s.run(ctx, "home")
+		if _, err := c.publish(wire.OnReply, "reader-1", make([]byte, mostAway)); err != nil {
+			t.Fatal(err)
 		}
-		got(3*mostAway+12, "in the end")
+		s.out.put(outgoing{wire.OnNow, "reader-1", []byte("now")})
+		synctest.Wait()
+		if s.away.look().room {
+			t.Error("there is room for more")
+		}
+		time.Sleep(awayFor)
+		synctest.Wait()
+		select {
+		case <-s.lost:
+		default:
+			t.Error("it keeps its connection")
+		}
 	})
 }

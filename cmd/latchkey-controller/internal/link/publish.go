@@ -23,6 +23,7 @@ type publisher struct {
 	*Link
 	versions store.Versions
 	peers    map[string]*site.Peer // as published
+	keys     map[string][]byte     // of peers, as published: a broker that comes and goes delays nothing elsewhere
 	former   []string              // readers that are there no more, as of versions
 	position wire.Position         // as published
 	head     <-chan time.Time      // when the head at position is to be published; nil: it was
@@ -30,7 +31,7 @@ type publisher struct {
 
 // publishChanges publishes whenever the database has changed.
 func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error {
-	p := &publisher{Link: l}
+	p := &publisher{Link: l, keys: map[string][]byte{}}
 	minute := time.Tick(headEvery)
 	for failed := ""; ; {
 		var err error
@@ -73,9 +74,7 @@ func (p *publisher) bring(ctx context.Context) error {
 	}
 	for _, c := range p.connections {
 		if s := c.session.Load(); s != nil && !s.greeted.Load() {
-			if err := p.greet(ctx, s); err != nil {
-				return err
-			}
+			p.greet(s)
 		}
 	}
 	return nil
@@ -83,13 +82,9 @@ func (p *publisher) bring(ctx context.Context) error {
 
 // greet has a broker that was connected get everything that is retained, and drop what it
 // retains of readers that are there no more. What changes from now on is told to it, too.
-func (p *publisher) greet(ctx context.Context, s *session) error {
+func (p *publisher) greet(s *session) {
 	for id, peer := range p.peers {
-		key, err := p.o.Site.EpochKey(ctx, peer)
-		if err != nil {
-			return err
-		}
-		s.out.put(outgoing{wire.OnKey, id, key})
+		s.out.put(outgoing{wire.OnKey, id, p.keys[id]})
 		s.out.put(outgoing{wire.OnPolicy, id, peer.Policy})
 	}
 	for _, id := range p.former {
@@ -99,7 +94,6 @@ func (p *publisher) greet(ctx context.Context, s *session) error {
 	}
 	s.out.put(outgoing{wire.OnHead, "", p.log.Load().Head})
 	s.greeted.Store(true)
-	return nil
 }
 
 // publish publishes what has changed since it was called last, at brokers that were greeted.
@@ -130,15 +124,23 @@ func (p *publisher) publish(ctx context.Context) error {
 	if !p.reached() {
 		return nil // all of it is published after the next connect
 	}
+	var rekeyed []*site.Peer
 	for id, peer := range peers {
-		before := p.peers[id]
-		if before == nil || before.Bundle != peer.Bundle || before.Keys != peer.Keys || log.Position.Epoch != p.position.Epoch {
-			key, err := p.o.Site.EpochKey(ctx, peer)
-			if err != nil {
-				return err
-			}
+		if before := p.peers[id]; before == nil || before.Bundle != peer.Bundle || before.Keys != peer.Keys || log.Position.Epoch != p.position.Epoch {
+			rekeyed = append(rekeyed, peer)
+		}
+	}
+	keys, err := p.o.Site.EpochKeys(ctx, rekeyed)
+	if err != nil {
+		return err
+	}
+	maps.Copy(p.keys, keys)
+	maps.DeleteFunc(p.keys, func(id string, _ []byte) bool { return peers[id] == nil })
+	for id, peer := range peers {
+		if key := keys[id]; key != nil {
 			p.tell(wire.OnKey, id, key)
 		}
+		before := p.peers[id]
 		if before == nil || before.PolicyRevision != peer.PolicyRevision || before.Bundle != peer.Bundle {
 			p.tell(wire.OnPolicy, id, peer.Policy)
 		}

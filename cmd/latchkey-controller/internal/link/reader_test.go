@@ -33,14 +33,14 @@ func (empty) Encode() []byte    { return []byte{0} }
 // newReader makes a reader of a bundle in a directory. It tells what it hears.
 func newReader(t testing.TB, dir string, b *board, bundle *wire.Bundle, tell func(readersync.News)) *reader {
 	t.Helper()
-	r, err := openReader(dir, b, bundle, []string{bundle.Broker}, tell)
+	r, err := openReader(dir, b, bundle, []string{bundle.Broker}, 0, tell)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func openReader(dir string, b *board, bundle *wire.Bundle, brokers []string, tell func(readersync.News)) (*reader, error) {
+func openReader(dir string, b *board, bundle *wire.Bundle, brokers []string, acknowledged time.Duration, tell func(readersync.News)) (*reader, error) {
 	options := cache.Options{Dir: dir, Site: bundle.Site, Controller: bundle.Controller[:]}
 	snapshot, err := wire.OpenSnapshot(bundle.Site, bundle.Snapshot, bundle.Controller[:])
 	if err != nil {
@@ -62,7 +62,7 @@ func openReader(dir string, b *board, bundle *wire.Bundle, brokers []string, tel
 			Site: bundle.Site, SiteName: bundle.SiteName, Reader: bundle.Reader, Version: "bench",
 			Controller: bundle.Controller[:], Signing: b.signing, Sealing: b.sealing, NotBefore: begin.Add(-time.Minute),
 		},
-		Brokers: brokers, ReturnAfter: 2 * time.Second, Certificate: tls.Certificate{Certificate: [][]byte{bundle.Certificate}, PrivateKey: b.tls}, Authority: authority,
+		Brokers: brokers, ReturnAfter: 2 * time.Second, AckWithin: acknowledged, Certificate: tls.Certificate{Certificate: [][]byte{bundle.Certificate}, PrivateKey: b.tls}, Authority: authority,
 		Cache: r.watched, Journal: r.journal,
 		StorePolicy: func(policy *wire.VerifiedPolicy) error { return cache.StorePolicy(options, bundle.Reader, policy) },
 		NextConnection: func() (uint64, error) {

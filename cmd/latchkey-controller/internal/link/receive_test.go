@@ -97,7 +97,7 @@ func receiveSnapshot(dir string) error {
 	}
 	epoch := bundle.Epoch
 	up := make(chan bool, 1)
-	r, err := openReader(filepath.Join(dir, "reader"), board, bundle, []string{bundle.Broker}, func(n readersync.News) {
+	r, err := openReader(filepath.Join(dir, "reader"), board, bundle, []string{bundle.Broker}, 0, func(n readersync.News) {
 		if changed, ok := n.(readersync.LinkChanged); ok && changed.Up {
 			select {
 			case up <- true:

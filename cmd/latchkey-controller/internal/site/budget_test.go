@@ -61,11 +61,11 @@ func (r *tpmReader) peer() *Peer {
 // keys returns what the message with the reader's keys brings it.
 func (r *tpmReader) keys() *wire.EpochKeys {
 	r.t.Helper()
-	signed, err := r.site.EpochKey(r.t.Context(), r.peer())
+	signed, err := r.site.EpochKeys(r.t.Context(), []*Peer{r.peer()})
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return opensKey(r.t, r.site, r.board, signed)
+	return opensKey(r.t, r.site, r.board, signed["front-door"])
 }
 
 func opensKey(t *testing.T, s *Site, b *boardtest.Board, signed []byte) *wire.EpochKeys {
@@ -359,11 +359,11 @@ func TestReadersWithoutATPMKeepNoPINKeyWhereOnlyTPMsGetIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		signed, err := s.EpochKey(t.Context(), peers["back-door"])
+		signed, err := s.EpochKeys(t.Context(), []*Peer{peers["back-door"]})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return opensKey(t, s, b, signed)
+		return opensKey(t, s, b, signed["back-door"])
 	}
 	only := func(on bool) (changed bool) {
 		t.Helper()

@@ -86,11 +86,16 @@ func (s *Site) keysFor(tx *store.Tx, b *store.Bundle) (keys *wire.EpochKeys, epo
 	return keys, epoch, nil
 }
 
-// EpochKey returns the keys of the newest epoch for a reader, sealed to it and signed.
-func (s *Site) EpochKey(ctx context.Context, p *Peer) (signed []byte, err error) {
+// EpochKeys returns the keys of the newest epoch for readers, by id, sealed to each and signed.
+func (s *Site) EpochKeys(ctx context.Context, peers []*Peer) (signed map[string][]byte, err error) {
+	signed = make(map[string][]byte, len(peers))
 	err = s.store.View(ctx, func(tx *store.Tx) error {
-		signed, err = s.epochKey(tx, p)
-		return err
+		for _, p := range peers {
+			if signed[p.Reader], err = s.epochKey(tx, p); err != nil {
+				return fmt.Errorf("reader %s: %w", p.Reader, err)
+			}
+		}
+		return nil
 	})
 	return signed, err
 }
