@@ -126,19 +126,34 @@ func readHighWater(path string) (*highWater, error) {
 	return &noted, nil
 }
 
-func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *highWater) (epoch uint64, err error) {
+// Behind says whether the database is behind what this directory has noted, so that it was put back to
+// an older state. It changes nothing: HighWater.Look does what is to be done then.
+func (s *Site) Behind(ctx context.Context) (bool, error) {
+	h, err := s.HighWater()
+	if err != nil || h.seen == nil {
+		return false, err
+	}
+	return s.behind(ctx, h.seen)
+}
+
+func (s *Site) behind(ctx context.Context, noted *highWater) (behind bool, err error) {
 	position, err := noted.position()
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	behind, err := s.Lacks(ctx, position)
-	if err == nil && !behind {
-		err = s.View(ctx, func(tx *store.Tx) error {
-			had, err := tx.HadEvent(noted.Activity, noted.Event)
-			behind = !had
-			return err
-		})
+	if behind, err = s.Lacks(ctx, position); err != nil || behind {
+		return behind, err
 	}
+	err = s.View(ctx, func(tx *store.Tx) error {
+		had, err := tx.HadEvent(noted.Activity, noted.Event)
+		behind = !had
+		return err
+	})
+	return behind, err
+}
+
+func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *highWater) (epoch uint64, err error) {
+	behind, err := s.behind(ctx, noted)
 	if err != nil || !behind {
 		return 0, err
 	}

@@ -46,10 +46,28 @@ func (*sqliteEngine) lead(context.Context) (*Lead, error) { return &Lead{}, nil 
 func (e *postgresEngine) lead(ctx context.Context) (*Lead, error) {
 	l := &Lead{engine: e}
 	err := l.take(ctx)
-	if other := (*LedError)(nil); err == nil || ctx.Err() != nil || errors.As(err, &other) {
+	if other := (*ServedError)(nil); err == nil || ctx.Err() != nil || errors.As(err, &other) {
 		return l, err
 	}
 	return nil, e.refusal(err) // whoever reads it has just written the address, or started the controller
+}
+
+// leaderTimeout is how long asking who leads may take.
+const leaderTimeout = 2 * time.Second
+
+// Leader says who has the lead: the name of the program, with its machine, and its address, "" at a
+// socket. The name is "" if nobody has it, or if it is not known, as with SQLite: whoever has it there
+// is on this machine.
+func (s *Store) Leader(ctx context.Context) (name, from string) {
+	e, ok := s.engine.(*postgresEngine)
+	if !ok {
+		return "", ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, leaderTimeout)
+	defer cancel()
+	// An error leaves them empty.
+	e.db.QueryRowContext(ctx, `SELECT coalesce(nullif(a.application_name, ''), 'another program'), coalesce(host(a.client_addr), '')`+holdsLock, int64(leadLock)).Scan(&name, &from)
+	return name, from
 }
 
 // A ServedError says who has the lead.
