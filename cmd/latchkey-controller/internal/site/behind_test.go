@@ -33,7 +33,10 @@ func TestACheckSeesThatTheDatabaseWasPutBackAndLeavesItThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	highWaterOf(t, dir, nil, func(s *Site) { addUser(t, s, "Ada", "58310274", uid(1)) })
+	_, seen := highWaterOf(t, dir, nil, func(s *Site) { addUser(t, s, "Ada", "58310274", uid(1)) })
+	if err := seen.Note(); err != nil {
+		t.Fatal(err)
+	}
 	if behind() {
 		t.Error("though nothing was put back")
 	}
