@@ -26,8 +26,7 @@ func runPage(ts *testscript.TestScript, _ bool, args []string) {
 		if !is {
 			continue
 		}
-		words := strings.Fields(at.Replace(command))
-		if err := ts.Exec(words[0], words[1:]...); err != nil {
+		if err := ts.Exec("sh", "-c", at.Replace(command)); err != nil {
 			ts.Fatalf("%s: %v: %s", strings.TrimSpace(command), err, ts.ReadFile("stderr"))
 		}
 		ran++

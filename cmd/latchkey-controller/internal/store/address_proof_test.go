@@ -62,6 +62,8 @@ func TestWhoListensWhereTheServerShouldGetsNothing(t *testing.T) {
 			must(t, err)
 			if _, err := pgx.ConnectConfig(t.Context(), config); err == nil || !strings.Contains(err.Error(), refused) {
 				t.Errorf("%s, %s: %v", name, c.address, err)
+			} else if said := (&postgresEngine{name: "y"}).refusal(err).Error(); !strings.Contains(said, "the database y cannot be used: ") || !strings.Contains(said, "have it ask for scram-sha-256") || strings.Contains(said, "\n") {
+				t.Error(said)
 			}
 		}
 	}

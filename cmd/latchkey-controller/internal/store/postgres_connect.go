@@ -154,7 +154,7 @@ var errPooled = errors.New("a pooler in front of the server shares connections a
 
 func poolerFailure(ctx context.Context, err error) error {
 	if ctx.Err() != nil || pgconn.Timeout(err) {
-		return fmt.Errorf("a pooler in front of the server had no second connection to give in time; let it have at least %d for this database, or connect to the server itself", postgresConnections+1)
+		return fmt.Errorf("a pooler in front of the server had no second connection to give in time; let it have at least %d for this database, or connect to the server itself", postgresConnections+2)
 	}
 	if strings.Contains(err.Error(), "statement pooling mode") {
 		return errPooled

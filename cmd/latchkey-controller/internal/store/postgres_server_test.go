@@ -131,10 +131,14 @@ func TestTwoServersAreNotOneDatabase(t *testing.T) {
 		t.Errorf("%s rows at another server", n)
 	}
 	other.Stop(syscall.SIGINT)
-	if err := add(s, 2); !errors.As(err, new(*UnavailableError)) || !strings.Contains(err.Error(), "the server is another one than before") {
+	if err := add(s, 2); !errors.As(err, new(*UnavailableError)) || !strings.Contains(err.Error(), "cannot be used (the server is another one than before: ") {
 		t.Error(err)
 	}
-	if said := s.engine.(*postgresEngine).refusal(s.engine.(*postgresEngine).db.Ping()).Error(); !strings.Contains(said, "name one server and its stand-bys only") {
+	e := s.engine.(*postgresEngine)
+	config, err := e.connection()
+	must(t, err)
+	_, err = pgx.ConnectConfig(t.Context(), config)
+	if said := e.refusal(err).Error(); !strings.Contains(said, "cannot be used: the server is another one than before: ") || !strings.Contains(said, "name one server and its stand-bys only") {
 		t.Error(said)
 	}
 }
