@@ -67,7 +67,7 @@ func (*postgresEngine) tables(t *Tx) (all []table, err error) {
 	return all, err
 }
 
-func (e *postgresEngine) replace(ctx context.Context, one table, rows *reading) error {
+func (e *postgresEngine) replace(ctx context.Context, one table, rows *tableScan) error {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return err

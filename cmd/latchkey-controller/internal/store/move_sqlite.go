@@ -49,7 +49,7 @@ func (*sqliteEngine) tables(t *Tx) (all []table, err error) {
 	return all, err
 }
 
-func (e *sqliteEngine) replace(ctx context.Context, one table, rows *reading) error {
+func (e *sqliteEngine) replace(ctx context.Context, one table, rows *tableScan) error {
 	conn, err := e.db.Conn(ctx)
 	if err != nil {
 		return err

@@ -223,7 +223,7 @@ func TestWhatASiteHasLeftIsOpenedNoMoreAndSaysWhereItWent(t *testing.T) {
 	b, err := os.ReadFile(filepath.Join(dir, File))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(old, File), b, 0o600))
-	var moved *MovedError
+	var moved *LeftError
 	if _, err := Open(t.Context(), old); !errors.As(err, &moved) || moved.To != address {
 		t.Errorf("an old copy: %v", err)
 	}

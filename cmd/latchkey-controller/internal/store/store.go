@@ -79,7 +79,7 @@ func holds(ctx context.Context, dir, address string) (name string, err error) {
 	defer s.Close()
 	err = e.ready(ctx, true)
 	if errors.Is(err, errUnderway) {
-		if m, failed := readMark(ctx, e); failed != nil || m != nil {
+		if m, failed := readSignpost(ctx, e); failed != nil || m != nil {
 			return "", errors.Join(failed, m.refusal(e.place()))
 		}
 	}

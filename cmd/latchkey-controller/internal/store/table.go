@@ -28,7 +28,7 @@ type mover interface {
 	stay(t *Tx) error
 	// replace replaces the rows of a table, in one transaction, without triggers. Tables that refer
 	// to it may lose theirs.
-	replace(ctx context.Context, one table, rows *reading) error
+	replace(ctx context.Context, one table, rows *tableScan) error
 	// sound returns an error if a row refers to one that is not there.
 	sound(t *Tx) error
 	// count returns the highest id that a table has assigned or has; 0: none. setCount sets it.
@@ -88,9 +88,9 @@ func parentsFirst(all []table) (ordered []table) {
 // quoted returns names as SQL has them, with commas between.
 func quoted(names ...string) string { return `"` + strings.Join(names, `", "`) + `"` }
 
-// A reading goes through the rows of a table in the order of its key, and sums them up. It is a
+// A tableScan goes through the rows of a table in the order of its key, and sums them up. It is a
 // pgx.CopyFromSource.
-type reading struct {
+type tableScan struct {
 	rows   *sql.Rows
 	values []any
 	into   []any // pointers to values
@@ -106,7 +106,7 @@ type sum struct {
 	hash []byte
 }
 
-func (t *Tx) read(one table) (*reading, error) {
+func (t *Tx) read(one table) (*tableScan, error) {
 	order := one.key
 	if len(order) == 0 {
 		order = one.columns
@@ -116,7 +116,7 @@ func (t *Tx) read(one table) (*reading, error) {
 	if err != nil {
 		return nil, dbError(err)
 	}
-	r := &reading{rows: rows, values: make([]any, len(one.columns)), hash: sha256.New()}
+	r := &tableScan{rows: rows, values: make([]any, len(one.columns)), hash: sha256.New()}
 	for i := range r.values {
 		r.into = append(r.into, &r.values[i])
 	}
@@ -136,7 +136,7 @@ func (t *Tx) sum(one table) (*sum, error) {
 }
 
 // Next implements pgx.CopyFromSource.
-func (r *reading) Next() bool {
+func (r *tableScan) Next() bool {
 	if r.failed != nil || !r.rows.Next() {
 		return false
 	}
@@ -170,10 +170,10 @@ func (r *reading) Next() bool {
 }
 
 // Values implements pgx.CopyFromSource.
-func (r *reading) Values() ([]any, error) { return r.values, nil }
+func (r *tableScan) Values() ([]any, error) { return r.values, nil }
 
 // Err implements pgx.CopyFromSource.
-func (r *reading) Err() error {
+func (r *tableScan) Err() error {
 	if r.failed != nil {
 		return r.failed
 	}
@@ -181,11 +181,11 @@ func (r *reading) Err() error {
 }
 
 // end returns the sum of the rows that were read.
-func (r *reading) end() (*sum, error) {
+func (r *tableScan) end() (*sum, error) {
 	if err := r.Err(); err != nil {
 		return nil, dbError(err)
 	}
 	return &sum{r.count, r.hash.Sum(nil)}, nil
 }
 
-func (r *reading) close() { r.rows.Close() }
+func (r *tableScan) close() { r.rows.Close() }
