@@ -36,6 +36,8 @@ type connection struct {
 	log     *slog.Logger
 	session atomic.Pointer[session] // while connected; else nil
 	status  atomic.Pointer[BrokerStatus]
+	same    *sameBroker
+	index   int           // among all connections
 	arrive  func(message) // gets each message; must not block
 	up      func()        // called after each connect; must not block
 	senders sync.WaitGroup
@@ -58,7 +60,7 @@ const stuckAfter = 2 * time.Second
 var errOffline = errors.New("no connection to the broker")
 
 func newConnection(o *Options, broker wire.Broker) *connection {
-	c := &connection{o: o, broker: broker, log: o.Log}
+	c := &connection{o: o, broker: broker, log: o.Log, same: newSameBroker()}
 	c.status.Store(&BrokerStatus{URL: broker.String(), Since: time.Now()})
 	return c
 }
@@ -149,6 +151,7 @@ func (c *connection) run(ctx context.Context) error {
 	wait := firstWait
 	logged := ""
 	for {
+		c.awaitOther(ctx)
 		began := time.Now()
 		connected, err := c.connect(ctx)
 		if ctx.Err() != nil {
@@ -176,6 +179,12 @@ func (c *connection) run(ctx context.Context) error {
 // connect connects once. It returns when the connection is lost, or why there was none.
 func (c *connection) connect(ctx context.Context) (connected bool, err error) {
 	s := newSession()
+	var opened atomic.Bool
+	defer func() {
+		if opened.Load() {
+			c.same.ended(c.index)
+		}
+	}()
 	options := mqtt.NewClientOptions().
 		AddBroker("tcp://broker"). // not used
 		SetClientID(c.o.Name).
@@ -191,6 +200,8 @@ func (c *connection) connect(ctx context.Context) (connected bool, err error) {
 			if err != nil {
 				return nil, err
 			}
+			c.same.opened(c.index)
+			opened.Store(true)
 			return wire.Guard(writeTogether(conn), len(subscribed)), nil
 		}).
 		SetConnectionLostHandler(func(_ mqtt.Client, err error) {

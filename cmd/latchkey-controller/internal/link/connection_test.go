@@ -45,6 +45,7 @@ func TestABrokerThatDoesNotKnowTheControllerIsNamed(t *testing.T) {
 	}
 	c := &connection{
 		o: &Options{Site: &site.Site{Name: "home"}, Name: site.ControllerName}, broker: broker, log: slog.New(slog.DiscardHandler),
+		same:   newSameBroker(),
 		arrive: func(message) {},
 		up: func() {
 			t.Error("it goes on without hearing any reader")

@@ -97,12 +97,14 @@ func New(o Options) (*Link, error) {
 		asked:        make(chan chan<- []ReaderStatus),
 		refused:      newRefused(o.Log),
 	}
-	for _, url := range o.Brokers {
+	same := newSameBroker()
+	for i, url := range o.Brokers {
 		broker, err := wire.ParseBroker(url)
 		if err != nil {
 			return nil, err
 		}
 		c := newConnection(&l.o, broker)
+		c.same, c.index = same, i
 		c.arrive, c.up = l.arrive, func() { signal(l.republish) }
 		l.connections = append(l.connections, c)
 	}

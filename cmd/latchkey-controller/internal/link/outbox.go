@@ -27,7 +27,8 @@ func (o *outgoing) paced() bool { return o.channel == wire.OnKey || o.channel ==
 // replaced says whether a newer one takes its place while it waits.
 func (o *outgoing) replaced() bool { return o.paced() || o.channel == wire.OnState }
 
-// An outbox is what waits for one broker, so that none has to wait for another.
+// An outbox is what waits for one broker, so that what is sent to one waits for no other. Only
+// replies pass it by: who answers a fetch waits until its broker has the reply.
 type outbox struct {
 	mu      sync.Mutex
 	waiting []outgoing               // what a reader waits for
