@@ -113,7 +113,7 @@ func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, erro
 		if err == nil {
 			tx.Rollback()
 		}
-		return nil, &UnavailableError{fmt.Sprintf("the database %s does not answer, since %.0f s; nothing was done. Try again later: the controller goes on by itself", e.name, answerTimeout.Seconds())}
+		return nil, &UnavailableError{fmt.Sprintf("the database %s has not answered for %.0f s; nothing was done. Try again later: the controller goes on by itself", e.name, answerTimeout.Seconds())}
 	}
 	if !writes {
 		tx, err := begin(&sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, "")
