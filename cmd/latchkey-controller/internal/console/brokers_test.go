@@ -80,27 +80,3 @@ func TestAnAlarmOfTheSiteIsAnAlertForADay(t *testing.T) {
 	}
 	w.visitor(desk.Owner).get("/").shows(t, http.StatusOK, `id="alert-alarm-`, "restored to an older state", "<b>1</b><span>alert</span>")
 }
-
-func brokerTour(t *testing.T) {
-	t.Helper()
-	w := newWorld(t)
-	w.adopt("front-door", "Front door", "Main building")
-	w.adopt("gate", "Gate", "Main building")
-	long := "ssl://" + strings.Repeat("a-broker-with-a-long-name.", 4) + "example:8883"
-	_, err := w.desk.SetBrokers(t.Context(), owner, desk.BrokersForm{Reader: "gate", Brokers: long + " ssl://192.0.2.7:8883"})
-	w.must(err)
-	w.live.mu.Lock()
-	w.live.brokers = []link.BrokerStatus{
-		{URL: "ssl://192.0.2.7:8883", Up: true, Since: time.Now()},
-		{URL: long, Why: "network Error : dial tcp: lookup " + long[6:len(long)-5] + ": no such host", Since: time.Now()},
-		{URL: "ssl://broker.example:8883", Why: "it is the same broker as ssl://192.0.2.7:8883, which the controller uses: name each broker once", Since: time.Now()},
-		{URL: "ssl://[2001:db8:1234:5678:9abc:def0:1234:5678]:8883", Since: time.Now()},
-	}
-	w.live.mu.Unlock()
-	ctx, complaints := chromium(t, w, desk.Owner)
-	tour(t, ctx, w, []stop{
-		{"brokers-down", "/", ""},
-		{"brokers", "/settings", `document.querySelector("#brokers").scrollIntoView(); window.settled = true`},
-	})
-	contented(t, complaints)
-}

@@ -322,7 +322,6 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	tours["webhooks"] = func(t *testing.T) { webhookTour(t) }
 	tours["mail"] = func(t *testing.T) { mailTour(t) }
 	tours["limits"] = func(t *testing.T) { limitTour(t) }
-	tours["brokers"] = func(t *testing.T) { brokerTour(t) }
 	t.Run("tours", func(t *testing.T) {
 		for name, run := range tours {
 			t.Run(name, func(t *testing.T) {
