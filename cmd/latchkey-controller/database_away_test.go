@@ -133,6 +133,7 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 			t.Errorf("%v: %s", err, said)
 		}
 	}
+	time.Sleep(2 * lookForDatabase)
 	if err := served.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +146,9 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 	}
 	defer s.Close()
 	r.check(s, len(r.records))
+	if !strings.Contains(log.String(), "the database is back") {
+		t.Errorf("nobody is told that the database is back: %s", &log)
+	}
 	if strings.Contains(log.String(), "panic") {
 		t.Error(log.String())
 	}

@@ -158,6 +158,7 @@ func serve(c *invocation) action {
 		if embedded != nil {
 			group.Go(func() error { embedded.followBrokerClients(ctx, c.desk, c.site, log); return nil })
 		}
+		group.Go(func() error { tellDatabaseIsBack(ctx, c.site, log); return nil })
 		group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
 		if err := group.Wait(); err != nil {
 			return err

@@ -16,6 +16,7 @@ type settingsPage struct {
 	Form        *form
 	Ask         string
 	Fingerprint string
+	Database    string // where it is
 	Doubt       string // why the controller's clock is in doubt; "": it is not
 	Odds        *desk.GuessOdds
 	Theft       *desk.Theft
@@ -38,7 +39,7 @@ func (c *Console) showSettings(ask string) formPage {
 		if f == nil {
 			f = newForm()
 		}
-		p := &settingsPage{Tab: "site", Form: f, Ask: ask, Fingerprint: c.fingerprint}
+		p := &settingsPage{Tab: "site", Form: f, Ask: ask, Fingerprint: c.fingerprint, Database: c.desk.Database()}
 		days, err := c.desk.KeepDays(r.Context(), v.Actor)
 		if err != nil {
 			return err

@@ -85,6 +85,10 @@ func New(o Options) *Desk {
 // as shown by latchkeyd adopt.
 func (d *Desk) Site() (name, fingerprint string) { return d.site.Name, d.site.Fingerprint() }
 
+// Database says where the site's database is: "PostgreSQL, home at db.example:5432", or "SQLite, " and
+// its file.
+func (d *Desk) Database() string { return d.site.Database() }
+
 // SiteID returns the site's id, which stays when the site is restored.
 func (d *Desk) SiteID() wire.SiteID { return d.site.ID }
 

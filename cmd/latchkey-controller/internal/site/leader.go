@@ -3,6 +3,8 @@ package site
 import (
 	"context"
 	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // Leader names the controller that serves the site, as the database knows it: "the controller on
@@ -16,4 +18,12 @@ func (s *Site) Leader(ctx context.Context) string {
 		name += " (" + from + ")"
 	}
 	return name
+}
+
+// Database is Place, with the kind of database before it.
+func (s *Site) Database() string {
+	if address, err := store.Address(s.dir); err == nil && address == "" {
+		return "SQLite, " + s.Place()
+	}
+	return "PostgreSQL, " + s.Place()
 }

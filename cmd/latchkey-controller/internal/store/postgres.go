@@ -98,14 +98,15 @@ const writeLock = applicationID
 // commitTimeout is how long a commit may take: it waits for disks, and for stand-bys.
 const writeIdle, commitTimeout = 8 * time.Second, 30 * time.Second
 
-// answerTimeout is how long the server may take to begin a transaction: one that hangs, or was cut off
-// without a word, never answers. Before that, it says itself that it waited for busyTimeout.
-const answerTimeout = busyTimeout + 2*time.Second
+// How long the server may take to begin a transaction: one that hangs, or was cut off without a word,
+// never answers. One that writes waits for a lock, and before this the server says that it has for
+// busyTimeout.
+const viewTimeout, updateTimeout = 8 * time.Second, busyTimeout + 2*time.Second
 
 func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, error) {
 	ctx, cancel := context.WithCancel(asked)
-	begin := func(options *sql.TxOptions, first string) (*sql.Tx, error) {
-		silence := time.AfterFunc(answerTimeout, cancel)
+	begin := func(within time.Duration, options *sql.TxOptions, first string) (*sql.Tx, error) {
+		silence := time.AfterFunc(within, cancel)
 		tx, err := e.beginTx(ctx, options, first)
 		if silence.Stop() || asked.Err() != nil {
 			return tx, err
@@ -113,10 +114,10 @@ func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, erro
 		if err == nil {
 			tx.Rollback()
 		}
-		return nil, &UnavailableError{fmt.Sprintf("the database %s has not answered for %.0f s; nothing was done. Try again later: the controller goes on by itself", e.name, answerTimeout.Seconds())}
+		return nil, &UnavailableError{fmt.Sprintf("the database %s has not answered for %.0f s; nothing was done. Try again later: the controller goes on by itself", e.name, within.Seconds())}
 	}
 	if !writes {
-		tx, err := begin(&sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, "")
+		tx, err := begin(viewTimeout, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, "")
 		if err != nil {
 			cancel()
 			return nil, err
@@ -137,7 +138,7 @@ func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, erro
 	}
 	// Each statement after the lock sees what the last holder committed, and nobody else writes:
 	// together they are as good as serializable, and never have to be repeated.
-	tx, err := begin(&sql.TxOptions{Isolation: sql.LevelReadCommitted}, fmt.Sprintf(
+	tx, err := begin(updateTimeout, &sql.TxOptions{Isolation: sql.LevelReadCommitted}, fmt.Sprintf(
 		`SELECT pg_advisory_xact_lock(%d), set_config('idle_in_transaction_session_timeout', '%d', true), pg_notify('%s', '')`,
 		writeLock, e.limits.idle.Milliseconds(), changedChannel))
 	if code(err) == lockNotAvailable {
