@@ -43,7 +43,7 @@ func TestACheckSeesThatTheDatabaseWasPutBackAndLeavesItThere(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, store.File), old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if !behind() || !behind() {
+	if first := behind(); !first || !behind() { // the first changes nothing
 		t.Error("it was put back")
 	}
 	if epoch, _ := highWaterOf(t, dir, nil, nil); epoch == 0 || behind() {
