@@ -124,6 +124,9 @@ func (p *publisher) publish(ctx context.Context) error {
 	if !p.reached() {
 		return nil // all of it is published after the next connect
 	}
+	if p.peers != nil && versions == p.versions && log.Position == p.position {
+		return nil // most commits are of what readers tell
+	}
 	var rekeyed []*site.Peer
 	for id, peer := range peers {
 		if before := p.peers[id]; before == nil || before.Bundle != peer.Bundle || before.Keys != peer.Keys || log.Position.Epoch != p.position.Epoch {
