@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,8 +40,7 @@ const (
 	nothingElse             // not even that
 )
 
-// A usageError says how a command was used wrongly; exit code 2. An empty one has been
-// printed already.
+// A usageError says how a command was used wrongly; exit code 2.
 type usageError string
 
 func (e usageError) Error() string { return string(e) }
@@ -136,8 +136,8 @@ func family(first string) string {
 // parse reads the flags of a command, which may stand before, between and after
 // its arguments, and returns those.
 func (c *invocation) parse(row *command, args []string) (arguments []string, err error) {
-	c.SetOutput(c.err)
-	c.Usage = func() { c.printHelp(row) }
+	c.SetOutput(io.Discard) // what is wrong is said below, without all the help
+	c.Usage = func() {}
 	required := row.required
 	if row.needs != nothingElse {
 		c.StringVar(&c.dir, "dir", "", "the site's `directory`")
@@ -146,9 +146,10 @@ func (c *invocation) parse(row *command, args []string) (arguments []string, err
 	}
 	for {
 		if err := c.Parse(args); errors.Is(err, flag.ErrHelp) {
+			c.printHelp(row)
 			return nil, err
 		} else if err != nil {
-			return nil, usageError("") // flag has printed it
+			return nil, c.wrongUse("%v", err)
 		}
 		if args = c.Args(); len(args) == 0 {
 			break

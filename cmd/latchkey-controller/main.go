@@ -34,9 +34,7 @@ func run() int {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return 0
 	case errors.As(err, &wrong):
-		if wrong != "" {
-			fmt.Fprintln(os.Stderr, wrong)
-		}
+		fmt.Fprintln(os.Stderr, wrong)
 		return 2
 	default:
 		fmt.Fprintln(os.Stderr, "latchkey-controller:", err)

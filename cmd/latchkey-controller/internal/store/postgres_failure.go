@@ -99,7 +99,7 @@ func (e *postgresEngine) failure(err error) error {
 	case c == "25006", errors.Is(err, errReadOnly): // read_only_sql_transaction
 		return e.away("takes no changes now: its server has become a stand-by, or default_transaction_read_only is on")
 	case c == "42501": // insufficient_privilege
-		return fmt.Errorf("the database %s does not let the controller's role do this: %w; make that role the owner of the database and of all its tables", e.name, err)
+		return &UnavailableError{fmt.Sprintf("the database %s does not let the controller's role do this (%s); nothing was done. Make that role the owner of the database and of all its tables", e.name, reason(err))}
 	case strings.HasPrefix(c, "53"), strings.HasPrefix(c, "58"): // insufficient_resources, system_error
 		return e.away("has not what it needs (%s)", reason(err))
 	case errors.Is(err, errOther):
