@@ -132,7 +132,7 @@ func (l *Lead) take(ctx context.Context) error {
 }
 
 // whoLeads is the query of which process of the server has the lead; $1 is leadLock.
-const whoLeads = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, '?'))), coalesce(host(a.client_addr), ''), a.backend_start, l.pid` + holdsLock
+const whoLeads = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start, l.pid` + holdsLock
 
 // served returns a ServedError, of a row of whoLeads.
 func (e *postgresEngine) served(leader scanner) error {
