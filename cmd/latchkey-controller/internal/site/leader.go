@@ -7,6 +7,9 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
+// Lead takes the right to serve the site, which the caller closes. The error says who has it.
+func (s *Site) Lead(ctx context.Context) (*store.Lead, error) { return s.store.Lead(ctx) }
+
 // Leader names the controller that serves the site, as the database knows it: "the controller on
 // HOST (ADDRESS)". It is "" if none does, or if it is not known, as with SQLite.
 func (s *Site) Leader(ctx context.Context) string {
@@ -19,6 +22,9 @@ func (s *Site) Leader(ctx context.Context) string {
 	}
 	return name
 }
+
+// Place says where the site's database is, for people.
+func (s *Site) Place() string { return s.store.Place() }
 
 // Database is Place, with the kind of database before it.
 func (s *Site) Database() string {

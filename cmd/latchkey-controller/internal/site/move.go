@@ -7,12 +7,6 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// Place says where the site's database is, for people.
-func (s *Site) Place() string { return s.store.Place() }
-
-// Lead takes the right to serve the site, which the caller closes. The error says who has it.
-func (s *Site) Lead(ctx context.Context) (*store.Lead, error) { return s.store.Lead(ctx) }
-
 // Move moves the site to another database, at an address of a PostgreSQL server; "": SQLite's, in its
 // directory. No controller may run on it. first writes before anything is copied. The site must be
 // closed then. It is the same site, with the same keys and the same log: readers notice nothing.

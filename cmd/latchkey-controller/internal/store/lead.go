@@ -52,9 +52,6 @@ func (e *postgresEngine) lead(ctx context.Context) (*Lead, error) {
 	return nil, e.refusal(err) // whoever reads it has just written the address, or started the controller
 }
 
-// leaderTimeout is how long asking who leads may take.
-const leaderTimeout = 2 * time.Second
-
 // Leader says who has the lead: the name of the program, with its machine, and its address, "" at a
 // socket. The name is "" if nobody has it, or if it is not known, as with SQLite: whoever has it there
 // is on this machine.
@@ -63,7 +60,7 @@ func (s *Store) Leader(ctx context.Context) (name, from string) {
 	if !ok {
 		return "", ""
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaderTimeout)
+	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
 	defer cancel()
 	// An error leaves them empty.
 	e.db.QueryRowContext(ctx, `SELECT coalesce(nullif(a.application_name, ''), 'another program'), coalesce(host(a.client_addr), '')`+holdsLock, int64(leadLock)).Scan(&name, &from)

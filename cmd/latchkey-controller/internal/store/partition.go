@@ -65,7 +65,7 @@ func (t *Tx) impatiently(act func() error) error {
 		}
 		return t.exec(patience, milliseconds(busyTimeout))
 	})
-	if code(err) == "55P03" { // lock_not_available
+	if code(err) == lockNotAvailable {
 		return nil
 	}
 	return err
