@@ -27,15 +27,22 @@ run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN
 PARALLEL := -p $$(n=$$(nproc); echo $$((n < 3 ? 3 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n)))
 
 .PHONY: test
-test: setup ## everything but the emulated boards
-	@$(MAKE) --no-print-directory -j 2 lint go-test
+test: setup build ## everything but the emulated boards
+	@$(MAKE) --no-print-directory -j 3 lint go-test postgres-test
 
-# Lint runs beside it, and says nothing unless something is wrong.
+# Most tests wait: for a reader, a browser, a disk. Those that wait longest begin first; lint and
+# PostgreSQL run beside them.
+CONTROLLER := ./cmd/latchkey-controller/internal/
+
 .PHONY: go-test
-go-test: build
-	go test -timeout 15m -vet off $(PARALLEL) ./... # most wait: for a reader, a browser, a disk
-	go test -timeout 15m -vet off $(PARALLEL) $(addprefix ./cmd/latchkey-controller/internal/,store mail control homeassistant webhook) -skip 'BothEngines|NoListOfPostgreSQL' -postgres # these are above
-	go test -timeout 15m -vet off $(PARALLEL) ./cmd/latchkey-controller/internal/desk -run CannotBeNoted -postgres # each act
+go-test:
+	go test -timeout 15m -vet off $(PARALLEL) ./cmd/latchkey-tests $(CONTROLLER)console ./cmd/latchkeyd ./...
+
+# What go-test has tested on SQLite, and each act of the desk.
+.PHONY: postgres-test
+postgres-test:
+	go test -timeout 15m -vet off -p 1 -parallel 4 $(addprefix $(CONTROLLER),store mail control homeassistant webhook) -skip 'BothEngines|NoListOfPostgreSQL' -postgres
+	go test -timeout 15m -vet off -p 1 -parallel 4 $(CONTROLLER)desk -run CannotBeNoted -postgres
 
 .PHONY: lint
 lint:
@@ -46,7 +53,7 @@ lint:
 
 .PHONY: setup
 setup: ## what the tests need besides Go, from Debian: a browser, curl, a broker, a Prometheus, a mail server, a PostgreSQL server and a pooler, systemd's own check, judges of cards, a TPM
-	@$(call install,chromium:chromium curl:curl mosquitto:mosquitto pgbouncer:pgbouncer prometheus:prometheus exim4:exim4-daemon-light systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm swtpm_setup:swtpm-tools mifare-desfire-info:libfreefare-bin \
+	@$(call install,chromium-headless-shell:chromium-headless-shell curl:curl mosquitto:mosquitto pgbouncer:pgbouncer prometheus:prometheus exim4:exim4-daemon-light systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm swtpm_setup:swtpm-tools mifare-desfire-info:libfreefare-bin \
 		$(or $(wildcard /usr/lib/postgresql/*/bin/postgres),/usr/lib/postgresql):postgresql gcc:gcc /usr/include/stdio.h:libc6-dev /usr/include/nfc/nfc.h:libnfc-dev /usr/include/freefare.h:libfreefare-dev)
 
 CLIENTS := cmd/latchkey-tests/testdata/clients
@@ -83,7 +90,7 @@ hil: setup-hil ## the arm64 firmware on an emulated machine: a stock kernel, its
 soak: setup ## weeks of a reader's life in minutes, the real program for SOAK (10m), with counts; SEED chooses which; each page in every look; all on PostgreSQL
 	go test -timeout 3h -count 1 -v -run TestAReaderGoesOnForWeeks ./cmd/latchkeyd -soak 336h $(if $(SEED),-soak-seed $(SEED))
 	go test -timeout 3h -count 1 -v -run TestTheRealProgramGoesOn ./cmd/latchkey-tests -soak-real $(or $(SOAK),10m) $(if $(SEED),-soak-seed $(SEED))
-	go test -timeout 60m -count 1 $(addprefix ./cmd/latchkey-controller/internal/,site desk link api) -postgres
+	go test -timeout 60m -count 1 $(addprefix $(CONTROLLER),site desk link api) -postgres
 	go test -timeout 60m -count 1 -skip 'NoBarrier|InTheBrowser|ABrowserKeeps|APasskeyOfABrowser' ./cmd/latchkey-controller/internal/console -postgres
 	go test -timeout 60m -count 1 -run NoListOfPostgreSQL ./cmd/latchkey-controller/internal/store -crowd 100000 -v
 	go test -timeout 60m -count 1 -run 'NoBarrier|InTheBrowser|ABrowserKeeps|APasskeyOfABrowser' ./cmd/latchkey-controller/internal/console -every-look

@@ -4,29 +4,18 @@ import (
 	"bytes"
 	"context"
 	"image"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"latchkey/board/sim/browsertest"
 )
 
 // browse opens the page in a browser, without the network's help.
 func browse(t *testing.T, url string, width, height int64) context.Context {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true),
-		chromedp.Flag("disable-component-update", true))
-	if os.Geteuid() == 0 {
-		options = append(options, chromedp.NoSandbox)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
+	ctx, cancel := context.WithCancel(browsertest.Open(t, time.Minute))
 	complaints := chromedp.Console(ctx)
 	done := make(chan struct{})
 	go func() {

@@ -269,6 +269,7 @@ func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
 	viewer.do("signed in", chromedp.WaitVisible(chromedp.CSS(`form[action="/sign-out"]`))) // the link's page has the name, too
 	viewer.visit("/readers/front-door")
 	viewer.do("the reader's page", chromedp.WaitVisible(chromedp.CSS("#main h1")))
+	reader.eventually("the wrong PIN's screen has gone", func() bool { return reader.offers("pin") })
 	for path, body := range map[string]string{
 		"/users":                     "first=Eve&pin=auto",
 		"/users/1/pin":               "pin=auto",

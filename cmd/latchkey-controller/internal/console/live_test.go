@@ -158,7 +158,7 @@ func TestInTheBrowserNothingIsReplacedBelowAFinger(t *testing.T) {
 func TestInTheBrowserAQuestionBelowTheFoldIsScrolledTo(t *testing.T) {
 	w := small(t)
 	ctx, _ := chromium(t, w, desk.Owner)
-	do(t, ctx, chromedp.EmulateViewport(390, 700), arrive(w.server.URL+"/readers/front-door?tab=device&ask=lost"))
+	do(t, ctx, size(390, 700), arrive(w.server.URL+"/readers/front-door?tab=device&ask=lost"))
 	until(t, ctx, "the question is seen", `(at => at.top >= 0 && at.bottom <= innerHeight + 1)(document.querySelector(".question").getBoundingClientRect())`)
 	if eval[float64](t, ctx, `document.querySelector("main").scrollHeight`) <= 700 {
 		t.Error("nothing is below the fold of this page")

@@ -298,7 +298,7 @@ func TestABrowserKeepsAFormThatWasBegunWhenTheSessionEnds(t *testing.T) {
 	w.server.CloseClientConnections() // the page listens anew, and hears that the session is over
 	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#signed-out")), chromedp.Click(chromedp.CSS("#panel button[type=submit]")), chromedp.WaitVisible(chromedp.CSS("#f-password")))
 	lookAt(t, ctx, "sign-in-kept")
-	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.SendKeys(chromedp.CSS("#f-name"), names[desk.Owner]), chromedp.SendKeys(chromedp.CSS("#f-password"), password),
+	do(t, ctx, size(looks[0].width, looks[0].height), chromedp.SendKeys(chromedp.CSS("#f-name"), names[desk.Owner]), chromedp.SendKeys(chromedp.CSS("#f-password"), password),
 		chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#f-first")))
 	if got := eval[string](t, ctx, `document.querySelector("#f-first").value + "/" + document.querySelector("#f-digits").value`); got != "Eve/" {
 		t.Errorf("given back: %q", got)

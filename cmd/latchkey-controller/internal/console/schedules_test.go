@@ -190,10 +190,10 @@ func scheduleTour(t *testing.T) {
 		{"schedule-opening", "/readers/front-door?tab=opening", ""},
 		{"schedule-two-proofs", "/readers/front-door?tab=two-proofs", ""},
 	})
-	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+"/schedules/2"),
+	do(t, ctx, size(looks[0].width, looks[0].height), arrive(w.server.URL+"/schedules/2"),
 		chromedp.Click(chromedp.CSS("button[name=copy]")), chromedp.WaitVisible(chromedp.CSS(".banner.info")))
 	lookAt(t, ctx, "schedule-copied")
-	do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), chromedp.SendKeys(chromedp.CSS("#f-fri"), ", x"), chromedp.SendKeys(chromedp.CSS("#f-sat"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-fri")))
+	do(t, ctx, size(looks[0].width, looks[0].height), chromedp.SendKeys(chromedp.CSS("#f-fri"), ", x"), chromedp.SendKeys(chromedp.CSS("#f-sat"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-fri")))
 	lookAt(t, ctx, "schedule-wrong")
 	contented(t, complaints)
 	ctx, complaints = chromium(t, w, desk.Viewer)

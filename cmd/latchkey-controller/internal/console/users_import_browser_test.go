@@ -32,7 +32,7 @@ func TestPagesAboutManyUsersHaveNoBarrier(t *testing.T) {
 		{"import-slips", "", `document.querySelector("#f-deliver-slips").click(); document.querySelector("#main form button[type=submit]").click(); true`, ".slip"},
 	} {
 		if s.path != "" {
-			do(t, ctx, chromedp.EmulateViewport(looks[0].width, looks[0].height), arrive(w.server.URL+s.path))
+			do(t, ctx, size(looks[0].width, looks[0].height), arrive(w.server.URL+s.path))
 		}
 		eval[bool](t, ctx, s.script)
 		do(t, ctx, chromedp.WaitVisible(chromedp.CSS(s.shows)))

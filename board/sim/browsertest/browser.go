@@ -1,0 +1,35 @@
+// Package browsertest has a browser for tests.
+package browsertest
+
+import (
+	"context"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+)
+
+// Open opens a window of a headless Chromium of its own, which talks to loopback only, and trusts every
+// certificate: the console's is of its site's own authority. It is closed when the test ends, or
+// after a time.
+func Open(t testing.TB, within time.Duration) context.Context {
+	t.Helper()
+	path, err := exec.LookPath("chromium-headless-shell") // starts in a quarter of the time of the whole browser
+	if err != nil {
+		t.Fatal("chromium-headless-shell is not installed: run make setup")
+	}
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+	)...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	ctx, cancel = context.WithTimeout(ctx, within)
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil { // starts it
+		t.Fatal(err)
+	}
+	return ctx
+}
