@@ -22,10 +22,7 @@ func TestAnOldNowMovesNoReader(t *testing.T) {
 			}
 			send(ch, payload, retained)
 		}
-		s.run()
-		defer s.stop()
-		s.wait(time.Second)
-		s.isAt(0)
+		s.begin(time.Second, 0)
 		s.set(s.cut, 0, true)
 		s.wait(silence + stateEvery + 10*time.Second)
 		s.isAt(1)
@@ -60,10 +57,7 @@ func TestSeveralNamesOfOneBrokerCostAReaderItsLinkOnce(t *testing.T) {
 				go s.servers[lists[i]].EstablishConnection("pipe", there)
 				return here, nil
 			}
-			s.run()
-			defer s.stop()
-			s.wait(5 * time.Second)
-			s.isAt(len(lists) - 1)
+			s.begin(5 * time.Second, len(lists) - 1)
 			s.mu.Lock()
 			refuses = false
 			s.mu.Unlock()

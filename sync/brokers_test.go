@@ -151,7 +151,16 @@ func (s *several) downs() (n, moves int) {
 	return n, moves
 }
 
-// use has something to send and to fetch.
+// begin runs the reader until the test ends, and finds it at a broker after a while.
+func (s *several) begin(after time.Duration, at int) {
+	s.t.Helper()
+	s.run()
+	s.t.Cleanup(s.stop)
+	s.wait(after)
+	s.isAt(at)
+}
+
+// work has something to send and to fetch.
 func (s *several) work() {
 	s.journal.append(wire.Record{Kind: wire.DoorOpened})
 	s.client.Recorded()
@@ -163,10 +172,7 @@ func (s *several) work() {
 func TestAReaderGoesOverToAnotherBrokerAndReturnsInCalm(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSeveral(t, 3)
-		s.run()
-		defer s.stop()
-		s.wait(time.Second)
-		s.isAt(0)
+		s.begin(time.Second, 0)
 		s.kill(0)
 		s.work()
 		s.wait(3 * time.Second)
@@ -207,15 +213,12 @@ func TestAReaderGoesOverToAnotherBrokerAndReturnsInCalm(t *testing.T) {
 func TestABrokerThatDoesNotReachTheControllerIsLeftAndNotReturnedTo(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSeveral(t, 2)
-		s.run()
-		defer s.stop()
-		s.wait(time.Second)
-		s.isAt(0)
+		s.begin(time.Second, 0)
 		s.set(s.cut, 0, true)
 		s.wait(silence + stateEvery + 10*time.Second)
 		s.isAt(1)
-		before, tries := 0, s.tries()
-		before, _ = s.downs()
+		tries := s.tries()
+		before, _ := s.downs()
 		for range 6 * 60 {
 			s.wait(time.Minute)
 		}
@@ -235,9 +238,7 @@ func TestABrokerThatDoesNotReachTheControllerIsLeftAndNotReturnedTo(t *testing.T
 func TestAReaderGoesRoundSlowlyWhileTheControllerIsAway(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSeveral(t, 4)
-		s.run()
-		defer s.stop()
-		s.wait(time.Second)
+		s.begin(time.Second, 0)
 		s.mu.Lock()
 		s.controller.silent = true
 		s.mu.Unlock()
@@ -274,10 +275,7 @@ func TestAPolicyMovesAReaderWithoutLosingItsLink(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSeveral(t, 4)
 		s.use(2)
-		s.run()
-		defer s.stop()
-		s.wait(time.Second)
-		s.isAt(0)
+		s.begin(time.Second, 0)
 		for _, change := range []struct {
 			policy []int
 			at     int
@@ -300,9 +298,7 @@ func TestAPolicyWithWrongBrokersStrandsNoReader(t *testing.T) {
 		s.use(1)
 		s.set(s.down, 2, true)
 		s.set(s.cut, 3, true)
-		s.run()
-		defer s.stop()
-		s.wait(time.Second)
+		s.begin(time.Second, 0)
 		s.policy(2, 3)
 		s.wait(time.Hour)
 		s.isAt(0) // the new ones do not serve it: it has not left
@@ -322,10 +318,7 @@ func TestAReaderReturnsToTheBestThatServesIt(t *testing.T) {
 		s := newSeveral(t, 3)
 		s.set(s.down, 0, true)
 		s.set(s.down, 1, true)
-		s.run()
-		defer s.stop()
-		s.wait(5 * time.Second)
-		s.isAt(2)
+		s.begin(5 * time.Second, 2)
 		s.set(s.down, 1, false)
 		s.wait(2*returnFirst + hearWithin)
 		s.isAt(1)
@@ -343,9 +336,7 @@ func TestAReaderReturnsToTheBestThatServesIt(t *testing.T) {
 func TestALookThatIsCutTellsNobodyThatTheReaderIsOffline(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSeveral(t, 2)
-		s.run()
-		defer s.stop()
-		s.wait(time.Second)
+		s.begin(time.Second, 0)
 		s.kill(0)
 		s.wait(3 * time.Second)
 		s.isAt(1)
@@ -366,9 +357,7 @@ func TestALookThatIsCutTellsNobodyThatTheReaderIsOffline(t *testing.T) {
 func TestAReaderDoesNotMoveWhileACardWaitsForItsKeys(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := newSeveral(t, 2)
-		s.run()
-		defer s.stop()
-		s.wait(time.Second)
+		s.begin(time.Second, 0)
 		s.client.await(wire.CommandID{1}, make(chan CardAnswered, 1))
 		s.policy(1, 0)
 		s.wait(2 * returnMoved)

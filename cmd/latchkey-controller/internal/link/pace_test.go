@@ -46,14 +46,19 @@ func (b *slowBroker) acknowledge() bool {
 	return true
 }
 
+// pacedSession runs a session with such a broker until the test ends.
+func pacedSession(t *testing.T) (*session, *slowBroker) {
+	broker, s := &slowBroker{}, newSession()
+	s.client = broker
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	go s.run(ctx, "home")
+	return s, broker
+}
+
 func TestABrokerGetsKeysAsItAcknowledgesThemAndAllElseAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		broker := &slowBroker{}
-		s := newSession()
-		s.client = broker
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go s.run(ctx, "home")
+		s, broker := pacedSession(t)
 		got := func(want int, what string) {
 			t.Helper()
 			if synctest.Wait(); len(broker.topics) != want {
@@ -89,12 +94,7 @@ func TestABrokerGetsKeysAsItAcknowledgesThemAndAllElseAtOnce(t *testing.T) {
 func TestWhatABrokerDoesNotAcknowledgeIsBounded(t *testing.T) {
 	for _, size := range []int{1, 60 << 10} {
 		synctest.Test(t, func(t *testing.T) {
-			broker := &slowBroker{}
-			s := newSession()
-			s.client = broker
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			go s.run(ctx, "home")
+			s, broker := pacedSession(t)
 			payload, n := make([]byte, size), 0
 			for s.out.put(outgoing{wire.OnNow, "reader-1", payload}) {
 				if n++; n > 1<<20 {
@@ -132,12 +132,8 @@ func TestWhatABrokerDoesNotAcknowledgeIsBounded(t *testing.T) {
 func TestRepliesCountAmongWhatIsNotAcknowledged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &connection{o: &Options{Site: &site.Site{Name: "home"}}}
-		s := newSession()
-		s.client = &slowBroker{}
+		s, _ := pacedSession(t)
 		c.session.Store(s)
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		go s.run(ctx, "home")
 		if _, err := c.publish(wire.OnReply, "reader-1", make([]byte, mostAway)); err != nil {
 			t.Fatal(err)
 		}
