@@ -57,7 +57,7 @@ func TestSeveralNamesOfOneBrokerCostAReaderItsLinkOnce(t *testing.T) {
 				go s.servers[lists[i]].EstablishConnection("pipe", there)
 				return here, nil
 			}
-			s.begin(5 * time.Second, len(lists) - 1)
+			s.begin(5*time.Second, len(lists)-1)
 			s.mu.Lock()
 			refuses = false
 			s.mu.Unlock()

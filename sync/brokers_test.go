@@ -318,7 +318,7 @@ func TestAReaderReturnsToTheBestThatServesIt(t *testing.T) {
 		s := newSeveral(t, 3)
 		s.set(s.down, 0, true)
 		s.set(s.down, 1, true)
-		s.begin(5 * time.Second, 2)
+		s.begin(5*time.Second, 2)
 		s.set(s.down, 1, false)
 		s.wait(2*returnFirst + hearWithin)
 		s.isAt(1)

@@ -1,13 +1,10 @@
 package main
 
 import (
-	"bufio"
 	"crypto/tls"
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -22,11 +19,7 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 	server := postgrestest.NewOwn(t)
 	dir := filepath.Join(t.TempDir(), "site")
 	r := newReporterIn(t, dir, server.New("site"))
-	program := func(args ...string) *exec.Cmd {
-		cmd := exec.Command(os.Args[0], append(args, "--dir", dir)...)
-		cmd.Env = append(os.Environ(), runAsProgram+"=1")
-		return cmd
-	}
+	program := programIn(dir)
 	b, err := program("token", "make", "test", "--scope", "read", "--json").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -35,37 +28,7 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 	if err := json.Unmarshal(b, &added); err != nil {
 		t.Fatal(err)
 	}
-	served := program("serve", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0")
-	var log strings.Builder
-	served.Stderr = &log
-	out, err := served.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := served.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan error, 1)
-	var broker, console, api string
-	for lines := bufio.NewScanner(out); console == "" && lines.Scan(); {
-		if _, at, is := strings.Cut(lines.Text(), "readers come to "); is {
-			broker = "ssl://" + at
-		}
-		if at, is := strings.CutPrefix(lines.Text(), "api https://"); is {
-			api = "https://" + strings.TrimSuffix(at, "/")
-		}
-		if at, is := strings.CutPrefix(lines.Text(), "first sign-in https://"); is {
-			console, _, _ = strings.Cut("https://"+at, "/link/")
-		}
-	}
-	go func() {
-		io.Copy(io.Discard, out)
-		ended <- served.Wait()
-	}()
-	defer served.Process.Kill()
-	if broker == "" || console == "" || api == "" {
-		t.Fatalf("%q %q %q", broker, console, api)
-	}
+	served := serveWeb(t, dir)
 	outside := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	ask := func(address string) (status int, body, again string) {
 		t.Helper()
@@ -85,7 +48,7 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 		}
 		return answer.StatusCode, string(b), answer.Header.Get("Retry-After")
 	}
-	client := r.connect(broker)
+	client := r.connect(served.broker)
 	defer client.Disconnect(0)
 	acknowledged := func() {
 		t.Helper()
@@ -97,7 +60,7 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 				return
 			}
 			if time.Now().After(end) {
-				t.Fatalf("not all are acknowledged: %s", &log)
+				t.Fatalf("not all are acknowledged: %s", &served.log)
 			}
 			r.report(client, 0)
 		}
@@ -107,7 +70,7 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGQUIT, syscall.SIGINT} {
 		server.Stop(signal)
 		r.report(client, 5)
-		for _, address := range []string{api + "/api/v1/developer/doors", api + "/metrics", console + "/link/x"} {
+		for _, address := range []string{served.api + "/api/v1/developer/doors", served.api + "/metrics", served.console + "/link/x"} {
 			status, body, again := ask(address)
 			if status != http.StatusServiceUnavailable || again != "5" || !strings.Contains(body, "is not reachable (") || !strings.Contains(body, "nothing was done") {
 				t.Errorf("%s: %d %q %.300s", address, status, again, body)
@@ -118,13 +81,13 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second) // most that tries again does so every 2 s
 		select {
-		case err := <-ended:
-			t.Fatalf("it ended: %v: %s", err, &log)
+		case err := <-served.ended:
+			t.Fatalf("it ended: %v: %s", err, &served.log)
 		default:
 		}
 		server.Start()
 		acknowledged()
-		for _, address := range []string{api + "/api/v1/developer/doors", api + "/metrics"} {
+		for _, address := range []string{served.api + "/api/v1/developer/doors", served.api + "/metrics"} {
 			if status, body, _ := ask(address); status != http.StatusOK {
 				t.Errorf("%s afterwards: %d %.300s", address, status, body)
 			}
@@ -134,10 +97,10 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 		}
 	}
 	time.Sleep(2 * lookForDatabase)
-	if err := served.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := served.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-ended; err != nil {
+	if err := <-served.ended; err != nil {
 		t.Errorf("it ends with %v", err)
 	}
 	s, err := site.Open(t.Context(), dir)
@@ -146,11 +109,11 @@ func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
 	}
 	defer s.Close()
 	r.check(s, len(r.records))
-	if !strings.Contains(log.String(), "the database is back") {
-		t.Errorf("nobody is told that the database is back: %s", &log)
+	if !strings.Contains(served.log.String(), "the database is back") {
+		t.Errorf("nobody is told that the database is back: %s", &served.log)
 	}
-	if strings.Contains(log.String(), "panic") {
-		t.Error(log.String())
+	if strings.Contains(served.log.String(), "panic") {
+		t.Error(served.log.String())
 	}
-	t.Log(log.String())
+	t.Log(served.log.String())
 }

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"crypto/tls"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,39 +17,18 @@ func TestWhoAsksIsAnsweredThoughTheDatabaseHangs(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	dir := filepath.Join(t.TempDir(), "site")
-	program := func(args ...string) *exec.Cmd {
-		cmd := exec.Command(os.Args[0], append(args, "--dir", dir)...)
-		cmd.Env = append(os.Environ(), runAsProgram+"=1")
-		return cmd
-	}
+	program := programIn(dir)
 	if said, err := program("init", "--site", "home", "--database", server.New("site")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, said)
 	}
-	served := program("serve", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
-	var log strings.Builder
-	served.Stderr = &log
-	out, err := served.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := served.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer served.Process.Kill()
-	var console string
-	for lines := bufio.NewScanner(out); console == "" && lines.Scan(); {
-		if at, is := strings.CutPrefix(lines.Text(), "first sign-in https://"); is {
-			console, _, _ = strings.Cut("https://"+at, "/link/")
-		}
-	}
-	go io.Copy(io.Discard, out)
+	served := serveWeb(t, dir)
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		said, _ := program("unlock", "front-door").CombinedOutput()
 		if strings.Contains(string(said), "there is no such reader") {
 			break
 		}
 		if time.Now().After(end) {
-			t.Fatalf("%s: %s", said, &log)
+			t.Fatalf("%s: %s", said, &served.log)
 		}
 	}
 	thaw := server.Freeze()
@@ -69,7 +45,7 @@ func TestWhoAsksIsAnsweredThoughTheDatabaseHangs(t *testing.T) {
 			return string(said)
 		},
 		"has not answered for": func() string {
-			answer, err := outside.Get(console + "/link/x")
+			answer, err := outside.Get(served.console + "/link/x")
 			if err != nil {
 				return err.Error()
 			}

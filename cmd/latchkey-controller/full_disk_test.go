@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -35,9 +34,7 @@ func TestAControllerStartsOnAFullDiskAndCheckSaysSo(t *testing.T) {
 	}
 	f.Close()
 	program := func(args ...string) (string, error) {
-		cmd := exec.Command(os.Args[0], append(args, "--dir", dir)...)
-		cmd.Env = append(os.Environ(), runAsProgram+"=1")
-		out, err := cmd.CombinedOutput()
+		out, err := programIn(dir)(args...).CombinedOutput()
 		return string(out), err
 	}
 	const full = "the disk is full: there is no room for "

@@ -78,3 +78,15 @@ func TestAnotherSitesDatabaseIsRefusedAndAnotherDirectoryOfTheSiteIsNot(t *testi
 		s.Close()
 	}
 }
+
+func TestASiteSaysWhatItsDatabaseIsAndWhere(t *testing.T) {
+	t.Parallel()
+	s, dir := newSite(t)
+	want := "SQLite, " + filepath.Join(dir, store.File)
+	if postgrestest.On() {
+		want = "PostgreSQL, " + s.Place()
+	}
+	if got := s.Database(); got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+}

@@ -27,9 +27,4 @@ func (s *Site) Leader(ctx context.Context) string {
 func (s *Site) Place() string { return s.store.Place() }
 
 // Database is Place, with the kind of database before it.
-func (s *Site) Database() string {
-	if address, err := store.Address(s.dir); err == nil && address == "" {
-		return "SQLite, " + s.Place()
-	}
-	return "PostgreSQL, " + s.Place()
-}
+func (s *Site) Database() string { return s.store.Kind() + ", " + s.Place() }

@@ -73,8 +73,11 @@ type engine interface {
 	close() error
 
 	mover
-	// lead is Store.Lead.
+	// lead is Store.Lead, leader is Store.Leader.
 	lead(ctx context.Context) (*Lead, error)
+	leader(ctx context.Context) (name, from string)
+	// kind is what the database is, for people.
+	kind() string
 	// place says where the database is, for people.
 	place() string
 }

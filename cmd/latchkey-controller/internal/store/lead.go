@@ -55,11 +55,11 @@ func (e *postgresEngine) lead(ctx context.Context) (*Lead, error) {
 // Leader says who has the lead: the name of the program, with its machine, and its address, "" at a
 // socket. The name is "" if nobody has it, or if it is not known, as with SQLite: whoever has it there
 // is on this machine.
-func (s *Store) Leader(ctx context.Context) (name, from string) {
-	e, ok := s.engine.(*postgresEngine)
-	if !ok {
-		return "", ""
-	}
+func (s *Store) Leader(ctx context.Context) (name, from string) { return s.engine.leader(ctx) }
+
+func (*sqliteEngine) leader(context.Context) (name, from string) { return "", "" }
+
+func (e *postgresEngine) leader(ctx context.Context) (name, from string) {
 	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
 	defer cancel()
 	// An error leaves them empty.

@@ -87,6 +87,8 @@ func (e *postgresEngine) ready(ctx context.Context, create bool) error {
 
 func (e *postgresEngine) place() string { return e.name }
 
+func (*postgresEngine) kind() string { return "PostgreSQL" }
+
 // postgresConnections is how many connections a process uses at once, besides that of changes.
 const postgresConnections = 16
 

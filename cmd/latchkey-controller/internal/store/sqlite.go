@@ -74,6 +74,8 @@ func connectSQLite(dir string) (*sqliteEngine, error) {
 
 func (e *sqliteEngine) place() string { return filepath.Join(e.reserve.dir, File) }
 
+func (*sqliteEngine) kind() string { return "SQLite" }
+
 func (e *sqliteEngine) ready(ctx context.Context, _ bool) error {
 	// SQLite does not wait while another process switches a new database to WAL
 	// (https://sqlite.org/wal.html#sometimes_queries_return_sqlite_busy_in_wal_mode).

@@ -149,6 +149,9 @@ func openEngine(ctx context.Context, dir, address string) (engine, error) {
 // Place says where the database is, for people.
 func (s *Store) Place() string { return s.engine.place() }
 
+// Kind says what the database is, for people: SQLite or PostgreSQL.
+func (s *Store) Kind() string { return s.engine.kind() }
+
 // Full returns a FullError if the disk is full. Then Keep fails, and Update works as
 // long as the reserve lasts.
 func (s *Store) Full() error { return s.engine.full() }
