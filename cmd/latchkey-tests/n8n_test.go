@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -181,17 +183,22 @@ func (n *n8n) pins(reader *testReader, grace string) {
 }
 
 // enrol has the reader read a card while n8n waits, and returns its token. The reader may still
-// wait for a card of a session before, which n8n has removed.
+// wait for a card of a session before, which n8n has removed: the card is shown again until this
+// one has it.
 func (n *n8n) enrol(reader *testReader, uid string) string {
 	n.t.Helper()
-	shown := make(chan struct{})
-	go func() {
-		defer close(shown)
-		if reader.soon(again, func() bool { return !reader.offers("pin") }) {
-			reader.showCard(uid)
-		}
-	}()
 	var read items
+	var over atomic.Bool
+	var shown sync.WaitGroup
+	shown.Go(func() {
+		for !over.Load() {
+			if reader.soon(again, func() bool { return over.Load() || !reader.offers("pin") }) && !over.Load() {
+				reader.showCard(uid)
+			}
+		}
+	})
+	defer shown.Wait()
+	defer over.Store(true)
 	reader.eventually("a card is read", func() bool {
 		r := n.try("credential enrollNfc", map[string]any{"deviceId": "front-door"}, &read)
 		if r != nil && r.Code != "CODE_CREDS_NFC_READ_SESSION_NOT_FOUND" && r.Message != "CODE_CREDS_NFC_READ_POLL_TOKEN_EMPTY" { // it has just ended
@@ -199,7 +206,6 @@ func (n *n8n) enrol(reader *testReader, uid string) string {
 		}
 		return r == nil
 	})
-	<-shown
 	token, _ := read[0]["token"].(string)
 	if id, _ := read[0]["card_id"].(string); !regexp.MustCompile(`^[0-9a-f]{64}$`).MatchString(token) || strings.Contains(strings.ToUpper(token), uid) || strings.Contains(id, uid) {
 		n.t.Fatalf("enrolled: %v", read)
