@@ -9,19 +9,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
-	"time"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
-	"latchkey/cmd/latchkey-controller/internal/api"
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
-	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/mail"
-	"latchkey/cmd/latchkey-controller/internal/site"
-	"latchkey/cmd/latchkey-controller/internal/webhook"
 	"latchkey/sync/wire"
 )
 
@@ -75,11 +70,6 @@ func serve(c *invocation) action {
 			return err
 		}
 		defer unlock()
-		lead, err := c.site.Lead(ctx)
-		if err != nil {
-			return err
-		}
-		defer lead.Close()
 		if err := c.site.RemoveLeftovers(); err != nil {
 			log.Error("remove a copy of the site that an older version left", "err", err)
 		}
@@ -93,80 +83,34 @@ func serve(c *invocation) action {
 		for _, doubt := range doubts {
 			log.Warn(doubt)
 		}
-
-		seen, err := c.site.HighWater()
-		if err != nil {
-			return err
-		}
-		high := &highWater{HighWater: seen, log: log}
-		high.lookAndNote(ctx)
-		own, err := c.site.ControllerCertificate()
-		if err != nil {
-			return err
-		}
-		options := link.Options{Site: c.site, Brokers: external, Name: site.ControllerName, Log: log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
-		forReaders, address := strings.Join(external, " "), strings.Join(external, ", ")
-		var embedded *ownBroker
-		if len(external) == 0 {
-			b, err := startBroker(ctx, c.site, *listen, names, &options)
-			if err != nil {
-				return err
-			}
-			defer b.Close()
-			embedded = b
-			forReaders, address = fmt.Sprintf("ssl://:%d", b.Addr().(*net.TCPAddr).Port), b.Addr().String()
-		}
-		fmt.Fprintf(c.out, "site %s: readers come to %s\n", c.site.Name, address)
-		l, err := link.New(options)
-		if err != nil {
-			return err
-		}
-		c.desk = desk.New(desk.Options{Site: c.site, Live: l, Log: log, Mail: mail.Send, Embedded: embedded != nil, Here: names})
 		certificate, err := page.load(c.dir, c.site, names, log)
 		if err != nil {
 			return err
 		}
-		programs, err := openAPI(c, *apiListen, certificate, log)
-		if err != nil {
-			return err
-		}
-		console, err := openConsole(ctx, c, page, names, certificate, forReaders, apiPort(programs), log)
-		if err != nil {
-			return err
-		}
-		sender := webhook.New(webhook.Options{Desk: c.desk, Body: api.WebhookBody(c.site.ID), Log: log})
-		shown, err := home.open(c, options.Brokers[0], log)
-		if err != nil {
-			return err
-		}
+		l := &leading{c: c, log: log, listen: *listen, names: names, brokers: external, home: &home, live: new(live)}
+		c.desk = desk.New(desk.Options{Site: c.site, Live: l.live, Log: log, Mail: mail.Send, Embedded: len(external) == 0, Here: names})
 		group, ctx := errgroup.WithContext(ctx)
-		group.Go(func() error { return lead.Wait(ctx) })
-		group.Go(func() error { high.keep(ctx, c.site); return nil })
-		group.Go(func() error { return l.Run(ctx) })
-		group.Go(func() error { return c.desk.Maintain(ctx) })
-		group.Go(func() error { return mail.Run(ctx, c.desk, log) })
-		group.Go(func() error { return sender.Run(ctx) })
-		if console != nil {
-			group.Go(func() error { return console.run(ctx) })
-		}
-		if programs != nil {
-			group.Go(func() error { return programs.run(ctx) })
-		}
-		if shown != nil {
-			group.Go(func() error { return shown.Run(ctx) })
-		}
-		if embedded != nil {
-			group.Go(func() error { embedded.followBrokerClients(ctx, c.desk, c.site, log); return nil })
-		}
+		l.open = sync.OnceValue(func() error {
+			programs, err := openAPI(c, *apiListen, certificate, log)
+			if err != nil {
+				return err
+			}
+			console, err := openConsole(ctx, c, page, names, certificate, l.forReaders(), apiPort(programs), log)
+			if err != nil {
+				return err
+			}
+			if console != nil {
+				group.Go(func() error { return console.run(ctx) })
+			}
+			if programs != nil {
+				group.Go(func() error { return programs.run(ctx) })
+			}
+			group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
+			return nil
+		})
+		group.Go(func() error { return l.run(ctx) })
 		group.Go(func() error { tellDatabaseIsBack(ctx, c.site, log); return nil })
-		group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
-		if err := group.Wait(); err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-		defer cancel()
-		high.lookAndNote(ctx)
-		return nil
+		return group.Wait()
 	}
 }
 

@@ -113,11 +113,11 @@ func siteStorageKey(c *invocation) action {
 			return err
 		}
 		defer unlock()
-		lead, err := c.site.Lead(ctx) // on another machine
+		release, err := c.site.Alone(ctx) // controllers on other machines
 		if err != nil {
 			return err
 		}
-		defer lead.Close()
+		defer release()
 		if err := c.desk.NewStorageKey(ctx, c.actor); err != nil {
 			return err
 		}

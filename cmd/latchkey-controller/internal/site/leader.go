@@ -7,20 +7,43 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// Lead takes the right to serve the site, which the caller closes. The error says who has it.
-func (s *Site) Lead(ctx context.Context) (*store.Lead, error) { return s.store.Lead(ctx) }
+// Lead is store.Store.Lead.
+func (s *Site) Lead(ctx context.Context, standBy func(*store.ServedError) error) (*store.Lead, error) {
+	return s.store.Lead(ctx, standBy)
+}
 
-// Leader names the controller that serves the site, as the database knows it: "the controller on
+// Alone is store.Store.Alone.
+func (s *Site) Alone(ctx context.Context) (release func(), err error) { return s.store.Alone(ctx) }
+
+// Controllers is store.Store.Controllers. Their names are for people: "the controller on HOST".
+func (s *Site) Controllers(ctx context.Context) ([]store.Controller, error) {
+	all, err := s.store.Controllers(ctx)
+	for i := range all {
+		all[i].Name = controllerName(all[i].Name)
+	}
+	return all, err
+}
+
+// Leader names the controller that leads the site, as the database knows it: "the controller on
 // HOST (ADDRESS)". It is "" if none does, or if it is not known, as with SQLite.
 func (s *Site) Leader(ctx context.Context) string {
-	name, from := s.store.Leader(ctx)
-	if host, is := strings.CutPrefix(name, "latchkey-controller on "); is {
-		name = "the controller on " + host
+	all, _ := s.Controllers(ctx) // an error leaves it empty
+	for _, c := range all {
+		if c.Leads {
+			if c.From != "" { // otherwise it is at a socket
+				return c.Name + " (" + c.From + ")"
+			}
+			return c.Name
+		}
 	}
-	if from != "" { // otherwise it is at a socket
-		name += " (" + from + ")"
+	return ""
+}
+
+func controllerName(session string) string {
+	if host, is := strings.CutPrefix(session, "latchkey-controller on "); is {
+		return "the controller on " + host
 	}
-	return name
+	return session
 }
 
 // Place says where the site's database is, for people.

@@ -73,9 +73,10 @@ type engine interface {
 	close() error
 
 	mover
-	// lead is Store.Lead, leader is Store.Leader.
-	lead(ctx context.Context) (*Lead, error)
-	leader(ctx context.Context) (name, from string)
+	// lead is Store.Lead, alone is Store.Alone, controllers is Store.Controllers.
+	lead(ctx context.Context, standBy func(*ServedError) error) (*Lead, error)
+	alone(ctx context.Context) (release func(), err error)
+	controllers(ctx context.Context) ([]Controller, error)
 	// kind is what the database is, for people.
 	kind() string
 	// place says where the database is, for people.

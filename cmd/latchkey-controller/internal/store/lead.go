@@ -2,231 +2,284 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// A Lead is the right to serve a site, which one process has at a time, of all that use its database.
-// In SQLite it is never lost: that database is used by one machine, whose processes lock the site's
+// A Lead is the right to lead a site, which one process has at a time, of all that use its database. Its
+// term is a number that rises with each lead: what an earlier leader still sends, or wants to store, is
+// known by it.
+//
+// In PostgreSQL a lead is a row that its holder changes every beatEvery. The holder counts from when it asked for the
+// last change that was done: keepLead later it leads no more. Others take the lead once they have seen the row
+// unchanged for takeLead. Each counts by its own monotonic clock, so no wall clock matters, neither the
+// server's nor that of a controller. A process that was stopped and goes on may not know yet that it has lost the
+// lead: what it wants to store is refused, see begin.
+//
+// In SQLite a lead is never lost: that database is used by one machine, whose processes lock the site's
 // directory.
 type Lead struct {
-	engine *postgresEngine // nil: SQLite
-	conn   *pgx.Conn       // holds the lock
-	pid    uint32          // the server's process for it
-	since  time.Time       // when that began
-	heard  time.Time       // no later than the server has heard of this process last
+	term  uint64
+	lost  chan error // why, once
+	close func()     // gives it back
 }
 
-// leadLock is the advisory lock of whoever leads.
-const leadLock = writeLock + 1
+const (
+	beatEvery = 500 * time.Millisecond
+	lookEvery = beatEvery / 2    // at who leads, while this process stands by
+	keepLead  = 3 * time.Second  // after the last beat was asked for
+	takeLead  = keepLead * 5 / 4 // after the last change was seen
+	leadAgain = beatEvery / 5    // the wait after a failure
+)
 
-// checkLead is how long the connection that holds the lock may be silent until the server is asked,
-// and how long that may take.
-const checkLead = 4 * time.Second
-
-// leadAgain is the wait between attempts to take a lead that was lost.
-const leadAgain = time.Second
-
-// keepLead is how long a process goes on that has lost the server. When that has heard nothing for
-// keepIdle and keepCount times keepInterval, it gives the lead to another one: this one ends before,
-// with a quarter of the time left to do so. (A server that ends the connection itself, and is
-// not to be reached again, gives it away at once.)
-const keepLead = (keepIdle + keepCount*keepInterval) * 3 / 4
-
-// Lead takes the lead, which the caller closes. The error is a ServedError if another process has it.
-func (s *Store) Lead(ctx context.Context) (*Lead, error) { return s.engine.lead(ctx) }
-
-func (*sqliteEngine) lead(context.Context) (*Lead, error) { return &Lead{}, nil }
-
-func (e *postgresEngine) lead(ctx context.Context) (*Lead, error) {
-	l := &Lead{engine: e}
-	err := l.take(ctx)
-	if other := (*ServedError)(nil); err == nil || ctx.Err() != nil || errors.As(err, &other) {
-		return l, err
-	}
-	return nil, e.refusal(err) // whoever reads it has just written the address, or started the controller
+// Lead takes the lead, as soon as nobody has it, which the caller closes. While another process has it, standBy is
+// called, once for each other one; an error of it ends the attempt.
+func (s *Store) Lead(ctx context.Context, standBy func(*ServedError) error) (*Lead, error) {
+	return s.engine.lead(ctx, standBy)
 }
 
-// Leader says who has the lead: the name of the program, with its machine, and its address, "" at a
-// socket. The name is "" if nobody has it, or if it is not known, as with SQLite: whoever has it there
-// is on this machine.
-func (s *Store) Leader(ctx context.Context) (name, from string) { return s.engine.leader(ctx) }
+// Term is the number of this lead. Later ones of a site have higher numbers, unless a clock went back when the
+// database was put back to an older state.
+func (l *Lead) Term() uint64 { return l.term }
 
-func (*sqliteEngine) leader(context.Context) (name, from string) { return "", "" }
-
-func (e *postgresEngine) leader(ctx context.Context) (name, from string) {
-	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
-	defer cancel()
-	// An error leaves them empty.
-	e.db.QueryRowContext(ctx, `SELECT coalesce(nullif(a.application_name, ''), 'another program'), coalesce(host(a.client_addr), '')`+holdsLock, int64(leadLock)).Scan(&name, &from)
-	return name, from
-}
-
-// A ServedError says who has the lead.
-type ServedError struct {
-	Place string
-	Name  string    // the program and its machine, or what the server knows of it
-	From  string    // address; "": a socket, or not known
-	Since time.Time // zero: not known
-
-	pid uint32
-}
-
-func (e *ServedError) Error() string {
-	from, since := "", ""
-	if e.From != "" {
-		from = " (" + e.From + ")"
-	}
-	if !e.Since.IsZero() {
-		since = ", since " + e.Since.Local().Format("2006-01-02 15:04")
-	}
-	return fmt.Sprintf("the site in %s is served already: by %s%s%s; stop that controller first", e.Place, e.Name, from, since)
-}
-
-// take connects and takes the lock. A connection of this lead that broke, which the server has not
-// noticed yet, it ends.
-func (l *Lead) take(ctx context.Context) error {
-	config, err := l.engine.connection()
-	if err != nil {
-		return err
-	}
-	name := "latchkey-controller"
-	if host, err := os.Hostname(); err == nil {
-		name += " on " + host
-	}
-	config.RuntimeParams["application_name"] = name[:min(len(name), 63)] // longer ones PostgreSQL cuts
-	conn, err := pgx.ConnectConfig(ctx, config)
-	if err != nil {
-		return err
-	}
-	asked := time.Now()
-	var taken bool
-	var pid uint32
-	var since time.Time
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), pid, backend_start FROM pg_stat_activity WHERE pid = pg_backend_pid()`, int64(leadLock)).Scan(&taken, &pid, &since)
-	if err == nil && !taken {
-		served := l.engine.served(conn.QueryRow(ctx, whoLeads, int64(leadLock)))
-		if other := (*ServedError)(nil); l.pid != 0 && errors.As(served, &other) && other.pid == l.pid && other.Since.Equal(l.since) {
-			_, err = conn.Exec(ctx, `SELECT pg_terminate_backend($1, 1000)`, l.pid)
-			if err == nil {
-				err = errors.New("the server has just ended the connection that broke")
-			}
-		} else {
-			err = served
-		}
-	}
-	if err != nil {
-		conn.Close(context.WithoutCancel(ctx))
-		return err
-	}
-	l.conn, l.pid, l.since, l.heard = conn, pid, since, asked
-	return nil
-}
-
-// whoLeads is the query of which process of the server has the lead; $1 is leadLock.
-const whoLeads = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start, l.pid` + holdsLock
-
-// served returns a ServedError, of a row of whoLeads.
-func (e *postgresEngine) served(leader scanner) error {
-	who := &ServedError{Place: e.place()}
-	var since *time.Time // of another role it may be secret
-	err := leader.Scan(&who.Name, &who.From, &since, &who.pid)
-	if errors.Is(err, sql.ErrNoRows) {
-		return errors.New("whoever served the site has just stopped; try again")
-	}
-	if err != nil {
-		return err
-	}
-	if since != nil {
-		who.Since = *since
-	}
-	return who
-}
-
-// Wait returns nil when ctx ends, and an error when another process has the lead, or may have it soon.
-// If the connection that holds the lock breaks, as when the server is started anew, it takes the lock
-// again, if it can in time.
+// Wait returns nil when ctx ends, and a LostLeadError when the lead is lost.
 func (l *Lead) Wait(ctx context.Context) error {
-	if l.engine == nil {
-		<-ctx.Done()
+	select {
+	case <-ctx.Done():
 		return nil
-	}
-	for ctx.Err() == nil {
-		lost := l.hold(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		if err := l.takeAgain(ctx, lost); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// takeAgain takes the lock again after the connection was lost, and returns nil if ctx ends, too.
-func (l *Lead) takeAgain(ctx context.Context, lost error) error {
-	inTime, cancel := context.WithDeadline(ctx, l.heard.Add(keepLead))
-	defer cancel()
-	for {
-		err := l.take(inTime)
-		if err == nil || ctx.Err() != nil {
-			return nil
-		}
-		if other := (*ServedError)(nil); errors.As(err, &other) {
-			return fmt.Errorf("this controller lost its connection to the database, and another one leads the site now: %w", err)
-		}
-		if inTime.Err() == nil {
-			lost = err // at the end, it would only say that time was up
-		}
-		select {
-		case <-inTime.Done():
-		case <-time.After(leadAgain):
-		}
-		if inTime.Err() != nil && ctx.Err() == nil {
-			return fmt.Errorf("this controller has been without the database %s for %d seconds (%s), so another one may lead the site: it ends, and has to be started again", l.engine.place(), int(keepLead.Seconds()), reason(lost))
-		}
-	}
-}
-
-// hold returns when the connection has ended, which it closes, or ctx has. The error says why.
-func (l *Lead) hold(ctx context.Context) error {
-	for {
-		quiet, cancel := context.WithTimeout(ctx, checkLead)
-		_, err := l.conn.WaitForNotification(quiet) // none comes: it ends when the connection does
-		silent := quiet.Err() != nil && !l.conn.IsClosed()
-		cancel()
-		if ctx.Err() != nil {
-			return nil
-		}
-		if l.engine.server.left(l.conn.PgConn()) {
-			l.Close()
-			return errors.New("another server has taken over")
-		}
-		if silent {
-			asked := time.Now()
-			inTime, cancel := context.WithTimeout(ctx, checkLead)
-			if err = l.conn.Ping(inTime); err == nil {
-				l.heard = asked
-			}
-			cancel()
-		}
-		if err != nil {
-			l.Close()
-			return err
-		}
+	case err := <-l.lost:
+		return &LostLeadError{err}
 	}
 }
 
 // Close gives the lead back.
-func (l *Lead) Close() {
-	if l.conn != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), checkLead)
-		defer cancel()
-		l.conn.Close(ctx)
+func (l *Lead) Close() { l.close() }
+
+// A LostLeadError says that this process leads no more, and why.
+type LostLeadError struct{ Why error }
+
+func (e *LostLeadError) Error() string {
+	return "this controller leads no more: " + e.Why.Error()
+}
+
+func (e *LostLeadError) Unwrap() error { return e.Why }
+
+func (e *sqliteEngine) lead(ctx context.Context, _ func(*ServedError) error) (*Lead, error) {
+	l := &Lead{close: func() {}}
+	s := &Store{engine: e}
+	return l, s.Update(ctx, func(t *Tx) error {
+		now := time.Now().Unix()
+		return t.row(`UPDATE lead SET term = CASE WHEN term < ?1 THEN ?1 ELSE term + 1 END RETURNING term`, []any{now}, &l.term)
+	})
+}
+
+// A leadRow is the row of who leads.
+type leadRow struct {
+	term, beat uint64
+	holder     string // its session's name, see postgresEngine.self; "": nobody
+}
+
+// A candidate has or wants the lead.
+type candidate struct {
+	engine *postgresEngine
+	conn   *pgx.Conn // nil: none. It shows others that a controller works with the database, see Alone
+}
+
+func (e *postgresEngine) lead(ctx context.Context, standBy func(*ServedError) error) (_ *Lead, err error) {
+	c := &candidate{engine: e}
+	defer func() {
+		if err != nil {
+			c.disconnect()
+		}
+	}()
+	var seen leadRow
+	since := time.Now() // the row has been as it was seen
+	stoodBy := ""       // the holder that standBy was called for
+	for {
+		now, err := c.look(ctx)
+		final, other := (*finalError)(nil), (*ServedError)(nil)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.As(err, &final):
+			return nil, final.error
+		case errors.As(err, &other): // it works alone
+			if other.Name != stoodBy {
+				if err := standBy(other); err != nil {
+					return nil, err
+				}
+				stoodBy = other.Name
+			}
+		case err != nil: // what was seen last is as old as it is
+		case now.holder == "" || now == seen && time.Since(since) >= takeLead:
+			lead, err := c.take(ctx, now)
+			if lead != nil {
+				return lead, nil
+			}
+			if err == nil {
+				continue // another one was faster
+			}
+		case now != seen:
+			if now.holder == seen.holder && now.term == seen.term && now.holder != stoodBy { // it is alive
+				if err := standBy(c.leader(ctx, now.holder)); err != nil {
+					return nil, err
+				}
+				stoodBy = now.holder
+			}
+			seen, since = now, time.Now()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(lookEvery):
+		}
 	}
+}
+
+// connect connects, unless there is a connection that works.
+func (c *candidate) connect(ctx context.Context) error {
+	if c.conn != nil && !c.conn.IsClosed() && !c.engine.server.left(c.conn.PgConn()) {
+		return nil
+	}
+	c.disconnect()
+	conn, err := c.engine.join(ctx)
+	c.conn = conn
+	return err
+}
+
+func (c *candidate) disconnect() {
+	if c.conn != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), beatEvery)
+		defer cancel()
+		c.conn.Close(ctx)
+		c.conn = nil
+	}
+}
+
+// look reads who leads.
+func (c *candidate) look(ctx context.Context) (row leadRow, err error) {
+	ctx, cancel := context.WithTimeout(ctx, keepLead)
+	defer cancel()
+	if err = c.connect(ctx); err == nil {
+		err = c.conn.QueryRow(ctx, `SELECT term, beat, holder FROM lead`).Scan(&row.term, &row.beat, &row.holder)
+	}
+	return row, err
+}
+
+// take takes the lead if the row is as it was seen; nil: it is not. All sessions of who had it end: none has
+// begun anything then that is not done, or will not be.
+func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
+	asked := time.Now()
+	var term uint64
+	err := c.conn.QueryRow(ctx, `UPDATE lead SET term = greatest(term + 1, CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)), beat = 0, holder = $1 WHERE term = $2 AND beat = $3 AND holder = $4 RETURNING term`,
+		c.engine.self, seen.term, seen.beat, seen.holder).Scan(&term)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err == nil && seen.holder != "" && seen.holder != c.engine.self {
+		_, err = c.conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND usename = current_user AND datname = current_database()`, seen.holder)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c.hold(term, asked), nil
+}
+
+// hold keeps the lead of a term until it is closed or lost.
+func (c *candidate) hold(term uint64, asked time.Time) *Lead {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	l := &Lead{term: term, lost: make(chan error, 1)}
+	c.engine.term.Store(term)
+	go func() {
+		defer close(ended)
+		if err := c.renew(ctx, term, asked); err != nil {
+			l.lost <- err
+		}
+	}()
+	l.close = func() {
+		stop()
+		<-ended
+		c.release(term)
+		c.engine.term.Store(0)
+	}
+	return l
+}
+
+// renew changes the row every beatEvery until ctx ends, and returns an error once this process must not lead any
+// more. heard is when it asked for the last change that was done.
+func (c *candidate) renew(ctx context.Context, term uint64, heard time.Time) error {
+	var failed error
+	for wait := beatEvery; ; {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+		asked := time.Now()
+		inTime, cancel := context.WithDeadline(ctx, heard.Add(keepLead))
+		mine, err := c.beat(inTime, term)
+		if err != nil && (failed == nil || inTime.Err() == nil) {
+			failed = err // at the end, it only says that time is up
+		}
+		cancel()
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil && !mine:
+			return errors.New("another one leads the site now")
+		case err == nil:
+			heard, wait, failed = asked, beatEvery, nil
+		case time.Since(heard) >= keepLead:
+			return fmt.Errorf("it has been without the database %s for %d seconds (%s), so another one may lead", c.engine.place(), int(keepLead.Seconds()), reason(failed))
+		default:
+			wait = leadAgain
+		}
+	}
+}
+
+// beat changes the row, and says whether it is still of this term. It does not wait for disks or stand-bys: a beat that
+// is lost with the server makes the lead look older than it is.
+func (c *candidate) beat(ctx context.Context, term uint64) (mine bool, err error) {
+	if err := c.connect(ctx); err != nil {
+		return false, err
+	}
+	results, err := c.conn.PgConn().Exec(ctx, fmt.Sprintf(`SELECT set_config('synchronous_commit', 'off', true); UPDATE lead SET beat = beat + 1 WHERE term = %d`, term)).ReadAll()
+	return err == nil && results[1].CommandTag.RowsAffected() == 1, err
+}
+
+// release gives the lead back, if this process still has it.
+func (c *candidate) release(term uint64) {
+	ctx, cancel := context.WithTimeout(context.Background(), keepLead)
+	defer cancel()
+	if c.connect(ctx) == nil {
+		c.conn.Exec(ctx, `UPDATE lead SET holder = '' WHERE term = $1`, term) // otherwise it runs out
+	}
+	c.disconnect()
+}
+
+// led returns an error if this process leads, or has led, but another one does now. It runs after the lock of
+// who writes was taken.
+func (e *postgresEngine) led(row scanner) error {
+	var term uint64
+	if err := row.Scan(&term); err != nil {
+		return err
+	}
+	if mine := e.term.Load(); mine != 0 && mine != term {
+		return &UnavailableError{"another controller has just taken over from this one, so nothing was done; try again"}
+	}
+	return nil
+}
+
+// leader describes who has the lead.
+func (c *candidate) leader(ctx context.Context, holder string) *ServedError {
+	who := &ServedError{Place: c.engine.place(), Controller: Controller{Name: withoutToken(holder), Leads: true}}
+	var since *time.Time
+	err := c.conn.QueryRow(ctx, `SELECT coalesce(host(client_addr), ''), backend_start FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database() ORDER BY backend_start LIMIT 1`, holder).Scan(&who.From, &since)
+	if err == nil && since != nil {
+		who.Since = *since
+	}
+	return who
 }

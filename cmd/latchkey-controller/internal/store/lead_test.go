@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -12,119 +13,141 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
 
-func TestOneLeadsASiteAndKnowsWhenItNoLongerDoes(t *testing.T) {
+// alreadyLed refuses to stand by.
+func alreadyLed(leader *ServedError) error { return leader }
+
+func TestOneLeadsASiteAndAnotherStandsByUntilItIsDone(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.Database(t)
-	var stores [2]*Store
-	for i := range stores {
-		s, err := Create(t.Context(), t.TempDir(), address)
-		must(t, err)
-		defer s.Close()
-		stores[i] = s
-	}
-	lead, err := stores[0].Lead(t.Context())
+	one, other := openAt(t, address), openAt(t, address)
+	first, err := one.Lead(t.Context(), alreadyLed)
 	must(t, err)
-	if _, err := stores[1].Lead(t.Context()); err == nil || !strings.Contains(err.Error(), "is served already: by latchkey-controller on ") {
+	if _, err := other.Lead(t.Context(), alreadyLed); err == nil || !strings.Contains(err.Error(), "is served already: by latchkey-controller on ") {
 		t.Fatalf("two lead: %v", err)
 	}
-	must(t, stores[1].Update(t.Context(), func(tx *Tx) error { return tx.SetZone("UTC") })) // commands go on
-	ended := make(chan error, 1)
-	go func() { ended <- lead.Wait(t.Context()) }()
+	must(t, other.Update(t.Context(), func(tx *Tx) error { return tx.SetZone("UTC") })) // administrators' acts go on
+	standsBy, leads := make(chan string, 9), make(chan *Lead, 1)
+	go func() {
+		second, err := other.Lead(t.Context(), func(leader *ServedError) error { standsBy <- leader.Name; return nil })
+		if err != nil {
+			t.Error(err)
+		}
+		leads <- second
+	}()
+	if leader := <-standsBy; !strings.HasPrefix(leader, "latchkey-controller on ") {
+		t.Error(leader)
+	}
+	select {
+	case <-leads:
+		t.Fatal("two lead")
+	case <-time.After(takeLead + time.Second):
+	}
+	first.Close()
+	second := <-leads
+	defer second.Close()
+	if second.Term() <= first.Term() {
+		t.Errorf("term %d after %d", second.Term(), first.Term())
+	}
+}
 
-	// The server ends the connection, as it does when it is started anew: the lead is taken again.
+func TestWhoIsSeenNoMoreLosesTheLeadAndAllItsSessions(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Database(t)
+	s := openAt(t, address)
+	config, err := pgx.ParseConfig(address)
+	must(t, err)
+	config.RuntimeParams["application_name"] = "gone"
+	gone, err := pgx.ConnectConfig(t.Context(), config)
+	must(t, err)
+	defer gone.Close(context.WithoutCancel(t.Context()))
+	_, err = gone.Exec(t.Context(), `UPDATE lead SET term = 9999999999, beat = 7, holder = 'gone'`)
+	must(t, err)
+	lead, err := s.Lead(t.Context(), alreadyLed)
+	must(t, err)
+	defer lead.Close()
+	if lead.Term() != 10000000000 {
+		t.Errorf("term %d", lead.Term())
+	}
+	if gone.Ping(t.Context()) == nil {
+		t.Error("who led before still has a session")
+	}
+}
+
+func TestAnEarlierLeaderStoresNothing(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Database(t)
+	s := openAt(t, address)
+	lead, err := s.Lead(t.Context(), alreadyLed)
+	must(t, err)
+	add := func() error {
+		return s.Update(t.Context(), func(tx *Tx) error { return tx.SetZone("UTC") })
+	}
+	must(t, add())
 	conn, err := pgx.Connect(t.Context(), address)
 	must(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	end := func() {
-		_, err := conn.Exec(t.Context(), `SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'latchkey-controller on %'`)
-		must(t, err)
-	}
-	lock := func(granted bool) {
-		for is := false; !is; {
-			must(t, conn.QueryRow(t.Context(), `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database()))`, granted).Scan(&is))
-		}
-	}
-	end()
-	lock(true)
-	if _, err := stores[1].Lead(t.Context()); err == nil || !strings.Contains(err.Error(), "is served already") {
-		t.Fatalf("the lead was not taken again: %v", err)
-	}
-
-	// Another one waits for it, and has it at once.
-	other, err := pgx.Connect(t.Context(), address)
+	_, err = conn.Exec(t.Context(), `UPDATE lead SET term = term + 1, holder = 'another one'`)
 	must(t, err)
-	defer other.Close(context.WithoutCancel(t.Context()))
-	taken := make(chan error, 1)
-	go func() {
-		_, err := other.Exec(t.Context(), `SELECT pg_advisory_lock($1)`, int64(leadLock))
-		taken <- err
-	}()
-	lock(false)
-	end()
-	must(t, <-taken)
-	select {
-	case err := <-ended:
-		if err == nil || !strings.Contains(err.Error(), "another one leads the site now") {
-			t.Errorf("%v", err)
-		}
-	case <-time.After(4 * checkLead):
-		t.Fatal("whoever has lost the lead does not know")
+	if err := add(); !errors.As(err, new(*UnavailableError)) || !strings.Contains(err.Error(), "another controller has just taken over") {
+		t.Error(err)
 	}
-	must(t, other.Close(t.Context()))
-	var second *Lead
-	for end := time.Now().Add(checkLead); second == nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
-		second, err = stores[1].Lead(t.Context())
+	if err := lead.Wait(t.Context()); !errors.As(err, new(*LostLeadError)) || !strings.Contains(err.Error(), "another one leads") {
+		t.Error(err)
 	}
-	must(t, err)
-	ctx, cancel := context.WithTimeout(t.Context(), checkLead+time.Second) // longer than it takes to ask the server
-	defer cancel()
-	must(t, second.Wait(ctx))
-	second.Close()
-	third, err := stores[0].Lead(t.Context())
-	for end := time.Now().Add(checkLead); err != nil && time.Now().Before(end); third, err = stores[0].Lead(t.Context()) {
-		time.Sleep(10 * time.Millisecond)
+	if add() == nil {
+		t.Error("it stores something before it knows")
 	}
-	must(t, err)
-	third.Close()
+	lead.Close()
+	must(t, add()) // as who stands by
+	var holder string
+	must(t, conn.QueryRow(t.Context(), `SELECT holder FROM lead`).Scan(&holder))
+	if holder != "another one" {
+		t.Errorf("%q leads", holder)
+	}
 }
 
-// A controller that the database does not hear any more ends before another one can lead.
-func TestWhoLosesTheDatabaseEndsBeforeAnotherCanLead(t *testing.T) {
+// A controller that the database does not hear any more leads no more before another one can.
+func TestWhoLosesTheDatabaseLeadsNoMoreBeforeAnotherCan(t *testing.T) {
 	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	server.New("site")
 	c := postgrestest.NewCut(t, server)
-	lead, err := openAt(t, c.Address("site")).Lead(t.Context())
+	lead, err := openAt(t, c.Address("site")).Lead(t.Context(), alreadyLed)
 	must(t, err)
 	defer lead.Close()
-	ended := make(chan error, 1)
-	go func() { ended <- lead.Wait(t.Context()) }()
+	other := openAt(t, server.Address("site", "postgres"))
+	leads := make(chan error, 1)
 	c.Close()
-	lost := time.Now()
 	terminate(server, "site")
+	go func() {
+		second, err := other.Lead(t.Context(), func(*ServedError) error { return nil })
+		if err == nil {
+			defer second.Close()
+		}
+		leads <- err
+	}()
+	err = lead.Wait(t.Context())
 	select {
-	case err := <-ended:
-		if err == nil || !strings.Contains(err.Error(), "another one may lead the site: it ends") || !strings.Contains(err.Error(), "connection refused") {
-			t.Errorf("%v", err)
-		}
-		if took := time.Since(lost); took >= keepIdle+keepCount*keepInterval {
-			t.Errorf("only after %v", took)
-		}
-	case <-time.After(keepIdle + keepCount*keepInterval + checkLead):
-		t.Fatal("it goes on though another one may lead")
+	case <-leads:
+		t.Error("another one leads already")
+	default:
 	}
+	if err == nil || !strings.Contains(err.Error(), "so another one may lead") || !strings.Contains(err.Error(), "connection refused") {
+		t.Error(err)
+	}
+	must(t, <-leads)
 }
 
-func TestWhoHoldsTheLeadIsSaidAlsoWithoutAName(t *testing.T) {
+func TestWhoWorksWithTheDatabaseIsSaidAlsoWithoutAName(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.Database(t)
 	s := openAt(t, address)
 	conn, err := pgx.Connect(t.Context(), address)
 	must(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
-	_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock($1)`, int64(leadLock))
+	_, err = conn.Exec(t.Context(), `SELECT pg_advisory_lock_shared($1)`, int64(controllersLock))
 	must(t, err)
-	_, err = s.Lead(t.Context())
+	_, err = s.Alone(t.Context())
 	if want := fmt.Sprintf("by the server's process %d, of the role %s", conn.PgConn().PID(), conn.Config().User); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("%v, not %s", err, want)
 	}

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 func TestASchemaIsNotChangedUnderAControllerOfAnOlderVersion(t *testing.T) {
@@ -19,11 +21,17 @@ func TestASchemaIsNotChangedUnderAControllerOfAnOlderVersion(t *testing.T) {
 		if err := tx.AddSite(&Site{ID: [16]byte{1}, Name: "home", Signing: []byte{1}, Authority: []byte{1}, Root: []byte{1}, CardMaster: []byte{1}, GrantKey: []byte{1}}); err != nil {
 			return err
 		}
+		if err := tx.exec(`DROP TABLE lead`); err != nil {
+			return err
+		}
 		return tx.engine.setVersion(tx, newest-1)
 	})
-	lead, err := s.Lead(t.Context())
+	config, err := s.engine.(*postgresEngine).connection()
 	must(t, err)
-	defer lead.Close()
+	lead, err := pgx.ConnectConfig(t.Context(), config)
+	must(t, err)
+	_, err = lead.Exec(t.Context(), `SELECT pg_advisory_lock_shared($1)`, int64(controllersLock))
+	must(t, err)
 	_, err = Open(t.Context(), dir)
 	if err == nil || !strings.Contains(err.Error(), "its schema is of an older version of the program, and the site in "+s.Place()+" is served already: by latchkey-controller on ") || !strings.HasSuffix(err.Error(), "; stop that controller first") {
 		t.Errorf("%v", err)
@@ -31,8 +39,8 @@ func TestASchemaIsNotChangedUnderAControllerOfAnOlderVersion(t *testing.T) {
 	if at := schemaVersion(t, s); at != newest-1 {
 		t.Errorf("it is version %d then", at)
 	}
-	lead.Close()
-	for end := time.Now().Add(checkLead); ; {
+	must(t, lead.Close(t.Context()))
+	for end := time.Now().Add(takeLead); ; {
 		after, err := Open(t.Context(), dir)
 		if err == nil {
 			must(t, after.Close())

@@ -51,11 +51,11 @@ func (e *postgresEngine) migrate(ctx context.Context, create bool) error {
 	}
 	if at > 0 {
 		var alone bool
-		if err := tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1) OR NOT EXISTS (SELECT 1 FROM site)`, int64(leadLock)).Scan(&alone); err != nil {
+		if err := tx.QueryRowContext(ctx, `SELECT pg_try_advisory_xact_lock($1) OR NOT EXISTS (SELECT 1 FROM site)`, int64(controllersLock)).Scan(&alone); err != nil {
 			return err
 		}
 		if !alone {
-			return fmt.Errorf("its schema is of an older version of the program, and %w", e.served(tx.QueryRowContext(ctx, whoLeads, int64(leadLock))))
+			return fmt.Errorf("its schema is of an older version of the program, and %w", e.served(tx.QueryRowContext(ctx, worksWith, int64(controllersLock))))
 		}
 	}
 	for at = max(at, firstPostgres-1); at < newest; at++ {

@@ -30,7 +30,7 @@ type Moved struct {
 	Delete string `json:"delete"` // a command that deletes the old database
 }
 
-// MoveTo moves the site to another database. Nobody may lead the site, and nothing else writes
+// MoveTo moves the site to another database. No controller may work with either database, and nothing else writes
 // meanwhile.
 //
 // The move is whole with one commit, in the old database: until then the site is there, from then on
@@ -39,11 +39,11 @@ type Moved struct {
 // The old database stays, with a signpost by which it is opened no more. The store must be closed then.
 func (s *Store) MoveTo(ctx context.Context, m Move) (*Moved, error) {
 	dir, address := m.Dir, m.To
-	lead, err := s.Lead(ctx)
+	release, err := s.Alone(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer lead.Close()
+	defer release()
 	from, err := Address(dir)
 	if err != nil {
 		return nil, err
@@ -62,10 +62,10 @@ func (s *Store) MoveTo(ctx context.Context, m Move) (*Moved, error) {
 	}
 	to := &Store{engine: e}
 	defer to.Close()
-	if lead, err = to.Lead(ctx); err != nil {
+	if release, err = to.Alone(ctx); err != nil {
 		return nil, err
 	}
-	defer lead.Close()
+	defer release()
 	moved := &Moved{From: s.Place(), To: to.Place(), Delete: s.engine.deletion()}
 	var left *signpost
 	err = s.Update(ctx, func(t *Tx) error {

@@ -41,7 +41,7 @@ func (*postgresEngine) stay(t *Tx) error {
 const ours = `(SELECT oid FROM pg_namespace WHERE nspname = current_schema())`
 
 func (*postgresEngine) tables(t *Tx) (all []table, err error) {
-	err = t.rows(`SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = `+ours+` AND relname NOT IN ('schema_version', 'site_move')`, nil, func(r scanner) error {
+	err = t.rows(`SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = `+ours+` AND relname NOT IN ('schema_version', 'site_move', 'lead')`, nil, func(r scanner) error {
 		var one table
 		err := r.Scan(&one.name)
 		all = append(all, one)

@@ -21,7 +21,7 @@ func (*sqliteEngine) setVersion(t *Tx, version int) error {
 func (*sqliteEngine) stay(*Tx) error { return nil }
 
 func (*sqliteEngine) tables(t *Tx) (all []table, err error) {
-	err = t.rows(`SELECT name, sql LIKE '%AUTOINCREMENT%' FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name <> 'site_move'`, nil, func(r scanner) error {
+	err = t.rows(`SELECT name, sql LIKE '%AUTOINCREMENT%' FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\_%' ESCAPE '\' AND name NOT IN ('site_move', 'lead')`, nil, func(r scanner) error {
 		var one table
 		var counted bool
 		err := r.Scan(&one.name, &counted)

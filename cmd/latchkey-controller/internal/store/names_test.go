@@ -26,6 +26,9 @@ func TestWholeNamesOfEventsAreCutAndMoveToPostgreSQL(t *testing.T) {
 		if err := tx.exec(`UPDATE besides SET name = 101 WHERE activity = (SELECT min(activity) FROM besides)`); err != nil {
 			return err
 		}
+		if err := tx.exec(`DROP TABLE lead`); err != nil {
+			return err
+		}
 		return tx.engine.setVersion(tx, 26)
 	})
 	must(t, s.Close())

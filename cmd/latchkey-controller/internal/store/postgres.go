@@ -22,11 +22,13 @@ import (
 type postgresEngine struct {
 	address string
 	name    string // of the database, and where it is: what people read
+	self    string // the name of all sessions of this process
 	db      *sql.DB
 	writing chan struct{} // holds an element while a transaction of this process writes
 	changes changes       // that this process has heard of
 	limits  limits
-	server  server // that all connections are to
+	server  server        // that all connections are to
+	term    atomic.Uint64 // of the lead that this process has; 0: none
 
 	// reaching says that whoever writes next is being connected.
 	reaching atomic.Bool
@@ -41,7 +43,7 @@ type limits struct {
 
 // connectPostgres prepares connections to a database of a PostgreSQL server.
 func connectPostgres(address string) (*postgresEngine, error) {
-	e := &postgresEngine{address: address, writing: make(chan struct{}, 1), limits: limits{busyTimeout, writeIdle, commitTimeout}}
+	e := &postgresEngine{address: address, self: sessionName(), writing: make(chan struct{}, 1), limits: limits{busyTimeout, writeIdle, commitTimeout}}
 	config, err := e.connection()
 	if err != nil {
 		return nil, err
@@ -145,6 +147,11 @@ func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, erro
 		writeLock, e.limits.idle.Milliseconds(), changedChannel))
 	if code(err) == lockNotAvailable {
 		err = e.busy(ctx)
+	}
+	if err == nil && e.term.Load() != 0 {
+		if err = e.led(tx.QueryRowContext(ctx, `SELECT term FROM lead`)); err != nil {
+			tx.Rollback()
+		}
 	}
 	if err != nil {
 		cancel()

@@ -52,6 +52,7 @@ func (e *postgresEngine) connection() (*pgx.ConnConfig, error) {
 			return err
 		},
 	}
+	config.RuntimeParams["application_name"] = e.self
 	config.DialFunc = dialer.DialContext
 	config.ValidateConnect = e.server.validate
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {

@@ -53,7 +53,7 @@ func (e *postgresEngine) busy(ctx context.Context) error {
 	if err != nil { // it has just been given back, or it is not to be known now
 		return &UnavailableError{busyReason}
 	}
-	return &UnavailableError{fmt.Sprintf("%s. %.80q (role %.80q%s) has its lock", busyReason, name, role, from)}
+	return &UnavailableError{fmt.Sprintf("%s. %.80q (role %.80q%s) has its lock", busyReason, withoutToken(name), role, from)}
 }
 
 // holderTimeout is how long asking who holds a lock may take.

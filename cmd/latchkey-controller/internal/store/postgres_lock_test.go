@@ -68,7 +68,7 @@ func TestWaitingForTheLockIsBoundedAndLeavesRoomForViews(t *testing.T) {
 	for n := range 2 * postgresConnections {
 		writers.Go(func() {
 			err := add(s, int64(n))
-			if busy := (*UnavailableError)(nil); !errors.As(err, &busy) || !strings.HasPrefix(err.Error(), busyReason+`. "latchkey-controller" (role "postgres") has its lock`) {
+			if busy := (*UnavailableError)(nil); !errors.As(err, &busy) || !strings.HasPrefix(err.Error(), busyReason+`. "latchkey-controller on `) || !strings.HasSuffix(err.Error(), `" (role "postgres") has its lock`) {
 				t.Error(err)
 			}
 		})
@@ -111,7 +111,7 @@ func TestWhoeverHoldsTheLocksIsNamed(t *testing.T) {
 	}
 	stranger, err := pgx.Connect(t.Context(), server.Address("site", "stranger"))
 	must(t, err)
-	_, err = stranger.Exec(t.Context(), fmt.Sprintf("SELECT pg_advisory_lock(%d), pg_advisory_lock(%d)", writeLock, leadLock))
+	_, err = stranger.Exec(t.Context(), fmt.Sprintf("SELECT pg_advisory_lock(%d), pg_advisory_lock(%d)", writeLock, controllersLock))
 	must(t, err)
 	limit(s, func(l *limits) { l.busy = 300 * time.Millisecond })
 	if err := add(s, 1); err == nil || !strings.Contains(err.Error(), `"another program" (role "stranger") has its lock`) {

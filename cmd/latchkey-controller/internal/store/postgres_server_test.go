@@ -90,7 +90,7 @@ func TestAnIdleConnectionToWhoWasReplacedIsNotUsed(t *testing.T) {
 	first.Do("postgres", `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`)
 	s := openAt(t, fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/site", second.Port, first.Port))
 	add(s, 1) // with one connection, to the first server, as the second one takes no changes
-	lead, err := s.Lead(t.Context())
+	lead, err := s.Lead(t.Context(), alreadyLed)
 	must(t, err)
 	defer lead.Close()
 	second.Promote()
@@ -104,7 +104,6 @@ func TestAnIdleConnectionToWhoWasReplacedIsNotUsed(t *testing.T) {
 	if n := first.Ask("site", `SELECT count(*) FROM done`); n != "1" {
 		t.Errorf("%s rows at who was replaced", n)
 	}
-	go lead.Wait(t.Context())
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if second.Ask("site", `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'`) == "1" {
 			return

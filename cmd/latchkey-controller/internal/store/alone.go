@@ -1,0 +1,187 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// controllersLock is the advisory lock that each controller shares while it works with a database, whether it
+// leads or stands by.
+const controllersLock = writeLock + 1
+
+// Alone has no controller work with the database until it is released. The error is a ServedError if one does.
+// In SQLite it does nothing: processes lock the site's directory.
+func (s *Store) Alone(ctx context.Context) (release func(), err error) { return s.engine.alone(ctx) }
+
+func (*sqliteEngine) alone(context.Context) (release func(), err error) { return func() {}, nil }
+
+func (e *postgresEngine) alone(ctx context.Context) (release func(), err error) {
+	config, err := e.connection()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, e.refusal(err)
+	}
+	release = func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), holderTimeout)
+		defer cancel()
+		conn.Close(ctx)
+	}
+	var alone bool
+	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(controllersLock)).Scan(&alone)
+	if err == nil && !alone {
+		err = e.served(conn.QueryRow(ctx, worksWith, int64(controllersLock)))
+	}
+	if err != nil {
+		release()
+		return nil, err
+	}
+	return release, nil
+}
+
+// join returns a new connection that shares controllersLock, to a database whose schema is this program's.
+func (e *postgresEngine) join(ctx context.Context) (_ *pgx.Conn, err error) {
+	config, err := e.connection()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			conn.Close(context.WithoutCancel(ctx))
+		}
+	}()
+	var joined bool
+	var version, newest int
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock_shared($1), (SELECT version FROM schema_version)`, int64(controllersLock)).Scan(&joined, &version); err != nil {
+		return nil, err
+	}
+	steps, err := postgresMigrations()
+	if newest = firstPostgres + len(steps) - 1; err != nil {
+		return nil, err
+	}
+	switch {
+	case version >= arrivingVersion:
+		return nil, &finalError{fmt.Errorf("the site has left the database %s; start the controller anew, in its directory there", e.name)}
+	case version != newest:
+		return nil, &finalError{fmt.Errorf("the schema of the database %s has become version %d, of another latchkey-controller; this one works with %d. Install that one here, too", e.name, version, newest)}
+	case !joined:
+		return nil, e.served(conn.QueryRow(ctx, worksWith, int64(controllersLock)))
+	}
+	return conn, nil
+}
+
+// A finalError is one that does not pass.
+type finalError struct{ error }
+
+// A Controller is a process that leads a site, or stands by.
+type Controller struct {
+	Name  string    // the program and its machine
+	From  string    // address; "": a socket, or not known
+	Since time.Time // when it connected to the database
+	Leads bool
+}
+
+// Controllers returns all controllers of the site, by their age. With SQLite there is none: it is on this machine.
+func (s *Store) Controllers(ctx context.Context) ([]Controller, error) {
+	all, err := s.engine.controllers(ctx)
+	return all, s.engine.failure(dbError(err))
+}
+
+func (*sqliteEngine) controllers(context.Context) ([]Controller, error) { return nil, nil }
+
+func (e *postgresEngine) controllers(ctx context.Context) (all []Controller, err error) {
+	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
+	defer cancel()
+	rows, err := e.db.QueryContext(ctx, `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), ''), a.backend_start, EXISTS (SELECT 1 FROM lead WHERE holder = a.application_name)`+holdsLock+
+		` AND a.backend_start IS NOT NULL ORDER BY a.backend_start`, int64(controllersLock))
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var c Controller
+		if err := rows.Scan(&c.Name, &c.From, &c.Since, &c.Leads); err != nil {
+			return nil, err
+		}
+		c.Name = withoutToken(c.Name)
+		all = append(all, c)
+	}
+	return all, rows.Err()
+}
+
+// A ServedError says that a controller works with the database, and which.
+type ServedError struct {
+	Place string
+	Controller
+}
+
+func (e *ServedError) Error() string {
+	from, since := "", ""
+	if e.From != "" {
+		from = " (" + e.From + ")"
+	}
+	if !e.Since.IsZero() {
+		since = ", since " + e.Since.Local().Format("2006-01-02 15:04")
+	}
+	return fmt.Sprintf("the site in %s is served already: by %s%s%s; stop that controller first", e.Place, e.Name, from, since)
+}
+
+// worksWith is the query of who works with the database, who leads first; $1 is controllersLock.
+const worksWith = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start` + holdsLock + ` ORDER BY a.backend_start LIMIT 1`
+
+// served returns a ServedError, of a row of worksWith.
+func (e *postgresEngine) served(row scanner) error {
+	who := &ServedError{Place: e.place()}
+	var since *time.Time // of another role it may be secret
+	err := row.Scan(&who.Name, &who.From, &since)
+	if errors.Is(err, sql.ErrNoRows) {
+		return errors.New("whoever worked with the database has just stopped; try again")
+	}
+	if err != nil {
+		return err
+	}
+	if who.Name = withoutToken(who.Name); since != nil {
+		who.Since = *since
+	}
+	return who
+}
+
+// program is what the name of a session of this program begins with.
+const program = "latchkey-controller"
+
+// sessionName returns the name that this process has at servers, which no other one has. PostgreSQL cuts
+// those longer than 63 bytes.
+func sessionName() string {
+	name := program
+	if host, err := os.Hostname(); err == nil {
+		name += " on " + plain(host)
+	}
+	var token [4]byte
+	rand.Read(token[:])
+	const most = 63 - 1 - 2*len(token)
+	return strings.ToValidUTF8(name[:min(len(name), most)], "") + " " + hex.EncodeToString(token[:])
+}
+
+// withoutToken returns a session's name without what only tells processes apart.
+func withoutToken(name string) string {
+	i := strings.LastIndexByte(name, ' ')
+	if strings.HasPrefix(name, program+" on ") && len(name)-i == 1+8 {
+		return name[:i]
+	}
+	return name
+}

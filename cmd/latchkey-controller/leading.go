@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"latchkey/cmd/latchkey-controller/internal/api"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/mail"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/webhook"
+	"latchkey/sync/wire"
+)
+
+// A leading is what serve has in leading the site: it leads, or stands by.
+type leading struct {
+	c       *invocation
+	log     *slog.Logger
+	listen  string              // where the controller's own broker does
+	names   []string            // of this machine
+	brokers []string            // URLs of other brokers; none: the controller has its own
+	own     *ownBroker          // nil: there is none, or not yet
+	options link.Options        // of each link
+	home    *homeAssistantFlags // what it shows there while it leads
+	live    *live
+	open    func() error // opens console, API and control socket, once
+}
+
+// run leads whenever nobody else does, until ctx ends.
+func (l *leading) run(ctx context.Context) error {
+	own, err := l.c.site.ControllerCertificate()
+	if err != nil {
+		return err
+	}
+	l.options = link.Options{Site: l.c.site, Brokers: l.brokers, Name: site.ControllerName, Log: l.log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
+	defer func() {
+		if l.own != nil {
+			l.own.Close()
+		}
+	}()
+	for {
+		lead, err := l.c.site.Lead(ctx, l.standBy)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		err = l.lead(ctx, lead)
+		lead.Close()
+		if lost := (*store.LostLeadError)(nil); !errors.As(err, &lost) {
+			return err
+		}
+		l.log.Warn("this controller stands by", "err", err)
+	}
+}
+
+// standBy is called when another one leads.
+func (l *leading) standBy(leader *store.ServedError) error {
+	if len(l.brokers) == 0 {
+		return fmt.Errorf("%w, or have all controllers work with brokers of their own machines (--broker)", leader)
+	}
+	fmt.Fprintf(l.c.out, "site %s: stands by for %s\n", l.c.site.Name, leader.Name)
+	return l.open()
+}
+
+// lead runs all that only the leader does, until ctx ends or the lead is lost.
+func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
+	seen, err := l.c.site.HighWater()
+	if err != nil {
+		return err
+	}
+	high := &highWater{HighWater: seen, log: l.log}
+	high.lookAndNote(ctx)
+	address := strings.Join(l.brokers, ", ")
+	if len(l.brokers) == 0 {
+		if l.own == nil { // readers stay connected to it when the lead is lost
+			if l.own, err = startBroker(ctx, l.c.site, l.listen, l.names, &l.options); err != nil {
+				return err
+			}
+		}
+		address = l.own.Addr().String()
+	}
+	fmt.Fprintf(l.c.out, "site %s: readers come to %s\n", l.c.site.Name, address)
+	toReaders, err := link.New(l.options)
+	if err != nil {
+		return err
+	}
+	l.live.to(toReaders)
+	defer l.live.to(nil)
+	if err := l.open(); err != nil {
+		return err
+	}
+	shown, err := l.home.open(l.c, l.options.Brokers[0], l.log)
+	if err != nil {
+		return err
+	}
+	sender := webhook.New(webhook.Options{Desk: l.c.desk, Body: api.WebhookBody(l.c.site.ID), Log: l.log})
+	group, leads := errgroup.WithContext(ctx)
+	group.Go(func() error { return lead.Wait(leads) })
+	group.Go(func() error { high.keep(leads, l.c.site); return nil })
+	group.Go(func() error { return toReaders.Run(leads) })
+	group.Go(func() error { return l.c.desk.Maintain(leads) })
+	group.Go(func() error { return mail.Run(leads, l.c.desk, l.log) })
+	group.Go(func() error { return sender.Run(leads) })
+	if shown != nil {
+		group.Go(func() error { return shown.Run(leads) })
+	}
+	if l.own != nil {
+		group.Go(func() error { l.own.followBrokerClients(leads, l.c.desk, l.c.site, l.log); return nil })
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	high.lookAndNote(ctx)
+	return nil
+}
+
+// forReaders returns the URLs at which readers find the brokers.
+func (l *leading) forReaders() string {
+	if l.own != nil {
+		return fmt.Sprintf("ssl://:%d", l.own.Addr().(*net.TCPAddr).Port)
+	}
+	return strings.Join(l.brokers, " ")
+}
+
+// live is the desk's way to the readers: the link, while this controller leads.
+type live struct{ link atomic.Pointer[link.Link] }
+
+func (l *live) to(to *link.Link) { l.link.Store(to) }
+
+var errNoLeader = errors.New("this controller stands by")
+
+func (l *live) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (link.OrderResult, error) {
+	if to := l.link.Load(); to != nil {
+		return to.Order(ctx, o, card)
+	}
+	return link.OrderResult{}, errNoLeader
+}
+
+func (l *live) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
+	if to := l.link.Load(); to != nil {
+		return to.Personalise(ctx, o, keys)
+	}
+	return link.OrderResult{}, errNoLeader
+}
+
+func (l *live) Readers(ctx context.Context) ([]link.ReaderStatus, error) {
+	if to := l.link.Load(); to != nil {
+		return to.Readers(ctx)
+	}
+	return nil, errNoLeader
+}
+
+func (l *live) Brokers() []link.BrokerStatus {
+	if to := l.link.Load(); to != nil {
+		return to.Brokers()
+	}
+	return nil
+}
