@@ -33,6 +33,7 @@ type leading struct {
 	home    *homeAssistantFlags // what it shows there while it leads
 	live    *live
 	open    func() error // opens console, API and control socket, once
+	opened  bool
 }
 
 // run leads whenever nobody else does, until ctx ends.
@@ -47,30 +48,54 @@ func (l *leading) run(ctx context.Context) error {
 			l.own.Close()
 		}
 	}()
-	for {
+	for failed := ""; ; {
 		lead, err := l.c.site.Lead(ctx, l.standBy)
-		if err != nil {
-			if ctx.Err() != nil {
-				return nil
+		if err == nil {
+			err = l.lead(ctx, lead)
+			lead.Close()
+		}
+		lost, away := (*store.LostLeadError)(nil), (*store.UnavailableError)(nil)
+		switch {
+		case ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())):
+			return nil
+		case errors.As(err, &lost):
+			l.log.Warn("this controller stands by", "err", err)
+			failed = ""
+		case errors.As(err, &away) && l.opened: // the database went away again while it began
+			if err.Error() != failed {
+				failed = err.Error()
+				l.log.Error("cannot begin to lead; will retry", "err", err)
 			}
+			select {
+			case <-ctx.Done():
+			case <-time.After(beginAgain):
+			}
+		default:
 			return err
 		}
-		err = l.lead(ctx, lead)
-		lead.Close()
-		if lost := (*store.LostLeadError)(nil); !errors.As(err, &lost) {
-			return err
-		}
-		l.log.Warn("this controller stands by", "err", err)
 	}
 }
 
-// standBy is called when another one leads.
-func (l *leading) standBy(leader *store.ServedError) error {
-	if len(l.brokers) == 0 {
-		return fmt.Errorf("%w, or have all controllers work with brokers of their own machines (--broker)", leader)
+// beginAgain is how long after it could not begin to lead a controller tries again.
+const beginAgain = time.Second
+
+// standBy is called when another one leads, or works alone.
+func (l *leading) standBy(other *store.ServedError) error {
+	if other.Alone {
+		l.log.Warn("this controller waits", "err", other)
+		return nil
 	}
-	fmt.Fprintf(l.c.out, "site %s: stands by for %s\n", l.c.site.Name, leader.Name)
-	return l.open()
+	if len(l.brokers) == 0 {
+		return fmt.Errorf("%w, or have all controllers work with brokers that each of them reaches (--broker)", other)
+	}
+	fmt.Fprintf(l.c.out, "site %s: stands by for %s\n", l.c.site.Name, other.Name)
+	return l.openOnce()
+}
+
+func (l *leading) openOnce() error {
+	err := l.open()
+	l.opened = err == nil
+	return err
 }
 
 // lead runs all that only the leader does, until ctx ends or the lead is lost.
@@ -80,11 +105,28 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 		return err
 	}
 	high := &highWater{HighWater: seen, log: l.log}
+	if off := lead.Off().Round(time.Second); max(off, -off) >= time.Minute {
+		l.log.Error("this controller leads though its machine's clock is wrong, or the database server's is: no other one has taken the lead; correct the clock", "ahead by", off)
+	}
+	group, leads := errgroup.WithContext(ctx)
+	group.Go(func() error { return lead.Wait(leads) })
+	group.Go(func() error { return l.begin(leads, group, high) })
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
 	high.lookAndNote(ctx)
+	return nil
+}
+
+// begin begins what only the leader does, in a group.
+func (l *leading) begin(leads context.Context, group *errgroup.Group, high *highWater) (err error) {
+	high.lookAndNote(leads)
 	address := strings.Join(l.brokers, ", ")
 	if len(l.brokers) == 0 {
 		if l.own == nil { // readers stay connected to it when the lead is lost
-			if l.own, err = startBroker(ctx, l.c.site, l.listen, l.names, &l.options); err != nil {
+			if l.own, err = startBroker(context.WithoutCancel(leads), l.c.site, l.listen, l.names, &l.options); err != nil {
 				return err
 			}
 		}
@@ -95,20 +137,20 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 	if err != nil {
 		return err
 	}
-	l.live.to(toReaders)
-	defer l.live.to(nil)
-	if err := l.open(); err != nil {
-		return err
-	}
 	shown, err := l.home.open(l.c, l.options.Brokers[0], l.log)
 	if err != nil {
 		return err
 	}
+	l.live.to(toReaders)
+	group.Go(func() error {
+		defer l.live.to(nil)
+		return toReaders.Run(leads)
+	})
+	if err := l.openOnce(); err != nil {
+		return err
+	}
 	sender := webhook.New(webhook.Options{Desk: l.c.desk, Body: api.WebhookBody(l.c.site.ID), Log: l.log})
-	group, leads := errgroup.WithContext(ctx)
-	group.Go(func() error { return lead.Wait(leads) })
 	group.Go(func() error { high.keep(leads, l.c.site); return nil })
-	group.Go(func() error { return toReaders.Run(leads) })
 	group.Go(func() error { return l.c.desk.Maintain(leads) })
 	group.Go(func() error { return mail.Run(leads, l.c.desk, l.log) })
 	group.Go(func() error { return sender.Run(leads) })
@@ -118,12 +160,6 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 	if l.own != nil {
 		group.Go(func() error { l.own.followBrokerClients(leads, l.c.desk, l.c.site, l.log); return nil })
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	high.lookAndNote(ctx)
 	return nil
 }
 

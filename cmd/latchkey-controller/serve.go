@@ -109,7 +109,7 @@ func serve(c *invocation) action {
 			return nil
 		})
 		group.Go(func() error { return l.run(ctx) })
-		group.Go(func() error { tellDatabaseIsBack(ctx, c.site, log); return nil })
+		group.Go(func() error { return watchDatabase(ctx, c.site, log) })
 		return group.Wait()
 	}
 }

@@ -70,6 +70,7 @@ type Link struct {
 	placed       chan placedOrder           // orders to be sent
 	asked        chan chan<- []ReaderStatus // requests for the status of all readers
 	refused      *refused
+	begun, ended chan struct{} // closed when begin is done, and when Run returns
 }
 
 // New returns a link.
@@ -96,6 +97,8 @@ func New(o Options) (*Link, error) {
 		placed:       make(chan placedOrder),
 		asked:        make(chan chan<- []ReaderStatus),
 		refused:      newRefused(o.Log),
+		begun:        make(chan struct{}),
+		ended:        make(chan struct{}),
 	}
 	same := newSameBroker()
 	for i, url := range o.Brokers {
@@ -127,10 +130,12 @@ const fetchWorkers, fetchesEach = 4, 16
 const watchAgain = 2 * time.Second
 
 // Run runs the link until ctx ends, or fails if it cannot begin. While the database fails
-// later, it tries again: nothing is acknowledged meanwhile that is not stored.
+// later, it tries again: nothing is acknowledged meanwhile that is not stored. It is called once.
 func (l *Link) Run(ctx context.Context) error {
+	defer close(l.ended)
 	err := l.begin(ctx)
 	if err == nil {
+		close(l.begun)
 		err = l.run(ctx)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -159,6 +164,21 @@ func (l *Link) run(ctx context.Context) error {
 	}
 	group.Go(func() error { return l.track(ctx) })
 	return group.Wait()
+}
+
+// errEnded is for what is asked of a link that does not run any more.
+var errEnded = errors.New("this controller has just stopped leading the site; try again")
+
+// running waits until the link runs.
+func (l *Link) running(ctx context.Context) error {
+	select {
+	case <-l.begun:
+		return nil
+	case <-l.ended:
+		return errEnded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // begin reads what all goroutines need from the start.

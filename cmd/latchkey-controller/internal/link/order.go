@@ -42,6 +42,9 @@ func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
 	if err := checkOrder(o); err != nil {
 		return OrderResult{}, err
 	}
+	if err := l.running(ctx); err != nil {
+		return OrderResult{}, err
+	}
 	if (*l.peers.Load())[o.Reader] == nil {
 		return OrderResult{ID: o.ID, Unsent: true, Text: unknownReader}, nil
 	}
@@ -50,12 +53,15 @@ func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
 	}
 	answer := make(chan OrderResult, 1)
 	p.answer = answer
+	var result OrderResult
 	select {
 	case l.placed <- p:
+		result = <-answer // the tracker answers each order, also when it ends
+	case <-l.ended:
+		result = OrderResult{ID: o.ID, Unsent: true, Text: "not sent: " + errEnded.Error()}
 	case <-ctx.Done():
 		return OrderResult{}, ctx.Err()
 	}
-	result := <-answer // the tracker answers each order, also when it ends
 	err := l.o.Site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SetOutcome(o.ID, result.Text) })
 	if err != nil { // what the reader did is done: whoever hears of an error would take it as not done
 		l.o.Log.Error("cannot store what came of an order", "reader", o.Reader, "err", err)

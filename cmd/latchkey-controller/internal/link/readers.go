@@ -26,12 +26,16 @@ func (l *Link) Readers(ctx context.Context) ([]ReaderStatus, error) {
 	answer := make(chan []ReaderStatus, 1)
 	select {
 	case l.asked <- answer:
+	case <-l.ended:
+		return nil, errEnded
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	select {
 	case readers := <-answer:
 		return readers, nil
+	case <-l.ended:
+		return nil, errEnded
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

@@ -2,6 +2,7 @@ package link
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -43,7 +44,7 @@ func (l *Link) track(ctx context.Context) error {
 			for _, o := range t.orders {
 				t.orders.answer(o, OrderResult{Text: "the controller ended before an answer came"})
 			}
-			return l.o.Site.SetStates(context.WithoutCancel(ctx), t.states())
+			return l.storeLast(ctx, t.states())
 		case <-l.inbox.ready:
 			for range messagesAtOnce {
 				m, ok := l.inbox.next()
@@ -124,4 +125,17 @@ func (t *tracker) presence(reader string) *presence {
 		t.presences[reader] = p
 	}
 	return p
+}
+
+// lastFor is how long storing what readers said last may take: the process ends.
+const lastFor = 2 * time.Second
+
+// storeLast stores states when the link ends, unless another controller leads, which knows better.
+func (l *Link) storeLast(ctx context.Context, states []*store.State) error {
+	if errors.As(context.Cause(ctx), new(*store.LostLeadError)) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFor)
+	defer cancel()
+	return l.o.Site.SetStates(ctx, states)
 }

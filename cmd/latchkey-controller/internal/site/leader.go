@@ -7,9 +7,17 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// Lead is store.Store.Lead.
+// Lead is store.Store.Lead. The error is a ResealedError if the storage key was changed meanwhile.
 func (s *Site) Lead(ctx context.Context, standBy func(*store.ServedError) error) (*store.Lead, error) {
-	return s.store.Lead(ctx, standBy)
+	lead, err := s.store.Lead(ctx, standBy)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.StorageKeyChanged(ctx); err != nil {
+		lead.Close()
+		return nil, err
+	}
+	return lead, nil
 }
 
 // Alone is store.Store.Alone.

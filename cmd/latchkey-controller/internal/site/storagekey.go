@@ -2,7 +2,9 @@ package site
 
 import (
 	"bytes"
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -57,6 +59,22 @@ func opensSigning(v *vault.Vault, sealed []byte) bool {
 
 // errResealed says that the storage key changed while the site was open.
 var errResealed = errors.New("the site's storage key has just changed; try again")
+
+// A ResealedError says that the storage key was changed, in the directory of another controller, while the site was open.
+type ResealedError struct{ Dir string }
+
+func (e *ResealedError) Error() string {
+	return fmt.Sprintf("the site's storage key was changed in the directory of another controller; copy its %s to %s, and start this controller again", vault.KeyFile, e.Dir)
+}
+
+// StorageKeyChanged returns a ResealedError if the storage key was changed since the site was opened.
+func (s *Site) StorageKeyChanged(ctx context.Context) error {
+	err := s.View(ctx, s.checkStorageKey)
+	if errors.Is(err, errResealed) {
+		err = &ResealedError{s.dir}
+	}
+	return err
+}
 
 // checkStorageKey refuses to write what the current storage key could not decrypt, and to a database
 // that the site has left.

@@ -38,10 +38,12 @@ func (e *postgresEngine) alone(ctx context.Context) (release func(), err error) 
 		defer cancel()
 		conn.Close(ctx)
 	}
-	var alone bool
-	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1)`, int64(controllersLock)).Scan(&alone)
+	var alone, tables bool
+	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), to_regclass('lead') IS NOT NULL`, int64(controllersLock)).Scan(&alone, &tables)
 	if err == nil && !alone {
 		err = e.served(conn.QueryRow(ctx, worksWith, int64(controllersLock)))
+	} else if err == nil && tables { // a leader whose connection has just broken stores nothing more
+		_, err = conn.Exec(ctx, `UPDATE lead SET term = term + 1, holder = ''`)
 	}
 	if err != nil {
 		release()
@@ -80,7 +82,11 @@ func (e *postgresEngine) join(ctx context.Context) (_ *pgx.Conn, err error) {
 	case version != newest:
 		return nil, &finalError{fmt.Errorf("the schema of the database %s has become version %d, of another latchkey-controller; this one works with %d. Install that one here, too", e.name, version, newest)}
 	case !joined:
-		return nil, e.served(conn.QueryRow(ctx, worksWith, int64(controllersLock)))
+		err = e.served(conn.QueryRow(ctx, worksWith, int64(controllersLock)))
+		if other := (*ServedError)(nil); errors.As(err, &other) {
+			other.Alone = true
+		}
+		return nil, err
 	}
 	return conn, nil
 }
@@ -128,27 +134,39 @@ func (e *postgresEngine) controllers(ctx context.Context) (all []Controller, err
 type ServedError struct {
 	Place string
 	Controller
+	Others int  // controllers besides
+	Alone  bool // it is a command that has the database for itself, see Store.Alone
 }
 
 func (e *ServedError) Error() string {
-	from, since := "", ""
+	from, since, others := "", "", ""
+	stop := "stop that controller first"
 	if e.From != "" {
 		from = " (" + e.From + ")"
 	}
 	if !e.Since.IsZero() {
 		since = ", since " + e.Since.Local().Format("2006-01-02 15:04")
 	}
-	return fmt.Sprintf("the site in %s is served already: by %s%s%s; stop that controller first", e.Place, e.Name, from, since)
+	switch {
+	case e.Alone:
+		return fmt.Sprintf("%s%s works alone on the site in %s%s, as site move and site storage-key do; wait until it is done", e.Name, from, e.Place, since)
+	case e.Others == 1:
+		others, stop = ", and by another controller", "stop both first"
+	case e.Others > 1:
+		others, stop = fmt.Sprintf(", and by %d other controllers", e.Others), "stop all of them first"
+	}
+	return fmt.Sprintf("the site in %s is served already: by %s%s%s%s; %s", e.Place, e.Name, from, since, others, stop)
 }
 
-// worksWith is the query of who works with the database, who leads first; $1 is controllersLock.
-const worksWith = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start` + holdsLock + ` ORDER BY a.backend_start LIMIT 1`
+// worksWith is the query of who has worked with the database for longest, and how many do besides; $1 is
+// controllersLock.
+const worksWith = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start, count(*) OVER () - 1` + holdsLock + ` ORDER BY a.backend_start LIMIT 1`
 
 // served returns a ServedError, of a row of worksWith.
 func (e *postgresEngine) served(row scanner) error {
 	who := &ServedError{Place: e.place()}
 	var since *time.Time // of another role it may be secret
-	err := row.Scan(&who.Name, &who.From, &since)
+	err := row.Scan(&who.Name, &who.From, &since, &who.Others)
 	if errors.Is(err, sql.ErrNoRows) {
 		return errors.New("whoever worked with the database has just stopped; try again")
 	}

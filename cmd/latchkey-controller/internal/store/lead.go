@@ -4,9 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // A Lead is the right to lead a site, which one process has at a time, of all that use its database. Its
@@ -23,8 +22,10 @@ import (
 // directory.
 type Lead struct {
 	term  uint64
-	lost  chan error // why, once
-	close func()     // gives it back
+	off   time.Duration
+	ended chan struct{} // closed when it is lost, or given back
+	why   error         // it was lost; nil until ended is closed
+	close func()        // gives it back, once
 }
 
 const (
@@ -33,6 +34,13 @@ const (
 	keepLead  = 3 * time.Second  // after the last beat was asked for
 	takeLead  = keepLead * 5 / 4 // after the last change was seen
 	leadAgain = beatEvery / 5    // the wait after a failure
+
+	// giveBack is how long giving it back may take: if it takes longer, the lead runs out by itself.
+	giveBack = 2 * time.Second
+	// A controller whose clock is off by clockOff leaves the lead to others for leaveLead: its time would be the
+	// readers'. If nobody takes it, it leads.
+	clockOff  = time.Minute
+	leaveLead = 1500 * time.Millisecond
 )
 
 // Lead takes the lead, as soon as nobody has it, which the caller closes. While another process has it, standBy is
@@ -45,17 +53,24 @@ func (s *Store) Lead(ctx context.Context, standBy func(*ServedError) error) (*Le
 // database was put back to an older state.
 func (l *Lead) Term() uint64 { return l.term }
 
-// Wait returns nil when ctx ends, and a LostLeadError when the lead is lost.
+// Off is how far this machine's clock was ahead of the database server's when the lead was taken; 0 for SQLite.
+func (l *Lead) Off() time.Duration { return l.off }
+
+// Wait returns nil when ctx ends or the lead is closed, and a LostLeadError when it is lost.
 func (l *Lead) Wait(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-l.lost:
-		return &LostLeadError{err}
+	case <-l.ended:
+		if l.why == nil {
+			return nil
+		}
+		return &LostLeadError{l.why}
 	}
 }
 
-// Close gives the lead back.
+// Close gives the lead back, in a few seconds at most. What only the leader does has ended before. It may be called
+// again.
 func (l *Lead) Close() { l.close() }
 
 // A LostLeadError says that this process leads no more, and why.
@@ -68,143 +83,41 @@ func (e *LostLeadError) Error() string {
 func (e *LostLeadError) Unwrap() error { return e.Why }
 
 func (e *sqliteEngine) lead(ctx context.Context, _ func(*ServedError) error) (*Lead, error) {
-	l := &Lead{close: func() {}}
-	s := &Store{engine: e}
-	return l, s.Update(ctx, func(t *Tx) error {
-		now := time.Now().Unix()
+	l := &Lead{ended: make(chan struct{})}
+	l.close = sync.OnceFunc(func() { close(l.ended) })
+	s, now := &Store{engine: e}, time.Now().Unix()
+	err := s.Update(ctx, func(t *Tx) error {
 		return t.row(`UPDATE lead SET term = CASE WHEN term < ?1 THEN ?1 ELSE term + 1 END RETURNING term`, []any{now}, &l.term)
 	})
-}
-
-// A leadRow is the row of who leads.
-type leadRow struct {
-	term, beat uint64
-	holder     string // its session's name, see postgresEngine.self; "": nobody
-}
-
-// A candidate has or wants the lead.
-type candidate struct {
-	engine *postgresEngine
-	conn   *pgx.Conn // nil: none. It shows others that a controller works with the database, see Alone
-}
-
-func (e *postgresEngine) lead(ctx context.Context, standBy func(*ServedError) error) (_ *Lead, err error) {
-	c := &candidate{engine: e}
-	defer func() {
-		if err != nil {
-			c.disconnect()
-		}
-	}()
-	var seen leadRow
-	since := time.Now() // the row has been as it was seen
-	stoodBy := ""       // the holder that standBy was called for
-	for {
-		now, err := c.look(ctx)
-		final, other := (*finalError)(nil), (*ServedError)(nil)
-		switch {
-		case ctx.Err() != nil:
-			return nil, ctx.Err()
-		case errors.As(err, &final):
-			return nil, final.error
-		case errors.As(err, &other): // it works alone
-			if other.Name != stoodBy {
-				if err := standBy(other); err != nil {
-					return nil, err
-				}
-				stoodBy = other.Name
-			}
-		case err != nil: // what was seen last is as old as it is
-		case now.holder == "" || now == seen && time.Since(since) >= takeLead:
-			lead, err := c.take(ctx, now)
-			if lead != nil {
-				return lead, nil
-			}
-			if err == nil {
-				continue // another one was faster
-			}
-		case now != seen:
-			if now.holder == seen.holder && now.term == seen.term && now.holder != stoodBy { // it is alive
-				if err := standBy(c.leader(ctx, now.holder)); err != nil {
-					return nil, err
-				}
-				stoodBy = now.holder
-			}
-			seen, since = now, time.Now()
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(lookEvery):
-		}
-	}
-}
-
-// connect connects, unless there is a connection that works.
-func (c *candidate) connect(ctx context.Context) error {
-	if c.conn != nil && !c.conn.IsClosed() && !c.engine.server.left(c.conn.PgConn()) {
-		return nil
-	}
-	c.disconnect()
-	conn, err := c.engine.join(ctx)
-	c.conn = conn
-	return err
-}
-
-func (c *candidate) disconnect() {
-	if c.conn != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), beatEvery)
-		defer cancel()
-		c.conn.Close(ctx)
-		c.conn = nil
-	}
-}
-
-// look reads who leads.
-func (c *candidate) look(ctx context.Context) (row leadRow, err error) {
-	ctx, cancel := context.WithTimeout(ctx, keepLead)
-	defer cancel()
-	if err = c.connect(ctx); err == nil {
-		err = c.conn.QueryRow(ctx, `SELECT term, beat, holder FROM lead`).Scan(&row.term, &row.beat, &row.holder)
-	}
-	return row, err
-}
-
-// take takes the lead if the row is as it was seen; nil: it is not. All sessions of who had it end: none has
-// begun anything then that is not done, or will not be.
-func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
-	asked := time.Now()
-	var term uint64
-	err := c.conn.QueryRow(ctx, `UPDATE lead SET term = greatest(term + 1, CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)), beat = 0, holder = $1 WHERE term = $2 AND beat = $3 AND holder = $4 RETURNING term`,
-		c.engine.self, seen.term, seen.beat, seen.holder).Scan(&term)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
-	}
-	if err == nil && seen.holder != "" && seen.holder != c.engine.self {
-		_, err = c.conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND usename = current_user AND datname = current_database()`, seen.holder)
+	if full := (*FullError)(nil); errors.As(err, &full) { // doors are served all the same, and the next term is a later time
+		err = s.View(ctx, func(t *Tx) error {
+			return t.row(`SELECT CASE WHEN term < ?1 THEN ?1 ELSE term + 1 END FROM lead`, []any{now}, &l.term)
+		})
 	}
 	if err != nil {
 		return nil, err
 	}
-	return c.hold(term, asked), nil
+	return l, nil
 }
 
 // hold keeps the lead of a term until it is closed or lost.
 func (c *candidate) hold(term uint64, asked time.Time) *Lead {
 	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	l := &Lead{term: term, lost: make(chan error, 1)}
+	l := &Lead{term: term, off: c.off, ended: make(chan struct{})}
 	c.engine.term.Store(term)
 	go func() {
-		defer close(ended)
-		if err := c.renew(ctx, term, asked); err != nil {
-			l.lost <- err
-		}
+		defer close(l.ended)
+		l.why = c.renew(ctx, term, asked)
 	}()
-	l.close = func() {
+	l.close = sync.OnceFunc(func() {
 		stop()
-		<-ended
-		c.release(term)
-		c.engine.term.Store(0)
-	}
+		<-l.ended
+		c.engine.term.Store(0) // before another one leads: acts of administrators here are not refused then
+		if l.why == nil {
+			c.release(term)
+		}
+		c.disconnect()
+	})
 	return l
 }
 
@@ -252,12 +165,11 @@ func (c *candidate) beat(ctx context.Context, term uint64) (mine bool, err error
 
 // release gives the lead back, if this process still has it.
 func (c *candidate) release(term uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), keepLead)
+	ctx, cancel := context.WithTimeout(context.Background(), giveBack)
 	defer cancel()
 	if c.connect(ctx) == nil {
 		c.conn.Exec(ctx, `UPDATE lead SET holder = '' WHERE term = $1`, term) // otherwise it runs out
 	}
-	c.disconnect()
 }
 
 // led returns an error if this process leads, or has led, but another one does now. It runs after the lock of
@@ -271,15 +183,4 @@ func (e *postgresEngine) led(row scanner) error {
 		return &UnavailableError{"another controller has just taken over from this one, so nothing was done; try again"}
 	}
 	return nil
-}
-
-// leader describes who has the lead.
-func (c *candidate) leader(ctx context.Context, holder string) *ServedError {
-	who := &ServedError{Place: c.engine.place(), Controller: Controller{Name: withoutToken(holder), Leads: true}}
-	var since *time.Time
-	err := c.conn.QueryRow(ctx, `SELECT coalesce(host(client_addr), ''), backend_start FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database() ORDER BY backend_start LIMIT 1`, holder).Scan(&who.From, &since)
-	if err == nil && since != nil {
-		who.Since = *since
-	}
-	return who
 }

@@ -63,6 +63,10 @@ func (e *postgresEngine) migrate(ctx context.Context, create bool) error {
 			return fmt.Errorf("schema %d: %w", at+1, err)
 		}
 	}
+	// A leader whose connection has just broken stores nothing more.
+	if _, err := tx.ExecContext(ctx, `UPDATE lead SET term = term + 1, holder = ''`); err != nil {
+		return err
+	}
 	if _, err := tx.ExecContext(ctx, `UPDATE schema_version SET version = `+fmt.Sprint(newest)); err != nil {
 		return err
 	}

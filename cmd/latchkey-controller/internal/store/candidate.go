@@ -1,0 +1,161 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A leadRow is the row of who leads.
+type leadRow struct {
+	term, beat uint64
+	holder     string // its session's name, see postgresEngine.self; "": nobody
+}
+
+// A candidate has or wants the lead.
+type candidate struct {
+	engine *postgresEngine
+	conn   *pgx.Conn     // nil: none. It shows others that a controller works with the database, see Alone
+	off    time.Duration // how far this machine's clock was ahead of the server's at the last look
+}
+
+func (e *postgresEngine) lead(ctx context.Context, standBy func(*ServedError) error) (_ *Lead, err error) {
+	c := &candidate{engine: e}
+	defer func() {
+		if err != nil {
+			c.disconnect()
+		}
+	}()
+	var seen leadRow
+	since := time.Now() // the row has been as it was seen
+	stoodBy := ""       // the holder that standBy was called for
+	for {
+		now, err := c.look(ctx)
+		final, other := (*finalError)(nil), (*ServedError)(nil)
+		switch {
+		case ctx.Err() != nil:
+			return nil, ctx.Err()
+		case errors.As(err, &final):
+			return nil, final.error
+		case errors.As(err, &other): // it works alone
+			if other.Name != stoodBy {
+				if err := standBy(other); err != nil {
+					return nil, err
+				}
+				stoodBy = other.Name
+			}
+		case err != nil: // what was seen last is as old as it is
+		case c.patience(now) == 0 || now == seen && time.Since(since) >= c.patience(now):
+			lead, err := c.take(ctx, now)
+			if lead != nil {
+				return lead, nil
+			}
+			if err == nil {
+				continue // another one was faster
+			}
+		case now != seen:
+			if now.holder == seen.holder && now.term == seen.term && now.holder != stoodBy { // it is alive
+				if err := standBy(c.leader(ctx, now.holder)); err != nil {
+					return nil, err
+				}
+				stoodBy = now.holder
+			}
+			seen, since = now, time.Now()
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// connect connects, unless there is a connection that works.
+func (c *candidate) connect(ctx context.Context) error {
+	if c.conn != nil && !c.conn.IsClosed() && !c.engine.server.left(c.conn.PgConn()) {
+		return nil
+	}
+	c.disconnect()
+	conn, err := c.engine.join(ctx)
+	c.conn = conn
+	return err
+}
+
+func (c *candidate) disconnect() {
+	if c.conn != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), beatEvery)
+		defer cancel()
+		c.conn.Close(ctx)
+		c.conn = nil
+	}
+}
+
+// look reads who leads, and how far this machine's clock is off.
+func (c *candidate) look(ctx context.Context) (row leadRow, err error) {
+	ctx, cancel := context.WithTimeout(ctx, keepLead)
+	defer cancel()
+	if err = c.connect(ctx); err != nil {
+		return row, err
+	}
+	var server time.Time
+	asked := time.Now()
+	err = c.conn.QueryRow(ctx, `SELECT term, beat, holder, clock_timestamp() FROM lead`).Scan(&row.term, &row.beat, &row.holder, &server)
+	if err == nil {
+		c.off = asked.Add(time.Since(asked) / 2).Sub(server)
+	}
+	return row, err
+}
+
+// patience is how long a row must not have changed until it is taken. What this process had itself, it takes at
+// once: it has ended that lead.
+func (c *candidate) patience(row leadRow) time.Duration {
+	var wait time.Duration
+	off := max(c.off, -c.off) >= clockOff
+	if row.holder != "" && (row.holder != c.engine.self || off) {
+		wait = takeLead
+	}
+	if off {
+		wait += leaveLead
+	}
+	return wait
+}
+
+// take takes the lead if the row is as it was seen; nil: it is not. All sessions of who had it end with that: one that was
+// stopped would keep the lock of who writes.
+func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
+	asked := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, keepLead)
+	defer cancel()
+	former := seen.holder
+	if former == c.engine.self {
+		former = ""
+	}
+	var term, ended uint64
+	err := c.conn.QueryRow(ctx, `WITH taken AS (
+			UPDATE lead SET term = greatest(term + 1, CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)), beat = 0, holder = $1
+			WHERE term = $2 AND beat = $3 AND holder = $4 RETURNING term)
+		SELECT term, (SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+			WHERE taken.term > 0 AND $5 <> '' AND application_name = $5 AND usename = current_user AND datname = current_database()) FROM taken`,
+		c.engine.self, seen.term, seen.beat, seen.holder, former).Scan(&term, &ended)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err // if it was done all the same, the row is this process's own at the next look
+	}
+	return c.hold(term, asked), nil
+}
+
+// leader describes who has the lead.
+func (c *candidate) leader(ctx context.Context, holder string) *ServedError {
+	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
+	defer cancel()
+	who := &ServedError{Place: c.engine.place(), Controller: Controller{Name: withoutToken(holder), Leads: true}}
+	var since *time.Time
+	err := c.conn.QueryRow(ctx, `SELECT coalesce(host(client_addr), ''), backend_start FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database() ORDER BY backend_start LIMIT 1`, holder).Scan(&who.From, &since)
+	if err == nil && since != nil {
+		who.Since = *since
+	}
+	return who
+}
