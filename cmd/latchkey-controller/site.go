@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
@@ -32,6 +34,26 @@ is done again.`
 		return c.report(map[string]string{"site": s.Name, "id": s.ID.String(), "controller": s.Fingerprint(), "zone": *in, "database": s.Place()},
 			"site        %s\nid          %s\ncontroller  %s\ntime zone   %s\ndatabase    %s\n\nAdd users with: latchkey-controller user add --dir %s --name NAME --pin auto\n",
 			s.Name, s.ID, s.Fingerprint(), *in, s.Place(), c.dir)
+	}
+}
+
+func joinSite(c *invocation) action {
+	c.details = `DIR is a new directory, on another machine than the site's: a controller there is one more of the site.
+It needs the storage key, which is never in the database: bring the file storage.key from the directory of a
+controller that the site has, by a way that nobody else reads. The database must let this machine in.
+Everything else is in the database. The controllers need brokers that each of them reaches (serve
+--broker). POSTGRESQL.md says more.`
+	database := c.String("database", "", "the site's database, as the `URL` that the file database in the directory of another controller has")
+	key := c.String("storage-key", "", "a copy of the `file` storage.key of another controller")
+	return func(ctx context.Context, _ []string) error {
+		s, err := site.Join(ctx, c.dir, *database, *key)
+		if err != nil {
+			return err
+		}
+		defer s.Close()
+		return c.report(map[string]string{"site": s.Name, "id": s.ID.String(), "controller": s.Fingerprint(), "database": s.Place()},
+			"site        %s\nid          %s\ncontroller  %s\ndatabase    %s\n\nServe it here, too: latchkey-controller serve --dir %s --broker URL\n",
+			s.Name, s.ID, s.Fingerprint(), s.Place(), c.dir)
 	}
 }
 
@@ -106,7 +128,7 @@ func siteRekey(c *invocation) action {
 }
 
 func siteStorageKey(c *invocation) action {
-	c.details = "Stop the controller first. An older backup holds the older key: whoever can open that backup can read\nwhat was encrypted until now."
+	c.details = "Stop all controllers of the site first. An older backup holds the older key: whoever can open that backup\ncan read what was encrypted until now. Bring the new storage.key to the directories of the other\ncontrollers: they do not start with the older one."
 	return func(ctx context.Context, _ []string) error {
 		unlock, err := lock(c.dir)
 		if err != nil {
@@ -121,12 +143,16 @@ func siteStorageKey(c *invocation) action {
 		if err := c.desk.NewStorageKey(ctx, c.actor); err != nil {
 			return err
 		}
-		return c.report(map[string]string{"site": c.site.Name}, "site %s has another storage key; make a new backup now\n", c.site.Name)
+		others := ""
+		if c.site.Shared() {
+			others = fmt.Sprintf("\nif it has other controllers, copy %s to the directory of each: they do not start with the former key", filepath.Join(c.dir, vault.KeyFile))
+		}
+		return c.report(map[string]string{"site": c.site.Name}, "site %s has another storage key; make a new backup now%s\n", c.site.Name, others)
 	}
 }
 
 func siteMove(c *invocation) action {
-	c.details = `Stop the controller first. All of the site is copied and compared, then the directory's file "database"
+	c.details = `Stop all controllers of the site first. All of it is copied and compared, then the directory's file "database"
 says where it is. If it is interrupted, the site is in the old database or in the new one, whole; do it
 again. Nothing is lost, so no new epoch begins, and readers notice nothing. The old database stays as it
 was, but nobody can work with it any more: delete it when a backup of the moved site is made.`

@@ -18,6 +18,7 @@ func groups() []group {
 	return []group{
 		{"The site", []command{
 			{name: "init", args: "--site NAME", summary: "makes a new site in a directory", required: []string{"site"}, needs: aDirectory, prepare: initSite},
+			{name: "join", args: "--database URL --storage-key FILE", summary: "makes a directory for one more controller of a site", required: []string{"database", "storage-key"}, needs: aDirectory, prepare: joinSite},
 			{name: "serve", summary: "runs the controller", prepare: serve},
 			{name: "settings", args: "show|set", summary: "how long activity is kept, the time zone, which readers take PINs", prepare: settings},
 			{name: "check", summary: "reads everything that the site holds and says what is wrong", prepare: check},

@@ -54,6 +54,9 @@ func controllerName(session string) string {
 	return session
 }
 
+// Shared says whether controllers on several machines can work with the site.
+func (s *Site) Shared() bool { return s.store.Kind() == "PostgreSQL" }
+
 // Place says where the site's database is, for people.
 func (s *Site) Place() string { return s.store.Place() }
 

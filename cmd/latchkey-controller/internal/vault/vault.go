@@ -9,6 +9,7 @@
 package vault
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"crypto/rand"
 	"errors"
@@ -70,6 +71,33 @@ func OpenWithKey(dir string) (v *Vault, key []byte, err error) {
 		}
 	}
 	return read(path)
+}
+
+// ReadFile reads a storage key from a file anywhere, which only its owner may read. The caller wipes it.
+func ReadFile(path string) (v *Vault, key []byte, err error) {
+	if err := CheckPrivate(path); err != nil {
+		return nil, nil, err
+	}
+	return read(path)
+}
+
+// Install makes a key the storage key of a directory, durably, unless that has another one.
+func Install(dir string, key []byte) error {
+	if err := CheckPrivate(dir); err != nil {
+		return err
+	}
+	path := filepath.Join(dir, KeyFile)
+	there, err := os.ReadFile(path)
+	defer clear(there)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return durable.WriteFile(path, key, 0o600)
+	case err != nil:
+		return err
+	case !bytes.Equal(there, key):
+		return fmt.Errorf("%s has another storage key already; choose another directory", dir)
+	}
+	return nil
 }
 
 // writeKey makes a key and writes it to a file, readable by its owner only, durably.
