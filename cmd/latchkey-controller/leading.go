@@ -176,7 +176,7 @@ type live struct{ link atomic.Pointer[link.Link] }
 
 func (l *live) to(to *link.Link) { l.link.Store(to) }
 
-var errNoLeader = errors.New("this controller stands by")
+var errNoLeader = &store.UnavailableError{Reason: "this controller stands by, and only the one that leads the site reaches readers; use that one"}
 
 func (l *live) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (link.OrderResult, error) {
 	if to := l.link.Load(); to != nil {
