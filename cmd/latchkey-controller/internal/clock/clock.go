@@ -16,6 +16,9 @@ type Reading struct {
 	Wall  time.Time
 	Boot  string        // identifies this start of the machine: boot_id, random(4); "": it cannot be read
 	Since time.Duration // CLOCK_BOOTTIME, clock_gettime(2): since that start, suspension included
+	// Shared is what a clock says that all machines of the site see, the database server's, Unix milliseconds; 0:
+	// there is none, or it is not needed.
+	Shared int64
 }
 
 // Read reads the machine's clocks.
@@ -47,6 +50,7 @@ const (
 	None    Doubt = iota
 	Unset         // since the machine started it has been behind the time that was known then, or more than a day ahead
 	Stepped       // somebody set it while the machine ran
+	Apart         // it is not where the clock of another machine of the site was, nor where the server's is
 )
 
 // stepsBelow is by how much a clock may be set without doubt: a time service does that.
@@ -70,6 +74,9 @@ const offBelow = 24 * time.Hour
 //	 +------------------------------> Unset
 //	    <-----------------------------
 //	       0 to 24 h later, or confirmed
+//
+// Machines that share a database server tell by its clock how long ago the mark was made. Whoever is then off by more than a
+// minute, from the mark and from that clock, is Apart until it is right again, another machine goes on, or it is confirmed.
 type Mark struct {
 	Boot   string // of the reading
 	Since  int64  // of the reading, milliseconds
@@ -77,12 +84,13 @@ type Mark struct {
 	Wall   int64  // what the wall clock is expected to say, Unix milliseconds; what it said, if it is not in doubt
 	Doubt  Doubt
 	Off    int64 // how far the wall clock was ahead of that, milliseconds; 0 if it is not in doubt
+	Shared int64 // Reading.Shared then; 0: not known
 }
 
 // Begin returns the mark of a new site.
 func Begin(r Reading) Mark {
 	wall := r.Wall.UnixMilli()
-	return Mark{Boot: r.Boot, Since: r.Since.Milliseconds(), Steady: wall, Wall: wall}
+	return Mark{Boot: r.Boot, Since: r.Since.Milliseconds(), Steady: wall, Wall: wall, Shared: r.Shared}
 }
 
 // At returns the mark at a later reading. It returns the same mark for a reading that is
@@ -96,7 +104,12 @@ func (m Mark) At(r Reading) Mark {
 		}
 		started = true
 	}
-	if started {
+	between := r.Shared - m.Shared
+	shared := started && m.Shared != 0 && r.Shared != 0 && 0 <= between && between <= offBelow.Milliseconds()
+	switch {
+	case shared:
+		passed, started = between, false
+	case started:
 		passed = since
 	}
 	off := r.Wall.UnixMilli() - m.Wall - passed
@@ -104,9 +117,12 @@ func (m Mark) At(r Reading) Mark {
 		// The wall clock is behind, or this is another machine, and its start tells nothing.
 		passed, off = 0, off+passed
 	}
-	believed := -stepsBelow.Milliseconds() <= off && off <= stepsBelow.Milliseconds()
+	near := func(off int64) bool { return max(off, -off) <= stepsBelow.Milliseconds() }
+	believed := near(off) || shared && near(r.Wall.UnixMilli()-r.Shared)
 	switch doubt := m.Doubt; {
-	case doubt == Unset, doubt == None && started,
+	case shared, doubt == Apart && !started:
+		m.Doubt = Apart
+	case doubt == Unset, doubt == None && started, doubt == Apart,
 		doubt == Stepped && started && max(off, -off) < max(off-m.Off, m.Off-off): // nearer to where it should be than to where it was
 		m.Doubt = Unset
 		if -stepsBelow.Milliseconds() <= off && off <= offBelow.Milliseconds() {
@@ -116,7 +132,7 @@ func (m Mark) At(r Reading) Mark {
 	default:
 		m.Doubt = Stepped
 	}
-	m.Boot, m.Since, m.Steady, m.Wall = r.Boot, since, m.Steady+passed, m.Wall+passed
+	m.Boot, m.Since, m.Steady, m.Wall, m.Shared = r.Boot, since, m.Steady+passed, m.Wall+passed, r.Shared
 	if believed {
 		m.Doubt, m.Wall = None, r.Wall.UnixMilli()
 	}
@@ -146,6 +162,10 @@ func (m Mark) Says(r Reading) string {
 		return "this machine's clock was put back by " + long(-off) + ": " + says
 	case m.Doubt == Stepped:
 		return "this machine's clock was put forward by " + long(off) + ": " + says
+	case m.Doubt == Apart && off < 0:
+		return "this machine's clock is " + long(-off) + " behind that of another controller of the site, and not where the database server's is: " + says
+	case m.Doubt == Apart:
+		return "this machine's clock is " + long(off) + " ahead of that of another controller of the site, and not where the database server's is: " + says
 	case m.Doubt == Unset && off < 0:
 		return "this machine's clock is behind what is stored here already: it says " + r.Wall.Format(sayTime) + ", and it was " + expected.Format(sayTime) + " before the machine started again"
 	case m.Doubt == Unset:

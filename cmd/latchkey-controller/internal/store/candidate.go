@@ -99,10 +99,10 @@ func (c *candidate) look(ctx context.Context) (row leadRow, err error) {
 		return row, err
 	}
 	var server time.Time
-	asked := time.Now()
+	asked, wall := time.Now(), c.engine.now()
 	err = c.conn.QueryRow(ctx, `SELECT term, beat, holder, clock_timestamp() FROM lead`).Scan(&row.term, &row.beat, &row.holder, &server)
 	if err == nil {
-		c.off = asked.Add(time.Since(asked) / 2).Sub(server)
+		c.off = wall.Add(time.Since(asked) / 2).Sub(server)
 	}
 	return row, err
 }

@@ -9,9 +9,12 @@ import (
 // Clock returns the site's time at a reading of the clocks.
 func (t *Tx) Clock(r clock.Reading) (clock.Mark, error) {
 	var m clock.Mark
-	err := t.row(`SELECT boot, since, steady, wall, doubt, off FROM clock`, nil, &m.Boot, &m.Since, &m.Steady, &m.Wall, &m.Doubt, &m.Off)
+	err := t.row(`SELECT boot, since, steady, wall, doubt, off, shared FROM clock`, nil, &m.Boot, &m.Since, &m.Steady, &m.Wall, &m.Doubt, &m.Off, &m.Shared)
 	if errors.Is(err, ErrNotFound) { // a new site
 		return clock.Begin(r), nil
+	}
+	if err == nil && r.Boot != m.Boot { // perhaps of another machine
+		r.Shared, err = t.engine.sharedClock(t)
 	}
 	return m.At(r), err
 }
@@ -22,11 +25,21 @@ func (t *Tx) Doubt() (doubt clock.Doubt, err error) {
 	return doubt, err
 }
 
-// SetClock stores the site's time.
+// SetClock stores the site's time, with what a clock says that all machines see.
 func (t *Tx) SetClock(m clock.Mark) error {
-	return t.exec(`INSERT INTO clock (one, boot, since, steady, wall, doubt, off) VALUES (1, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (one) DO UPDATE SET boot = excluded.boot, since = excluded.since, steady = excluded.steady, wall = excluded.wall, doubt = excluded.doubt, off = excluded.off`,
-		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt, m.Off)
+	shared, err := t.engine.sharedClock(t)
+	if err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO clock (one, boot, since, steady, wall, doubt, off, shared) VALUES (1, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (one) DO UPDATE SET boot = excluded.boot, since = excluded.since, steady = excluded.steady, wall = excluded.wall, doubt = excluded.doubt, off = excluded.off, shared = excluded.shared`,
+		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt, m.Off, shared)
+}
+
+func (*sqliteEngine) sharedClock(*Tx) (int64, error) { return 0, nil }
+
+func (*postgresEngine) sharedClock(t *Tx) (now int64, err error) {
+	return now, t.row(`SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)`, nil, &now)
 }
 
 // ageInterval is the resolution of ages, in seconds.

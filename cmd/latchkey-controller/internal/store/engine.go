@@ -57,6 +57,10 @@ type engine interface {
 	// partition is Tx.PartitionRecords.
 	partition(t *Tx, now time.Time) error
 
+	// sharedClock returns what a clock says that all machines which use the database see, Unix milliseconds; 0: one
+	// machine uses it.
+	sharedClock(t *Tx) (now int64, err error)
+
 	// full returns a FullError if there is no room for what can wait.
 	full() error
 	// makeRoom gives what cannot wait the room that is set aside for it.

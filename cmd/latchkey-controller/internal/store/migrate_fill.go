@@ -246,7 +246,7 @@ func (t *Tx) fillClock() error {
 			return err
 		}
 	}
-	return t.SetClock(now)
+	return t.exec(`INSERT INTO clock (one, boot, since, steady, wall, doubt, off) VALUES (1, '', 0, ?, ?, 0, 0)`, now.Steady, now.Wall)
 }
 
 // fillZone gives an existing site the machine's time zone, in which its times were

@@ -29,6 +29,7 @@ type postgresEngine struct {
 	limits  limits
 	server  server        // that all connections are to
 	term    atomic.Uint64 // of the lead that this process has; 0: none
+	now     func() time.Time
 
 	// reaching says that whoever writes next is being connected.
 	reaching atomic.Bool
@@ -43,7 +44,7 @@ type limits struct {
 
 // connectPostgres prepares connections to a database of a PostgreSQL server.
 func connectPostgres(address string) (*postgresEngine, error) {
-	e := &postgresEngine{address: address, self: sessionName(), writing: make(chan struct{}, 1), limits: limits{busyTimeout, writeIdle, commitTimeout}}
+	e := &postgresEngine{address: address, self: sessionName(), writing: make(chan struct{}, 1), limits: limits{busyTimeout, writeIdle, commitTimeout}, now: time.Now}
 	config, err := e.connection()
 	if err != nil {
 		return nil, err
@@ -279,13 +280,17 @@ func (*postgresEngine) makeRoom() error { return nil }
 func (e *postgresEngine) doubts(ctx context.Context) (doubts []string, err error) {
 	var fsync, pages string
 	var open, let bool
+	var clock time.Time
 	tx, err := e.beginTx(ctx, &sql.TxOptions{ReadOnly: true}, "")
 	if err != nil {
 		return nil, err
 	}
 	defer tx.Rollback()
 	err = tx.QueryRowContext(ctx, `SELECT current_setting('fsync'), current_setting('full_page_writes'), has_schema_privilege('public', 'public', 'CREATE'),
-		has_database_privilege('public', current_database(), 'CONNECT') AND EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname <> current_user)`).Scan(&fsync, &pages, &open, &let)
+		has_database_privilege('public', current_database(), 'CONNECT') AND EXISTS (SELECT FROM pg_roles WHERE rolcanlogin AND NOT rolsuper AND rolname <> current_user), clock_timestamp()`).Scan(&fsync, &pages, &open, &let, &clock)
+	if off := e.now().Sub(clock).Round(time.Second); err == nil && max(off, -off) >= clockOff {
+		doubts = append(doubts, fmt.Sprintf("this machine's clock is %v %s that of the server of the database %s: correct the one that is wrong. Until then another controller leads rather than the one here", max(off, -off), aheadOr(off), e.name))
+	}
 	if fsync == "off" {
 		doubts = append(doubts, fmt.Sprintf("the server of the database %s has fsync=off: a power cut can destroy the database; set fsync=on there", e.name))
 	}
@@ -311,4 +316,11 @@ func (e *postgresEngine) doubts(ctx context.Context) (doubts []string, err error
 func (e *postgresEngine) close() error {
 	e.changes.close()
 	return e.db.Close()
+}
+
+func aheadOr(off time.Duration) string {
+	if off > 0 {
+		return "ahead of"
+	}
+	return "behind"
 }
