@@ -59,7 +59,6 @@ func (l *leading) run(ctx context.Context) error {
 		case ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())):
 			return nil
 		case errors.As(err, &lost):
-			l.log.Warn("this controller stands by", "err", err)
 			failed = ""
 		case errors.As(err, &away) && l.opened: // the database went away again while it began
 			if err.Error() != failed {
@@ -109,9 +108,16 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 		l.log.Error("this controller leads though its machine's clock is wrong, or the database server's is: no other one has taken the lead; correct the clock", "ahead by", off)
 	}
 	group, leads := errgroup.WithContext(ctx)
-	group.Go(func() error { return lead.Wait(leads) })
+	var ended time.Time
+	group.Go(func() error {
+		defer func() { ended = time.Now() }()
+		return lead.Wait(leads)
+	})
 	group.Go(func() error { return l.begin(leads, group, high) })
 	if err := group.Wait(); err != nil {
+		if errors.As(err, new(*store.LostLeadError)) {
+			l.log.Warn("this controller stands by", "err", err, "all that only the leader does ended in", time.Since(ended).Round(time.Millisecond))
+		}
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)

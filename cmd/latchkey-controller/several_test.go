@@ -52,6 +52,7 @@ func TestALeaderThatWasStoppedStandsByAndDisturbsNobody(t *testing.T) {
 	term, log, written := s.term(), len(two.log.String()), s.written()
 	one.Signal(syscall.SIGCONT)
 	t.Logf("SIGCONT: it stands by %v later", one.standsBy(1))
+	one.endedLeading()
 	time.Sleep(2 * time.Second)
 	if after := s.written(); after != written {
 		t.Errorf("something was written: %s, and %s before", after, written)
@@ -117,11 +118,36 @@ func TestALeaderThatIsCutOffStandsBy(t *testing.T) {
 	cut.Close() // nobody connects through it any more
 	s.server.Do("postgres", `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE client_addr IS NOT NULL`)
 	t.Logf("cut off: the other leads %v later", one.leads(1))
-	two.until("it says that it leads no more", func() bool { return strings.Contains(two.log.String(), "this controller leads no more") })
+	two.endedLeading()
 	s.acknowledged(one)
 	log := len(one.log.String())
 	time.Sleep(3 * time.Second)
 	one.calm(log)
 	one.end()
 	two.end()
+}
+
+func TestALeaderEndsThoughDatabaseAndBrokerHang(t *testing.T) {
+	s := newSeveral(t, nil)
+	one, two := s.both()
+	s.acknowledged(one)
+	thaw := s.server.Freeze()
+	s.mosquitto.Signal(syscall.SIGSTOP)
+	one.endedLeading()
+	s.mosquitto.Signal(syscall.SIGCONT)
+	thaw()
+	one.until("somebody leads", func() bool { return strings.Count(one.out.String()+two.out.String(), leads) == 2 })
+	leader := one
+	if strings.Contains(two.out.String(), leads) {
+		leader = two
+	}
+	s.acknowledged(leader)
+	s.server.Freeze()
+	began := time.Now()
+	leader.Signal(syscall.SIGTERM)
+	<-leader.ended
+	t.Logf("SIGTERM while the database hangs: it ends after %v", time.Since(began))
+	if took := time.Since(began); took > 20*time.Second {
+		t.Error("that is too long")
+	}
 }

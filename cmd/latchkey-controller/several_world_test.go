@@ -108,6 +108,22 @@ func (m *member) standsBy(n int) time.Duration {
 	return m.until("it stands by", func() bool { return strings.Count(m.out.String(), standsBy) >= n })
 }
 
+// endedLeading waits until it says that it leads no more, and logs how long ending took: others wait longer than that
+// until they lead.
+func (m *member) endedLeading() {
+	m.t.Helper()
+	var found []string
+	m.until("it leads no more", func() bool {
+		found = regexp.MustCompile(`this controller leads no more.*ended in"=(\S+)`).FindStringSubmatch(m.log.String())
+		return found != nil
+	})
+	took, err := time.ParseDuration(found[1])
+	if err != nil || took > 5*time.Second {
+		m.t.Errorf("what only the leader does ended in %s, %v", found[1], err)
+	}
+	m.t.Logf("what only the leader does ended in %v", took)
+}
+
 // at returns the address of what it serves, console or api.
 func (m *member) at(what string) string {
 	m.t.Helper()
@@ -137,7 +153,7 @@ func (m *member) calm(since int) {
 }
 
 // startMosquitto starts a Mosquitto for the readers that a site has, and returns its URL.
-func startMosquitto(t testing.TB, dir string) string {
+func startMosquitto(t testing.TB, dir string) (string, *os.Process) {
 	t.Helper()
 	path, err := exec.LookPath("mosquitto")
 	if err != nil {
@@ -174,7 +190,7 @@ func startMosquitto(t testing.TB, dir string) string {
 	for end := time.Now().Add(soon); ; time.Sleep(10 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
-			return "ssl://" + address
+			return "ssl://" + address, cmd.Process
 		}
 		if time.Now().After(end) {
 			t.Fatal("mosquitto does not start")
@@ -184,12 +200,13 @@ func startMosquitto(t testing.TB, dir string) string {
 
 // A several is a site with a reader, its database's server, a broker, and two directories of it.
 type several struct {
-	t      *testing.T
-	server *postgrestest.Own
-	reader *reporter
-	broker string
-	dirs   [2]string
-	token  string
+	t         *testing.T
+	server    *postgrestest.Own
+	reader    *reporter
+	broker    string // its URL
+	mosquitto *os.Process
+	dirs      [2]string
+	token     string
 }
 
 // newSeveral makes a site. The second directory reaches the database at an address; nil: the same.
@@ -206,7 +223,7 @@ func newSeveral(t *testing.T, second func(*postgrestest.Own) string) *several {
 	if out, err := programIn(s.dirs[1])("join", "--database", address, "--storage-key", filepath.Join(s.dirs[0], "storage.key")).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	s.broker = startMosquitto(t, s.dirs[0])
+	s.broker, s.mosquitto = startMosquitto(t, s.dirs[0])
 	b, err := programIn(s.dirs[0])("token", "make", "test", "--scope", "manage", "--json").Output()
 	if err != nil {
 		t.Fatal(err)

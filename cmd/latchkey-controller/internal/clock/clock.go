@@ -17,7 +17,7 @@ type Reading struct {
 	Boot  string        // identifies this start of the machine: boot_id, random(4); "": it cannot be read
 	Since time.Duration // CLOCK_BOOTTIME, clock_gettime(2): since that start, suspension included
 	// Shared is what a clock says that all machines of the site see, the database server's, Unix milliseconds; 0:
-	// there is none, or it is not needed.
+	// there is none, or it is not asked yet.
 	Shared int64
 }
 

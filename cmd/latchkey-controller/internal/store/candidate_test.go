@@ -187,7 +187,7 @@ func TestWhileACommandWorksAloneNobodyLeadsNorStoresAsALeader(t *testing.T) {
 	if busy := (*ServedError)(nil); !errors.As(err, &busy) || busy.Alone {
 		t.Fatal(err)
 	}
-	cut.Close() // what is connected stays so
+	cut.Close()                                                                                               // what is connected stays so
 	server.Do("postgres", `SELECT pg_terminate_backend(l.pid) FROM pg_locks l WHERE l.locktype = 'advisory'`) // that of its lead
 	release, err := other.Alone(t.Context())
 	for end := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {

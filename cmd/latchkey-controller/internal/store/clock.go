@@ -13,7 +13,7 @@ func (t *Tx) Clock(r clock.Reading) (clock.Mark, error) {
 	if errors.Is(err, ErrNotFound) { // a new site
 		return clock.Begin(r), nil
 	}
-	if err == nil && r.Boot != m.Boot { // perhaps of another machine
+	if err == nil && r.Boot != m.Boot && r.Shared == 0 { // perhaps of another machine
 		r.Shared, err = t.engine.sharedClock(t)
 	}
 	return m.At(r), err
@@ -27,13 +27,15 @@ func (t *Tx) Doubt() (doubt clock.Doubt, err error) {
 
 // SetClock stores the site's time, with what a clock says that all machines see.
 func (t *Tx) SetClock(m clock.Mark) error {
-	shared, err := t.engine.sharedClock(t)
-	if err != nil {
-		return err
+	if m.Shared == 0 {
+		var err error
+		if m.Shared, err = t.engine.sharedClock(t); err != nil {
+			return err
+		}
 	}
 	return t.exec(`INSERT INTO clock (one, boot, since, steady, wall, doubt, off, shared) VALUES (1, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (one) DO UPDATE SET boot = excluded.boot, since = excluded.since, steady = excluded.steady, wall = excluded.wall, doubt = excluded.doubt, off = excluded.off, shared = excluded.shared`,
-		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt, m.Off, shared)
+		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt, m.Off, m.Shared)
 }
 
 func (*sqliteEngine) sharedClock(*Tx) (int64, error) { return 0, nil }
