@@ -19,7 +19,7 @@ func runPage(ts *testscript.TestScript, _ bool, args []string) {
 	page, err := os.ReadFile(filepath.Join(ts.Getenv("SOURCE"), "POSTGRESQL.md"))
 	ts.Check(err)
 	at := strings.NewReplacer("postgres://latchkey@db.example/home", "postgres://latchkey@/home?host="+host, "postgres://latchkey@db.example/restored", "postgres://latchkey@/restored?host="+host,
-		"/var/lib/latchkey-controller", "site", "/var/lib/", "", "/mnt/", "", "sudo -u postgres ", "")
+		"join --dir /var/lib/latchkey-controller", "join --dir second", "/var/lib/latchkey-controller", "site", "/var/lib/", "", "/mnt/", "", "sudo -u postgres ", "")
 	ran := 0
 	for line := range strings.Lines(string(page)) {
 		command, is := strings.CutPrefix(line, "    ")

@@ -192,7 +192,7 @@ func Open(ctx context.Context, dir string) (*Site, error) {
 		v, err = currentStorageKey(dir, row, v)
 	}
 	if err == nil && !opensSigning(v, row.Signing) {
-		err = fmt.Errorf("%s does not open the site %s that is in %s: they belong to different sites; correct the address of the database, or bring the right key from a backup or from the directory of another controller of that site",
+		err = fmt.Errorf("%s does not open the site %s that is in %s: it is another site's key, or it has been changed since; correct the address of the database, or bring the right key from the directory of another controller of that site, or from a backup",
 			filepath.Join(dir, vault.KeyFile), row.Name, place)
 	}
 	if err == nil {
