@@ -28,18 +28,20 @@ func genuine(w *world) map[wire.Channel][]byte {
 	policy.Revision++
 	key := must(wire.SealKey(readerID, c.position.Epoch+1, someKeys(1), sealingKey.PublicKey()))
 	last, hash := w.journal.Last()
-	ack := &wire.Ack{Reader: readerID, Journal: w.journal.id, Number: last, Hash: hash}
+	ack := &wire.Ack{Reader: readerID, Journal: w.journal.id, Number: last, Hash: hash, Term: 7}
 	w.link.records.acked = 0
 	w.link.waiting = waitingCard{wire.CommandID{1}, w.now + time.Minute}
+	c.lead(7)
+	w.link.states.term = 6
 	delta := must(wire.Payload(wire.KindDelta, c.change(wire.Change{Tag: wire.Tag{1}}), wire.MaxDelta))
 	return map[wire.Channel][]byte{
 		wire.OnCredentials: delta,
 		wire.OnHead:        wire.Marshal(&next),
 		wire.OnPolicy:      wire.Marshal(&policy),
 		wire.OnKey:         wire.Marshal(key),
-		wire.OnCommand:     wire.Marshal(&wire.Command{Reader: readerID, Nonce: nonce, ID: wire.CommandID{1}, Order: wire.Unlock, By: "Grace"}),
+		wire.OnCommand:     wire.Marshal(&wire.Command{Reader: readerID, Nonce: nonce, ID: wire.CommandID{1}, Order: wire.Unlock, By: "Grace", Term: c.term}),
 		wire.OnCard:        wire.Marshal(cardKeys(wire.CommandID{1})),
-		wire.OnNow:         wire.Marshal(&wire.Now{Reader: readerID, Nonce: nonce, Time: c.wall().UnixMilli(), Head: c.head(), PolicyRevision: policy.Revision}),
+		wire.OnNow:         wire.Marshal(&wire.Now{Reader: readerID, Nonce: nonce, Time: c.wall().UnixMilli(), Head: c.head(), PolicyRevision: policy.Revision, Term: c.term}),
 		wire.OnAck:         wire.Marshal(ack),
 	}
 }
@@ -134,6 +136,8 @@ func TestAForgedMessageOfAnyKindChangesNothing(t *testing.T) {
 	optional := map[wire.Channel]string{
 		wire.OnNow:  "no member 5", // a controller without a policy leaves it out
 		wire.OnCard: "no member 3", // the controller declines the card
+
+		wire.OnCommand: "no member 10", // without a term it is refused, and that is a record
 	}
 	for _, channel := range []wire.Channel{wire.OnCredentials, wire.OnHead, wire.OnPolicy, wire.OnKey, wire.OnCommand, wire.OnCard, wire.OnNow, wire.OnAck} {
 		w := started(t)

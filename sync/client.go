@@ -61,6 +61,7 @@ type Client struct {
 	mu      sync.Mutex
 	route   *route
 	nonces  [2]wire.Nonce     // of the newest states
+	term    uint64            // the highest that the link has heard
 	asked   []*wire.Command   // those that ask for a card, the newest last
 	awaited wire.CommandID    // whose card the answers are for
 	answers chan CardAnswered // to the card that waits for its keys; nil: none does
@@ -166,7 +167,7 @@ func (c *Client) loop(ctx context.Context, jobs chan<- Action) error {
 
 func (c *Client) carryOut(actions []Action, jobs chan<- Action) {
 	c.mu.Lock()
-	c.nonces = c.link.nonces()
+	c.nonces, c.term = c.link.nonces(), c.link.states.term
 	c.mu.Unlock()
 	for _, a := range actions {
 		switch a := a.(type) {

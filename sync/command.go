@@ -17,8 +17,8 @@ type carried struct {
 	at time.Duration
 }
 
-// takeCommand accepts an order if it is signed, for this reader, new, and has the nonce of
-// one of the last two states.
+// takeCommand accepts an order if it is signed, for this reader, new, of no controller that
+// leads no more, and has the nonce of one of the last two states.
 func (l *Link) takeCommand(signed []byte) error {
 	c, err := wire.OpenCommand(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -39,11 +39,14 @@ func (l *Link) takeCommand(signed []byte) error {
 		return s.nonce != wire.Nonce{} && s.nonce == c.Nonce && l.now-s.at <= life
 	})
 	switch {
+	case c.Term < l.states.term:
+		return &refusal{wire.ReasonTerm, c}
 	case !fresh:
 		return &refusal{wire.ReasonStale, c}
 	case len(l.carried) == mostCarried:
 		return &refusal{wire.ReasonBusy, c}
 	}
+	l.states.term = c.Term
 	l.carried = append(l.carried, carried{c.ID, l.now})
 	l.do(Command{*c})
 	return nil

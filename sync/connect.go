@@ -29,11 +29,12 @@ func (c *Client) reroute(change func(r *route, now time.Duration)) {
 	}
 }
 
-// asks says whether a nonce is that of one of the two newest states.
-func (c *Client) asks(nonce wire.Nonce) bool {
+// counts says whether a now answers one of the two newest states, and is not of a controller
+// that leads no more.
+func (c *Client) counts(n *wire.Now) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return nonce != (wire.Nonce{}) && slices.Contains(c.nonces[:], nonce)
+	return n.Nonce != (wire.Nonce{}) && slices.Contains(c.nonces[:], n.Nonce) && n.Term >= c.term
 }
 
 // connections makes one connection after the other.
@@ -209,7 +210,7 @@ func (c *Client) hear(ctx context.Context, broker wire.Broker) error {
 			return
 		}
 		// One that answers an older state may be a copy.
-		if n, err := wire.OpenNow(c.o.Site, m.Payload, c.o.Controller); err == nil && n.Reader == c.o.Reader && c.asks(n.Nonce) {
+		if n, err := wire.OpenNow(c.o.Site, m.Payload, c.o.Controller); err == nil && n.Reader == c.o.Reader && c.counts(n) {
 			select {
 			case heard <- struct{}{}:
 			default:

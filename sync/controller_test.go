@@ -75,6 +75,9 @@ type controller struct {
 	forkedLog  bool
 	answered   map[wire.CommandID]wire.RecordKind
 	silent     bool // it does not answer states
+
+	term    uint64 // 0: it knows none
+	highest uint64 // term that any had
 }
 
 func newController() *controller {
@@ -232,7 +235,7 @@ func (c *controller) takeState(s *wire.State, retained bool) {
 
 func (c *controller) answer(nonce wire.Nonce) {
 	c.send(wire.OnNow, sign(wire.KindNow, &wire.Now{
-		Reader: readerID, Nonce: nonce, Time: c.wall().UnixMilli(), Head: c.head(), PolicyRevision: c.policy.Revision,
+		Reader: readerID, Nonce: nonce, Time: c.wall().UnixMilli(), Head: c.head(), PolicyRevision: c.policy.Revision, Term: c.term,
 	}), false)
 }
 
@@ -293,13 +296,17 @@ func (c *controller) takeRecords(r *wire.Records) {
 	}
 	if number >= r.First {
 		c.acked = number
-		c.send(wire.OnAck, sign(wire.KindAck, &wire.Ack{Reader: readerID, Journal: r.Journal, Number: number, Hash: wire.Sum(held[number])}), false)
+		c.acknowledge(r.Journal)
 	}
+}
+
+func (c *controller) acknowledge(journal wire.JournalID) {
+	c.send(wire.OnAck, sign(wire.KindAck, &wire.Ack{Reader: readerID, Journal: journal, Number: c.acked, Hash: wire.Sum(c.records[journal][c.acked]), Term: c.term}), false)
 }
 
 // order sends a command for the newest nonce.
 func (c *controller) order(id byte, order wire.Order) *wire.Command {
-	command := &wire.Command{Reader: readerID, Nonce: c.state.Nonce, ID: wire.CommandID(bytes.Repeat([]byte{id}, 16)), Order: order, By: "Grace"}
+	command := &wire.Command{Reader: readerID, Nonce: c.state.Nonce, ID: wire.CommandID(bytes.Repeat([]byte{id}, 16)), Order: order, By: "Grace", Term: c.term}
 	if order.ReadsCard() {
 		c.enrol = must(ecdh.X25519().NewPrivateKey(seed(id)))
 		command.Sealing = [32]byte(c.enrol.PublicKey().Bytes())

@@ -22,6 +22,7 @@ func TestOverALossyBrokerTheReaderEndsInStep(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(t)
 		l := &lossy{world: w, t: rt, positions: map[wire.Position]bool{}}
+		w.controller.lead(uint64(l.draw(5, "term")))
 		w.controller.fill(rapid.SampledFrom([]int{0, 10, 700}).Draw(rt, "credentials"))
 		w.cache.many = rapid.SampledFrom([]int{0, 0, 3}).Draw(rt, "too many deltas")
 		w.controller.publishAll()
@@ -41,12 +42,15 @@ func TestOverALossyBrokerTheReaderEndsInStep(t *testing.T) {
 				w.controller.publishAll()
 				l.mark()
 			},
-			"make a snapshot": func(t *rapid.T) { w.controller.makeSnapshot() },
-			"order":           func(t *rapid.T) { l.order() },
-			"happen":          func(t *rapid.T) { w.record(wire.Record{Kind: wire.DoorOpened}) },
-			"fail":            func(t *rapid.T) { l.fail() },
-			"damage":          func(t *rapid.T) { l.damage() },
-			"":                func(t *rapid.T) { l.check() },
+			"make a snapshot":               func(t *rapid.T) { w.controller.makeSnapshot() },
+			"order":                         func(t *rapid.T) { l.order() },
+			"another leads":                 func(t *rapid.T) { w.controller.lead(w.controller.term + uint64(l.draw(2, "terms")) + 1) },
+			"one that leads no more speaks": func(t *rapid.T) { l.late() },
+			"a restored one leads":          func(t *rapid.T) { w.controller.lead(uint64(l.draw(int(w.controller.term), "term"))) },
+			"happen":                        func(t *rapid.T) { w.record(wire.Record{Kind: wire.DoorOpened}) },
+			"fail":                          func(t *rapid.T) { l.fail() },
+			"damage":                        func(t *rapid.T) { l.damage() },
+			"":                              func(t *rapid.T) { l.check() },
 		})
 		l.settle()
 	})
@@ -174,6 +178,30 @@ func (l *lossy) order() {
 	if l.controller.state != nil && l.orders < math.MaxUint8 {
 		l.orders++
 		l.controller.order(l.orders, wire.Unlock)
+	}
+}
+
+// late sends something of a controller that led before.
+func (l *lossy) late() {
+	c := l.controller
+	if c.state == nil || c.term == 0 {
+		return
+	}
+	leads := c.term
+	c.term = uint64(l.draw(int(leads)-1, "term"))
+	switch l.draw(2, "what") {
+	case 0:
+		c.answer(c.state.Nonce)
+	case 1:
+		l.order()
+	case 2:
+		if c.acked > 0 {
+			c.acknowledge(l.journal.id)
+		}
+	}
+	c.term = leads
+	if l.draw(2, "held up") > 0 {
+		l.deliver()
 	}
 }
 

@@ -95,7 +95,9 @@ func (l *Link) recordsRead(e RecordsRead) {
 	l.do(Publish{l.o.topic(wire.OnRecords), signed, false})
 }
 
-// takeAck accepts an acknowledgement. The journal decides whether it is valid.
+// takeAck accepts an acknowledgement. The journal decides whether it is valid. Nothing in it
+// proves that it is new: so its term is compared with what was heard, and not noted, and before
+// the controller has answered on this connection it is none of a batch that was sent there.
 func (l *Link) takeAck(signed []byte) error {
 	a, err := wire.OpenAck(l.o.Site, signed, l.o.Controller)
 	if err != nil {
@@ -105,7 +107,9 @@ func (l *Link) takeAck(signed []byte) error {
 	switch {
 	case a.Reader != l.o.Reader:
 		return errOtherReader
-	case a.Number == r.acked, a.Number < r.acked && r.flight.last == 0:
+	case a.Term < l.states.term:
+		return errOlderTerm
+	case !l.states.answered, a.Number == r.acked, a.Number < r.acked && r.flight.last == 0:
 		// A repeated or late one.
 	case r.ack == nil || a.Number > r.ack.Number:
 		r.ack = a

@@ -26,6 +26,11 @@ type states struct {
 	dirty      bool          // something has changed
 	positionAt time.Duration // when a new position is reported; 0: none is due
 	up         bool          // one of sent was answered
+	answered   bool          // any state was
+
+	// The highest term heard, of messages whose nonce proves that they are newer than a state:
+	// nothing that somebody has kept raises it.
+	term uint64
 }
 
 // sent is a state that was published.
@@ -49,11 +54,12 @@ func (o *Options) Will(connection uint64) (*Publish, error) {
 }
 
 // connected begins a connection. If it takes the place of one that was not lost, the nonces of
-// that are good for commands still, but not as a sign that the controller answers on this one.
+// that are good for commands still, but not as a sign that the controller answers on this one;
+// and the term that was heard counts on.
 func (l *Link) connected(number uint64) {
 	former := l.states
 	l.disconnected("connected anew")
-	l.states = states{connection: number, heard: l.now}
+	l.states = states{connection: number, heard: l.now, term: former.term}
 	if former.connection != 0 {
 		for i := range former.sent {
 			l.states.sent[i] = sent{nonce: former.sent[i].nonce, at: former.sent[i].at, answered: true}
@@ -186,13 +192,18 @@ func (l *Link) takeNow(signed []byte) error {
 	if answered == nil {
 		return errors.New("answers none of the last two states")
 	}
+	if n.Term < l.states.term {
+		return errOlderTerm
+	}
 	if answered.answered {
+		l.states.term = n.Term // two controllers may answer one state
 		return nil
 	}
 	if err := l.takeHead(n.Head); err != nil && !errors.Is(err, errOlderHead) {
 		return err
 	}
-	answered.answered = true
+	l.states.term = n.Term
+	answered.answered, l.states.answered = true, true
 	l.states.ignored = 0
 	l.states.heard = l.now
 	if l.card == answered.card {
@@ -202,6 +213,9 @@ func (l *Link) takeNow(signed []byte) error {
 	l.setUp(true, "")
 	return l.setClock(n.Time, answered.at)
 }
+
+// errOlderTerm refuses what a controller says that leads no more.
+var errOlderTerm = errors.New(string(wire.ReasonTerm))
 
 // setClock sets the clock, forward or back, if the answer came quickly enough for its time
 // to be right. The nonce proves that the answer is new, so its time may be before an

@@ -111,7 +111,10 @@ func (w *world) disconnect() {
 // step hands an event to the link and carries out what comes of it; the disk
 // answers when the world runs.
 func (w *world) step(e Event) {
-	w.carryOut(w.link.Step(w.now, e))
+	before, ack, done := w.link.states, w.link.records.ack, len(w.done)
+	actions := w.link.Step(w.now, e)
+	w.carryOut(actions)
+	w.fenced(e, before, ack, w.done[done:], actions)
 	if at, ok := w.link.Deadline(); ok && at <= w.now {
 		w.t.Fatalf("at %v the link asks for a step at %v", w.now, at)
 	}

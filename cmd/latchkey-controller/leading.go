@@ -7,18 +7,17 @@ import (
 	"log/slog"
 	"net"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"latchkey/cmd/latchkey-controller/internal/api"
+	"latchkey/cmd/latchkey-controller/internal/errand"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/mail"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/webhook"
-	"latchkey/sync/wire"
 )
 
 // A leading is what serve has in leading the site: it leads, or stands by.
@@ -31,8 +30,8 @@ type leading struct {
 	own     *ownBroker          // nil: there is none, or not yet
 	options link.Options        // of each link
 	home    *homeAssistantFlags // what it shows there while it leads
-	live    *live
-	open    func() error // opens console, API and control socket, once
+	live    *errand.Client      // the desk's way to the readers
+	open    func() error        // opens console, API and control socket, once
 	opened  bool
 }
 
@@ -113,7 +112,7 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 		defer func() { ended = time.Now() }()
 		return lead.Wait(leads)
 	})
-	group.Go(func() error { return l.begin(leads, group, high) })
+	group.Go(func() error { return l.begin(leads, group, high, lead.Term()) })
 	if err := group.Wait(); err != nil {
 		if errors.As(err, new(*store.LostLeadError)) {
 			l.log.Warn("this controller stands by", "err", err, "all that only the leader does ended in", time.Since(ended).Round(time.Millisecond))
@@ -127,7 +126,7 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 }
 
 // begin begins what only the leader does, in a group.
-func (l *leading) begin(leads context.Context, group *errgroup.Group, high *highWater) (err error) {
+func (l *leading) begin(leads context.Context, group *errgroup.Group, high *highWater, term uint64) (err error) {
 	high.lookAndNote(leads)
 	address := strings.Join(l.brokers, ", ")
 	if len(l.brokers) == 0 {
@@ -139,6 +138,7 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 		address = l.own.Addr().String()
 	}
 	fmt.Fprintf(l.c.out, "site %s: readers come to %s\n", l.c.site.Name, address)
+	l.options.Term = term
 	toReaders, err := link.New(l.options)
 	if err != nil {
 		return err
@@ -147,16 +147,14 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 	if err != nil {
 		return err
 	}
-	l.live.to(toReaders)
-	group.Go(func() error {
-		defer l.live.to(nil)
-		return toReaders.Run(leads)
-	})
+	l.live.Lead(leads, toReaders)
+	group.Go(func() error { return toReaders.Run(leads) })
 	if err := l.openOnce(); err != nil {
 		return err
 	}
 	sender := webhook.New(webhook.Options{Desk: l.c.desk, Body: api.WebhookBody(l.c.site.ID), Log: l.log})
 	group.Go(func() error { high.keep(leads, l.c.site); return nil })
+	group.Go(func() error { return errand.Serve(leads, l.c.site, toReaders, l.log) })
 	group.Go(func() error { return l.c.desk.Maintain(leads) })
 	group.Go(func() error { return mail.Run(leads, l.c.desk, l.log) })
 	group.Go(func() error { return sender.Run(leads) })
@@ -175,39 +173,4 @@ func (l *leading) forReaders() string {
 		return fmt.Sprintf("ssl://:%d", l.own.Addr().(*net.TCPAddr).Port)
 	}
 	return strings.Join(l.brokers, " ")
-}
-
-// live is the desk's way to the readers: the link, while this controller leads.
-type live struct{ link atomic.Pointer[link.Link] }
-
-func (l *live) to(to *link.Link) { l.link.Store(to) }
-
-var errNoLeader = &store.UnavailableError{Reason: "this controller stands by, and only the one that leads the site reaches readers; use that one"}
-
-func (l *live) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (link.OrderResult, error) {
-	if to := l.link.Load(); to != nil {
-		return to.Order(ctx, o, card)
-	}
-	return link.OrderResult{}, errNoLeader
-}
-
-func (l *live) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
-	if to := l.link.Load(); to != nil {
-		return to.Personalise(ctx, o, keys)
-	}
-	return link.OrderResult{}, errNoLeader
-}
-
-func (l *live) Readers(ctx context.Context) ([]link.ReaderStatus, error) {
-	if to := l.link.Load(); to != nil {
-		return to.Readers(ctx)
-	}
-	return nil, errNoLeader
-}
-
-func (l *live) Brokers() []link.BrokerStatus {
-	if to := l.link.Load(); to != nil {
-		return to.Brokers()
-	}
-	return nil
 }

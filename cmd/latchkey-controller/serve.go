@@ -16,6 +16,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/errand"
 	"latchkey/cmd/latchkey-controller/internal/mail"
 	"latchkey/sync/wire"
 )
@@ -87,7 +88,7 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		l := &leading{c: c, log: log, listen: *listen, names: names, brokers: external, home: &home, live: new(live)}
+		l := &leading{c: c, log: log, listen: *listen, names: names, brokers: external, home: &home, live: errand.NewClient(c.site)}
 		c.desk = desk.New(desk.Options{Site: c.site, Live: l.live, Log: log, Mail: mail.Send, Embedded: len(external) == 0, Here: names})
 		group, ctx := errgroup.WithContext(ctx)
 		l.open = sync.OnceValue(func() error {
@@ -108,6 +109,7 @@ func serve(c *invocation) action {
 			group.Go(func() error { return control.Serve(ctx, c.dir, c.desk) })
 			return nil
 		})
+		group.Go(func() error { return l.live.Run(ctx) })
 		group.Go(func() error { return l.run(ctx) })
 		group.Go(func() error { return watchDatabase(ctx, c.site, log) })
 		return group.Wait()

@@ -10,8 +10,9 @@ import (
 type Ack struct {
 	Reader  string    `cbor:"1,keyasint"`
 	Journal JournalID `cbor:"2,keyasint"`
-	Number  uint64    `cbor:"3,keyasint"` // from 1
-	Hash    Hash      `cbor:"4,keyasint"` // of record Number as encoded
+	Number  uint64    `cbor:"3,keyasint"`           // from 1
+	Hash    Hash      `cbor:"4,keyasint"`           // of record Number as encoded
+	Term    uint64    `cbor:"5,keyasint,omitempty"` // as in a Now
 }
 
 // OpenAck checks a signed acknowledgement and returns it.

@@ -41,6 +41,9 @@ type Command struct {
 	// before the reader made it, and so when the command can no longer be carried out. 0: as
 	// long as any nonce lives.
 	MaxAge uint32 `cbor:"9,keyasint,omitempty"`
+
+	// Term is as in a Now. 0: of a controller that knows none.
+	Term uint64 `cbor:"10,keyasint,omitempty"`
 }
 
 // NonceLife is how old the nonce of any command may be, by the reader's clock.

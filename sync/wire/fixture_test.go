@@ -29,6 +29,8 @@ var (
 
 const testEpoch = 1767225600
 
+const testTerm = 1767225605
+
 func publicKey(key ed25519.PrivateKey) ed25519.PublicKey { return key.Public().(ed25519.PublicKey) }
 
 func testSealing(t testing.TB) *ecdh.PrivateKey {
@@ -132,7 +134,7 @@ func testLimitedPIN() *Credential {
 }
 
 func testCommand() *Command {
-	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc0, 16)), Order: Unlock, By: "Grace Hopper", InLockdown: true, MaxAge: 4000}
+	return &Command{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), ID: CommandID(fill(0xc0, 16)), Order: Unlock, By: "Grace Hopper", InLockdown: true, MaxAge: 4000, Term: testTerm}
 }
 
 // testRecord sets every member.

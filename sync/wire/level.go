@@ -8,10 +8,11 @@ const (
 	LevelMaxAge = 3 // Command.MaxAge
 
 	LevelBrokers = 4 // several brokers, and brokers in a policy
+	LevelTerm    = 5 // terms in Now, Command and Ack
 )
 
 // Level is that of the readers of this version.
-const Level = LevelBrokers
+const Level = LevelTerm
 
 // For returns the policy as a reader of a level understands it: an older one refuses
 // members that it does not know, and so would never get another policy. One that cannot

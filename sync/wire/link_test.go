@@ -64,6 +64,31 @@ func TestAKeyOrNowOrAckThatNoControllerWritesIsRefused(t *testing.T) {
 	})
 }
 
+// A reader of a lower level refuses the member, so a message without one is as it was before
+// there were terms.
+func TestAMessageWithoutATermHasTermZero(t *testing.T) {
+	for kind, m := range map[Kind]struct {
+		with, without message
+		key           byte
+		term          func(message) uint64
+	}{
+		KindNow:     {testNow(t), &Now{Reader: "front-door", Nonce: Nonce{1}, Time: 1, Head: []byte{1}}, 6, func(m message) uint64 { return m.(*Now).Term }},
+		KindAck:     {testAck(), &Ack{Reader: "front-door", Journal: JournalID{1}, Number: 1}, 5, func(m message) uint64 { return m.(*Ack).Term }},
+		KindCommand: {testCommand(), &Command{Reader: "front-door", Nonce: Nonce{1}, ID: CommandID{1}, Order: Identify, By: "Grace"}, 10, func(m message) uint64 { return m.(*Command).Term }},
+	} {
+		for want, m2 := range map[uint64]message{testTerm: m.with, 0: m.without} {
+			got := kind.empty()
+			if err := parse(kind, Marshal(m2), got); err != nil || m.term(got) != want {
+				t.Errorf("%s: term %d, want %d, %v", kind, m.term(got), want, err)
+			}
+		}
+		b := Marshal(m.without)
+		if zero := append(append([]byte{b[0] + 1}, b[1:]...), m.key, 0); CheckPayload(kind, zero) == nil {
+			t.Errorf("%s: a term 0 that is there is a second encoding", kind)
+		}
+	}
+}
+
 func TestAStateThatNoReaderIsInIsRefused(t *testing.T) {
 	refused(t, accepts(KindState), func() *State { return testState(t) }, map[string]func(*State){
 		"no reader":                 func(s *State) { s.Reader = "" },

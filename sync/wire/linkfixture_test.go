@@ -80,12 +80,12 @@ func testTPMKey(t testing.TB) *Key {
 }
 
 func testNow(t testing.TB) *Now {
-	return &Now{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), Time: 1767225600456, Head: testSignedHead(t), PolicyRevision: 1767225601}
+	return &Now{Reader: "front-door", Nonce: Nonce(fill(0xb0, 16)), Time: 1767225600456, Head: testSignedHead(t), PolicyRevision: 1767225601, Term: testTerm}
 }
 
 func testAck() *Ack {
 	records := testRecords()
-	return &Ack{Reader: "front-door", Journal: records.Journal, Number: 18, Hash: Sum(records.Records[1])}
+	return &Ack{Reader: "front-door", Journal: records.Journal, Number: 18, Hash: Sum(records.Records[1]), Term: testTerm}
 }
 
 // testState sets every member.

@@ -14,6 +14,7 @@ type Now struct {
 	Time           int64  `cbor:"3,keyasint"`           // Unix milliseconds by the controller's clock
 	Head           []byte `cbor:"4,keyasint"`           // signed: the newest position in the log
 	PolicyRevision uint64 `cbor:"5,keyasint,omitempty"` // of the reader's newest policy
+	Term           uint64 `cbor:"6,keyasint,omitempty"` // of the lead of the controller that signs; for readers of LevelTerm
 }
 
 // OpenNow checks a signed now and returns it. OpenHead checks its head.

@@ -171,8 +171,9 @@ func refusals(t testing.TB) map[string][]byte {
 	credential.ID = high
 	until := testCredentials()[1].Credential
 	until.Until = MaxTime + 1
-	late := testNow(t)
+	late, nowTerm, ackTerm, orderTerm := testNow(t), testNow(t), testAck(), testCommand()
 	late.Time = endTime
+	nowTerm.Term, ackTerm.Term, orderTerm.Term = high, high, high
 	delta := testDelta()
 	delta.From, delta.To = high, high+uint64(len(delta.Changes))
 	request := testRequest(t)
@@ -198,6 +199,9 @@ func refusals(t testing.TB) map[string][]byte {
 		"key-epoch-too-high":        Marshal(key),
 		"now-revision-too-high":     Marshal(now),
 		"now-in-the-year-10000":     Marshal(late),
+		"now-term-too-high":         Marshal(nowTerm),
+		"ack-term-too-high":         Marshal(ackTerm),
+		"command-term-too-high":     Marshal(orderTerm),
 		"credential-id-too-high":    Marshal(&credential),
 		"credential-until-too-late": Marshal(&until),
 		"delta-from-too-high":       Marshal(delta),

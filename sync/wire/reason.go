@@ -37,6 +37,7 @@ const (
 	ReasonNoCard      Reason = "no card"             // none was presented for enrolment
 	ReasonNew         Reason = "new"                 // a reader's first journal
 	ReasonStale       Reason = "stale"               // an order's nonce is neither of the last two, or too old: order again with the newest
+	ReasonTerm        Reason = "older term"          // of a controller that leads no more: a newer one has been heard
 	ReasonBusy        Reason = "busy"                // too many orders within a minute
 	ReasonWithheld    Reason = "withheld"            // the site gives the PIN key only to readers with a TPM
 	ReasonSpent       Reason = "spent"               // the TPM has checked as many PINs as it may

@@ -56,6 +56,8 @@ func vectors(t testing.TB) map[string][]byte {
 	plain.Revision, plain.Access = 1, []Access{{Group: Everyone}}
 	least := Record{Number: 1, Kind: JournalBegan}
 	stepped := Record{Number: 19, Before: Hash(fill(0xd0, 32)), Kind: ClockStepped, Time: 1767225607123, Trusted: true, Running: 3607000, From: 2082758400456, To: 1767225607123}
+	plainNow, plainAck := *testNow(t), *testAck() // of a controller that knows no terms
+	plainNow.Term, plainAck.Term = 0, 0
 	return map[string][]byte{
 		"credential":            Marshal(&entries[1].Credential),
 		"credential-plain":      Marshal(&entries[0].Credential),
@@ -120,8 +122,10 @@ func vectors(t testing.TB) map[string][]byte {
 		"key":            Marshal(testKey(t)),
 		"key-signed":     mustSign(t, KindKey, Marshal(testKey(t))),
 		"now":            Marshal(testNow(t)),
+		"now-plain":      Marshal(&plainNow),
 		"now-signed":     mustSign(t, KindNow, Marshal(testNow(t))),
 		"ack":            Marshal(testAck()),
+		"ack-plain":      Marshal(&plainAck),
 		"ack-signed":     mustSign(t, KindAck, Marshal(testAck())),
 		"state":          Marshal(testState(t)),
 		"state-signed":   mustSignOwn(t, testState(t)),

@@ -103,7 +103,7 @@ func (r *readers) Personalise(context.Context, store.Order, func(*wire.CardToKey
 	return link.OrderResult{Text: "no card came"}, nil
 }
 
-func (r *readers) Brokers() []link.BrokerStatus { return r.brokers }
+func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, nil }
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) {
 	r.mu.Lock()

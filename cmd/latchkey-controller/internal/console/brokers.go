@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -10,9 +11,12 @@ import (
 
 // brokerTrouble says which brokers are out of reach, and whether the site has outgrown the embedded
 // one; "": nothing is wrong. silent says that none answers.
-func (c *Console) brokerTrouble(readers int) (text string, silent bool) {
+func (c *Console) brokerTrouble(ctx context.Context, readers int) (text string, silent bool, err error) {
 	var says []string
-	down, silent := c.desk.BrokersDown()
+	down, silent, err := c.desk.BrokersDown(ctx)
+	if err != nil {
+		return "", false, err
+	}
 	for _, b := range down {
 		says = append(says, sentence("the broker "+b.URL+" is out of reach: "+b.Why))
 	}
@@ -25,7 +29,7 @@ func (c *Console) brokerTrouble(readers int) (text string, silent bool) {
 	if !c.otherBroker() && readers > desk.EmbeddedFor {
 		says = append(says, sentence(desk.EmbeddedTooSmall(readers)))
 	}
-	return strings.Join(says, " "), silent
+	return strings.Join(says, " "), silent, nil
 }
 
 // notHeard says to which brokers readers are told to go though the controller is not connected to

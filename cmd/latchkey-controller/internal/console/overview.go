@@ -75,7 +75,9 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 		}
 	}
 	silent := false
-	p.Broker, silent = c.brokerTrouble(p.Readers)
+	if p.Broker, silent, err = c.brokerTrouble(r.Context(), p.Readers); err != nil {
+		return err
+	}
 	p.Alerts = alerts(readers, silent)
 	if p.Alarms, err = c.siteAlarms(r, v); err != nil {
 		return err

@@ -108,7 +108,7 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 	return link.OrderResult{Done: true, Text: "opened for 5 s"}, nil
 }
 
-func (r *readers) Brokers() []link.BrokerStatus { return r.brokers }
+func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, nil }
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) {
 	r.mu.Lock()

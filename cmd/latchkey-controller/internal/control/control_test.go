@@ -26,7 +26,7 @@ import (
 // live has one reader, which reads one card.
 type live struct{ reader link.ReaderStatus }
 
-func (l live) Brokers() []link.BrokerStatus { return nil }
+func (l live) Brokers(context.Context) ([]link.BrokerStatus, error) { return nil, nil }
 
 func (l live) Readers(context.Context) ([]link.ReaderStatus, error) {
 	return []link.ReaderStatus{l.reader}, nil

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -8,27 +9,28 @@ import (
 	"latchkey/sync/wire"
 )
 
-func (d *Desk) connected() []BrokerStatus {
+func (d *Desk) connected(ctx context.Context) ([]BrokerStatus, error) {
 	if d.live == nil {
-		return nil
+		return nil, nil
 	}
-	all := slices.Clone(d.live.Brokers())
+	all, err := d.live.Brokers(ctx)
+	all = slices.Clone(all)
 	for i := range all {
 		all[i].Why = brokerTrouble(all[i].Why)
 	}
-	return all
+	return all, err
 }
 
 // BrokersDown returns the brokers that this controller does not reach, though it has reached
 // another, or has tried for a while; all says whether it reaches none.
-func (d *Desk) BrokersDown() (down []BrokerStatus, all bool) {
-	connected := d.connected()
+func (d *Desk) BrokersDown(ctx context.Context) (down []BrokerStatus, all bool, err error) {
+	connected, err := d.connected(ctx)
 	for _, b := range connected {
 		if !b.Up && b.Why != "" {
 			down = append(down, b)
 		}
 	}
-	return down, len(down) > 0 && len(down) == len(connected)
+	return down, len(down) > 0 && len(down) == len(connected), err
 }
 
 // brokerTroubles are what an error of a connection to a broker may contain, and what it means and

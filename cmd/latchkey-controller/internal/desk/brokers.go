@@ -76,7 +76,10 @@ func (d *Desk) Brokers(ctx context.Context, a Actor) (b *Brokers, err error) {
 	if err != nil || d.live == nil {
 		return b, err
 	}
-	b.Connected, b.Embedded, b.Here = d.connected(), d.embedded, d.here
+	if b.Connected, err = d.connected(ctx); err != nil {
+		return nil, err
+	}
+	b.Embedded, b.Here = d.embedded, d.here
 	live, err := d.live.Readers(ctx)
 	if err != nil {
 		return nil, err
@@ -137,6 +140,7 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 	if form.Reader == "" {
 		target.subject = "all readers"
 	}
+	connected, unknown := d.connected(ctx)
 	err = d.act(ctx, a, SetBrokers, target, func(tx *store.Tx, now time.Time) error {
 		brokers, err := form.parse()
 		if err != nil {
@@ -152,9 +156,11 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 		if form.Reader != "" && !slices.ContainsFunc(before.Readers, func(r ReaderBrokers) bool { return r.Reader == form.Reader }) {
 			return wrong("reader", "There is no reader %q: choose one of those that are adopted", cut(form.Reader, wire.MaxName))
 		}
-		before.Connected, before.Embedded, before.Here = d.connected(), d.embedded, d.here
+		before.Connected, before.Embedded, before.Here = connected, d.embedded, d.here
 		if r := form.Running; r != nil {
 			before.Connected, before.Embedded, before.Here = r.Connected, r.Embedded, r.Here
+		} else if unknown != nil {
+			return unknown
 		}
 		if unheard := before.notHeard(brokers); len(unheard) > 0 && !form.Anyway {
 			return wrongField("anyway", errors.New(NotHeard(unheard)))

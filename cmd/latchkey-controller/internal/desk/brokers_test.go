@@ -133,7 +133,8 @@ func TestANewBoardIsToldOfOneBrokerAndAKnownOneOfAll(t *testing.T) {
 func TestABrokerThatIsOutOfReachIsTold(t *testing.T) {
 	w := newWorld(t)
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a:1", Up: true}, {URL: "ssl://b:1", Why: "connection refused"}, {URL: "ssl://c:1"}}
-	down, all := w.BrokersDown()
+	down, all, err := w.BrokersDown(t.Context())
+	w.must(err)
 	if len(down) != 1 || down[0].URL != "ssl://b:1" || !strings.Contains(down[0].Why, "nothing listens there") || all {
 		t.Errorf("%+v, all %v", down, all)
 	}
@@ -143,7 +144,7 @@ func TestABrokerThatIsOutOfReachIsTold(t *testing.T) {
 		t.Errorf("%+v", shown.Connected)
 	}
 	w.live.brokers = w.live.brokers[1:2]
-	if down, all := w.BrokersDown(); len(down) != 1 || !all {
+	if down, all, _ := w.BrokersDown(t.Context()); len(down) != 1 || !all {
 		t.Errorf("%+v, all %v", down, all)
 	}
 }

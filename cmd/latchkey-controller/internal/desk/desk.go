@@ -27,7 +27,7 @@ type Live interface {
 	// receives the card, which is wiped when keys returns; an error declines it.
 	Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error)
 	Readers(ctx context.Context) ([]link.ReaderStatus, error)
-	Brokers() []link.BrokerStatus
+	Brokers(ctx context.Context) ([]link.BrokerStatus, error)
 }
 
 // Options configure a Desk.

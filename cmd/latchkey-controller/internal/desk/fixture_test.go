@@ -71,7 +71,7 @@ func (r *readers) Personalise(ctx context.Context, o store.Order, keys func(*wir
 	return r.personalise(ctx, o, keys)
 }
 
-func (r *readers) Brokers() []link.BrokerStatus { return r.brokers }
+func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, nil }
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) { return r.states, nil }
 

@@ -39,9 +39,11 @@ func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, er
 	if err != nil {
 		return nil, err
 	}
-	m := &Measures{Limited: !in.all, Full: d.site.Full() != nil, Brokers: d.connected()}
-	if m.Limited {
-		m.Brokers = nil
+	m := &Measures{Limited: !in.all, Full: d.site.Full() != nil}
+	if !m.Limited {
+		if m.Brokers, err = d.connected(ctx); err != nil {
+			return nil, err
+		}
 	}
 	for _, r := range readers {
 		if r.Removed == "" {

@@ -135,7 +135,11 @@ func (d *Desk) lives(ctx context.Context) (map[string]*link.ReaderStatus, error)
 		return lives, nil
 	}
 	all, err := d.live.Readers(ctx)
-	several := len(d.live.Brokers()) > 1
+	if err != nil {
+		return nil, err
+	}
+	brokers, err := d.live.Brokers(ctx)
+	several := len(brokers) > 1
 	for i := range all {
 		if !several {
 			all[i].Broker = "" // that goes without saying

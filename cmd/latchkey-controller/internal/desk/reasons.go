@@ -39,6 +39,7 @@ var reasons = map[wire.Reason]string{
 	wire.ReasonDeclined:    "the controller had no keys for the card",
 	wire.ReasonNoCard:      "no card was shown",
 	wire.ReasonStale:       "the order came too late",
+	wire.ReasonTerm:        "another controller leads",
 	wire.ReasonBusy:        "the reader was busy",
 	wire.ReasonWithheld:    "the site takes PINs only at readers with a TPM",
 	wire.ReasonSpent:       "the reader's TPM has checked all PINs that it was granted",

@@ -76,7 +76,7 @@ func (r *readers) Personalise(context.Context, store.Order, func(*wire.CardToKey
 	return link.OrderResult{}, errors.New("not here")
 }
 
-func (r *readers) Brokers() []link.BrokerStatus { return nil }
+func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return nil, nil }
 
 func (r *readers) Readers(context.Context) (all []link.ReaderStatus, err error) {
 	r.mu.Lock()

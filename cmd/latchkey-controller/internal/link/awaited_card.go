@@ -17,8 +17,19 @@ type awaitedCard struct {
 
 	// Of a personalisation whose card has come.
 	uid     []byte
-	signed  []byte // the keys, for each time that the reader shows the card again
+	signed  []byte // the keys, for each time that the reader shows the card again; nil: they are being asked for
 	answers int
+}
+
+// A cardAnswer is what whoever gave an order makes of its card.
+type cardAnswer struct {
+	id      wire.CommandID
+	outcome OrderResult // of an enrolment
+
+	// Of a personalisation.
+	peer   *site.Peer // who gets the keys; nil: it is an enrolment
+	signed []byte
+	err    error // why it gets none
 }
 
 // maxCardAnswers is how often one order is sent its keys. A reader asks again when the card
@@ -32,7 +43,7 @@ func (t *tracker) card(peer *site.Peer, read *wire.CardRead) {
 		return
 	}
 	if a.keys != nil {
-		if err := t.sendKeys(peer, a, read); err != nil {
+		if err := t.keyCard(peer, a, o, read); err != nil {
 			t.decline(read.Command)
 			t.orders.answer(o, OrderResult{Text: err.Error()})
 		}
@@ -44,29 +55,47 @@ func (t *tracker) card(peer *site.Peer, read *wire.CardRead) {
 		t.orders.answer(o, OrderResult{Text: "the card cannot be read: " + err.Error()})
 		return
 	}
-	text, ok := a.take(uid)
-	t.orders.answer(o, OrderResult{Done: ok, Text: text})
-	clear(uid)
+	t.ask(o, func() cardAnswer {
+		defer clear(uid)
+		text, ok := a.take(uid)
+		return cardAnswer{id: read.Command, outcome: OrderResult{Done: ok, Text: text}}
+	})
 }
 
-// sendKeys sends the keys for the card of a personalisation to its reader. One order gets
+// keyCard has the keys for the card of a personalisation sent to its reader. One order gets
 // the keys of one card only: a reader that somebody controls learns the keys of no card
 // that it invents besides.
-func (t *tracker) sendKeys(peer *site.Peer, a *awaitedCard, read *wire.CardRead) error {
+func (t *tracker) keyCard(peer *site.Peer, a *awaitedCard, o *pendingOrder, read *wire.CardRead) error {
 	card, err := read.UnsealCardToKey(a.key)
 	if err != nil {
 		return errors.New("the card cannot be read: " + err.Error())
 	}
-	defer clear(card.UID)
-	if a.signed == nil {
-		if a.signed, err = t.keysFor(peer, a, read.Command, card); err != nil {
-			return err
+	if a.uid == nil {
+		for id, other := range t.awaited { // the desks of several controllers do not know of each other
+			if t.orders[id] != nil && bytes.Equal(other.uid, card.UID) {
+				clear(card.UID)
+				return errCardBusy
+			}
 		}
 		a.uid = bytes.Clone(card.UID)
+		t.ask(o, func() cardAnswer {
+			defer clear(card.UID)
+			signed, err := t.keysFor(peer, a, read.Command, card)
+			return cardAnswer{id: read.Command, peer: peer, signed: signed, err: err}
+		})
+		return nil
 	}
+	defer clear(card.UID)
 	if !bytes.Equal(a.uid, card.UID) {
 		return errOtherCard
 	}
+	if a.signed == nil {
+		return nil // it gets them as soon as they are there
+	}
+	return t.sendKeys(peer, a)
+}
+
+func (t *tracker) sendKeys(peer *site.Peer, a *awaitedCard) error {
 	if a.answers++; a.answers > maxCardAnswers {
 		return errors.New("the reader asked for the keys of this card too often; do it again")
 	}
@@ -74,7 +103,11 @@ func (t *tracker) sendKeys(peer *site.Peer, a *awaitedCard, read *wire.CardRead)
 	return nil
 }
 
-var errOtherCard = errors.New("another card was shown before the first one had all its keys; do it again, with the first one")
+var (
+	errOtherCard   = errors.New("another card was shown before the first one had all its keys; do it again, with the first one")
+	errCardBusy    = errors.New("this card gets keys at another reader at this moment; wait until that has ended")
+	errReaderGoing = errors.New("the reader was removed, or adopted again, before the card had its keys")
+)
 
 // keysFor returns the signed keys for a card.
 func (t *tracker) keysFor(peer *site.Peer, a *awaitedCard, id wire.CommandID, card *wire.CardToKey) ([]byte, error) {
@@ -87,9 +120,45 @@ func (t *tracker) keysFor(peer *site.Peer, a *awaitedCard, id wire.CommandID, ca
 	return t.o.Site.CardKeys(peer, sets)
 }
 
+// ask asks whoever gave an order about its card, in a goroutine: they may take a while, for
+// the database or another controller. Until then the order is not answered. Each order asks once.
+func (t *tracker) ask(o *pendingOrder, ask func() cardAnswer) {
+	o.asking = true
+	t.asking++
+	go func() { t.cards <- ask() }() // the tracker takes each of them, also when it ends
+}
+
+// cardAnswered goes on with an order whose card was asked about.
+func (t *tracker) cardAnswered(c cardAnswer) {
+	t.asking--
+	o := t.orders[c.id]
+	o.asking = false
+	if c.peer == nil {
+		t.orders.answer(o, c.outcome)
+		return
+	}
+	if o.outcome != nil { // its time is over, the reader has given up, or another card was shown
+		t.orders.answer(o, *o.outcome)
+		return
+	}
+	a, err := t.awaited[c.id], c.err
+	if now := (*t.peers.Load())[c.peer.Reader]; err == nil && (now == nil || now.Bundle != c.peer.Bundle) {
+		err = errReaderGoing
+	}
+	if err == nil {
+		a.signed = c.signed
+		err = t.sendKeys(c.peer, a)
+	}
+	if err != nil {
+		t.decline(c.id)
+		t.orders.answer(o, OrderResult{Text: err.Error()})
+	}
+}
+
 // decline tells a reader that the card of its order gets no keys.
 func (t *tracker) decline(id wire.CommandID) {
 	reader := t.orders[id].command.Reader
+	clear(t.awaited[id].uid)
 	delete(t.awaited, id)
 	signed, err := t.o.Site.Sign(wire.KindCard, &wire.CardKeys{Reader: reader, Command: id})
 	if err != nil {

@@ -1,6 +1,7 @@
 package link
 
 import (
+	"context"
 	"time"
 
 	"latchkey/sync/wire"
@@ -15,12 +16,12 @@ type BrokerStatus struct {
 }
 
 // Brokers returns how the connections to all brokers are, in their order.
-func (l *Link) Brokers() []BrokerStatus {
+func (l *Link) Brokers(context.Context) ([]BrokerStatus, error) {
 	all := make([]BrokerStatus, len(l.connections))
 	for i, c := range l.connections {
 		all[i] = *c.status.Load()
 	}
-	return all
+	return all, nil
 }
 
 // reached says whether a broker is connected.

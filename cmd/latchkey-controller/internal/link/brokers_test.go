@@ -250,7 +250,7 @@ func TestAReaderGoesOverWhenItsBrokerIsKilledAndComesBack(t *testing.T) {
 	if err != nil || readers[0].Broker != m.brokers[1].url {
 		t.Errorf("it is heard over %s, and not %s: %v", readers[0].Broker, m.brokers[1].url, err)
 	}
-	status := m.link.Brokers()
+	status, _ := m.link.Brokers(m.t.Context())
 	if status[0].Up || status[0].Why == "" || !status[1].Up || status[1].URL != m.brokers[1].url {
 		t.Errorf("%+v", status)
 	}

@@ -14,7 +14,8 @@
 // One goroutine, the tracker's, owns what is known of readers and of pending orders. What
 // takes longer has its own goroutines: the publisher publishes what has changed in the
 // database, the recorder stores records, four workers answer fetches, and the builder makes
-// snapshots and, if the database was restored to an older state, a new epoch.
+// snapshots and, if the database was restored to an older state, a new epoch. Whoever gave an
+// order is asked about its card in one, too.
 package link
 
 import (
@@ -40,6 +41,7 @@ type Options struct {
 	Certificate *tls.Certificate // the controller's
 	Name        string           // in that certificate; it is the client id, too
 	Log         *slog.Logger
+	Term        uint64 // of the lead, see wire.Now.Term; 0: none
 	// Readers is called with the readers that have a valid bundle whenever they
 	// have changed, before anything is published to them.
 	Readers func(map[string]*site.Peer)
@@ -57,7 +59,7 @@ type Link struct {
 	inbox        *queue[message]
 	fetches      *queue[fetch]              // to be answered
 	needSnapshot *queue[fetch]              // those that wait for a snapshot
-	batches      chan *wire.Records         // to be stored
+	batches      chan reported              // to be stored
 	states       chan []*store.State        // to be stored
 	ahead        chan policyAhead           // policies to be raised
 	keyStates    chan keyState              // what readers say of their keys, to be looked after
@@ -84,7 +86,7 @@ func New(o Options) (*Link, error) {
 		inbox:        newQueue[message](8),
 		fetches:      newQueue[fetch](fetchesEach),
 		needSnapshot: newQueue[fetch](4),
-		batches:      make(chan *wire.Records, 1024),
+		batches:      make(chan reported, 1024),
 		states:       make(chan []*store.State, 1),
 		ahead:        make(chan policyAhead, 1),
 		keyStates:    make(chan keyState, 64),

@@ -50,7 +50,7 @@ func (t *tracker) handle(now time.Time, m message) error {
 			return errWrongReader
 		}
 		select {
-		case t.batches <- records:
+		case t.batches <- reported{records, t.term(m.reader)}:
 		default: // the disk is slow; the reader sends them again
 		}
 		return nil
@@ -105,7 +105,7 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 	if state.Card != nil {
 		t.card(peer, state.Card)
 	}
-	signed, err := t.o.Site.Sign(wire.KindNow, &wire.Now{Reader: peer.Reader, Nonce: state.Nonce, Time: now.UnixMilli(), Head: t.log.Load().Head, PolicyRevision: peer.PolicyRevision})
+	signed, err := t.o.Site.Sign(wire.KindNow, &wire.Now{Reader: peer.Reader, Nonce: state.Nonce, Time: now.UnixMilli(), Head: t.log.Load().Head, PolicyRevision: peer.PolicyRevision, Term: t.term(peer.Reader)})
 	if err != nil {
 		return err
 	}
@@ -117,12 +117,21 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 }
 
 func (t *tracker) command(c *wire.Command) {
+	c.Term = t.term(c.Reader)
 	signed, err := t.o.Site.Sign(wire.KindCommand, c)
 	if err != nil {
 		t.o.Log.Error("sign a command", "err", err)
 		return
 	}
 	t.send(wire.OnCommand, c.Reader, signed)
+}
+
+// term returns the term for a reader: none if the reader would refuse the member.
+func (t *tracker) term(reader string) uint64 {
+	if s := t.presence(reader).state; s == nil || s.Level < wire.LevelTerm {
+		return 0
+	}
+	return t.o.Term
 }
 
 // head has a head with the site's signature checked against the log, once.

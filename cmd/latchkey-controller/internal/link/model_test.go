@@ -68,14 +68,15 @@ type model struct {
 	cardKeys   []*wire.CardKeys
 	write      func(*model, *wire.CardKeys) // with the lock held
 	card       *wire.CardRead
-	tpm        *wire.TPMState // what it says of its TPM; nil: it has none
-	level      uint8          // what it understands
+	tpm        *wire.TPMState          // what it says of its TPM; nil: it has none
+	level      uint8                   // what it understands
+	terms      map[wire.Channel]uint64 // the newest on each
 }
 
 // newModel returns a reader that has taken a bundle over.
 func newModel(t testing.TB, b *board, bundle *wire.Bundle) *model {
 	t.Helper()
-	m := &model{t: t, board: b, bundle: bundle, keys: map[uint64]*wire.EpochKeys{bundle.Epoch: &bundle.Keys}, answers: map[uint64]int{}, first: 1}
+	m := &model{t: t, board: b, bundle: bundle, keys: map[uint64]*wire.EpochKeys{bundle.Epoch: &bundle.Keys}, answers: map[uint64]int{}, terms: map[wire.Channel]uint64{}, first: 1}
 	rand.Read(m.journal[:])
 	item, rest, err := wire.Next(bundle.Snapshot)
 	if err != nil {
@@ -322,6 +323,7 @@ func (m *model) take(channel wire.Channel, signed []byte) error {
 		if err != nil {
 			return err
 		}
+		m.heed(channel, now.Term)
 		m.nows++
 		if n := len(m.nonces); slices.Contains(m.nonces[max(0, n-2):], now.Nonce) {
 			m.answered++
@@ -356,6 +358,7 @@ func (m *model) take(channel wire.Channel, signed []byte) error {
 		if err != nil {
 			return err
 		}
+		m.heed(channel, ack.Term)
 		if ack.Journal == m.journal && int(ack.Number) <= len(m.records) && wire.Sum(m.records[ack.Number-1]) == ack.Hash {
 			m.acked = ack.Number
 			m.report()
@@ -374,12 +377,20 @@ func (m *model) take(channel wire.Channel, signed []byte) error {
 		if err != nil {
 			return err
 		}
+		m.heed(channel, command.Term)
 		m.commands = append(m.commands, *command)
 		if m.obey != nil {
 			m.obey(m, command)
 		}
 	}
 	return nil
+}
+
+// heed notes a term, which readers of a lower level refuse.
+func (m *model) heed(channel wire.Channel, term uint64) {
+	if m.terms[channel] = term; term != 0 && m.level < wire.LevelTerm {
+		m.t.Errorf("%s to a reader of level %d has term %d", channel, m.level, term)
+	}
 }
 
 // see takes a head over.

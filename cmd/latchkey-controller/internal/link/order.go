@@ -20,7 +20,8 @@ type placedOrder struct {
 }
 
 // Order sends an order to a reader and returns the outcome, after at most 15 s, or 45 s
-// for an enrolment, or two seconds after o.By. card gets the card of an enrolment, whose bytes are wiped when it
+// for an enrolment, or two seconds after o.By. An id that the order has already is kept; it fails if one
+// with that was given before. card gets the card of an enrolment, whose bytes are wiped when it
 // returns, and returns the outcome.
 func (l *Link) Order(ctx context.Context, o store.Order, card func(uid []byte) (text string, ok bool)) (OrderResult, error) {
 	return l.order(ctx, placedOrder{order: o, card: card})
@@ -37,7 +38,9 @@ func (l *Link) Personalise(ctx context.Context, o store.Order, keys func(*wire.C
 
 func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
 	o := &p.order
-	rand.Read(o.ID[:])
+	if o.ID == (wire.CommandID{}) {
+		rand.Read(o.ID[:])
+	}
 	o.At = time.Now().UnixMilli()
 	if err := checkOrder(o); err != nil {
 		return OrderResult{}, err

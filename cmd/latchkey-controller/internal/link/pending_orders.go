@@ -36,12 +36,17 @@ type OrderResult struct {
 //	sent --record: stale--> refused --newer state--> sent
 //	  |                        |
 //	  +--record, card, time----+--time--> gone
+//
+// While whoever gave it is asked about its card, what would answer it waits.
 type pendingOrder struct {
 	command wire.Command
 	placed  time.Time
 	by      time.Time // after which it must not be carried out any more; zero: there is none
 	refused bool      // as stale: it waits for another nonce
 	answer  chan<- OrderResult
+
+	asking  bool         // about its card
+	outcome *OrderResult // what came of it meanwhile; nil: nothing
 }
 
 // end is when it is given up.
@@ -73,6 +78,12 @@ func (os pendingOrders) place(now time.Time, c wire.Command, by time.Time, answe
 
 func (os pendingOrders) answer(o *pendingOrder, outcome OrderResult) {
 	outcome.ID = o.command.ID
+	if o.asking {
+		if o.outcome == nil {
+			o.outcome = &outcome
+		}
+		return
+	}
 	delete(os, o.command.ID)
 	o.answer <- outcome
 }
@@ -107,7 +118,7 @@ func (os pendingOrders) record(now time.Time, reader string, r *wire.Record, non
 // retry returns an order's command with a newer nonce than the stale one, if there is one
 // yet.
 func (os pendingOrders) retry(now time.Time, reader string, nonce wire.Nonce, o *pendingOrder) *wire.Command {
-	if !o.refused || o.command.Reader != reader || nonce == (wire.Nonce{}) || nonce == o.command.Nonce || now.Sub(o.placed) >= resendFor {
+	if !o.refused || o.outcome != nil || o.command.Reader != reader || nonce == (wire.Nonce{}) || nonce == o.command.Nonce || now.Sub(o.placed) >= resendFor {
 		return nil
 	}
 	if !o.by.IsZero() {

@@ -136,9 +136,15 @@ func (rec *recorder) logFailure(err error) {
 	}
 }
 
+// A reported is a message of records, with the term that its ack names.
+type reported struct {
+	*wire.Records
+	term uint64
+}
+
 // drain returns a message and those that wait behind it.
-func (l *Link) drain(first *wire.Records) []*wire.Records {
-	batch := []*wire.Records{first}
+func (l *Link) drain(first reported) []reported {
+	batch := []reported{first}
 	for len(batch) < batchSize {
 		select {
 		case next := <-l.batches:
@@ -158,28 +164,33 @@ type answers struct {
 
 // store stores records in one transaction, gives those that answer orders to the tracker,
 // and acknowledges all.
-func (rec *recorder) store(ctx context.Context, batch []*wire.Records) error {
-	stored, err := rec.o.Site.StoreRecords(ctx, clock.Read(), batch)
+func (rec *recorder) store(ctx context.Context, batch []reported) error {
+	messages := make([]*wire.Records, len(batch))
+	for i, r := range batch {
+		messages[i] = r.Records
+	}
+	stored, err := rec.o.Site.StoreRecords(ctx, clock.Read(), messages)
 	full, unsure := (*store.FullError)(nil), (*store.UnsureError)(nil)
 	if errors.As(err, &full) || errors.As(err, &unsure) { // what is stored after all is not new when it comes again
-		return errors.Join(err, rec.deliver(ctx, batch))
+		return errors.Join(err, rec.deliver(ctx, messages))
 	}
 	if err != nil {
 		return err
 	}
 	for i, s := range stored {
 		if s.Refused {
-			rec.refused.log(batch[i].Reader, wire.OnRecords, "more than is kept of one reader in a day")
+			rec.refused.log(messages[i].Reader, wire.OnRecords, "more than is kept of one reader in a day")
 			continue
 		}
-		if !rec.answer(ctx, rec.answersIn(batch[i], s.New)) {
+		if !rec.answer(ctx, rec.answersIn(messages[i], s.New)) {
 			return nil
 		}
+		s.Ack.Term = batch[i].term
 		signed, err := rec.o.Site.Sign(wire.KindAck, &s.Ack)
 		if err != nil {
 			return err
 		}
-		rec.send(wire.OnAck, batch[i].Reader, signed)
+		rec.send(wire.OnAck, messages[i].Reader, signed)
 	}
 	return nil
 }

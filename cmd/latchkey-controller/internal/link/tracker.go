@@ -12,14 +12,15 @@ import (
 	"latchkey/sync/wire"
 )
 
-// A tracker owns what is known about readers and pending orders. It never blocks, except
-// for the disk when it hands on the card of an order.
+// A tracker owns what is known about readers and pending orders. It never blocks.
 type tracker struct {
 	*Link
 	began     time.Time
 	presences map[string]*presence
 	orders    pendingOrders
 	awaited   map[wire.CommandID]*awaitedCard
+	cards     chan cardAnswer
+	asking    int                        // how many answers come yet: at most one for each order
 	dirty     map[string]bool            // readers whose newest state is not stored yet
 	heads     map[string]bool            // signed heads that were checked already
 	reports   map[string]site.ModeReport // by reader: what its newest state says of modes, not handed on yet
@@ -34,7 +35,7 @@ const messagesAtOnce = 64
 const flushEvery = 2 * time.Second
 
 func (l *Link) track(ctx context.Context) error {
-	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, dirty: map[string]bool{}, heads: map[string]bool{}, reports: map[string]site.ModeReport{},
+	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, cards: make(chan cardAnswer), dirty: map[string]bool{}, heads: map[string]bool{}, reports: map[string]site.ModeReport{},
 		outages: outages{up: map[string]time.Time{}, out: map[string]bool{}}, linkNews: map[string]bool{}}
 	site.Persist(ctx, l.o.Log, "cannot read what readers have reported", watchAgain, func() error { return t.recall(ctx) })
 	second, flush := time.Tick(time.Second), time.Tick(flushEvery)
@@ -43,6 +44,9 @@ func (l *Link) track(ctx context.Context) error {
 		case <-ctx.Done():
 			for _, o := range t.orders {
 				t.orders.answer(o, OrderResult{Text: "the controller ended before an answer came"})
+			}
+			for t.asking > 0 {
+				t.cardAnswered(<-t.cards)
 			}
 			return l.storeLast(ctx, t.states())
 		case <-l.inbox.ready:
@@ -56,6 +60,8 @@ func (l *Link) track(ctx context.Context) error {
 			t.handOnReports()
 		case p := <-l.placed:
 			t.place(time.Now(), p)
+		case c := <-t.cards:
+			t.cardAnswered(c)
 		case o := <-l.answers:
 			t.records(time.Now(), o)
 		case answer := <-l.asked:

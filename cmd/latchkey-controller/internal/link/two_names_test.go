@@ -30,12 +30,13 @@ func TestABrokerWithTwoNamesIsConnectedToOnce(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- l.Run(ctx) }()
 	until(t, "it is found out", func() bool {
-		s := l.Brokers()
+		s, _ := l.Brokers(t.Context())
 		return s[0].Up && s[1].Up && strings.Contains(s[2].Why, "the same broker as "+p.url)
 	})
-	before := l.Brokers()
+	before, _ := l.Brokers(t.Context())
 	time.Sleep(3 * time.Second)
-	for i, now := range l.Brokers() {
+	after, _ := l.Brokers(t.Context())
+	for i, now := range after {
 		if now != before[i] {
 			t.Errorf("%+v, and before %+v", now, before[i])
 		}

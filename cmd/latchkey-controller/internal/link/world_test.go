@@ -41,6 +41,7 @@ type world struct {
 	adopted bool   // a reader was, and a Mosquitto does not know it
 	known   func() // has a Mosquitto know all readers
 	link    *link.Link
+	term    uint64 // of its lead
 	stop    func()
 	users   int
 	errors  atomic.Int64 // lines of the log that tell of one
@@ -251,8 +252,8 @@ func (w *world) serve() {
 	}
 	l, err := link.New(link.Options{
 		Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Log: w.log(),
-		Certificate: own,
-		Readers:     func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
+		Certificate: own, Term: w.term,
+		Readers: func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -74,6 +74,9 @@ type engine interface {
 
 	// watch is Store.Watch; woken has an element after commits of this process.
 	watch(ctx context.Context, woken <-chan struct{}, changed func() error) error
+	// post is Store.Post, listen is Store.Listen.
+	post(ctx context.Context, channel string, messages [][]byte) error
+	listen(ctx context.Context, channel string, take func([]byte)) error
 	close() error
 
 	mover

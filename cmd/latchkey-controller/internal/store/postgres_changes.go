@@ -8,21 +8,23 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // changedChannel is the channel on which commits are notified.
 const changedChannel = "latchkey_changed"
 
-// changes hears of the commits of all processes, while somebody watches, with one connection for all
-// watches of this process.
+// changes hears of the commits of all processes, and what these post, while somebody watches or listens,
+// with one connection for all of this process.
 type changes struct {
-	engine *postgresEngine
-	wakes  wakes
+	engine    *postgresEngine
+	wakes     wakes
+	listeners listeners
 
 	closed chan struct{}
 
 	mu       sync.Mutex
-	watching int
+	watching int    // those who watch or listen
 	stop     func() // ends listening, and waits until it has
 }
 
@@ -60,10 +62,18 @@ func (e *postgresEngine) watch(ctx context.Context, _ <-chan struct{}, changed f
 
 // join returns a channel that has an element after commits; nil: the store is closed.
 func (c *changes) join() chan struct{} {
+	if !c.begin() {
+		return nil
+	}
+	return c.wakes.add()
+}
+
+// begin counts one more, and has the first one listen; false: the store is closed.
+func (c *changes) begin() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if isClosed(c.closed) {
-		return nil
+		return false
 	}
 	if c.watching++; c.stop == nil {
 		ctx, cancel := context.WithCancel(context.Background())
@@ -74,11 +84,16 @@ func (c *changes) join() chan struct{} {
 		}()
 		c.stop = func() { cancel(); <-ended }
 	}
-	return c.wakes.add()
+	return true
 }
 
 func (c *changes) leave(heard chan struct{}) {
 	c.wakes.remove(heard)
+	c.end()
+}
+
+// end counts one less, and has the last one end listening.
+func (c *changes) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.watching--; c.watching == 0 && c.stop != nil {
@@ -126,11 +141,28 @@ func (c *changes) hear(ctx context.Context) bool {
 	if _, err := conn.Exec(ctx, `LISTEN `+changedChannel); err != nil {
 		return false
 	}
-	for err == nil {
-		c.wakes.wake()
-		_, err = conn.WaitForNotification(ctx)
+	c.wakes.wake()
+	c.listeners.broken()
+	on := map[string]bool{}
+	for {
+		wait, cancel := context.WithCancel(ctx)
+		err := c.listeners.renew(ctx, conn, on, cancel)
+		var n *pgconn.Notification
+		if err == nil {
+			n, err = conn.WaitForNotification(wait)
+		}
+		others := wait.Err() != nil // listen now
+		cancel()
+		switch {
+		case err != nil && (ctx.Err() != nil || conn.IsClosed() || !others):
+			return true
+		case err != nil:
+		case n.Channel == changedChannel:
+			c.wakes.wake()
+		default:
+			c.listeners.hear(n)
+		}
 	}
-	return true
 }
 
 func isClosed(c <-chan struct{}) bool {

@@ -1,0 +1,309 @@
+package errand
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// keepStatus is how long a status, or that none came, is good for: one page asks several times. A status is
+// good until something is committed: what readers report is, and pages are shown anew then.
+const keepStatus = time.Second
+
+// A Client is a desk.Live that has the controller that leads the site do it. It is safe for concurrent use.
+type Client struct {
+	site    *site.Site
+	own     id            // of the channel on which it listens
+	up      chan struct{} // closed when it listens
+	leading atomic.Pointer[leads]
+
+	asking chan struct{} // holds an element while the status is asked for, and guards what follows
+	last   reply
+	lastAt time.Time
+	lastOf uint64 // commits when it was asked for
+
+	commits atomic.Uint64 // that were heard of
+
+	mu    sync.Mutex
+	talks map[id]*talk
+}
+
+// A reply is what came of asking for a status.
+type reply struct {
+	readers []link.ReaderStatus
+	brokers []link.BrokerStatus
+	err     error
+}
+
+// A talk is a conversation at a stand-by.
+type talk struct {
+	end
+	inbox chan *message
+}
+
+// inboxSize is how many messages of a conversation wait. More are dropped, and the conversation fails:
+// the other end waits for an answer to most of them.
+const inboxSize = 64
+
+// NewClient returns a client, which does nothing until it runs.
+func NewClient(s *site.Site) *Client {
+	return &Client{site: s, own: newID(), up: make(chan struct{}), asking: make(chan struct{}, 1), talks: map[id]*talk{}}
+}
+
+// Run listens until ctx ends.
+func (c *Client) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.site.Listen(ctx, toStandBy(c.own), c.take) })
+	group.Go(func() error {
+		select {
+		case <-c.up:
+			return c.site.Watch(ctx, func() error { c.commits.Add(1); return nil })
+		case <-ctx.Done():
+			return nil
+		}
+	})
+	return group.Wait()
+}
+
+// leads is the link of this process, while it leads.
+type leads struct {
+	ctx  context.Context
+	link desk.Live
+}
+
+// Lead says that this process leads until ctx ends, with a link of its own: nobody else is asked.
+func (c *Client) Lead(ctx context.Context, l desk.Live) { c.leading.Store(&leads{ctx, l}) }
+
+// led returns the link of this process, and a context for it that ends with ctx and when this process leads no
+// longer; nil: it does not lead.
+func (c *Client) led(ctx context.Context) (l *leads, within context.Context, end func()) {
+	l = c.leading.Load()
+	if l == nil || l.ctx.Err() != nil {
+		return nil, nil, nil
+	}
+	within, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(l.ctx, cancel)
+	return l, within, func() { stop(); cancel() }
+}
+
+// lost says whether an error is that this process leads no longer.
+func (l *leads) lost(ctx context.Context, err error) bool {
+	return l.ctx.Err() != nil && ctx.Err() == nil && errors.Is(err, context.Canceled)
+}
+
+// ended returns what came of an order at the link of this process, which begins none once its context has
+// ended.
+func (l *leads) ended(ctx context.Context, r link.OrderResult, err error) (link.OrderResult, error) {
+	if l.lost(ctx, err) {
+		return link.OrderResult{}, errGone
+	}
+	return r, err
+}
+
+// take takes what was posted. It never blocks.
+func (c *Client) take(posted []byte) {
+	if posted == nil { // it listens; what is missing has conversations end
+		select {
+		case <-c.up:
+		default:
+			close(c.up)
+		}
+		return
+	}
+	h, sealed, ok := parse(posted)
+	if !ok {
+		return
+	}
+	c.mu.Lock()
+	t := c.talks[h.conversation]
+	c.mu.Unlock()
+	if t == nil {
+		return
+	}
+	if m := t.take(h, sealed); m != nil {
+		select {
+		case t.inbox <- m:
+		default:
+			m.wipe()
+		}
+	}
+}
+
+// begin asks for something, and returns the first answer. The caller ends the conversation, unless there is an
+// error.
+func (c *Client) begin(ctx context.Context, what kind, limit int) (*talk, *message, error) {
+	t := &talk{end{site: c.site, me: standBy, them: leader, channel: toLeader, limit: limit, conversation: newID()}, make(chan *message, inboxSize)}
+	c.mu.Lock()
+	if len(c.talks) >= maxConversations {
+		c.mu.Unlock()
+		return nil, nil, errBusyHere
+	}
+	c.talks[t.conversation] = t
+	c.mu.Unlock()
+	m, err := c.ask(ctx, t, what)
+	if err != nil {
+		c.end(t)
+	}
+	return t, m, err
+}
+
+func (c *Client) ask(ctx context.Context, t *talk, what kind) (*message, error) {
+	within, cancel := context.WithTimeoutCause(ctx, answerWithin, errNobody)
+	defer cancel()
+	select {
+	case <-c.up:
+	case <-within.Done():
+		return nil, context.Cause(within)
+	}
+	if err := t.say(within, &message{Kind: what, ReplyTo: c.own}); err != nil {
+		if within.Err() != nil {
+			err = context.Cause(within)
+		}
+		return nil, err
+	}
+	m := t.next(within)
+	if m == nil && ctx.Err() == nil && t.started() { // a long one
+		longer, cancel := context.WithTimeoutCause(ctx, statusWithin, errNobody)
+		defer cancel()
+		within, m = longer, t.next(longer)
+	}
+	switch {
+	case m == nil:
+		return nil, context.Cause(within)
+	case m.Kind == busy:
+		return nil, errBusy
+	}
+	return m, nil
+}
+
+func (c *Client) end(t *talk) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.talks, t.conversation)
+}
+
+// next returns the next message; nil: ctx has ended.
+func (t *talk) next(ctx context.Context) *message {
+	select {
+	case m := <-t.inbox:
+		return m
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// Readers implements desk.Live.
+func (c *Client) Readers(ctx context.Context) ([]link.ReaderStatus, error) {
+	if l, within, end := c.led(ctx); l != nil {
+		defer end()
+		if all, err := l.link.Readers(within); !l.lost(ctx, err) {
+			return all, err
+		}
+	}
+	s := c.status(ctx)
+	return slices.Clone(s.readers), s.err
+}
+
+// Brokers implements desk.Live.
+func (c *Client) Brokers(ctx context.Context) ([]link.BrokerStatus, error) {
+	if l, within, end := c.led(ctx); l != nil {
+		defer end()
+		if all, err := l.link.Brokers(within); !l.lost(ctx, err) {
+			return all, err
+		}
+	}
+	s := c.status(ctx)
+	return slices.Clone(s.brokers), s.err
+}
+
+// status returns the newest status, asked for at most keepStatus ago. One caller asks for all that wait.
+func (c *Client) status(ctx context.Context) reply {
+	select {
+	case c.asking <- struct{}{}:
+	case <-ctx.Done():
+		return reply{err: ctx.Err()}
+	}
+	defer func() { <-c.asking }()
+	commits := c.commits.Load()
+	if !c.lastAt.IsZero() && time.Since(c.lastAt) < keepStatus && (commits == c.lastOf || c.last.err != nil) {
+		return c.last
+	}
+	s := c.askStatus(ctx)
+	if ctx.Err() == nil {
+		c.last, c.lastAt, c.lastOf = s, time.Now(), commits
+	}
+	return s
+}
+
+func (c *Client) askStatus(ctx context.Context) (s reply) {
+	t, m, err := c.begin(ctx, askStatus, maxStatus)
+	if err != nil {
+		return reply{err: err}
+	}
+	defer c.end(t)
+	switch m.Kind {
+	case status:
+		s.readers, s.brokers, s.err = unpack(m.Status)
+	case result:
+		_, s.err = m.Result.result(wire.CommandID{})
+	}
+	if s.err == nil && m.Kind != status {
+		s.err = errNobody
+	}
+	return s
+}
+
+// forget has the next status asked for.
+func (c *Client) forget() {
+	select {
+	case c.asking <- struct{}{}:
+		c.lastAt = time.Time{}
+		<-c.asking
+	default: // one is on its way
+	}
+}
+
+// Order implements desk.Live. The error says that nothing was done, unless it is a store.UnsureError. An
+// order of which is not known whether it was carried out has no record.
+func (c *Client) Order(ctx context.Context, o store.Order, take func(uid []byte) (text string, ok bool)) (link.OrderResult, error) {
+	if l, within, end := c.led(ctx); l != nil {
+		defer end()
+		r, err := l.link.Order(within, o, take)
+		return l.ended(ctx, r, err)
+	}
+	return c.order(ctx, o, func(shown *wire.CardToKey) *answer {
+		if take == nil {
+			return new(answer)
+		}
+		text, ok := take(shown.UID)
+		return &answer{Text: plain(text), OK: ok}
+	})
+}
+
+// Personalise implements desk.Live, as Order does.
+func (c *Client) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
+	if l, within, end := c.led(ctx); l != nil {
+		defer end()
+		r, err := l.link.Personalise(within, o, keys)
+		return l.ended(ctx, r, err)
+	}
+	o.Order = wire.Personalise
+	return c.order(ctx, o, func(shown *wire.CardToKey) *answer {
+		sets, err := keys(shown)
+		if err != nil {
+			return &answer{Text: plain(err.Error())}
+		}
+		return &answer{OK: true, Keys: sets}
+	})
+}

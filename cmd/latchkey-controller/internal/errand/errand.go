@@ -1,0 +1,199 @@
+// Package errand has a stand-by ask the controller that leads the site for what only that can do: talk
+// to the readers. Both have the site's database open, and speak through it, in messages that nobody keeps
+// (store.Store.Post). Whoever may connect to the database can listen and post, too: each message is sealed
+// with the site's storage key, and bound to its conversation, its direction and its place there.
+//
+//	stand-by                                leader
+//	ask            ------------------------>  a conversation begins
+//	               <------------------------  challenge, or status
+//	order          ------------------------>  begun in time after the challenge, or never
+//	               <------------------------  alive, each second
+//	               <------------------------  card
+//	what to do     ------------------------>
+//	               <------------------------  result
+//
+// The leader makes the challenge, at random, when it is asked, and takes one order with it. The order says
+// how long after the challenge it may be begun, by the leader's monotonic clock. So an order that was held
+// back, or is repeated, comes to nothing, whatever clocks say, and of two controllers that both think they
+// lead one carries it out: that whose challenge the stand-by took.
+package errand
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// Times of a conversation.
+const (
+	answerWithin = 2 * time.Second // how long a stand-by waits until somebody leads
+	aliveEvery   = time.Second     // how often the leader says that it still does
+	aliveWithin  = 5 * time.Second // how long it may be silent
+	statusWithin = 5 * time.Second // how long a status may take that has begun to come
+	orderWithin  = 5 * time.Second // how long after the challenge an order may be begun, at most
+	cardWithin   = 8 * time.Second // what to do with a card: the reader waits for 10 s
+	partWithin   = 2 * time.Second // how long the leader tries to say what came of it when it ends
+)
+
+// maxConversations is how many conversations a controller has at once. Each ends when its order does.
+const maxConversations = 64
+
+// Bounds of a message, in bytes: one about an order, and a status.
+const maxMessage, maxStatus = 64 << 10, 4 << 20
+
+// A kind is the kind of a message.
+type kind uint8
+
+const (
+	askStatus kind = iota + 1
+	askOrder
+	giveOrder
+	answerCard // what to do with a card
+	leave      // nobody waits for the order any more
+
+	challenge
+	busy // the leader has too many conversations
+	alive
+	card // what was shown to the reader
+	result
+	status
+)
+
+// A message is one of either end.
+type message struct {
+	Kind    kind            `cbor:"1,keyasint"`
+	ReplyTo id              `cbor:"2,keyasint,omitzero"` // of an ask
+	Order   *order          `cbor:"3,keyasint,omitempty"`
+	Card    *wire.CardToKey `cbor:"4,keyasint,omitempty"` // of an enrolment the UID only
+	Answer  *answer         `cbor:"5,keyasint,omitempty"`
+	Result  *outcome        `cbor:"6,keyasint,omitempty"`
+	Status  []byte          `cbor:"7,keyasint,omitempty"`
+}
+
+// An id is random.
+type id [16]byte
+
+// An order is a store.Order. Its times are in milliseconds after the challenge was made.
+type order struct {
+	ID         wire.CommandID `cbor:"1,keyasint"`
+	Reader     string         `cbor:"2,keyasint"`
+	Order      wire.Order     `cbor:"3,keyasint"`
+	Who        string         `cbor:"4,keyasint"`
+	InLockdown bool           `cbor:"5,keyasint,omitempty"`
+	ActorID    string         `cbor:"6,keyasint,omitempty"`
+	ActorName  string         `cbor:"7,keyasint,omitempty"`
+	Extra      string         `cbor:"8,keyasint,omitempty"`
+	Start      uint64         `cbor:"9,keyasint"`            // until when the leader may begin it
+	By         uint64         `cbor:"10,keyasint,omitempty"` // until when the reader may carry it out; 0: as the link does it
+}
+
+// An answer says what to do with a card.
+type answer struct {
+	Text string            `cbor:"1,keyasint,omitempty"`
+	OK   bool              `cbor:"2,keyasint,omitempty"`
+	Keys *wire.CardKeySets `cbor:"3,keyasint,omitempty"`
+}
+
+// An outcome is a link.OrderResult, or an error.
+type outcome struct {
+	Done   bool    `cbor:"1,keyasint,omitempty"`
+	Unsent bool    `cbor:"2,keyasint,omitempty"`
+	Text   string  `cbor:"3,keyasint,omitempty"`
+	Record []byte  `cbor:"4,keyasint,omitempty"`
+	Failed failure `cbor:"5,keyasint,omitempty"`
+}
+
+// A failure is the kind of an error that the leader had: who asked gets it as their own.
+type failure uint8
+
+const (
+	late failure = iota + 1
+	gone
+	unavailable // Text is its reason
+	unsure      // Text is the database
+	full        // Text is the path
+	other
+)
+
+// maxText bounds a text for people, in bytes.
+const maxText = 1024
+
+// plain returns a text as it can be sent.
+func plain(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), maxText)], "")
+}
+
+// outcomeOf returns what came of an order as it is sent.
+func outcomeOf(r link.OrderResult, err error) *outcome {
+	var away *store.UnavailableError
+	var doubt *store.UnsureError
+	var disk *store.FullError
+	switch {
+	case err == nil:
+		o := &outcome{Done: r.Done, Unsent: r.Unsent, Text: plain(r.Text)}
+		if r.Record != nil {
+			o.Record = wire.Marshal(r.Record)
+		}
+		return o
+	case errors.As(err, &away):
+		return &outcome{Failed: unavailable, Text: plain(away.Reason)}
+	case errors.As(err, &doubt):
+		return &outcome{Failed: unsure, Text: plain(doubt.Database)}
+	case errors.As(err, &disk):
+		return &outcome{Failed: full, Text: plain(disk.Path)}
+	case errors.Is(err, context.DeadlineExceeded):
+		return &outcome{Failed: late}
+	case errors.Is(err, context.Canceled):
+		return &outcome{Failed: gone}
+	}
+	return &outcome{Failed: other, Text: plain(err.Error())}
+}
+
+// result is the reverse of outcomeOf.
+func (o *outcome) result(id wire.CommandID) (link.OrderResult, error) {
+	switch o.Failed {
+	case 0:
+	case late:
+		return link.OrderResult{}, errLate
+	case gone:
+		return link.OrderResult{}, errGone
+	case unavailable:
+		return link.OrderResult{}, &store.UnavailableError{Reason: o.Text}
+	case unsure:
+		return link.OrderResult{}, &store.UnsureError{Database: o.Text}
+	case full:
+		return link.OrderResult{}, &store.FullError{Path: o.Text}
+	default:
+		return link.OrderResult{}, errors.New(o.Text)
+	}
+	r := link.OrderResult{ID: id, Done: o.Done, Unsent: o.Unsent, Text: o.Text}
+	if len(o.Record) == 0 {
+		return r, nil
+	}
+	record, err := wire.ParseRecord(o.Record)
+	if err != nil {
+		return link.OrderResult{ID: id, Text: doubtful}, nil
+	}
+	r.Record = record
+	return r, nil
+}
+
+// What people are told.
+var (
+	errNobody   = &store.UnavailableError{Reason: "no controller leads this site now, so readers cannot be reached; nothing was done. Doors work by themselves meanwhile: try again in some seconds"}
+	errBusyHere = &store.UnavailableError{Reason: "this controller asks the one that leads this site for too much at once; nothing was done. Try again in some seconds"}
+	errBusy     = &store.UnavailableError{Reason: "the controller that leads this site is asked for too much at once; nothing was done. Try again in some seconds"}
+	errLate     = &store.UnavailableError{Reason: "the order came too late to the controller that leads this site, so the reader was not asked for anything; nothing was done. Try again"}
+	errGone     = &store.UnavailableError{Reason: "the controller that led this site has just stopped leading, before it began with this; nothing was done. Try again in some seconds"}
+)
+
+// doubtful is what came of an order that may have been begun.
+const doubtful = "the controller that leads this site does not answer any more: the order may be carried out or not, and the reader's record will say so; look before you try again"
+
+// unanswered is what a reader's card gets when the stand-by says nothing.
+const unanswered = "the controller at which this was ordered did not say in time what to do with the card; do it again"

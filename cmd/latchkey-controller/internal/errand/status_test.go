@@ -1,0 +1,168 @@
+package errand
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// manyReaders returns the status of some readers, with states like those of real ones.
+func manyReaders(n int) []link.ReaderStatus {
+	all := make([]link.ReaderStatus, n)
+	for i := range all {
+		s := &wire.State{Reader: fmt.Sprintf("reader-%05d", i), Connection: uint64(i), Counter: 3, Version: "1.4.2", Held: &wire.Position{Epoch: 1, Revision: 77}, PolicyRevision: 9, First: 1, Last: uint64(i), Level: 4,
+			Condition: &wire.Condition{}}
+		rand.Read(s.Journal[:])
+		rand.Read(s.Held.Hash[:])
+		all[i] = link.ReaderStatus{ID: s.Reader, Door: fmt.Sprint("Door ", i), Online: i%3 != 0, Awaited: i%5 == 0, Heard: time.UnixMilli(1_790_000_000_000 + int64(i)), State: s, Broker: "ssl://broker.example:8883", Current: i%2 == 0}
+		if i%7 == 0 {
+			all[i].State, all[i].Heard = nil, time.Time{}
+		}
+	}
+	return all
+}
+
+func TestAStandByKnowsWhatTheLeaderKnowsOfReadersAndBrokers(t *testing.T) {
+	w := newWorld(t)
+	c := w.standBy()
+	f := &fake{readers: manyReaders(1000), brokers: []link.BrokerStatus{{URL: "ssl://a:1", Up: true, Since: time.UnixMilli(5)}, {URL: "ssl://b:1", Why: "refused"}}}
+	w.leads(f)
+	want := manyReaders(0)
+	for _, r := range f.readers {
+		want = append(want, r)
+	}
+	for _, r := range f.readers { // what only the link needs
+		if r.State != nil {
+			rand.Read(r.State.Nonce[:])
+		}
+	}
+	for n := uint64(0); c.commits.Load() == 0 || c.commits.Load() != n; time.Sleep(200 * time.Millisecond) {
+		n = c.commits.Load()
+	}
+	readers, err := c.Readers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	brokers, err := c.Brokers(t.Context())
+	if err != nil || !reflect.DeepEqual(brokers, f.brokers) {
+		t.Errorf("%+v, %v", brokers, err)
+	}
+	for i := range want {
+		if s := want[i].State; s != nil {
+			clean := *s
+			clean.Nonce = wire.Nonce{}
+			want[i].State = &clean
+		}
+		if !reflect.DeepEqual(readers[i], want[i]) {
+			t.Fatalf("%+v, not %+v", readers[i], want[i])
+		}
+	}
+	if n := f.asked.Load(); n != 1 {
+		t.Errorf("the leader was asked %d times", n)
+	}
+	readers[0].Broker = "changed" // as the desk does
+	if again, _ := c.Readers(t.Context()); again[0].Broker == "changed" {
+		t.Error("callers share what they get")
+	}
+	// After a commit and after an order it is asked again.
+	f.readers = f.readers[:10]
+	before := c.commits.Load()
+	if err := w.probe.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetZone("UTC") }); err != nil {
+		t.Fatal(err)
+	}
+	for c.commits.Load() == before {
+		time.Sleep(time.Millisecond)
+	}
+	if again, err := c.Readers(t.Context()); err != nil || len(again) != 10 {
+		t.Errorf("%d, %v", len(again), err)
+	}
+	if _, err := c.Order(t.Context(), unlock, nil); err != nil {
+		t.Fatal(err)
+	}
+	f.readers = f.readers[:1]
+	if again, err := c.Readers(t.Context()); err != nil || len(again) != 1 {
+		t.Errorf("%d, %v", len(again), err)
+	}
+}
+
+func TestTheStatusOfTenThousandReadersFits(t *testing.T) {
+	t.Parallel()
+	packed, err := pack(manyReaders(10_000), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d bytes", len(packed))
+	if len(packed) > maxStatus/2 {
+		t.Errorf("%d bytes", len(packed))
+	}
+	readers, _, err := unpack(packed)
+	if err != nil || len(readers) != 10_000 {
+		t.Errorf("%d, %v", len(readers), err)
+	}
+}
+
+func TestWhatUnpacksToTooMuchIsRefused(t *testing.T) {
+	t.Parallel()
+	packed, err := pack([]link.ReaderStatus{{Door: strings.Repeat("x", maxUnpacked)}}, nil)
+	if err != nil || len(packed) > maxUnpacked/100 {
+		t.Fatal(len(packed), err)
+	}
+	if _, _, err := unpack(packed); err == nil {
+		t.Error("it was taken")
+	}
+}
+
+func TestAProcessThatLeadsAsksNobody(t *testing.T) {
+	w := newWorld(t)
+	c, f := w.standBy(), &fake{}
+	leads, lose := context.WithCancel(t.Context())
+	c.Lead(leads, f)
+	var l desk.Live = c
+	if r, err := l.Order(t.Context(), unlock, nil); err != nil || !r.Done || f.orders.Load() != 1 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if _, err := c.Readers(t.Context()); err != nil || f.asked.Load() != 1 {
+		t.Errorf("%v", err)
+	}
+	// The lead is lost while its link is asked, which then answers nobody any more.
+	f.order = func(ctx context.Context, _ store.Order, _ func([]byte) (string, bool)) (link.OrderResult, error) {
+		lose()
+		<-ctx.Done()
+		return link.OrderResult{}, ctx.Err()
+	}
+	if _, err := c.Order(t.Context(), unlock, nil); err != error(errGone) {
+		t.Errorf("%v", err)
+	}
+	if _, err := c.Readers(t.Context()); err != error(errNobody) {
+		t.Errorf("%v", err)
+	}
+	again, loseAgain := context.WithCancel(t.Context())
+	c.Lead(again, &lostLink{fake: f, lose: loseAgain})
+	other := &fake{readers: manyReaders(3)}
+	w.leads(other)
+	time.Sleep(keepStatus)
+	if all, err := c.Readers(t.Context()); err != nil || len(all) != 3 {
+		t.Errorf("whoever leads now is not asked: %d, %v", len(all), err)
+	}
+}
+
+// A lostLink loses the lead while it is asked for readers.
+type lostLink struct {
+	*fake
+	lose func()
+}
+
+func (l *lostLink) Readers(ctx context.Context) ([]link.ReaderStatus, error) {
+	l.lose()
+	<-ctx.Done()
+	return nil, ctx.Err()
+}

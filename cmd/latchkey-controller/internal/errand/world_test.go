@@ -1,0 +1,295 @@
+package errand
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/vault"
+	"latchkey/sync/wire"
+)
+
+// made is a site whose database nobody uses, to be copied.
+var made = sync.OnceValues(func() (m struct {
+	address string
+	key     []byte
+}, err error) {
+	if m.address, err = postgrestest.Lasting(); err != nil {
+		return m, err
+	}
+	dir, err := os.MkdirTemp("", "site")
+	if err != nil {
+		return m, err
+	}
+	defer os.RemoveAll(dir)
+	s, err := site.Create(context.Background(), filepath.Join(dir, "site"), m.address, "home", "UTC", clock.Read())
+	if err != nil {
+		return m, err
+	}
+	if m.key, err = os.ReadFile(filepath.Join(dir, "site", vault.KeyFile)); err != nil {
+		return m, err
+	}
+	return m, s.Close()
+})
+
+// A world is one database, and the controllers that have it open.
+type world struct {
+	t       *testing.T
+	address string
+	key     []byte
+	leading int     // how many controllers
+	probe   *byHand // asks whether they do
+}
+
+func newWorld(t *testing.T) *world {
+	t.Parallel()
+	m, err := made()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &world{t: t, address: postgrestest.Copy(t, m.address), key: m.key}
+}
+
+// newOwnWorld has its database at a server of its own.
+func newOwnWorld(t *testing.T, server *postgrestest.Own) *world {
+	t.Helper()
+	w := &world{t: t, address: server.New("site")}
+	dir := filepath.Join(t.TempDir(), "site")
+	s, err := site.Create(context.Background(), dir, w.address, "home", "UTC", clock.Read())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if w.key, err = os.ReadFile(filepath.Join(dir, vault.KeyFile)); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// site opens the site as one more controller, over an address.
+func (w *world) site(address string) *site.Site {
+	w.t.Helper()
+	dir := w.t.TempDir()
+	os.Chmod(dir, 0o700)
+	for name, content := range map[string][]byte{vault.KeyFile: w.key, store.AddressFile: []byte(address + "\n")} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	s, err := site.Open(context.Background(), dir)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// leads has one more controller lead, with a link, until stop is called, or the test ends.
+func (w *world) leads(l *fake) (stop func()) {
+	w.t.Helper()
+	s := w.site(w.address)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, s, l, slog.New(slog.DiscardHandler)) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
+		w.leading--
+	})
+	w.t.Cleanup(stop)
+	w.leading++
+	own := id{1}
+	if w.probe == nil {
+		w.probe = w.listens(toStandBy(own))
+	}
+	for end := time.Now().Add(20 * time.Second); !w.allLead(own); {
+		if time.Now().After(end) {
+			w.t.Fatal("it does not answer")
+		}
+	}
+	l.asked.Store(0)
+	return stop
+}
+
+// allLead says whether all that are to lead answer.
+func (w *world) allLead(own id) bool {
+	w.t.Helper()
+	e := &end{site: w.probe.site, me: standBy, them: leader, channel: toLeader, conversation: newID()}
+	if err := e.say(w.t.Context(), &message{Kind: askStatus, ReplyTo: own}); err != nil {
+		w.t.Fatal(err)
+	}
+	answered := map[id]bool{}
+	for timer := time.After(300 * time.Millisecond); len(answered) < w.leading; {
+		select {
+		case m := <-w.probe.heard:
+			if head, _, _ := parse(m); head.conversation == e.conversation {
+				answered[head.challenge] = true
+			}
+		case <-timer:
+			return false
+		}
+	}
+	return true
+}
+
+// standBy has one more controller stand by.
+func (w *world) standBy() *Client { return w.standByAt(w.address) }
+
+func (w *world) standByAt(address string) *Client {
+	w.t.Helper()
+	c := NewClient(w.site(address))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- c.Run(ctx) }()
+	w.t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.t.Error(err)
+		}
+	})
+	<-c.up
+	return c
+}
+
+// A fake is a link of a test.
+type fake struct {
+	order       func(context.Context, store.Order, func([]byte) (string, bool)) (link.OrderResult, error)
+	personalise func(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error)
+	readers     []link.ReaderStatus
+	brokers     []link.BrokerStatus
+	orders      atomic.Int64
+	asked       atomic.Int64 // for readers
+}
+
+func (f *fake) Order(ctx context.Context, o store.Order, take func([]byte) (string, bool)) (link.OrderResult, error) {
+	f.orders.Add(1)
+	if f.order == nil {
+		return link.OrderResult{ID: o.ID, Done: true, Text: "opened"}, nil
+	}
+	return f.order(ctx, o, take)
+}
+
+func (f *fake) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
+	return f.personalise(ctx, o, keys)
+}
+
+func (f *fake) Readers(context.Context) ([]link.ReaderStatus, error) {
+	f.asked.Add(1)
+	return f.readers, nil
+}
+
+func (f *fake) Brokers(context.Context) ([]link.BrokerStatus, error) { return f.brokers, nil }
+
+// A byHand is a leader or a stand-by that the test plays.
+type byHand struct {
+	t     *testing.T
+	site  *site.Site
+	heard chan []byte
+}
+
+// listens has the test hear what is posted on a channel.
+func (w *world) listens(channel string) *byHand {
+	w.t.Helper()
+	h := &byHand{w.t, w.site(w.address), make(chan []byte, 1024)}
+	begun := make(chan struct{}, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- h.site.Listen(ctx, channel, func(m []byte) {
+			if m == nil {
+				begun <- struct{}{}
+				return
+			}
+			h.heard <- m
+		})
+	}()
+	w.t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	<-begun
+	return h
+}
+
+// next returns what is posted next.
+func (h *byHand) next() []byte {
+	h.t.Helper()
+	select {
+	case m := <-h.heard:
+		return m
+	case <-time.After(20 * time.Second):
+		h.t.Fatal("nothing is posted")
+		return nil
+	}
+}
+
+func (h *byHand) post(channel string, parts ...[]byte) {
+	h.t.Helper()
+	if err := h.site.Post(h.t.Context(), channel, parts...); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// answers has a leader that the test plays begin a conversation with whoever asks next, and say something.
+func (h *byHand) answers(m *message) *end {
+	h.t.Helper()
+	head, sealed, _ := parse(h.next())
+	e := &end{site: h.site, me: leader, them: standBy, limit: maxMessage, conversation: head.conversation}
+	asked := e.take(head, sealed)
+	if asked == nil {
+		h.t.Fatal("this is no ask")
+	}
+	e.channel, e.challenge = toStandBy(asked.ReplyTo), newID()
+	if err := e.say(h.t.Context(), m); err != nil {
+		h.t.Fatal(err)
+	}
+	return e
+}
+
+// asks has a stand-by that the test plays ask for an order, and returns its end with the challenge taken.
+func (h *byHand) asks(own id) *end {
+	h.t.Helper()
+	e := &end{site: h.site, me: standBy, them: leader, channel: toLeader, limit: maxMessage, conversation: newID()}
+	if err := e.say(h.t.Context(), &message{Kind: askOrder, ReplyTo: own}); err != nil {
+		h.t.Fatal(err)
+	}
+	if m := h.message(e); m.Kind != challenge {
+		h.t.Fatalf("%+v", m)
+	}
+	return e
+}
+
+// message returns the next message to an end.
+func (h *byHand) message(e *end) *message {
+	h.t.Helper()
+	for {
+		head, sealed, _ := parse(h.next())
+		if m := e.take(head, sealed); m != nil {
+			return m
+		}
+	}
+}
+
+// outcome returns what came of an order of the test.
+func (h *byHand) outcome(e *end) *outcome {
+	h.t.Helper()
+	for {
+		if m := h.message(e); m.Kind == result {
+			return m.Result
+		}
+	}
+}
+
+var unlock = store.Order{Reader: "front-door", Order: wire.Unlock, Who: "Grace"}
