@@ -15,19 +15,22 @@ func TestAStandByServesAndLeadsWhenTheLeaderEnds(t *testing.T) {
 	one, two := s.both()
 	s.acknowledged(one)
 	for _, m := range []*member{one, two} {
-		if status, body := s.get(m.at("api") + "/api/v1/developer/users"); status != http.StatusOK {
+		if status, body := s.get(m.at("api") + "/api/v1/developer/doors"); status != http.StatusOK {
 			t.Errorf("%s's API: %d %s", m.dir, status, body)
 		}
 		if status, body := s.get(m.at("console") + "/link/x"); status != http.StatusGone {
 			t.Errorf("%s's console: %d %.200s", m.dir, status, body)
 		}
 	}
-	first := s.term()
+	first, former := s.term(), s.holder()
 	one.Signal(syscall.SIGTERM)
-	t.Logf("SIGTERM: the other leads %v later", two.leads(1))
 	if err := <-one.ended; err != nil {
 		t.Errorf("the leader ends with %v", err)
 	}
+	if s.holder() == former {
+		t.Error("the leader has not given the lead back")
+	}
+	t.Logf("SIGTERM: the other leads %v after its end", two.leads(1))
 	if second := s.term(); second <= first {
 		t.Errorf("term %d after %d", second, first)
 	}

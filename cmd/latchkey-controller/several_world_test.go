@@ -224,7 +224,7 @@ func newSeveral(t *testing.T, second func(*postgrestest.Own) string) *several {
 		t.Fatalf("%v: %s", err, out)
 	}
 	s.broker, s.mosquitto = startMosquitto(t, s.dirs[0])
-	b, err := programIn(s.dirs[0])("token", "make", "test", "--scope", "manage", "--json").Output()
+	b, err := programIn(s.dirs[0])("token", "make", "test", "--scope", "read", "--json").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -261,6 +261,12 @@ func (s *several) term() (term int64) {
 		s.t.Fatal(err)
 	}
 	return term
+}
+
+// holder returns who leads, as the database has it; "": nobody.
+func (s *several) holder() string {
+	s.t.Helper()
+	return s.server.Ask("site", `SELECT holder FROM lead`)
 }
 
 // acknowledged has the reader report, and waits until somebody has it.
