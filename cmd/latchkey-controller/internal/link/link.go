@@ -175,11 +175,15 @@ var errEnded = errors.New("this controller has just stopped leading the site; tr
 func (l *Link) running(ctx context.Context) error {
 	select {
 	case <-l.begun:
-		return nil
 	case <-l.ended:
-		return errEnded
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	select {
+	case <-l.ended:
+		return errEnded
+	default:
+		return nil
 	}
 }
 

@@ -2,6 +2,7 @@ package link_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -103,4 +105,48 @@ func (l lines) Write(b []byte) (int, error) {
 	default:
 	}
 	return len(b), nil
+}
+
+// While controllers take turns, what asks a link may come before it runs, or when it has ended.
+func TestWhatAsksALinkWaitsUntilItRunsAndHearsWhenItHasEnded(t *testing.T) {
+	w := newWorld(t)
+	w.embed()
+	w.adopt("front-door", newBoard(t))
+	own, err := w.site.ControllerCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := link.New(link.Options{Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Certificate: own, Log: w.log(),
+		Readers: func(peers map[string]*site.Peer) { w.serials.Store(&peers) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	order := func(ctx context.Context) (link.OrderResult, error) {
+		return l.Order(ctx, store.Order{Reader: "front-door", Order: wire.Identify, Who: "Ada"}, nil)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if r, err := order(soon); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("before it runs: %+v, %v", r, err)
+	}
+	running, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(running) }()
+	if r, err := order(t.Context()); err != nil || !r.Unsent {
+		t.Errorf("of a reader that is away: %+v, %v", r, err)
+	}
+	if all, err := l.Readers(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	const says = "this controller has just stopped leading the site; try again"
+	if r, err := order(t.Context()); err == nil || err.Error() != says {
+		t.Errorf("when it has ended: %+v, %v", r, err)
+	}
+	if all, err := l.Readers(t.Context()); err == nil || err.Error() != says {
+		t.Errorf("when it has ended: %v, %v", all, err)
+	}
 }
