@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -112,11 +113,35 @@ func TestADirectoryJoinsOneSiteOnce(t *testing.T) {
 	s.server.Do("site", `UPDATE schema_version SET version = version + 2`)
 	refused(t, dir, "newer", "join", "--database", address, "--storage-key", key)
 	s.server.Do("site", `UPDATE schema_version SET version = version - 1`)
+	read, err := os.ReadFile(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := filepath.Join(root, "open.key")
+	if err := os.WriteFile(open, read, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, dir, "others can read "+open, "join", "--database", address, "--storage-key", open)
+	started := filepath.Join(root, "started") // by a join that was interrupted, of another site
+	if err := os.Mkdir(started, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(started, "storage.key"), make([]byte, 32), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, started, "has another storage key already", "join", "--database", address, "--storage-key", key)
 	if found, _ := filepath.Glob(filepath.Join(dir, "*")); len(found) > 0 {
 		t.Errorf("what was refused left %v", found)
 	}
 	if tables := s.server.Ask("empty", `SELECT count(*)::text FROM pg_tables WHERE schemaname = 'public'`); tables != "0" {
 		t.Errorf("the empty database has %s tables", tables)
+	}
+	// An interrupted one of this site goes on.
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "storage.key"), read, 0o600); err != nil {
+		t.Fatal(err)
 	}
 	if out, err := programIn(dir)("join", "--database", address, "--storage-key", key).CombinedOutput(); err != nil || !strings.Contains(string(out), "site        home\n") {
 		t.Errorf("%v: %s", err, out)
