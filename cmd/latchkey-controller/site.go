@@ -5,11 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
-	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
@@ -145,7 +143,7 @@ func siteStorageKey(c *invocation) action {
 		}
 		others := ""
 		if c.site.Shared() {
-			others = fmt.Sprintf("\nif it has other controllers, copy %s to the directory of each: they do not start with the former key", filepath.Join(c.dir, vault.KeyFile))
+			others = fmt.Sprintf("\nif it has other controllers, copy %s to the directory of each: they do not start with the former key", c.site.StorageKeyFile())
 		}
 		return c.report(map[string]string{"site": c.site.Name}, "site %s has another storage key; make a new backup now%s\n", c.site.Name, others)
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
@@ -59,6 +60,9 @@ func opensSigning(v *vault.Vault, sealed []byte) bool {
 
 // errResealed says that the storage key changed while the site was open.
 var errResealed = errors.New("the site's storage key has just changed; try again")
+
+// StorageKeyFile is the file with the storage key.
+func (s *Site) StorageKeyFile() string { return filepath.Join(s.dir, vault.KeyFile) }
 
 // A ResealedError says that the storage key was changed, in the directory of another controller, while the site was open.
 type ResealedError struct{ Dir string }
