@@ -175,6 +175,39 @@ func TestWhoseClockIsWrongLeadsOnlyIfNobodyElseDoes(t *testing.T) {
 	alone.Close()
 }
 
+func TestALeaderWhoseClockIsWrongLeavesTheLeadToOneThatIsRight(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Database(t)
+	right, wrong, also := openAt(t, address), openAt(t, address), openAt(t, address)
+	for _, s := range []*Store{wrong, also} {
+		s.engine.(*postgresEngine).now = func() time.Time { return time.Now().Add(24 * time.Hour) }
+	}
+	lead := leadOf(t, wrong)
+	time.Sleep(clockEvery + 2*beatEvery)
+	select {
+	case <-lead.ended:
+		t.Fatal("it leaves the lead to nobody", lead.Wait(t.Context()))
+	default:
+	}
+	leads := make(chan *Lead, 2)
+	for _, s := range []*Store{also, right} {
+		go func() {
+			if lead, err := s.Lead(t.Context(), standBy); err == nil {
+				leads <- lead
+			}
+		}()
+	}
+	if err := lead.Wait(t.Context()); !errors.As(err, new(*LostLeadError)) || !strings.Contains(err.Error(), "so another one whose clock is right may lead") {
+		t.Error(err)
+	}
+	lead.Close()
+	next := <-leads
+	defer next.Close()
+	if next.Term() != right.engine.(*postgresEngine).term.Load() {
+		t.Error("the one whose clock is right does not lead")
+	}
+}
+
 // A command that has the database for itself does so also against a leader whose connection has just broken.
 func TestWhileACommandWorksAloneNobodyLeadsNorStoresAsALeader(t *testing.T) {
 	t.Parallel()

@@ -38,10 +38,15 @@ const (
 	// giveBack is how long giving it back may take: if it takes longer, the lead runs out by itself.
 	giveBack = 2 * time.Second
 	// A controller whose clock is off by clockOff leaves the lead to others for leaveLead: its time would be the
-	// readers'. If nobody takes it, it leads.
-	clockOff  = time.Minute
-	leaveLead = 1500 * time.Millisecond
+	// readers'. If nobody takes it, it leads. While it leads it looks each clockEvery, and does so again after
+	// leaveAgain: perhaps all clocks are right but the server's.
+	clockOff   = time.Minute
+	leaveLead  = 1500 * time.Millisecond
+	clockEvery = 5 * time.Second
+	leaveAgain = time.Hour
 )
+
+var errClockOff = errors.New("this machine's clock is more than a minute off the database server's, so another one whose clock is right may lead")
 
 // Lead takes the lead, as soon as nobody has it, which the caller closes. While another process has it, standBy is
 // called, once for each other one; an error of it ends the attempt.
@@ -113,7 +118,7 @@ func (c *candidate) hold(term uint64, asked time.Time) *Lead {
 		stop()
 		<-l.ended
 		c.engine.term.Store(0) // before another one leads: acts of administrators here are not refused then
-		if l.why == nil {
+		if l.why == nil || errors.Is(l.why, errClockOff) {
 			c.release(term)
 		}
 		c.disconnect()
@@ -125,6 +130,7 @@ func (c *candidate) hold(term uint64, asked time.Time) *Lead {
 // more. heard is when it asked for the last change that was done.
 func (c *candidate) renew(ctx context.Context, term uint64, heard time.Time) error {
 	var failed error
+	looked := time.Now()
 	for wait := beatEvery; ; {
 		select {
 		case <-ctx.Done():
@@ -137,12 +143,18 @@ func (c *candidate) renew(ctx context.Context, term uint64, heard time.Time) err
 		if err != nil && (failed == nil || inTime.Err() == nil) {
 			failed = err // at the end, it only says that time is up
 		}
+		leave := false
+		if mine && time.Since(looked) >= clockEvery {
+			leave, looked = c.leaves(inTime), time.Now()
+		}
 		cancel()
 		switch {
 		case ctx.Err() != nil:
 			return nil
 		case err == nil && !mine:
 			return errors.New("another one leads the site now")
+		case leave:
+			return errClockOff
 		case err == nil:
 			heard, wait, failed = asked, beatEvery, nil
 		case time.Since(heard) >= keepLead:
@@ -161,6 +173,20 @@ func (c *candidate) beat(ctx context.Context, term uint64) (mine bool, err error
 	}
 	results, err := c.conn.PgConn().Exec(ctx, fmt.Sprintf(`SELECT set_config('synchronous_commit', 'off', true); UPDATE lead SET beat = beat + 1 WHERE term = %d`, term)).ReadAll()
 	return err == nil && results[1].CommandTag.RowsAffected() == 1, err
+}
+
+// leaves says whether this process is to leave the lead to others, as its machine's clock is wrong.
+func (c *candidate) leaves(ctx context.Context) bool {
+	var server time.Time
+	var all int
+	wall := c.engine.now()
+	err := c.conn.QueryRow(ctx, `SELECT clock_timestamp(), count(*)`+holdsLock, int64(controllersLock)).Scan(&server, &all)
+	off := wall.Sub(server)
+	if err != nil || all < 2 || max(off, -off) < clockOff || !c.engine.left.IsZero() && time.Since(c.engine.left) < leaveAgain {
+		return false
+	}
+	c.engine.left = time.Now()
+	return true
 }
 
 // release gives the lead back, if this process still has it.

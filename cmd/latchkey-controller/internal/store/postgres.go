@@ -30,6 +30,7 @@ type postgresEngine struct {
 	server  server        // that all connections are to
 	term    atomic.Uint64 // of the lead that this process has; 0: none
 	now     func() time.Time
+	left    time.Time // when it last left the lead to others for its clock; who leads has it
 
 	// reaching says that whoever writes next is being connected.
 	reaching atomic.Bool

@@ -18,6 +18,7 @@ func TestThePageAboutPostgreSQLSaysWhatTheProgramDoes(t *testing.T) {
 		fmt.Sprintf("Up to %d connections for each controller (`max_connections`): %d that work", postgresConnections+2, postgresConnections),
 		fmt.Sprintf("not reached the database for %d seconds", int(keepLead.Seconds())),
 		fmt.Sprintf("for %.2f seconds", takeLead.Seconds()),
+		fmt.Sprintf("at most every %.0f minutes", leaveAgain.Minutes()),
 		fmt.Sprintf("no other one does within %.1f seconds", leaveLead.Seconds()),
 	} {
 		if !strings.Contains(text, claim) {
