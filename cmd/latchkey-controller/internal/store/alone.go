@@ -36,6 +36,7 @@ func (e *postgresEngine) alone(ctx context.Context) (release func(), err error) 
 	release = func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), holderTimeout)
 		defer cancel()
+		conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`) // a session ends some time after its connection
 		conn.Close(ctx)
 	}
 	var alone, tables bool

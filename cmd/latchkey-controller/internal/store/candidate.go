@@ -86,6 +86,9 @@ func (c *candidate) disconnect() {
 	if c.conn != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), beatEvery)
 		defer cancel()
+		if !c.conn.IsClosed() {
+			c.conn.Exec(ctx, `SELECT pg_advisory_unlock_all()`) // a session ends some time after its connection
+		}
 		c.conn.Close(ctx)
 		c.conn = nil
 	}

@@ -35,6 +35,9 @@ func TestALeadIsGivenBackOnceAndAnotherOneIsNotDisturbed(t *testing.T) {
 	}
 	closing.Wait()
 	must(t, lead.Wait(t.Context()))
+	release, err := other.Alone(t.Context()) // at once, as after systemctl stop
+	must(t, err)
+	release()
 	again := leadOf(t, s)
 	lead.Close() // it is the former
 	must(t, s.Update(t.Context(), func(tx *Tx) error { return tx.SetZone("UTC") }))
