@@ -112,7 +112,7 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 		defer func() { ended = time.Now() }()
 		return lead.Wait(leads)
 	})
-	group.Go(func() error { return l.begin(leads, group, high, lead.Term()) })
+	group.Go(func() error { return l.begin(leads, group, high, lead) })
 	if err := group.Wait(); err != nil {
 		if errors.As(err, new(*store.LostLeadError)) {
 			l.log.Warn("this controller stands by", "err", err, "all that only the leader does ended in", time.Since(ended).Round(time.Millisecond))
@@ -126,8 +126,11 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 }
 
 // begin begins what only the leader does, in a group.
-func (l *leading) begin(leads context.Context, group *errgroup.Group, high *highWater, term uint64) (err error) {
+func (l *leading) begin(leads context.Context, group *errgroup.Group, high *highWater, lead *store.Lead) (err error) {
 	high.lookAndNote(leads)
+	if err := l.c.site.TellTakenOver(leads, time.Now(), lead); err != nil {
+		l.log.Warn("cannot note that this controller has taken over", "from", lead.After(), "err", err)
+	}
 	address := strings.Join(l.brokers, ", ")
 	if len(l.brokers) == 0 {
 		if l.own == nil { // readers stay connected to it when the lead is lost
@@ -138,7 +141,7 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 		address = l.own.Addr().String()
 	}
 	fmt.Fprintf(l.c.out, "site %s: readers come to %s\n", l.c.site.Name, address)
-	l.options.Term = term
+	l.options.Term = lead.Term()
 	toReaders, err := link.New(l.options)
 	if err != nil {
 		return err

@@ -52,7 +52,7 @@ func (c *invocation) running(who string) control.Client {
 	return control.Client{Dir: c.dir, Who: who, Elsewhere: c.elsewhere}
 }
 
-// elsewhere names the controller that serves the site in another directory, as
+// elsewhere says which controller serves the site in another directory, as
 // desk.ServedElsewhere. A command that only needs the one here has not opened the site.
 func (c *invocation) elsewhere(ctx context.Context) string {
 	if c.desk != nil {
@@ -69,7 +69,7 @@ func (c *invocation) elsewhere(ctx context.Context) string {
 // notRunning says that no controller runs here, or which one serves the site elsewhere.
 func notRunning(err error) string {
 	if elsewhere := (*control.ElsewhereError)(nil); errors.As(err, &elsewhere) {
-		return elsewhere.Leader + " serves the site: run this there"
+		return elsewhere.Serves + ": run this there"
 	}
 	return "no controller runs"
 }

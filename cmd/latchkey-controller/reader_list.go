@@ -69,6 +69,8 @@ func readerList(c *invocation) action {
 // describe says in words how a reader is, in one line whatever the reader says.
 func describe(l *desk.ReaderStatus, in *time.Location) string {
 	switch {
+	case l.Unled:
+		return "not known now: no controller leads"
 	case !l.Known:
 		return "not heard of yet"
 	case !l.Online:

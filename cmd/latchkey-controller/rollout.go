@@ -67,7 +67,7 @@ func (s *rollout) text() string {
 	switch {
 	case s.running:
 	case s.elsewhere != "":
-		text += "; " + s.elsewhere + " serves the site: readers get it from there"
+		text += "; " + s.elsewhere + ": readers get it from there"
 	default:
 		text += "; no controller runs: readers get it when one does"
 	}
@@ -83,6 +83,8 @@ func (c *invocation) printRest(ctx context.Context, s *rollout) error {
 	for _, r := range slices.DeleteFunc(slices.Clone(s.readers), hasNewest) {
 		is := "has not confirmed yet"
 		switch {
+		case r.Live.Unled:
+			is = "not known now: no controller leads"
 		case !r.Live.Known:
 			is = "not heard of yet, will follow"
 		case !r.Live.Online:

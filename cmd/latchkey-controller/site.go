@@ -93,8 +93,16 @@ func check(c *invocation) action {
 		for _, doubt := range doubts {
 			fmt.Fprintln(c.err, "warning:", doubt)
 		}
-		return c.report(report, "site %s: %s, %s, %s; log at epoch %d, revision %d: %s\nits database is %s\n",
-			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database)
+		var all struct {
+			site.Report
+			Controllers []controllerRow `json:"controllers"` // null: not known
+		}
+		all.Report = report
+		if all.Controllers, err = c.controllers(ctx); err != nil {
+			fmt.Fprintln(c.err, "warning: which controllers run is not known:", err)
+		}
+		return c.report(all, "site %s: %s, %s, %s; log at epoch %d, revision %d: %s\nits database is %s\n%s\n",
+			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database, controllersText(all.Controllers))
 	}
 }
 

@@ -25,6 +25,7 @@ func groups() []group {
 			{name: "clock", args: "show|confirm", summary: "whether this machine's clock is in doubt", prepare: clockDoubt},
 			{name: "authority", summary: "prints the certificate of the site's own authority, for what connects to it", prepare: authority},
 			{name: "mail", args: "show|set|test|off", summary: "who is told by e-mail, of what", prepare: mailCommand},
+			{name: "controller list", summary: "shows the controllers of the site, and which one leads", prepare: controllerList},
 			{name: "brokers", args: "show|set", summary: "to which brokers readers go, and how the controller's connections are", prepare: brokers},
 			{name: "broker-config", args: "--out DIR", summary: "writes the configuration of a Mosquitto for the site", required: []string{"out"}, prepare: brokerConfig},
 		}},

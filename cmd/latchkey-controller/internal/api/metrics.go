@@ -183,6 +183,11 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	tell("credentials_revision", "The newest place in the credential log.", float64(c.Revision), nil, nil)
 	tell("disk_full", "1 while the controller's disk is full.", truth(c.Full), nil, nil)
 	tell("clock_doubted", "1 while the controller's clock is in doubt.", truth(c.Doubted), nil, nil)
+	if s := c.Standing; s != nil {
+		tell("leads", "1 while this controller leads the site, 0 while it stands by.", truth(s.Leads), nil, nil)
+		tell("term", "The number of this controller's lead; 0 while it stands by. Each later lead of the site has a higher one.", float64(s.Term), nil, nil)
+		tell("standbys", "Controllers of the site that stand by, with this one if it does.", float64(s.StandBys), nil, nil)
+	}
 	for _, b := range c.Brokers {
 		tell("broker_up", "1 while the controller is connected to the broker.", truth(b.Up), []string{"broker"}, []string{b.URL})
 	}
@@ -191,6 +196,9 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 			tell("reader_"+name, help, value, atReader, []string{r.ID, r.Door})
 		}
 		live := &r.Live
+		if live.Unled { // nobody knows
+			continue
+		}
 		reader("up", "1 while the reader is connected.", truth(live.Online))
 		if !live.Heard.IsZero() {
 			reader("heard_timestamp_seconds", "When the reader was heard of last.", float64(live.Heard.UnixMilli())/1000)

@@ -34,7 +34,7 @@ func TestBrokersAreShownAndSet(t *testing.T) {
 	unheard := b.post("/settings/brokers", "brokers", "ssl://nosuch.example", "reader", "gate")
 	unheard.shows(t, http.StatusUnprocessableEntity, "not connected to ssl://nosuch.example:8883", `name="anyway"`, `<option value="gate" selected>`)
 	b.post("/settings/brokers", "brokers", "ssl://nosuch.example", "reader", "gate", "anyway", "on").shows(t, http.StatusOK, "Saved for 1 reader.", "not connected to ssl://nosuch.example:8883")
-	b.get("/").shows(t, http.StatusOK, "doors are not affected. This controller is not connected to ssl://nosuch.example:8883")
+	b.get("/").shows(t, http.StatusOK, "doors are not affected. The controller is not connected to ssl://nosuch.example:8883")
 	b.post("/settings/brokers", "brokers", "ssl://c.example", "act", "bundle").shows(t, http.StatusOK, "Saved for 2 readers.")
 	if got := b.get("/settings"); strings.Contains(got.body, "nosuch.example") {
 		t.Error("readers go on to a broker that is in no bundle")

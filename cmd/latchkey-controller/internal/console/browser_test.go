@@ -317,6 +317,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	tours["schedules"] = func(t *testing.T) { scheduleTour(t) }
 	tours["tokens"] = func(t *testing.T) { tokenTour(t) }
 	tours["brokers"] = func(t *testing.T) { brokerTour(t) }
+	tours["controllers"] = func(t *testing.T) { controllersTour(t) }
 	tours["webhooks"] = func(t *testing.T) { webhookTour(t) }
 	tours["mail"] = func(t *testing.T) { mailTour(t) }
 	tours["limits"] = func(t *testing.T) { limitTour(t) }

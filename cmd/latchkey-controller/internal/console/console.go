@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -92,7 +93,10 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.
 func (c *Console) Run(ctx context.Context) error {
 	defer c.bundles.close()
 	defer c.updates.close()
+	var both sync.WaitGroup
+	both.Go(func() { c.desk.WatchLead(ctx, c.updates.publishLead) })
 	c.desk.Watch(ctx, c.updates.publish)
+	both.Wait()
 	return nil
 }
 

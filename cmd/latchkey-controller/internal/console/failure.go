@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -54,8 +55,11 @@ func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error)
 		page.Back = local(from.RequestURI())
 	}
 	title := "The controller failed"
-	if page.Away {
+	switch {
+	case page.Away && strings.Contains(page.Text, "database"):
 		title = "The database is away"
+	case page.Away:
+		title = "Try again in a moment"
 	}
 	c.showFailure(w, r, status, title, page)
 }

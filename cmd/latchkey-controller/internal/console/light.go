@@ -15,6 +15,8 @@ func readerLight(r *desk.Reader) light {
 	switch {
 	case r.Removed != "" || r.Board == "":
 		return light{"", "Removed", "reader"}
+	case l.Unled:
+		return light{"", "Not known now", "reader"}
 	case !l.Known:
 		return light{"", "Not heard from yet", "reader"}
 	case !l.Online:
@@ -40,6 +42,8 @@ func readerLight(r *desk.Reader) light {
 // linkLight returns whether a reader is connected.
 func linkLight(r *desk.Reader) light {
 	switch {
+	case r.Live.Unled:
+		return light{"", "Not known now", "reader"}
 	case !r.Live.Known:
 		return light{"", "Not heard from yet", "reader"}
 	case !r.Live.Online:

@@ -18,9 +18,10 @@ const (
 	topicActivity = "activity" // there are new events
 	topicActs     = "acts"     // an administrator did something
 	topicReaders  = "readers"  // readers reported a new state
+	topicLead     = "lead"     // another controller leads, or none
 )
 
-var topics = []string{topicActivity, topicActs, topicReaders}
+var topics = []string{topicActivity, topicActs, topicReaders, topicLead}
 
 // Limits of the stream.
 const (
@@ -104,6 +105,17 @@ func (h *broadcaster) publish(change desk.Change) {
 	if change.States {
 		news = append(news, topicReaders)
 	}
+	h.tell(news)
+}
+
+// publishLead passes on that another controller leads, or none.
+func (h *broadcaster) publishLead() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.tell([]string{topicLead, topicReaders}) // of readers, more or less is known now
+}
+
+func (h *broadcaster) tell(news []string) {
 	if len(news) == 0 {
 		return
 	}

@@ -32,6 +32,7 @@ type overviewPage struct {
 	Cards      desk.CardCount
 	Full       string // the disk is full, as a sentence; "": it is not
 	Doubt      string // why the controller's clock is in doubt; "": it is not
+	Lead       string // that no controller leads; "": one does
 	Broker     string // what is wrong with the brokers, as sentences; "": nothing
 }
 
@@ -122,8 +123,15 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	if p.Doubt, err = c.doubt(r); err != nil {
 		return err
 	}
+	standing, err := c.desk.Standing(r.Context())
+	if err != nil {
+		return err
+	}
+	if standing.Nobody {
+		p.Lead = nobodyLeads
+	}
 	p.Count = len(p.Alerts) + len(p.Alarms) + len(p.Duress)
-	for _, banner := range []string{p.Full, p.Broker, p.Doubt} {
+	for _, banner := range []string{p.Full, p.Lead, p.Broker, p.Doubt} {
 		if banner != "" {
 			p.Count++
 		}

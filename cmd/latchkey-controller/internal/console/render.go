@@ -126,7 +126,7 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 		return
 	}
 	if part != "layout" { // the part's zone may differ from the page's
-		if err := page.ExecuteTemplate(&b, "zone-now", nil); err != nil {
+		if err := page.ExecuteTemplate(&b, "zone-now", v); err != nil {
 			c.serverError(w, r, err)
 			return
 		}

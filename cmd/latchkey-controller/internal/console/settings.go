@@ -22,7 +22,16 @@ type settingsPage struct {
 	Theft       *desk.Theft
 	Authorities []*desk.TPMAuthority
 	Brokers     *desk.Brokers
+	Controllers []desk.ControllerStatus
 	activityPage
+}
+
+// Elsewhere returns the controller that leads, if it is another one.
+func (p *settingsPage) Elsewhere() *desk.ControllerStatus {
+	if len(p.Controllers) > 0 && p.Controllers[0].Leads && !p.Controllers[0].This {
+		return &p.Controllers[0]
+	}
+	return nil
 }
 
 func (c *Console) settings(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -54,6 +63,9 @@ func (c *Console) showSettings(ask string) formPage {
 			return err
 		}
 		if p.Brokers, err = c.desk.Brokers(r.Context(), v.Actor); err != nil {
+			return err
+		}
+		if p.Controllers, err = c.desk.Controllers(r.Context(), v.Actor); err != nil {
 			return err
 		}
 		if p.Authorities, err = c.desk.TPMAuthorities(r.Context(), v.Actor); err != nil {

@@ -29,13 +29,14 @@ const themeCookie = "theme"
 
 // A visit is one request. Without a session, Actor has no name.
 type visit struct {
-	Actor desk.Actor
-	Site  string
-	Theme string // "light", "dark"; "": the system's
-	Flash string // notice of the previous request
-	pages *pages // in the site's time zone
-	Since uint64 // number of the newest change when it began
-	Whose string // proof in forms that the actor is their owner
+	Actor    desk.Actor
+	Site     string
+	Theme    string // "light", "dark"; "": the system's
+	Flash    string // notice of the previous request
+	pages    *pages // in the site's time zone
+	Since    uint64 // number of the newest change when it began
+	Standing string // that this controller does not lead; "": it does
+	Whose    string // proof in forms that the actor is their owner
 
 	Beyond  string // why what the page is about is out of the actor's reach; "": it is not
 	reach   *desk.Reach
@@ -124,6 +125,7 @@ func (c *Console) enter(ctx context.Context, v *visit, s *desk.Session) error {
 		return err
 	}
 	v.pages = pages
+	c.readStanding(ctx, v)
 	return c.readReach(ctx, v)
 }
 

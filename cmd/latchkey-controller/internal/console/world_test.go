@@ -57,6 +57,7 @@ type readers struct {
 	states  []link.ReaderStatus
 	card    []byte
 	orders  []store.Order
+	silent  error         // why nobody can be asked; nil: they can
 	refuse  string        // why orders are not carried out; "": they are
 	gate    chan struct{} // orders wait until it is closed; nil: for nothing
 
@@ -91,6 +92,9 @@ func (r *readers) Personalise(_ context.Context, o store.Order, keys func(*wire.
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
+	if r.silent != nil {
+		return link.OrderResult{}, r.silent
+	}
 	r.orders = append(r.orders, o)
 	if r.gate != nil {
 		<-r.gate
@@ -108,12 +112,12 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 	return link.OrderResult{Done: true, Text: "opened for 5 s"}, nil
 }
 
-func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, nil }
+func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, r.silent }
 
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.states, nil
+	return r.states, r.silent
 }
 
 // took says which revision of its policy the first reader has taken over.
@@ -167,6 +171,13 @@ func newWorld(t *testing.T) *world {
 	w := &world{t: t, live: &readers{}, logged: &strings.Builder{}}
 	w.dir = filepath.Join(t.TempDir(), "site")
 	newSite(t, w.dir)
+	return w.serve()
+}
+
+// serve has a console serve the site in w.dir.
+func (w *world) serve() *world {
+	t := w.t
+	t.Helper()
 	var err error
 	if w.site, err = site.Open(t.Context(), w.dir); err != nil {
 		t.Fatal(err)

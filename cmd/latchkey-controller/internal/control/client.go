@@ -23,11 +23,11 @@ var ErrNotRunning = errors.New("no controller runs on this site; start one with:
 
 // An ElsewhereError is an ErrNotRunning that says where a controller does run.
 type ElsewhereError struct {
-	Leader string // as desk.ServedElsewhere names it
+	Serves string // desk.ServedElsewhere
 }
 
 func (e *ElsewhereError) Error() string {
-	return e.Leader + " serves this site; run this there, in the directory of that controller"
+	return e.Serves + "; run this there, in the directory of that controller"
 }
 
 func (e *ElsewhereError) Is(err error) bool { return err == ErrNotRunning }
@@ -94,6 +94,12 @@ func (c Client) Brokers(ctx context.Context) (brokers *desk.Brokers, err error) 
 	return brokers, err
 }
 
+// Controllers is desk.Controllers.
+func (c Client) Controllers(ctx context.Context) (controllers []desk.ControllerStatus, err error) {
+	err = c.do(ctx, http.MethodGet, "/desk/controllers?"+url.Values{"who": {c.Who}}.Encode(), nil, &controllers)
+	return controllers, err
+}
+
 // WantedModes is desk.WantedModes.
 func (c Client) WantedModes(ctx context.Context) (modes []*desk.WantedMode, err error) {
 	err = c.do(ctx, http.MethodGet, "/desk/modes?"+url.Values{"who": {c.Who}}.Encode(), nil, &modes)
@@ -127,8 +133,8 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 	response, err := client.Do(request)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
 		if c.Elsewhere != nil {
-			if leader := c.Elsewhere(ctx); leader != "" {
-				return &ElsewhereError{leader}
+			if serves := c.Elsewhere(ctx); serves != "" {
+				return &ElsewhereError{serves}
 			}
 		}
 		return ErrNotRunning

@@ -157,6 +157,10 @@ func handler(ctx context.Context, d *desk.Desk) http.Handler {
 		brokers, err := d.Brokers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
 		answer(w, brokers, err)
 	})
+	mux.HandleFunc("GET /desk/controllers", func(w http.ResponseWriter, r *http.Request) {
+		controllers, err := d.Controllers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
+		answer(w, controllers, err)
+	})
 	mux.HandleFunc("GET /desk/modes", func(w http.ResponseWriter, r *http.Request) {
 		modes, err := d.WantedModes(r.Context(), desk.AtCommandLine(r.FormValue("who")))
 		answer(w, modes, err)

@@ -488,6 +488,7 @@ var attempts = map[Act][]attempt{
 			return err
 		}),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Brokers(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Controllers(ctx, a); return err }),
 	},
 	RenewBudget: {func(w *world) func(context.Context, Actor) error {
 		r := w.tpmReader()

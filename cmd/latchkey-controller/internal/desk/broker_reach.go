@@ -9,6 +9,7 @@ import (
 	"latchkey/sync/wire"
 )
 
+// connected returns the connections of the controller that leads.
 func (d *Desk) connected(ctx context.Context) ([]BrokerStatus, error) {
 	if d.live == nil {
 		return nil, nil
@@ -21,10 +22,32 @@ func (d *Desk) connected(ctx context.Context) ([]BrokerStatus, error) {
 	return all, err
 }
 
-// BrokersDown returns the brokers that this controller does not reach, though it has reached
+// connectedNow is connected, and none if that is not known now.
+func (d *Desk) connectedNow(ctx context.Context) ([]BrokerStatus, error) {
+	all, err := d.connected(ctx)
+	if d.unheard(err) {
+		return nil, nil
+	}
+	return all, err
+}
+
+// ofLeader says whether connected is to the own broker of the controller that leads, and by which names readers may know
+// a broker on its machine.
+func (d *Desk) ofLeader(ctx context.Context) (embedded bool, here []string, err error) {
+	if d.live == nil || d.Leads() {
+		return d.embedded, d.here, nil
+	}
+	s, err := d.Standing(ctx)
+	if err == nil && s.Leader != nil {
+		return false, []string{s.Leader.Machine, s.Leader.Address}, nil
+	}
+	return d.embedded, d.here, err
+}
+
+// BrokersDown returns the brokers that the controller which leads does not reach, though it has reached
 // another, or has tried for a while; all says whether it reaches none.
 func (d *Desk) BrokersDown(ctx context.Context) (down []BrokerStatus, all bool, err error) {
-	connected, err := d.connected(ctx)
+	connected, err := d.connectedNow(ctx)
 	for _, b := range connected {
 		if !b.Up && b.Why != "" {
 			down = append(down, b)
@@ -40,7 +63,7 @@ var brokerTroubles = []struct{ contains, says string }{
 	{"no such host", "the DNS server does not know its name"},
 	{"server misbehaving", "the DNS server does not answer"},
 	{"no route to host", "its machine is not reached: check its power and the network"},
-	{"network is unreachable", "its network is not reached: check this machine's network"},
+	{"network is unreachable", "its network is not reached: check that of the controller's machine"},
 	{"i/o timeout", "its machine does not answer: check its power, the network and firewalls"},
 	{"deadline exceeded", "it does not answer: check its power, the network and firewalls"},
 	{"no answer from the broker", "it takes the connection and does not answer: restart it"},
@@ -129,5 +152,5 @@ func (b *Brokers) HeardOver(url string) (n int) {
 
 // NotHeard says what it means that the controller is not connected to brokers of readers.
 func NotHeard(urls []string) string {
-	return "this controller is not connected to " + strings.Join(urls, ", ") + ": readers that go there do not hear it. Start it with --broker for each first"
+	return "the controller is not connected to " + strings.Join(urls, ", ") + ": readers that go there do not hear it. Start each controller with --broker for each first"
 }

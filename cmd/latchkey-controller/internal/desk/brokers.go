@@ -76,12 +76,14 @@ func (d *Desk) Brokers(ctx context.Context, a Actor) (b *Brokers, err error) {
 	if err != nil || d.live == nil {
 		return b, err
 	}
-	if b.Connected, err = d.connected(ctx); err != nil {
+	if b.Connected, err = d.connectedNow(ctx); err != nil {
 		return nil, err
 	}
-	b.Embedded, b.Here = d.embedded, d.here
+	if b.Embedded, b.Here, err = d.ofLeader(ctx); err != nil || len(b.Connected) == 0 {
+		return b, err
+	}
 	live, err := d.live.Readers(ctx)
-	if err != nil {
+	if err != nil && !d.unheard(err) {
 		return nil, err
 	}
 	at := map[string]string{}
@@ -141,6 +143,10 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 		target.subject = "all readers"
 	}
 	connected, unknown := d.connected(ctx)
+	embedded, here, err := d.ofLeader(ctx)
+	if err != nil {
+		return 0, err
+	}
 	err = d.act(ctx, a, SetBrokers, target, func(tx *store.Tx, now time.Time) error {
 		brokers, err := form.parse()
 		if err != nil {
@@ -156,7 +162,7 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 		if form.Reader != "" && !slices.ContainsFunc(before.Readers, func(r ReaderBrokers) bool { return r.Reader == form.Reader }) {
 			return wrong("reader", "There is no reader %q: choose one of those that are adopted", cut(form.Reader, wire.MaxName))
 		}
-		before.Connected, before.Embedded, before.Here = connected, d.embedded, d.here
+		before.Connected, before.Embedded, before.Here = connected, embedded, here
 		if r := form.Running; r != nil {
 			before.Connected, before.Embedded, before.Here = r.Connected, r.Embedded, r.Here
 		} else if unknown != nil {

@@ -2,11 +2,18 @@ package desk
 
 import "context"
 
-// ServedElsewhere names the controller that serves the site, if it is another process than this one; "": none
-// does, or it is not known.
+// ServedElsewhere says which controller serves the site, if that is another process than this one: "the controller on
+// garage (192.0.2.7) leads this site". "": none does, or it is not known.
 func (d *Desk) ServedElsewhere(ctx context.Context) string {
 	if d.live != nil {
 		return ""
 	}
-	return Clean(d.site.Leader(ctx))
+	all, err := d.controllers(ctx)
+	if err != nil || len(all) == 0 {
+		return ""
+	}
+	if !all[0].Leads {
+		return "no controller leads this site now, and " + all[0].Where() + " stands by"
+	}
+	return all[0].Where() + " leads this site"
 }

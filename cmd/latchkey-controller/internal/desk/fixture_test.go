@@ -40,6 +40,7 @@ type readers struct {
 	refuse  string      // why orders are refused; "": they are not
 	reason  wire.Reason // why the reader itself refuses them; "": it does not
 	states  []link.ReaderStatus
+	silent  error // why nobody can be asked; nil: they can
 	// results are what comes of orders, by reader; nil: what the others say.
 	results map[string]link.OrderResult
 
@@ -71,9 +72,9 @@ func (r *readers) Personalise(ctx context.Context, o store.Order, keys func(*wir
 	return r.personalise(ctx, o, keys)
 }
 
-func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, nil }
+func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, r.silent }
 
-func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) { return r.states, nil }
+func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) { return r.states, r.silent }
 
 // clock reads the machine's clocks. Only w.put sets the wall clock.
 func (w *world) clock() clock.Reading {

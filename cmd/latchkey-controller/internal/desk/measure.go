@@ -18,6 +18,7 @@ type Measures struct {
 	Full     bool // the controller's disk is full
 	Doubted  bool // its clock is in doubt
 	Brokers  []BrokerStatus
+	Standing *Standing // of this controller; nil: they are limited
 
 	// Of events that arrived after the cursor, up to Until.
 	Events []EventCount
@@ -41,7 +42,10 @@ func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, er
 	}
 	m := &Measures{Limited: !in.all, Full: d.site.Full() != nil}
 	if !m.Limited {
-		if m.Brokers, err = d.connected(ctx); err != nil {
+		if m.Standing, err = d.Standing(ctx); err != nil {
+			return nil, err
+		}
+		if m.Brokers, err = d.connectedNow(ctx); err != nil {
 			return nil, err
 		}
 	}

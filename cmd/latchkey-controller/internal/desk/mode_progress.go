@@ -114,13 +114,13 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 					return err
 				}
 				live := lives[c.Reader]
-				if live == nil && d.live != nil {
+				if live == nil && lives != nil {
 					live = new(link.ReaderStatus)
 				}
 				p.fill(c, level, live, clockTime{now, in})
 				w.Doors = append(w.Doors, p)
 			}
-			w.sum(d.live != nil, elsewhere)
+			w.sum(d.live != nil, lives != nil, elsewhere)
 			wanted = append(wanted, w)
 		}
 		return nil
@@ -209,9 +209,9 @@ func tookText(d time.Duration) string {
 	return count(int(d/time.Hour), "hour")
 }
 
-// sum fills in what follows from the doors. running says whether a controller runs in this process,
-// and elsewhere which one does in another.
-func (w *WantedMode) sum(running bool, elsewhere string) {
+// sum fills in what follows from the doors. running says whether a controller runs in this process, led whether the one
+// that leads was asked, and elsewhere which one serves the site in another process.
+func (w *WantedMode) sum(running, led bool, elsewhere string) {
 	slices.SortFunc(w.Doors, func(a, b DoorProgress) int {
 		return cmp.Or(cmp.Compare(a.Door, b.Door), cmp.Compare(a.Reader, b.Reader))
 	})
@@ -239,7 +239,11 @@ func (w *WantedMode) sum(running bool, elsewhere string) {
 		w.Text += " after " + tookText(last)
 	}
 	if !running && w.Confirmed < w.Of && elsewhere != "" {
-		w.Text += "; " + elsewhere + " serves the site: readers get it from there"
+		w.Text += "; " + elsewhere + ": readers get it from there"
+		return
+	}
+	if running && !led && w.Confirmed < w.Of {
+		w.Text += "; no controller leads the site now: readers get it when one does"
 		return
 	}
 	if !running && w.Confirmed < w.Of {

@@ -3,8 +3,8 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -25,11 +25,12 @@ const (
 	NoticeDuress  Notice = "duress"
 	NoticeBudget  Notice = "budget"
 	NoticeDisk    Notice = "disk"
+	NoticeLead    Notice = "lead"
 )
 
 // Notices returns all notices.
 func Notices() []Notice {
-	return []Notice{NoticeLockout, NoticeForced, NoticeHeld, NoticeTamper, NoticeOffline, NoticeCopy, NoticeDuress, NoticeBudget, NoticeDisk}
+	return []Notice{NoticeLockout, NoticeForced, NoticeHeld, NoticeTamper, NoticeOffline, NoticeCopy, NoticeDuress, NoticeBudget, NoticeDisk, NoticeLead}
 }
 
 // Title says what a notice tells of.
@@ -44,11 +45,12 @@ func (n Notice) Title() string {
 		NoticeDuress:  "A PIN for duress is entered",
 		NoticeBudget:  "A reader's TPM has few PINs left, or its count is wrong",
 		NoticeDisk:    "The controller's disk is full",
+		NoticeLead:    "A controller fails, and another one takes over",
 	}[n]
 }
 
 // told are the events of which notices tell, and what they say without the names of persons;
-// %s is the door.
+// %s is the door, if they are about one.
 var told = map[string]struct {
 	notice Notice
 	says   string
@@ -65,6 +67,7 @@ var told = map[string]struct {
 	string(wire.BudgetOverspent): {NoticeBudget, "the TPM at %s has checked PINs that the reader knows nothing of"},
 	store.BudgetRefused:          {NoticeBudget, "the TPM at %s has got no more PINs for today"},
 	store.BudgetAgain:            {NoticeBudget, "the TPM at %s has got another first budget"},
+	store.LeadTakenOver:          {NoticeLead, "a controller has failed, and another one leads the site in its place"},
 	store.BudgetUnrecorded:       {NoticeBudget, "the TPM at %s has checked more PINs than its records show"},
 }
 
@@ -122,7 +125,7 @@ func (d *Desk) NoticesDue(ctx context.Context, after int64) (due *NoticesDue, er
 		due.More = n - len(rows)
 		happened, err := events(tx, rows)
 		for _, e := range happened {
-			line := NoticeLine{e.At, Sentence(fmt.Sprintf(told[e.Kind].says, e.Door))}
+			line := NoticeLine{e.At, Sentence(strings.Replace(told[e.Kind].says, "%s", e.Door, 1))}
 			if m.Names {
 				line.Text = e.Text.String()
 			}

@@ -37,7 +37,7 @@ var bounded = map[Act]bounds{
 	EndLockdown: {"-", "-"}, EndEvacuation: {"-", "-"}, EndMode: {"-", "-"}, UndoMode: {"-", "-"}, EndEarly: {"--", "++"},
 	ExportActivity: {"+", "+"},
 	EditSchedules:  {"+++", "+++"}, EditPolicy: {"---", "+-+"}, EditPlaces: {"-----------", "-++++++++++"},
-	AdoptReader: {"----", "----"}, RemoveReader: {"--", "+-"}, RenewBudget: {"-", "-"}, WriteGrant: {"-", "-"}, SetBrokers: {"---", "---"},
+	AdoptReader: {"----", "----"}, RemoveReader: {"--", "+-"}, RenewBudget: {"-", "-"}, WriteGrant: {"-", "-"}, SetBrokers: {"----", "----"},
 	MakeToken: {"+", "+"}, RevokeToken: {"-", "-"}, // it is somebody else's
 
 	EditMail: {"--", "--"}, SendTestMail: {"-", "-"},

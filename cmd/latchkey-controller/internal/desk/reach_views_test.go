@@ -72,6 +72,7 @@ var looks = map[string][]look{
 	"CountCards":    {of(fewer, func(w tp, c cx, a Actor) (any, error) { return w.CountCards(c, a) })},
 	"Brokers":       {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Brokers(c, a) })},
 	"BrokerClients": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.BrokerClients(c, a) })},
+	"Controllers":   {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Controllers(c, a) })},
 	"Deliveries":    {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Deliveries(c, a, 1, "", 0, 0) })},
 	"Door":          {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Door(c, a, p.door) })},
 	"DoorAccess": {at(instead, func(w tp, c cx, a Actor, p onePlace) (any, error) {

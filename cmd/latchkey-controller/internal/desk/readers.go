@@ -84,6 +84,7 @@ func (r *Reader) PolicyApplied() bool { return r.Live.Policy >= r.Policy.Revisio
 // A ReaderStatus is the last state that a reader reported.
 type ReaderStatus struct {
 	Known    bool // a controller is running and has heard from the reader, or waited long enough for it
+	Unled    bool // no controller leads, so nothing is known of it
 	Online   bool
 	Heard    time.Time // zero: never
 	Broker   string    // over which it was heard last, if the controller is connected to several; "": not known
@@ -127,14 +128,17 @@ func (d *Desk) Reader(ctx context.Context, a Actor, id string) (*Reader, error) 
 	return nil, ErrNotFound
 }
 
-// lives returns the live states of readers, by id; none if no controller runs in this
-// process.
+// lives returns the live states of readers, by id; nil if nothing is known of them, since no controller runs in this
+// process, or none leads.
 func (d *Desk) lives(ctx context.Context) (map[string]*link.ReaderStatus, error) {
-	lives := map[string]*link.ReaderStatus{}
 	if d.live == nil {
-		return lives, nil
+		return nil, nil
 	}
+	lives := map[string]*link.ReaderStatus{}
 	all, err := d.live.Readers(ctx)
+	if d.unheard(err) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -218,6 +222,7 @@ func (d *Desk) readers(ctx context.Context, a Actor) (readers []*Reader, in *rea
 			if r.Live, err = liveReader(tx, lives[id], head); err != nil {
 				return err
 			}
+			r.Live.Unled = lives == nil && d.live != nil
 			if r.Bundle != 0 {
 				if err := fillBudget(tx, r, d.now(), settings, pins); err != nil {
 					return err

@@ -25,7 +25,7 @@ func (d *Desk) NewEpoch(ctx context.Context, a Actor) (epoch uint64, err error) 
 func (d *Desk) NewStorageKey(ctx context.Context, a Actor) error {
 	err := d.act(ctx, a, NewStorageKey, &auditTarget{subject: d.site.Name}, func(tx *store.Tx, _ time.Time) error {
 		if d.live != nil {
-			return errors.New("stop the controller, then run latchkey-controller site storage-key on the same machine")
+			return errors.New("stop each controller of the site, then run latchkey-controller site storage-key on the machine of one")
 		}
 		return d.site.Reseal(tx, sealedPassword)
 	})
@@ -43,7 +43,7 @@ func (d *Desk) MoveSite(ctx context.Context, a Actor, address string) (*store.Mo
 		return nil, err
 	}
 	if d.live != nil {
-		return nil, errors.New("stop the controller, then run latchkey-controller site move on the same machine")
+		return nil, errors.New("stop each controller of the site, then run latchkey-controller site move on the machine of one")
 	}
 	now := d.now()
 	moved, err := d.site.Move(ctx, address, now, func(tx *store.Tx) error {

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
@@ -16,15 +17,45 @@ type Change struct {
 	States   bool  // readers have reported a new state
 }
 
+// lookAgain is how long after a change of readers' states Watch tells a stand-by of them again: what it has from the controller
+// that leads may be a second old, so that pages and programs together ask for it once a second at most.
+const lookAgain = 1500 * time.Millisecond
+
 // watchAgain is how long after the database failed it is tried again.
 const watchAgain = 2 * time.Second
 
 // Watch calls changed at once, and again whenever any process has changed something,
-// until ctx ends. Of what another process does it hears within 100 ms. While the database
+// until ctx ends, one call after another. Of what another process does it hears within 100 ms. While the database
 // fails, it tries again, and logs each reason once.
 func (d *Desk) Watch(ctx context.Context, changed func(Change)) {
+	ctx, stop := context.WithCancel(ctx)
+	var calls sync.Mutex // guards what follows
+	var newest int64     // activity that was told of
+	var again bool       // is to come
+	defer func() {
+		stop()
+		calls.Lock() // a last call has ended
+		defer calls.Unlock()
+	}()
+	tell := func(c Change) {
+		calls.Lock()
+		defer calls.Unlock()
+		newest = c.Activity
+		changed(c)
+		if !c.States || again || d.live == nil || d.Leads() {
+			return
+		}
+		again = true
+		time.AfterFunc(lookAgain, func() {
+			calls.Lock()
+			defer calls.Unlock()
+			if again = false; ctx.Err() == nil {
+				changed(Change{Activity: newest, States: true})
+			}
+		})
+	}
 	activity, states := int64(-1), int64(-1)
-	site.Persist(ctx, d.log, "cannot watch what changes", watchAgain, func() error { return d.watch(ctx, &activity, &states, changed) })
+	site.Persist(ctx, d.log, "cannot watch what changes", watchAgain, func() error { return d.watch(ctx, &activity, &states, tell) })
 }
 
 // watch is Watch until the database fails. activity and states are the newest that were told of.

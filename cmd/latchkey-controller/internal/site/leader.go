@@ -2,7 +2,10 @@ package site
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"strings"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -23,35 +26,32 @@ func (s *Site) Lead(ctx context.Context, standBy func(*store.ServedError) error)
 // Alone is store.Store.Alone.
 func (s *Site) Alone(ctx context.Context) (release func(), err error) { return s.store.Alone(ctx) }
 
-// Controllers is store.Store.Controllers. Their names are for people: "the controller on HOST".
+// Leads is store.Store.Leads.
+func (s *Site) Leads() bool { return s.store.Leads() }
+
+// Controllers is store.Store.Controllers; the names are those of the machines.
 func (s *Site) Controllers(ctx context.Context) ([]store.Controller, error) {
 	all, err := s.store.Controllers(ctx)
 	for i := range all {
-		all[i].Name = controllerName(all[i].Name)
+		all[i].Name = machine(all[i].Name)
 	}
 	return all, err
 }
 
-// Leader names the controller that leads the site, as the database knows it: "the controller on
-// HOST (ADDRESS)". It is "" if none does, or if it is not known, as with SQLite.
-func (s *Site) Leader(ctx context.Context) string {
-	all, _ := s.Controllers(ctx) // an error leaves it empty
-	for _, c := range all {
-		if c.Leads {
-			if c.From != "" { // otherwise it is at a socket
-				return c.Name + " (" + c.From + ")"
-			}
-			return c.Name
-		}
-	}
-	return ""
-}
+// machine returns the machine of a controller that the database knows by a name.
+func machine(name string) string { return strings.TrimPrefix(name, "latchkey-controller on ") }
 
-func controllerName(session string) string {
-	if host, is := strings.CutPrefix(session, "latchkey-controller on "); is {
-		return "the controller on " + host
+// TellTakenOver tells people that a lead was taken over from another controller that did not give it back.
+func (s *Site) TellTakenOver(ctx context.Context, at time.Time, lead *store.Lead) error {
+	former := machine(lead.After())
+	if former == "" {
+		return nil
 	}
-	return session
+	text := fmt.Sprintf("the controller on %s has stopped leading the site without handing over, and another one leads in its place", former)
+	if host, err := os.Hostname(); err == nil {
+		text = fmt.Sprintf("the controller on %s has stopped leading the site without handing over, and the one on %s leads in its place", former, host)
+	}
+	return s.AddAlarm(ctx, &store.Alarm{Kind: store.LeadTakenOver, At: at.UnixMilli(), Text: text + ". Doors have worked by themselves meanwhile. Look at that machine: its power, its network, and the controller's log there"})
 }
 
 // Shared says whether controllers on several machines can work with the site.

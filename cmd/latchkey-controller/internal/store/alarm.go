@@ -26,13 +26,15 @@ const (
 	BudgetAgain      = "budget.again"      // a reader's TPM was given another first budget by itself
 	BudgetUnrecorded = "budget.unrecorded" // a reader's TPM has checked more PINs than its records show
 
+	LeadTakenOver = "lead.taken-over" // a controller has stopped leading without giving the lead back
+
 	ReaderOffline = "reader.offline" // a reader has been out of reach for a minute
 	ReaderOnline  = "reader.online"  // it is connected again
 )
 
 // AlarmKinds returns all kinds of alarms.
 func AlarmKinds() []string {
-	return []string{JournalForked, JournalGap, LogForeign, ClockDoubted, CardCopied, RecordsRefused, BudgetRefused, BudgetAgain, BudgetUnrecorded}
+	return []string{JournalForked, JournalGap, LogForeign, ClockDoubted, CardCopied, RecordsRefused, BudgetRefused, BudgetAgain, BudgetUnrecorded, LeadTakenOver}
 }
 
 // AddAlarm adds an alarm and its event, and fills in its ID.

@@ -99,37 +99,76 @@ type finalError struct{ error }
 type Controller struct {
 	Name  string    // the program and its machine
 	From  string    // address; "": a socket, or not known
-	Since time.Time // when it connected to the database
+	Since time.Time // since when it leads, or stands by; zero: not known
 	Leads bool
+	Term  uint64 // of its lead; 0: it stands by
+	This  bool   // it is this process
 }
 
-// Controllers returns all controllers of the site, by their age. With SQLite there is none: it is on this machine.
+// Controllers returns all controllers of the site, who leads first, then by their age. With SQLite that is one: this
+// process, if it is one.
 func (s *Store) Controllers(ctx context.Context) ([]Controller, error) {
 	all, err := s.engine.controllers(ctx)
 	return all, s.engine.failure(dbError(err))
 }
 
-func (*sqliteEngine) controllers(context.Context) ([]Controller, error) { return nil, nil }
+func (e *sqliteEngine) controllers(ctx context.Context) ([]Controller, error) {
+	c := Controller{Name: withoutToken(sessionName()), Leads: true, This: true}
+	if err := e.db.QueryRowContext(ctx, `SELECT term FROM lead`).Scan(&c.Term); err != nil {
+		return nil, err
+	}
+	if c.Term != 0 {
+		c.Since = time.Unix(int64(c.Term), 0)
+	}
+	return []Controller{c}, nil
+}
 
+// A term is the second at which it began, unless the server's clock was put back: then what is known is when the leader
+// has connected. A session that the server has not missed yet does not count beside the newer one of its process.
 func (e *postgresEngine) controllers(ctx context.Context) (all []Controller, err error) {
 	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
 	defer cancel()
-	rows, err := e.db.QueryContext(ctx, `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), ''), a.backend_start, EXISTS (SELECT 1 FROM lead WHERE holder = a.application_name)`+holdsLock+
-		` AND a.backend_start IS NOT NULL ORDER BY a.backend_start`, int64(controllersLock))
+	rows, err := e.db.QueryContext(ctx, `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), ''), coalesce(lead.term, 0),
+			CASE WHEN lead.term <= extract(epoch FROM clock_timestamp()) THEN to_timestamp(lead.term) ELSE a.backend_start END`+
+		strings.Replace(holdsLock, "WHERE", "LEFT JOIN lead ON lead.holder = a.application_name WHERE", 1)+
+		` AND l.mode = 'ShareLock' AND a.backend_start IS NOT NULL ORDER BY lead.term IS NULL, a.backend_start`, int64(controllersLock))
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
+	seen := map[string]bool{}
 	for rows.Next() {
 		var c Controller
-		if err := rows.Scan(&c.Name, &c.From, &c.Since, &c.Leads); err != nil {
+		if err := rows.Scan(&c.Name, &c.From, &c.Term, &c.Since); err != nil {
 			return nil, err
 		}
-		c.Name = withoutToken(c.Name)
+		if seen[c.Name] {
+			continue
+		}
+		seen[c.Name] = true
+		c.This, c.Leads, c.Name = c.Name == e.self, c.Term != 0, withoutToken(c.Name)
 		all = append(all, c)
 	}
 	return all, rows.Err()
 }
+
+// After names who had the lead before and did not give it back, as Controller.Name; "": nobody, this process, or
+// one that ran on this machine: it was started anew.
+func (l *Lead) After() string { return l.after }
+
+func (e *postgresEngine) formerOf(holder string) string {
+	if name := withoutToken(holder); name != withoutToken(e.self) {
+		return name
+	}
+	return ""
+}
+
+// Leads says whether this process has the lead. With SQLite it does if it is a controller.
+func (s *Store) Leads() bool { return s.engine.leads() }
+
+func (*sqliteEngine) leads() bool { return true }
+
+func (e *postgresEngine) leads() bool { return e.term.Load() != 0 }
 
 // A ServedError says that a controller works with the database, and which.
 type ServedError struct {

@@ -147,7 +147,9 @@ func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
 	if err != nil {
 		return nil, err // if it was done all the same, the row is this process's own at the next look
 	}
-	return c.hold(term, asked), nil
+	l := c.hold(term, asked)
+	l.after = c.engine.formerOf(seen.holder)
+	return l, nil
 }
 
 // leader describes who has the lead.

@@ -80,10 +80,11 @@ type engine interface {
 	close() error
 
 	mover
-	// lead is Store.Lead, alone is Store.Alone, controllers is Store.Controllers.
+	// lead is Store.Lead, leads is Store.Leads, alone is Store.Alone, controllers is Store.Controllers.
 	lead(ctx context.Context, standBy func(*ServedError) error) (*Lead, error)
 	alone(ctx context.Context) (release func(), err error)
 	controllers(ctx context.Context) ([]Controller, error)
+	leads() bool
 	// kind is what the database is, for people.
 	kind() string
 	// place says where the database is, for people.

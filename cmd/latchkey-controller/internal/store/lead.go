@@ -26,6 +26,7 @@ type Lead struct {
 	ended chan struct{} // closed when it is lost, or given back
 	why   error         // it was lost; nil until ended is closed
 	close func()        // gives it back, once
+	after string        // see After
 }
 
 const (

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+func controllerList(c *invocation) action {
+	c.details = `Any number of latchkey-controller serve may work on a site whose database is in PostgreSQL. One leads: it talks
+to the readers. The others stand by, and one of them takes over when it fails. Commands work in the directory
+of each of them.`
+	return func(ctx context.Context, _ []string) error {
+		all, err := c.controllers(ctx)
+		if err != nil {
+			return err
+		}
+		in, err := c.desk.Zone(ctx)
+		if err != nil {
+			return err
+		}
+		lines := []string{}
+		for _, row := range all {
+			is := "stands by"
+			if row.Leads {
+				is = "leads"
+			}
+			if row.Since != nil {
+				is += " since " + shortTime(*row.Since, in)
+			}
+			if row.Here {
+				is += ", in this directory"
+			}
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%s", row.Machine, orDash(row.Address), is))
+		}
+		if err := c.printTable(all, "no controller runs on this site; start one with: latchkey-controller serve --dir DIR", fmt.Sprintf("MACHINE\tADDRESS\tIS (%s)\n", in), lines); err != nil {
+			return err
+		}
+		if len(all) > 0 && !all[0].Leads && !c.json {
+			fmt.Fprintln(c.out, "none leads now; one that stands by takes over within seconds. If this stays, look at the log of each")
+		}
+		return nil
+	}
+}
+
+// A controllerRow is a controller, in JSON.
+type controllerRow struct {
+	Machine string     `json:"machine"`
+	Address string     `json:"address,omitempty"` // as the database sees it
+	Leads   bool       `json:"leads"`
+	Since   *time.Time `json:"since"`          // since when it leads, or stands by; null: not known
+	Term    uint64     `json:"term,omitempty"` // of its lead
+	Here    bool       `json:"here"`           // in this directory
+}
+
+// controllers returns the controllers of the site, who leads first. Without a database server only the one that runs
+// in the directory knows that it does.
+func (c *invocation) controllers(ctx context.Context) ([]controllerRow, error) {
+	all, err := c.running(sessionUser()).Controllers(ctx)
+	if errors.Is(err, control.ErrNotRunning) {
+		all, err = c.desk.Controllers(ctx, c.actor)
+	}
+	if err != nil {
+		return nil, err
+	}
+	rows := []controllerRow{}
+	for _, s := range all {
+		row := controllerRow{Machine: s.Machine, Address: s.Address, Leads: s.Leads, Term: s.Term, Here: s.This}
+		if !s.Since.IsZero() {
+			row.Since = &s.Since
+		}
+		rows = append(rows, row)
+	}
+	return rows, nil
+}
+
+// controllersText says how many controllers there are, and who leads.
+func controllersText(all []controllerRow) string {
+	switch n := len(all); {
+	case all == nil:
+		return "its controllers are not known"
+	case n == 0:
+		return "no controller runs"
+	case !all[0].Leads:
+		return fmt.Sprintf("%s, of which none leads now", counted(n, "controller"))
+	case n == 1:
+		return fmt.Sprintf("its controller is %s; no other one stands by", where(all[0]))
+	default:
+		return fmt.Sprintf("of its %d controllers %s leads", n, where(all[0]))
+	}
+}
+
+func where(c controllerRow) string {
+	return desk.ControllerStatus{Machine: c.Machine, Address: c.Address}.Where()
+}

@@ -1,0 +1,226 @@
+package desk
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/link"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// inPostgreSQL is a world whose database is in PostgreSQL.
+func inPostgreSQL(t *testing.T) *world {
+	t.Helper()
+	w := beginning()
+	w.t, w.dir = t, filepath.Join(t.TempDir(), "site")
+	made, err := site.Create(t.Context(), w.dir, postgrestest.Database(t), "home", "UTC", w.clock())
+	w.must(err)
+	w.must(made.Close())
+	s := w.open()
+	t.Cleanup(func() { s.Close() })
+	return w
+}
+
+// another opens the same site as another controller.
+func (w *world) another() *site.Site {
+	w.t.Helper()
+	s, err := site.Open(w.t.Context(), w.dir)
+	w.must(err)
+	w.t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// compete has the controller of the world lead when it can, until the test ends; leads has the lead then, and ready
+// an element when it stands by.
+func (w *world) compete() (leads chan *store.Lead, ready chan bool) {
+	ctx, stop := context.WithCancel(context.Background())
+	leads, ready, ended := make(chan *store.Lead, 1), make(chan bool, 9), make(chan bool)
+	go func() {
+		defer close(ended)
+		if lead, err := w.site.Lead(ctx, func(*store.ServedError) error { ready <- true; return nil }); err == nil {
+			leads <- lead
+			<-ctx.Done()
+			lead.Close()
+		}
+	}()
+	w.t.Cleanup(func() { stop(); <-ended })
+	return leads, ready
+}
+
+// comesTo waits until a condition holds.
+func (w *world) comesTo(is func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatal("it never comes to that")
+		}
+	}
+}
+
+func TestAStandByKnowsWhoLeads(t *testing.T) {
+	t.Parallel()
+	w := inPostgreSQL(t)
+	other := w.another()
+	command := New(Options{Site: w.another()})
+	if got := command.ServedElsewhere(t.Context()); got != "" {
+		t.Errorf("none runs: %q", got)
+	}
+	lead, err := other.Lead(t.Context(), nil)
+	w.must(err)
+	leads, ready := w.compete()
+	<-ready
+	s, err := w.Standing(t.Context())
+	w.must(err)
+	if w.Leads() || s.Leads || s.Nobody || s.Term != 0 || s.StandBys != 1 || s.Leader == nil || s.Leader.This || !strings.HasPrefix(s.Leader.Where(), "the controller on ") {
+		t.Errorf("%+v", s)
+	}
+	all, err := w.Controllers(t.Context(), as(Owner))
+	w.must(err)
+	if len(all) != 2 || !all[0].Leads || all[0].This || all[0].Term != lead.Term() || all[1].Leads || !all[1].This || all[1].Since.IsZero() {
+		t.Errorf("%+v", all)
+	}
+	if got := command.ServedElsewhere(t.Context()); got != s.Leader.Where()+" leads this site" {
+		t.Errorf("a command elsewhere: %q", got)
+	}
+	w.live.brokers = []link.BrokerStatus{{URL: "ssl://127.0.0.1:8883", Up: true}}
+	if embedded, here, err := w.ofLeader(t.Context()); err != nil || embedded || here[0] != s.Leader.Machine {
+		t.Errorf("brokers of the leader are known by %v, %v", here, err)
+	}
+	changed := make(chan bool, 9)
+	watching, stop := context.WithCancel(t.Context())
+	defer stop()
+	go w.WatchLead(watching, func() { changed <- true })
+	time.Sleep(watchLeadEvery / 2) // it has looked once
+	lead.Close()
+	mine := <-leads
+	<-changed
+	if s, err = w.Standing(t.Context()); err != nil || !s.Leads || s.Term != mine.Term() || s.Leader != nil || s.Nobody || s.StandBys != 0 {
+		t.Errorf("it leads: %+v, %v", s, err)
+	}
+}
+
+func TestWhileNobodyLeadsWhatIsStoredIsShown(t *testing.T) {
+	t.Parallel()
+	w := inPostgreSQL(t)
+	id := w.reader()
+	w.live.states = []link.ReaderStatus{{ID: id, Heard: time.Now(), Online: true}}
+	led := sitetest.Unled(t, w.dir)
+	leads, _ := w.compete()
+	standing := func() *Standing {
+		s, err := w.Standing(t.Context())
+		w.must(err)
+		return s
+	}
+	w.comesTo(func() bool { return standing().Nobody })
+	w.live.silent = &store.UnavailableError{Reason: "no controller leads this site now"}
+	r, err := w.Reader(t.Context(), as(Owner), id)
+	w.must(err)
+	if r.Live.Known || r.Live.Online || !r.Live.Unled {
+		t.Errorf("%+v", r.Live)
+	}
+	if down, all, err := w.BrokersDown(t.Context()); err != nil || all || len(down) > 0 {
+		t.Errorf("%v, %v", down, err)
+	}
+	b, err := w.Brokers(t.Context(), as(Owner))
+	w.must(err)
+	if len(b.Connected) > 0 || len(b.Readers) != 1 {
+		t.Errorf("%+v", b)
+	}
+	if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Brokers: "ssl://a.example"}); !errors.Is(err, w.live.silent) {
+		t.Errorf("brokers are set that nobody may hear at: %v", err)
+	}
+	_, err = w.SetMode(t.Context(), as(Owner), Where{}, wire.ModeLockdown, 0)
+	w.must(err)
+	modes, err := w.WantedModes(t.Context(), as(Owner))
+	w.must(err)
+	if len(modes) != 1 || !strings.Contains(modes[0].Text, "no controller leads the site now: readers get it when one does") {
+		t.Errorf("%+v", modes)
+	}
+	if _, err := w.Measure(t.Context(), as(Owner), 0); err != nil {
+		t.Error(err)
+	}
+	if got := New(Options{Site: w.another()}).ServedElsewhere(t.Context()); !strings.HasPrefix(got, "no controller leads this site now, and the controller on ") {
+		t.Errorf("a command elsewhere: %q", got)
+	}
+	led()
+	<-leads
+	if _, err := w.Reader(t.Context(), as(Owner), id); !errors.Is(err, w.live.silent) {
+		t.Errorf("an error of who leads is kept: %v", err)
+	}
+}
+
+func TestALeadThatWasTakenOverIsAnAlarmOfTheSite(t *testing.T) {
+	t.Parallel()
+	w := inPostgreSQL(t)
+	settings, err := w.Mail(t.Context(), as(Owner))
+	w.must(err)
+	settings.Host, settings.Port, settings.Security, settings.Sender, settings.Recipients = "127.0.0.1", 25, MailPlain, "latchkey@home.example", []string{"ada@home.example"}
+	w.must(w.SetMail(t.Context(), as(Owner), 0, settings, nil))
+	sitetest.Unled(t, w.dir)()
+	lead, err := w.site.Lead(t.Context(), nil)
+	w.must(err)
+	w.must(w.site.TellTakenOver(t.Context(), w.time, lead))
+	lead.Close()
+	if lead, err = w.site.Lead(t.Context(), nil); err != nil { // that was given back
+		t.Fatal(err)
+	}
+	defer lead.Close()
+	w.must(w.site.TellTakenOver(t.Context(), w.time, lead))
+	page, err := w.Activity(t.Context(), as(Owner), Query{Kind: "alarm"})
+	w.must(err)
+	if len(page.Events) != 1 || page.Events[0].Reader != "" || !strings.HasPrefix(page.Events[0].Text.String(), "the controller on gone has stopped leading the site without handing over, and the one on ") {
+		t.Errorf("%+v", page.Events)
+	}
+	due, err := w.NoticesDue(t.Context(), 0)
+	w.must(err)
+	if len(due.Lines) != 1 || due.Lines[0].Text != "A controller has failed, and another one leads the site in its place" {
+		t.Errorf("by mail: %+v", due.Lines)
+	}
+}
+
+func TestAStandByIsToldOfReadersAgain(t *testing.T) {
+	t.Parallel()
+	w := inPostgreSQL(t)
+	id := w.reader()
+	lead, err := w.another().Lead(t.Context(), nil)
+	w.must(err)
+	defer lead.Close()
+	_, ready := w.compete()
+	<-ready
+	ctx, stop := context.WithCancel(t.Context())
+	changes, ended := make(chan Change, 9), make(chan bool)
+	go func() {
+		defer close(ended)
+		w.Watch(ctx, func(c Change) { changes <- c })
+	}()
+	first := <-changes
+	if again := <-changes; again != (Change{Activity: first.Activity, States: true}) {
+		t.Errorf("at the beginning: %+v after %+v", again, first)
+	}
+	for n := range 2 {
+		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
+			return tx.SetState(&store.State{Reader: id, Received: w.time.UnixMilli() + int64(n)})
+		}))
+		if c := <-changes; !c.States || c.Acts {
+			t.Errorf("%+v", c)
+		}
+	}
+	if c := <-changes; !c.States || c.Acts {
+		t.Errorf("%+v", c)
+	}
+	w.user()
+	w.user()
+	if c := <-changes; c.States || !c.Acts {
+		t.Errorf("two changes are told of again more than once: %+v", c)
+	}
+	stop()
+	<-ended
+}
