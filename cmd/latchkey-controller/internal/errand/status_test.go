@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -36,10 +37,7 @@ func TestAStandByKnowsWhatTheLeaderKnowsOfReadersAndBrokers(t *testing.T) {
 	c := w.standBy()
 	f := &fake{readers: manyReaders(1000), brokers: []link.BrokerStatus{{URL: "ssl://a:1", Up: true, Since: time.UnixMilli(5)}, {URL: "ssl://b:1", Why: "refused"}}}
 	w.leads(f)
-	want := manyReaders(0)
-	for _, r := range f.readers {
-		want = append(want, r)
-	}
+	want := slices.Clone(f.readers)
 	for _, r := range f.readers { // what only the link needs
 		if r.State != nil {
 			rand.Read(r.State.Nonce[:])
