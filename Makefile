@@ -23,6 +23,11 @@ run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN
 	go build -o bin/ ./cmd/latchkey-demo
 	bin/latchkey-demo --bin bin --dir var
 
+.PHONY: run-cluster
+run-cluster: build ## one to take apart: two controllers, PostgreSQL, two brokers, three readers, each to be killed
+	go build -o bin/ ./cmd/latchkey-demo
+	bin/latchkey-demo --cluster --bin bin --dir var/cluster
+
 # How many packages are tested at once, and how many tests of one.
 PARALLEL := -p $$(n=$$(nproc); echo $$((n < 3 ? 3 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n)))
 

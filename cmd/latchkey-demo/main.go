@@ -14,10 +14,16 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 )
+
+// awayFor is how long what was killed of a cluster stays away, unless a flag says it.
+const awayFor = 15 * time.Second
 
 func main() {
 	var d demo
+	several := flag.Bool("cluster", false, "two controllers on one PostgreSQL, two brokers, three readers; the addresses are chosen when it is set up")
+	away := flag.Duration("away", awayFor, "how `long` what was killed of a cluster stays away")
 	flag.StringVar(&d.bin, "bin", "bin", "`directory` of latchkeyd and latchkey-controller")
 	flag.StringVar(&d.dir, "dir", "var", "`directory` that keeps the demonstration")
 	flag.StringVar(&d.listen, "listen", "127.0.0.1:8081", "`address` of the simulated board's page")
@@ -27,7 +33,11 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := d.run(ctx); err != nil && ctx.Err() == nil { // an interrupt is no error
+	run := d.run
+	if *several {
+		run = (&cluster{demo: d, away: *away}).run
+	}
+	if err := run(ctx); err != nil && ctx.Err() == nil { // an interrupt is no error
 		fmt.Fprintln(os.Stderr, "latchkey-demo:", err)
 		os.Exit(1)
 	}

@@ -91,28 +91,47 @@ func (d *demo) makeSite(ctx context.Context, known *facts) error {
 	if err := d.do(ctx, nil, "latchkey-controller", "init", "--site", "demo", "--dir", dir); err != nil {
 		return err
 	}
+	return d.makeUsers(ctx, known, dir)
+}
+
+// makeUsers adds two users to the site in a directory.
+func (d *demo) makeUsers(ctx context.Context, known *facts, dir string) error {
 	if err := d.do(ctx, known, "latchkey-controller", "user", "add", "--name", "Ada Lovelace", "--pin", "auto", "--json", "--dir", dir); err != nil {
 		return err
 	}
 	return d.do(ctx, nil, "latchkey-controller", "user", "add", "--name", "Bob Martin", "--card", known.UID, "--dir", dir)
 }
 
-// makeReader makes the reader's keys, has the site adopt it, and writes its
-// config.
+// makeReader makes the only reader of a demonstration.
 func (d *demo) makeReader(ctx context.Context, known *facts) error {
-	data, request, bundle := d.path("reader", "data"), d.path("reader", "request"), d.path("reader", "bundle")
+	return d.makeReaderOf(ctx, known, d.path("site"), aReader{id: "front-door", door: "Front door", dir: d.path("reader"), listen: d.listen, brokers: []string{known.Broker}})
+}
+
+// aReader is a simulated reader: its identifier and door, its directory, the address of its board's page, and those of
+// the brokers it tries, in order.
+type aReader struct {
+	id, door, dir, listen string
+	brokers               []string
+}
+
+// makeReaderOf makes a reader's keys, has the site in a directory adopt it, and writes its config.
+func (d *demo) makeReaderOf(ctx context.Context, known *facts, site string, r aReader) error {
+	data, request, bundle := filepath.Join(r.dir, "data"), filepath.Join(r.dir, "request"), filepath.Join(r.dir, "bundle")
 	if err := d.do(ctx, nil, "latchkeyd", "identity", "--data", data, "--out", request); err != nil {
 		return err
 	}
-	if err := d.do(ctx, nil, "latchkey-controller", "reader", "add", "--dir", d.path("site"), "--reader", "front-door", "--door", "Front door",
-		"--place", "Main building", "--group", "everyone", "--broker", "ssl://"+known.Broker, "--request", request, "--out", bundle); err != nil {
+	add := []string{"reader", "add", "--dir", site, "--reader", r.id, "--door", r.door, "--place", "Main building", "--group", "everyone"}
+	for _, broker := range r.brokers {
+		add = append(add, "--broker", "ssl://"+broker)
+	}
+	if err := d.do(ctx, nil, "latchkey-controller", append(add, "--request", request, "--out", bundle)...); err != nil {
 		return err
 	}
 	if err := d.do(ctx, nil, "latchkeyd", "adopt", "--data", data, bundle); err != nil {
 		return err
 	}
 	config := fmt.Sprintf(`[reader]
-id = "front-door"
+id = %q
 data = "data"
 
 [board]
@@ -125,8 +144,8 @@ cards = [
   { name = "Bob Martin", uid = %q },
   { name = "A stranger", uid = "04deadbeef0180" },
 ]
-`, d.listen, known.UID)
-	return os.WriteFile(d.path("reader", "latchkeyd.toml"), []byte(config), 0o600)
+`, r.id, r.listen, known.UID)
+	return os.WriteFile(filepath.Join(r.dir, "latchkeyd.toml"), []byte(config), 0o600)
 }
 
 func (d *demo) path(elem ...string) string {

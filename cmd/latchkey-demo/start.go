@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -96,15 +94,28 @@ func ended(program string, err error, ctx context.Context) error {
 // mosquitto returns the broker as a command, and its config; nil if it is not
 // installed.
 func (d *demo) mosquitto(ctx context.Context) (broker *exec.Cmd, config string, err error) {
-	program, err := exec.LookPath("mosquitto")
-	if err != nil {
-		if program, err = exec.LookPath("/usr/sbin/mosquitto"); err != nil {
-			return nil, "", nil
+	program := mosquittoProgram()
+	if program == "" {
+		return nil, "", nil
+	}
+	config, err = d.mosquittoConfig(ctx, d.path("site"), d.broker, d.path("broker"))
+	return d.command(ctx, program, "-c", config), config, err
+}
+
+// mosquittoProgram returns Mosquitto's path; "": it is not installed.
+func mosquittoProgram() string {
+	for _, name := range []string{"mosquitto", "/usr/sbin/mosquitto"} {
+		if program, err := exec.LookPath(name); err == nil {
+			return program
 		}
 	}
-	dir := d.path("broker")
-	if err := d.do(ctx, nil, "latchkey-controller", "broker-config", "--dir", d.path("site"), "--listen", d.broker, "--out", dir); err != nil {
-		return nil, "", err
+	return ""
+}
+
+// mosquittoConfig writes the configuration of a site's broker into a directory and returns its file.
+func (d *demo) mosquittoConfig(ctx context.Context, site, address, dir string) (config string, err error) {
+	if err := d.do(ctx, nil, "latchkey-controller", "broker-config", "--dir", site, "--listen", address, "--out", dir); err != nil {
+		return "", err
 	}
 	config = filepath.Join(dir, "mosquitto.conf")
 	if os.Getuid() == 0 {
@@ -114,10 +125,10 @@ func (d *demo) mosquitto(ctx context.Context) (broker *exec.Cmd, config string, 
 			err = os.WriteFile(config, append(text, "\nuser root\n"...), 0o600)
 		}
 		if err != nil {
-			return nil, "", err
+			return "", err
 		}
 	}
-	return d.command(ctx, program, "-c", config), config, nil
+	return config, nil
 }
 
 // awaitBroker waits until the broker takes connections.
@@ -134,20 +145,4 @@ func (d *demo) awaitBroker(ctx context.Context) error {
 		}
 	}
 	return fmt.Errorf("no broker at %s: see its messages above; --broker names another address", d.broker)
-}
-
-// forward starts a program and prints its lines with its name before them.
-func forward(name string, cmd *exec.Cmd) error {
-	out, in := io.Pipe()
-	cmd.Stdout, cmd.Stderr = in, in
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	go func() {
-		for lines := bufio.NewScanner(out); lines.Scan(); {
-			fmt.Printf("%-10s  %s\n", name, lines.Text())
-		}
-		io.Copy(io.Discard, out)
-	}()
-	return nil
 }

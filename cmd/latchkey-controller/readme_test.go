@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
+)
+
+// TestTheSizesOfSitesInTheReadmeAreThoseOfTheProgram compares README's table of what a site takes with constants, and
+// with what was measured.
+func TestTheSizesOfSitesInTheReadmeAreThoseOfTheProgram(t *testing.T) {
+	t.Parallel()
+	read := func(name string) string {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	_, table, _ := strings.Cut(read("../../README.md"), "## From which size on what is wanted")
+	table, _, _ = strings.Cut(table, "\n## ")
+	number := [...]string{4: "four"}[wire.MaxBrokers]
+	for _, claim := range []string{
+		fmt.Sprintf("up to about %d readers | one controller, with SQLite and its own broker", desk.EmbeddedFor),
+		"on different machines, up to " + number + ":",
+		"up to about 10,000 readers | a pair of brokers, each with room for all of them: 10,000 were measured at one",
+	} {
+		if !strings.Contains(table, claim) {
+			t.Errorf("README does not say: %s", claim)
+		}
+	}
+	if !strings.Contains(read("../latchkey-bench/FLEET.md"), "\n10,000 readers on the same two cores") {
+		t.Error("FLEET.md has no figures of 10,000 readers")
+	}
+}
