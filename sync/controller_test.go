@@ -176,7 +176,11 @@ func (c *controller) key() []byte {
 }
 
 // minute is what it does each minute.
-func (c *controller) minute() { c.sendHead() }
+func (c *controller) minute() {
+	if !c.silent {
+		c.sendHead()
+	}
+}
 
 // receive takes what the reader published.
 func (c *controller) receive(topic string, signed []byte, retained bool) {

@@ -32,7 +32,11 @@ func (l *Link) take(channel wire.Channel, m Message) error {
 	case wire.OnCredentials:
 		return l.takeDelta(m.Payload)
 	case wire.OnHead:
-		return l.takeHead(m.Payload)
+		if err := l.takeHead(m.Payload); err != nil {
+			return err
+		}
+		l.controllerIs(m.Retained)
+		return nil
 	case wire.OnPolicy:
 		return l.takePolicy(m.Payload)
 	case wire.OnKey:

@@ -159,6 +159,14 @@ func (l *Link) publishState() {
 	}
 }
 
+// controllerIs notes that a head came: unless the broker has kept it, there is a controller, and if it has not answered the
+// newest state, it was not there yet when that was published.
+func (l *Link) controllerIs(kept bool) {
+	if s := &l.states; !kept && s.counter > 0 && !s.sent[0].answered {
+		s.dirty = true
+	}
+}
+
 // setUp sets whether the link is up.
 func (l *Link) setUp(up bool, why string) {
 	if up == l.states.up {

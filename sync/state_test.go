@@ -307,6 +307,31 @@ func TestAReaderIsSoonHeardOfByAControllerThatComesLater(t *testing.T) {
 	}
 }
 
+// A controller that leads from now on publishes a head. A reader whose state came when nobody led says it again, though its
+// link is up still: otherwise the next one that finds nobody takes the link down.
+func TestAReaderWhoseStateFoundNoControllerReportsAgainWhenOneCame(t *testing.T) {
+	for name, retained := range map[string]bool{"a head that a controller publishes": false, "a head that the broker has kept": true} {
+		w := started(t)
+		w.run(10 * time.Second)
+		n := len(w.published)
+		w.controller.silent = true
+		w.step(w.report(wire.Condition{Strike: wire.StrikePulse, Door: wire.DoorIsClosed}))
+		w.run(time.Second)
+		w.hand(wire.OnHead, w.controller.head(), retained)
+		w.controller.silent = false
+		w.run(answerWait)
+		if s, again := w.states(n), !w.link.states.sent[0].answered; again != retained || len(s) != map[bool]int{false: 2, true: 1}[retained] {
+			t.Errorf("%s: %d states, the newest without an answer: %v", name, len(s), again)
+		}
+		n = len(w.published)
+		w.hand(wire.OnHead, w.controller.head(), false)
+		w.run(answerWait)
+		if s := w.states(n); !retained && len(s) != 0 {
+			t.Errorf("%s: %d states more, though the last was answered", name, len(s))
+		}
+	}
+}
+
 func TestAPolicyIsToldTogetherWithWhatItHasChanged(t *testing.T) {
 	w := started(t)
 	w.run(10 * time.Second)

@@ -68,6 +68,7 @@ var arrows = []struct {
 	{"cmd/latchkey-demo", nil},
 	{"cmd/latchkey-bench", []string{"cmd/latchkey-bench/internal/fleet"}},
 	{"cmd/latchkey-bench/internal/fleet", []string{"sync/..."}},
+	{"cmd/latchkey-bench/internal/cluster", []string{"cmd/latchkey-bench/internal/fleet", "sync/..."}},
 	{"cmd/latchkey-package", nil},
 	{"cmd/latchkey-tests", nil},
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"maps"
 	"slices"
 	"sync"
 
@@ -19,6 +20,9 @@ type credentials struct {
 
 	incoming *wire.Manifest // a snapshot that is being received; nil: none
 	missing  []int          // its chunks
+
+	content  map[wire.Tag]wire.Hash // SHA-256 of each credential; nil: it is not kept
+	received map[wire.Tag]wire.Hash // of incoming
 }
 
 // mostDeltas is how many deltas a cache keeps; see device/cache.
@@ -59,6 +63,15 @@ func (c *credentials) Apply(delta *wire.VerifiedDelta) (bool, error) {
 	}
 	c.held, c.before = wire.Position{Epoch: d.Epoch, Revision: d.To, Hash: d.ToHash}, wire.Sum(payload)
 	c.deltas++
+	if c.content != nil {
+		for _, change := range d.Changes {
+			if change.Credential == nil {
+				delete(c.content, change.Tag)
+			} else {
+				c.content[change.Tag] = wire.Sum(wire.Marshal(change.Credential))
+			}
+		}
+	}
 	return true, nil
 }
 
@@ -83,7 +96,7 @@ func (c *credentials) Begin(manifest *wire.VerifiedManifest) (bool, error) {
 	if c.incoming != nil && c.incoming.Position() == at {
 		return false, nil
 	}
-	c.incoming, c.missing = m, nil
+	c.incoming, c.missing, c.received = m, nil, map[wire.Tag]wire.Hash{}
 	for i := range m.Chunks() {
 		c.missing = append(c.missing, i)
 	}
@@ -123,6 +136,11 @@ func (c *credentials) PutChunks(epoch, revision uint64, chunks []wire.ChunkPart)
 			wrong = wire.ErrUnfit
 		} else if missing {
 			c.missing = slices.Delete(c.missing, at, at+1)
+			if c.content != nil {
+				if err := c.receive(part.Chunk); err != nil {
+					return false, err
+				}
+			}
 		}
 	}
 	return c.finish(), wrong
@@ -136,5 +154,30 @@ func (c *credentials) finish() bool {
 		return false
 	}
 	c.held, c.before, c.deltas, c.incoming = m.Position(), wire.Hash{}, 0, nil
+	if c.content != nil {
+		c.content, c.received = c.received, nil
+	}
 	return true
+}
+
+// receive keeps the content of a chunk.
+func (c *credentials) receive(encoded []byte) error {
+	chunk, err := wire.ParseChunk(encoded)
+	if err != nil {
+		return err
+	}
+	for i := range chunk.Len() {
+		credential, err := chunk.Credential(i)
+		if err != nil {
+			return err
+		}
+		c.received[chunk.Tag(i)] = wire.Sum(wire.Marshal(credential))
+	}
+	return nil
+}
+
+func (c *credentials) copyContent() map[wire.Tag]wire.Hash {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.content)
 }

@@ -35,8 +35,8 @@ type Fleet struct {
 	failed  atomic.Pointer[error]
 }
 
-// Open opens the first n readers of a directory, which have bundles. keeps: all their
-// records are kept, to be compared. The seed decides whom faults befall.
+// Open opens the first n readers of a directory, which have bundles. keeps: all that they record
+// and see is kept, to be compared. The seed decides whom faults befall.
 func Open(dir string, n int, seed uint64, faults Faults, keeps bool) (*Fleet, error) {
 	key, err := secret(dir)
 	if err != nil {
@@ -66,6 +66,12 @@ func Open(dir string, n int, seed uint64, faults Faults, keeps bool) (*Fleet, er
 		f.readers = append(f.readers, r)
 	}
 	return f, nil
+}
+
+// OnAck has told called whenever a controller says that it has records of a reader, before the reader believes it. It
+// may wait, as for a disk.
+func (f *Fleet) OnAck(told func(reader string, journal wire.JournalID, from, to uint64, hash wire.Hash)) {
+	f.shared.acked = told
 }
 
 // PowerOn starts all readers. Each boots for a time between boot and half as long again.
@@ -123,7 +129,7 @@ func (f *Fleet) Record(ctx context.Context, perSecond float64) {
 			kind = wire.DoorClosed
 		}
 		open[r] = !open[r]
-		if err := r.record(kind); err != nil {
+		if err := r.record(wire.Record{Kind: kind}); err != nil {
 			f.failed.CompareAndSwap(nil, &err)
 		}
 	})
@@ -190,6 +196,13 @@ func (f *Fleet) AwaitUp(ctx context.Context, after time.Time) error {
 	return err
 }
 
+// Forget forgets when readers came to hold what they hold.
+func (f *Fleet) Forget() {
+	for _, r := range f.readers {
+		r.forget()
+	}
+}
+
 // AwaitRevision waits until all readers hold a revision, and returns how long after a
 // moment each did, in no order.
 func (f *Fleet) AwaitRevision(ctx context.Context, revision uint64, after time.Time) ([]time.Duration, error) {
@@ -223,7 +236,9 @@ func (f *Fleet) Made() map[string][]Made {
 	made := map[string][]Made{}
 	for _, r := range f.readers {
 		for _, j := range append(r.lost, r.journal.Load()) {
-			made[r.id] = append(made[r.id], j.made...)
+			for _, record := range j.all {
+				made[r.id] = append(made[r.id], Made{j.id.String(), record.Number, record.Hash.String()})
+			}
 		}
 	}
 	return made
@@ -257,4 +272,12 @@ func (f *Fleet) Counts() (c Counts) {
 		r.mu.Unlock()
 	}
 	return c
+}
+
+// IDs returns the ids of all readers.
+func (f *Fleet) IDs() (ids []string) {
+	for _, r := range f.readers {
+		ids = append(ids, r.id)
+	}
+	return ids
 }

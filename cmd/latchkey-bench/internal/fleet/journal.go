@@ -19,8 +19,9 @@ type journal struct {
 	hash  wire.Hash // of the last one
 	acked uint64
 	began time.Time
-	made  []Made // all of them, if they are wanted
 	keeps bool
+	all   []wire.StoredRecord                   // if keeps
+	told  func(from, to uint64, hash wire.Hash) // the controller says that it has those records
 }
 
 // A Made is a record that a reader of a fleet has made.
@@ -36,19 +37,20 @@ func newJournal(keeps bool) *journal {
 	return j
 }
 
-// append makes a record of a kind at a time by the reader's clock.
-func (j *journal) append(kind wire.RecordKind, wall time.Time, trusted bool) error {
+// append adds a record, made at a time by the reader's clock.
+func (j *journal) append(r wire.Record, wall time.Time, trusted bool) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	r := &wire.Record{Number: j.last + 1, Before: j.hash, Kind: kind, Time: wall.UnixMilli(), Trusted: trusted, Running: uint64(time.Since(j.began).Milliseconds())}
+	r.Number, r.Before, r.Time, r.Trusted, r.Running = j.last+1, j.hash, wall.UnixMilli(), trusted, uint64(time.Since(j.began).Milliseconds())
 	encoded, err := r.Encode()
 	if err != nil {
 		return err
 	}
 	j.last, j.hash = r.Number, wire.Sum(encoded)
-	j.kept = append(j.kept, wire.StoredRecord{Number: j.last, Hash: j.hash, Encoded: encoded})
+	stored := wire.StoredRecord{Number: j.last, Hash: j.hash, Encoded: encoded}
+	j.kept = append(j.kept, stored)
 	if j.keeps {
-		j.made = append(j.made, Made{j.id.String(), j.last, j.hash.String()})
+		j.all = append(j.all, stored)
 	}
 	return nil
 }
@@ -81,6 +83,9 @@ func (j *journal) Records(from uint64) iter.Seq2[wire.StoredRecord, error] {
 }
 
 func (j *journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
+	if first := j.First(); number >= first {
+		j.told(first, number, hash)
+	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if id != j.id || number > j.last {

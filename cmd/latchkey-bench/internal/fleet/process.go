@@ -12,21 +12,25 @@ import (
 	"time"
 )
 
-// A process is a program that runs beside the fleet.
-type process struct {
+// A Process is a program that runs beside the fleet.
+type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
 }
 
-// start starts a program whose output goes to the end of a file.
-func start(log, name string, args ...string) (*process, error) {
+// Start starts a program whose output goes to the end of a file. It ends with this process.
+func Start(log string, cmd *exec.Cmd) (*Process, error) {
 	out, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p := &process{exec.Command(name, args...), make(chan struct{})}
+	p := &Process{cmd, make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = out, out
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	p.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	if err := p.cmd.Start(); err != nil {
 		return nil, err
 	}
@@ -37,8 +41,14 @@ func start(log, name string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// stop ends it with a signal; with SIGTERM it has a minute.
-func (p *process) stop(signal syscall.Signal) {
+// PID returns its number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Done is closed when it has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Stop ends it with a signal; with SIGTERM it has a minute.
+func (p *Process) Stop(signal syscall.Signal) {
 	p.cmd.Process.Signal(signal)
 	select {
 	case <-p.done:

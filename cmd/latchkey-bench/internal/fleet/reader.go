@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,8 @@ type reader struct {
 	journal atomic.Pointer[journal]
 	cache   atomic.Pointer[credentials]
 	policy  atomic.Uint64 // revision in force
+	stored  atomic.Uint64 // revision that is stored
+	seen    *seen         // nil: it is not kept
 	last    uint64        // number of the newest connection
 	client  atomic.Pointer[readersync.Client]
 
@@ -52,7 +55,8 @@ type applied struct {
 type shared struct {
 	authority *x509.Certificate
 	began     time.Time
-	keeps     bool // the readers' records are kept, to be compared
+	keeps     bool                                                                         // what readers have seen is kept, to be compared
+	acked     func(reader string, journal wire.JournalID, from, to uint64, hash wire.Hash) // nil: nobody is told
 }
 
 func (s *shared) since() time.Duration { return time.Since(s.began) }
@@ -70,6 +74,10 @@ func newReader(s *shared, b *board, bundle *wire.Bundle) (*reader, error) {
 	r := &reader{id: bundle.Reader, board: b, bundle: bundle, start: snapshot.Manifest().Position(), shared: s}
 	bundle.Snapshot, bundle.Policy, bundle.Authority = nil, nil, nil
 	r.policy.Store(policy.Policy().Revision)
+	r.stored.Store(policy.Policy().Revision)
+	if s.keeps {
+		r.seen = &seen{policies: map[uint64]wire.Hash{}, orders: map[string][]CarriedTime{}, commands: map[wire.CommandID]bool{}}
+	}
 	r.reset()
 	return r, nil
 }
@@ -81,13 +89,22 @@ func (r *reader) reset() {
 		r.lost = append(r.lost, j)
 		r.mu.Unlock()
 	}
-	r.cache.Store(&credentials{held: r.start, keys: r.start.Epoch})
-	r.journal.Store(newJournal(r.shared.keeps))
+	c, j := &credentials{held: r.start, keys: r.start.Epoch}, newJournal(r.shared.keeps)
+	if r.shared.keeps {
+		c.content = map[wire.Tag]wire.Hash{}
+	}
+	j.told = func(from, to uint64, hash wire.Hash) {
+		if r.shared.acked != nil {
+			r.shared.acked(r.id, j.id, from, to, hash)
+		}
+	}
+	r.cache.Store(c)
+	r.journal.Store(j)
 }
 
 // record makes a record.
-func (r *reader) record(kind wire.RecordKind) error {
-	if err := r.journal.Load().append(kind, time.Now().Add(time.Duration(r.clock.Load())), r.trusted.Load()); err != nil {
+func (r *reader) record(record wire.Record) error {
+	if err := r.journal.Load().append(record, time.Now().Add(time.Duration(r.clock.Load())), r.trusted.Load()); err != nil {
 		return err
 	}
 	if c := r.client.Load(); c != nil {
@@ -100,7 +117,7 @@ func (r *reader) record(kind wire.RecordKind) error {
 func (r *reader) run(ctx context.Context) error {
 	r.clock.Store(int64(r.skew))
 	r.trusted.Store(false)
-	if err := r.record(wire.ReaderStarted); err != nil {
+	if err := r.record(wire.Record{Kind: wire.ReaderStarted}); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -116,7 +133,7 @@ func (r *reader) run(ctx context.Context) error {
 		Wrap:        r.net.wrap,
 		Cache:       r.cache.Load(),
 		Journal:     r.journal.Load(),
-		StorePolicy: func(p *wire.VerifiedPolicy) error { return nil },
+		StorePolicy: r.storePolicy,
 		NextConnection: func() (uint64, error) {
 			r.last = max(r.last+1, uint64(time.Now().Unix()))
 			return r.last, nil
@@ -156,6 +173,15 @@ func (r *reader) tell(news readersync.News) {
 		r.mu.Lock()
 		r.applied = append(r.applied, applied{n.Held.Revision, time.Now()})
 		r.mu.Unlock()
+		if r.seen != nil {
+			r.seen.hold(n.Held)
+		}
+	case readersync.Forked:
+		if r.seen != nil {
+			r.seen.note(fmt.Sprintf("another log at %+v", n.Position))
+		}
+	case readersync.Command:
+		r.carryOut(&n.Command)
 	case readersync.PolicyChanged:
 		r.policy.Store(n.Policy.Policy().Revision)
 		r.report()
@@ -166,7 +192,44 @@ func (r *reader) tell(news readersync.News) {
 		}
 	case readersync.Refused:
 		r.refused.Add(1)
+		if c := n.Command; c != nil {
+			r.note(wire.Record{Kind: wire.CommandRefused, Command: c.ID, Order: c.Order, Who: c.By, Reason: n.Reason})
+		}
 	}
+}
+
+// carryOut carries out an order.
+func (r *reader) carryOut(c *wire.Command) {
+	if r.seen != nil {
+		r.seen.order(c)
+	}
+	record := wire.Record{Kind: wire.CommandDone, Command: c.ID, Order: c.Order, Who: c.By}
+	if c.Order == wire.Unlock {
+		record.Kind, record.By, record.Seconds = wire.AccessGranted, wire.ByRemote, 5
+	}
+	r.note(record)
+}
+
+// note records what came of an order.
+func (r *reader) note(record wire.Record) {
+	if err := r.record(record); err != nil {
+		panic(err) // an order that was let through always fits into a record
+	}
+}
+
+// storePolicy takes and refuses what package cache does.
+func (r *reader) storePolicy(v *wire.VerifiedPolicy) error {
+	p := v.Policy()
+	if r.seen != nil && !r.seen.policy(p.Revision, wire.Sum(wire.Marshal(p))) {
+		return wire.ErrUnfit
+	}
+	switch held := r.stored.Load(); {
+	case p.Revision < held:
+		return wire.ErrUnfit
+	case p.Revision > held:
+		r.stored.Store(p.Revision)
+	}
+	return nil
 }
 
 // appliedAt returns when the reader first held a revision; false: it has not since forget.

@@ -189,9 +189,7 @@ func percentile(of []time.Duration, p int) time.Duration {
 // change makes changes of the log, one after the other, and measures when readers have them.
 func (c Scenario) change(ctx context.Context, s *Site, f *Fleet, r *Result, say func(string, ...any)) error {
 	for range c.Changes {
-		for _, reader := range f.readers {
-			reader.forget()
-		}
+		f.Forget()
 		at, err := s.AddUser(ctx)
 		if err != nil {
 			return err

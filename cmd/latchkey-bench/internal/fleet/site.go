@@ -25,13 +25,14 @@ type Site struct {
 
 	broker     string // URL
 	port       string
-	mosquitto  *process
-	controller *process
+	mosquitto  *Process
+	controller *Process
 	spent      [2]time.Duration // processor time of those of either that have ended
 	users      int
 }
 
-func (s *Site) site() string { return filepath.Join(s.Dir, "site") }
+// Home is the site's own directory.
+func (s *Site) Home() string { return filepath.Join(s.Dir, "site") }
 
 // Find finds the programs that are not given: it builds the controller below Dir.
 func (s *Site) Find(ctx context.Context) (err error) {
@@ -53,7 +54,12 @@ func (s *Site) Find(ctx context.Context) (err error) {
 
 // run runs a command of the controller's program on the site, and returns what it prints.
 func (s *Site) run(ctx context.Context, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, s.Controller, append(args, "--dir", s.site())...)
+	return s.RunIn(ctx, s.Home(), args...)
+}
+
+// RunIn is run in another directory of the site.
+func (s *Site) RunIn(ctx context.Context, dir string, args ...string) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, s.Controller, append(args, "--dir", dir)...)
 	var complaint bytes.Buffer
 	cmd.Stderr = &complaint
 	out, err := cmd.Output()
@@ -68,7 +74,7 @@ func (s *Site) Create(ctx context.Context, n int) error {
 	if err := s.choosePort(); err != nil {
 		return err
 	}
-	if _, err := os.Stat(s.site()); os.IsNotExist(err) {
+	if _, err := os.Stat(s.Home()); os.IsNotExist(err) {
 		if _, err := s.run(ctx, "init", "--site", "home"); err != nil {
 			return err
 		}
@@ -77,11 +83,15 @@ func (s *Site) Create(ctx context.Context, n int) error {
 }
 
 // Adopt adopts the first n readers of the directory who have no bundle.
-func (s *Site) Adopt(ctx context.Context, n int, broker string) error {
+func (s *Site) Adopt(ctx context.Context, n int, brokers ...string) error {
 	if err := writeRequests(s.Dir, n); err != nil {
 		return err
 	}
-	_, err := s.run(ctx, "reader", "add-several", "--requests", filepath.Join(s.Dir, requests), "--out", filepath.Join(s.Dir, bundles), "--broker", broker, "--group", "everyone")
+	args := []string{"reader", "add-several", "--requests", filepath.Join(s.Dir, requests), "--out", filepath.Join(s.Dir, bundles), "--group", "everyone"}
+	for _, broker := range brokers {
+		args = append(args, "--broker", broker)
+	}
+	_, err := s.run(ctx, args...)
 	return err
 }
 
@@ -103,25 +113,12 @@ func (s *Site) choosePort() error {
 	return err
 }
 
-// StartBroker starts Mosquitto with the configuration that the controller writes.
-func (s *Site) StartBroker(ctx context.Context) error {
-	dir := filepath.Join(s.Dir, "mosquitto")
-	if _, err := s.run(ctx, "broker-config", "--out", dir, "--listen", "127.0.0.1:"+s.port); err != nil {
+// StartBroker starts Mosquitto with the configuration that the controller writes, and waits until it listens.
+func (s *Site) StartBroker(ctx context.Context) (err error) {
+	if err := s.ConfigureMosquitto(ctx, "mosquitto", "127.0.0.1:"+s.port); err != nil {
 		return err
 	}
-	config := filepath.Join(dir, "mosquitto.conf")
-	if os.Getuid() == 0 { // the directory is not for Mosquitto's own user
-		f, err := os.OpenFile(config, os.O_APPEND|os.O_WRONLY, 0)
-		if err != nil {
-			return err
-		}
-		_, err = io.WriteString(f, "user root\nconnection_messages false\n")
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
-	}
-	var err error
-	if s.mosquitto, err = start(filepath.Join(s.Dir, "mosquitto.log"), s.Mosquitto, "-c", config); err != nil {
+	if s.mosquitto, err = Start(filepath.Join(s.Dir, "mosquitto.log"), exec.Command(s.Mosquitto, "-c", filepath.Join(s.Dir, "mosquitto", "mosquitto.conf"))); err != nil {
 		return err
 	}
 	for {
@@ -130,7 +127,7 @@ func (s *Site) StartBroker(ctx context.Context) error {
 			return conn.Close()
 		}
 		select {
-		case <-s.mosquitto.done:
+		case <-s.mosquitto.Done():
 			return errors.New("mosquitto has ended: see mosquitto.log")
 		case <-ctx.Done():
 			return ctx.Err()
@@ -139,43 +136,58 @@ func (s *Site) StartBroker(ctx context.Context) error {
 	}
 }
 
+// ConfigureMosquitto has the controller write the configuration of a Mosquitto, into a directory of that name
+// below Dir.
+func (s *Site) ConfigureMosquitto(ctx context.Context, name, address string) error {
+	dir := filepath.Join(s.Dir, name)
+	if _, err := s.run(ctx, "broker-config", "--out", dir, "--listen", address); err != nil || os.Getuid() != 0 {
+		return err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "mosquitto.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(f, "user root\nconnection_messages false\n") // the directory is not for Mosquitto's own user
+	return errors.Join(err, f.Close())
+}
+
 // KillBroker kills Mosquitto.
 func (s *Site) KillBroker() {
 	s.spent[0] += s.use(s.mosquitto).CPU
-	s.mosquitto.stop(syscall.SIGKILL)
+	s.mosquitto.Stop(syscall.SIGKILL)
 	s.mosquitto = nil
 }
 
 // Serve starts the controller.
 func (s *Site) Serve() (err error) {
-	s.controller, err = start(filepath.Join(s.Dir, "controller.log"), s.Controller, "serve", "--dir", s.site(), "--broker", s.broker, "--console", "off")
+	s.controller, err = Start(filepath.Join(s.Dir, "controller.log"), exec.Command(s.Controller, "serve", "--dir", s.Home(), "--broker", s.broker, "--console", "off"))
 	return err
 }
 
 // KillController kills the controller.
 func (s *Site) KillController() {
 	s.spent[1] += s.use(s.controller).CPU
-	s.controller.stop(syscall.SIGKILL)
+	s.controller.Stop(syscall.SIGKILL)
 	s.controller = nil
 }
 
 // Stop ends all that runs.
 func (s *Site) Stop() {
 	if s.controller != nil {
-		s.controller.stop(syscall.SIGTERM)
+		s.controller.Stop(syscall.SIGTERM)
 	}
 	if s.mosquitto != nil {
-		s.mosquitto.stop(syscall.SIGTERM)
+		s.mosquitto.Stop(syscall.SIGTERM)
 	}
 	s.controller, s.mosquitto = nil, nil
 }
 
 // use returns what a process has used; zero if there is none.
-func (s *Site) use(p *process) Use {
+func (s *Site) use(p *Process) Use {
 	if p == nil {
 		return Use{}
 	}
-	u, _ := useOf(p.cmd.Process.Pid)
+	u, _ := useOf(p.PID())
 	return u
 }
 

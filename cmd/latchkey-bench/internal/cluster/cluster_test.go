@@ -1,0 +1,79 @@
+package cluster
+
+import (
+	"context"
+	"flag"
+	"os"
+	"sync"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-bench/internal/fleet"
+)
+
+var (
+	kills = flag.Int("cluster-kills", 6, "how often a part of a cluster is killed or paused")
+	seed  = flag.Uint64("cluster-seed", 12, "decides which, when, and for how long")
+)
+
+// programs are what all tests run: the controller is built once, in a directory that TestMain
+// removes.
+var programs fleet.Site
+
+var built = sync.OnceValue(func() error { return programs.Find(context.Background()) })
+
+func TestMain(m *testing.M) {
+	var err error
+	if programs.Dir, err = os.MkdirTemp("", "latchkey-cluster-test-*"); err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	os.RemoveAll(programs.Dir)
+	os.Exit(code)
+}
+
+// newCluster has a cluster in which a controller leads, and its fleet without power.
+func newCluster(t testing.TB, controllers, readers int) (*Cluster, *fleet.Fleet) {
+	t.Helper()
+	if err := built(); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	c, err := Open(t.Context(), &fleet.Site{Dir: dir, Controller: programs.Controller, Mosquitto: programs.Mosquitto}, controllers, readers)
+	t.Cleanup(func() {
+		c.Close()
+		if t.Failed() {
+			c.Tell(t.Output())
+		}
+	})
+	if err == nil {
+		err = c.Start(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := fleet.Open(dir, readers, 1, fleet.Faults{}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, f
+}
+
+// Leader, stand-bys, brokers and the database server are killed or paused at random moments: in the end all that readers
+// have recorded is stored once, readers hold what administrators have changed, and no order was carried out twice.
+func TestNothingIsLostOrDoneTwiceWhicheverPartOfAClusterIsKilled(t *testing.T) {
+	t.Parallel()
+	c, f := newCluster(t, 3, 12)
+	run := Kills{N: *kills, Seed: *seed, Pause: 8 * time.Second, Records: 30}
+	if run.N < 20 {
+		run.Pause = 4 * time.Second
+	}
+	counts, wrong, err := run.Run(t.Context(), c, f, t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, what := range wrong {
+		t.Error(what)
+	}
+	t.Log(counts)
+}

@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"latchkey/sync/wire"
+)
+
+// A watch looks at the database while the cluster works: it has it note each term and each policy, and looks for what
+// a reader is told that it has.
+type watch struct {
+	c *Cluster
+
+	mu       sync.Mutex
+	conn     *pgx.Conn // nil: none
+	acks     int
+	unlooked int
+	wrong    []string
+
+	stop  context.CancelFunc
+	terms sync.WaitGroup
+}
+
+// noted has the database note each term and each policy that there is from now on.
+func (c *Cluster) noted(ctx context.Context) error {
+	conn, err := c.connect(ctx, "home")
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for _, statement := range []string{
+		`CREATE SCHEMA watch`,
+		`CREATE TABLE watch.terms (at BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, before BIGINT, term BIGINT, holder TEXT)`,
+		`CREATE TABLE watch.policies (at BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, reader TEXT, revision BIGINT, policy BYTEA)`,
+		`CREATE FUNCTION watch.term() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO watch.terms (before, term, holder) VALUES (old.term, new.term, new.holder); RETURN NULL; END $$`,
+		`CREATE FUNCTION watch.policy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO watch.policies (reader, revision, policy) VALUES (new.reader_id, new.revision, new.policy); RETURN NULL; END $$`,
+		`CREATE TRIGGER watch AFTER UPDATE ON public.lead FOR EACH ROW WHEN (old.term <> new.term) EXECUTE FUNCTION watch.term()`,
+		`CREATE TRIGGER watch AFTER INSERT OR UPDATE ON public.policies FOR EACH ROW EXECUTE FUNCTION watch.policy()`,
+	} {
+		if _, err := conn.Exec(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// watch begins to watch.
+func (c *Cluster) watch(ctx context.Context) *watch {
+	w := &watch{c: c}
+	ctx, w.stop = context.WithCancel(ctx)
+	w.terms.Go(func() { w.lookAtTerms(ctx) })
+	return w
+}
+
+// lookAtTerms looks at the term, until ctx ends. What the database notes is lost with what it is about if a server
+// forgets something that it has shown.
+func (w *watch) lookAtTerms(ctx context.Context) {
+	var conn *pgx.Conn
+	var before uint64
+	var leader string
+	for ctx.Err() == nil {
+		if conn == nil || conn.IsClosed() {
+			conn, _ = w.c.connect(ctx, "home")
+		}
+		var term uint64
+		var holder string
+		if conn != nil && conn.QueryRow(ctx, `SELECT term, holder FROM lead`).Scan(&term, &holder) == nil {
+			if term < before || term == before && holder != leader && holder != "" {
+				w.note(fmt.Sprintf("term %d of %q after term %d of %q", term, holder, before, leader))
+			}
+			before, leader = term, holder
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if conn != nil {
+		conn.Close(context.WithoutCancel(ctx))
+	}
+}
+
+func (w *watch) note(what string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wrong = append(w.wrong, what)
+}
+
+func (w *watch) close() {
+	w.stop()
+	w.terms.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.conn != nil {
+		w.conn.Close(context.Background())
+		w.conn = nil
+	}
+}
+
+// lookWithin is how long a look at the database may take; if it is away, what was acknowledged is looked for in the
+// end only.
+const lookWithin = 300 * time.Millisecond
+
+// acked looks for the records that a controller says it has.
+func (w *watch) acked(reader string, journal wire.JournalID, from, to uint64, hash wire.Hash) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), lookWithin)
+	defer cancel()
+	w.acks++
+	if w.conn == nil || w.conn.IsClosed() {
+		conn, err := w.c.connect(ctx, "home")
+		if err != nil {
+			w.unlooked++
+			return
+		}
+		w.conn = conn
+	}
+	var found, last int
+	err := w.conn.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE number = $4 AND hash = $5) FROM records WHERE reader_id = $1 AND journal = $2 AND number BETWEEN $3 AND $4`,
+		reader, journal[:], int64(from), int64(to), hash[:]).Scan(&found, &last)
+	switch {
+	case err != nil:
+		w.unlooked++
+	case found != int(to-from+1) || last != 1:
+		w.wrong = append(w.wrong, fmt.Sprintf("%s was told that its records %d to %d are stored, when %d of them were (the last: %d)", reader, from, to, found, last))
+	}
+}
