@@ -1,0 +1,102 @@
+package main
+
+import (
+	"syscall"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
+)
+
+// Each controller in turn is cut off from the database, the broker, or both.
+func TestControllersThatAreCutOffLoseNothing(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.NewOwn(t)
+	for how, cut := range map[string]func(...*cable){
+		"dropped": func(all ...*cable) { each(all, (*cable).drop) },
+		"refused": func(all ...*cable) { each(all, (*cable).refuse) },
+		"unplugged": func(all ...*cable) {
+			if len(all) == 2 {
+				all[0].network.plug(all[0].t, false)
+			} else {
+				each(all, (*cable).drop)
+			}
+		},
+	} {
+		if how == "unplugged" && testing.Short() {
+			continue
+		}
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			p := newPairAt(t, server, how)
+			p.serve()
+			p.report(5)
+			for _, what := range []string{"the leader from the database", "the leader from both", "the leader from the broker", "the stand-by from the database", "the stand-by from the broker", "the stand-by from both"} {
+				p.cutOff(what, cut)
+			}
+			// Who stood by all the time can lead.
+			leader := p.leader()
+			leader.end(syscall.SIGKILL)
+			p.leads(p.other(leader))
+			p.report(2)
+			leader.serve()
+			p.check()
+		})
+	}
+}
+
+func each(all []*cable, do func(*cable)) {
+	for _, c := range all {
+		do(c)
+	}
+}
+
+func (p *pair) cutOff(what string, cut func(...*cable)) {
+	p.t.Helper()
+	leader := p.leader()
+	if leader == nil {
+		p.t.Fatalf("%s: nobody leads", what)
+	}
+	standBy := p.other(leader)
+	began := time.Now()
+	switch what {
+	case "the leader from the database":
+		cut(leader.database)
+		p.send(3)
+		p.leads(standBy)
+		p.report(3)
+	case "the leader from both":
+		cut(leader.database, leader.broker)
+		p.send(3)
+		p.leads(standBy)
+		p.report(3)
+	case "the leader from the broker":
+		cut(leader.broker)
+		p.send(3) // nobody takes them now
+		time.Sleep(2 * time.Second)
+	case "the stand-by from the database":
+		cut(standBy.database)
+		p.report(3)
+		time.Sleep(4 * time.Second) // longer than a lead lasts unseen
+	case "the stand-by from the broker":
+		cut(standBy.broker)
+		p.report(3)
+	case "the stand-by from both":
+		cut(standBy.database, standBy.broker)
+		p.report(3)
+		time.Sleep(4 * time.Second)
+	}
+	for _, m := range p.machines {
+		m.network.plug(p.t, true)
+		m.database.mend()
+		m.broker.mend()
+	}
+	p.report(3)
+	for _, m := range p.machines {
+		m.alive()
+	}
+	if p.leader() == nil {
+		p.t.Fatalf("%s: two lead, or none", what)
+	}
+	p.t.Logf("%s: %v", what, time.Since(began).Round(100*time.Millisecond))
+}
