@@ -19,11 +19,21 @@ const highWaterEvery, highWaterGap = time.Minute, 200 * time.Millisecond
 type highWater struct {
 	*site.HighWater
 	log    *slog.Logger
+	leads  bool
+	behind bool   // it was said, while another one leads, that the database was put back
 	failed string // why it could not look or note last; "": it could
 }
 
-// look begins a new epoch if the database was put back to an older state.
+// look begins a new epoch if the database was put back to an older state, and this controller leads.
 func (h *highWater) look(ctx context.Context) error {
+	if !h.leads {
+		behind, err := h.Follow(ctx)
+		if behind && !h.behind {
+			h.log.Error("the database was restored to an older state than this controller has seen: unless the controller that leads notices, a new epoch begins as soon as this one leads")
+		}
+		h.behind = behind
+		return err
+	}
 	epoch, err := h.Look(ctx, clock.Read())
 	if epoch != 0 {
 		h.log.Error("the database was restored to an older state than this controller has seen: a new epoch begins", "epoch", epoch)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +34,7 @@ type leading struct {
 	live    *errand.Client      // the desk's way to the readers
 	open    func() error        // opens console, API and control socket, once
 	opened  bool
+	high    *highWater
 }
 
 // run leads whenever nobody else does, until ctx ends.
@@ -47,8 +49,13 @@ func (l *leading) run(ctx context.Context) error {
 			l.own.Close()
 		}
 	}()
+	seen, err := l.c.site.HighWater()
+	if err != nil {
+		return err
+	}
+	l.high = &highWater{HighWater: seen, log: l.log}
 	for failed := ""; ; {
-		lead, err := l.c.site.Lead(ctx, l.standBy)
+		lead, err := l.await(ctx)
 		if err == nil {
 			err = l.lead(ctx, lead)
 			lead.Close()
@@ -77,6 +84,23 @@ func (l *leading) run(ctx context.Context) error {
 // beginAgain is how long after it could not begin to lead a controller tries again.
 const beginAgain = time.Second
 
+// await returns the lead once this controller has it. While it stands by it notes how far the database is.
+func (l *leading) await(ctx context.Context) (*store.Lead, error) {
+	standing, lead := context.WithCancel(ctx)
+	var following sync.WaitGroup
+	defer func() {
+		lead()
+		following.Wait()
+		l.high.said(ctx, l.high.Note())
+	}()
+	l.high.leads = false
+	follow := sync.OnceFunc(func() { following.Go(func() { l.high.keep(standing, l.c.site) }) })
+	return l.c.site.Lead(ctx, func(other *store.ServedError) error {
+		follow()
+		return l.standBy(other)
+	})
+}
+
 // standBy is called when another one leads, or works alone.
 func (l *leading) standBy(other *store.ServedError) error {
 	if other.Alone {
@@ -98,11 +122,8 @@ func (l *leading) openOnce() error {
 
 // lead runs all that only the leader does, until ctx ends or the lead is lost.
 func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
-	seen, err := l.c.site.HighWater()
-	if err != nil {
-		return err
-	}
-	high := &highWater{HighWater: seen, log: l.log}
+	high := l.high
+	high.leads = true
 	if off := lead.Off().Round(time.Second); max(off, -off) >= time.Minute {
 		l.log.Error("this controller leads though its machine's clock is wrong, or the database server's is: no other one has taken the lead; correct the clock", "ahead by", off)
 	}

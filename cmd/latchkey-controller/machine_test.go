@@ -170,7 +170,7 @@ func newPair(t *testing.T, address, name string, to ...func() (net.Conn, error))
 		p.machines[i] = m
 	}
 	t.Cleanup(func() {
-		if t.Failed() {
+		if t.Failed() || os.Getenv("SHOW") != "" {
 			for i, m := range p.machines {
 				t.Logf("controller %d: %s", i, m.log())
 			}

@@ -110,7 +110,7 @@ func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading) (number uin
 	})
 }
 
-func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first func(*store.Tx) error) (number uint64, err error) {
+func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first func(*store.Tx) error, last ...func(*store.Tx) error) (number uint64, err error) {
 	err = s.Update(ctx, func(tx *store.Tx) error {
 		if err := first(tx); err != nil {
 			return err
@@ -137,7 +137,15 @@ func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first f
 		if err := tx.SkipIDs(); err != nil {
 			return err
 		}
-		return tx.MarkRestored()
+		if err := tx.MarkRestored(); err != nil {
+			return err
+		}
+		for _, act := range last {
+			if err := act(tx); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	return number, err
 }

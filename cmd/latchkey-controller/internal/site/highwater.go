@@ -1,6 +1,7 @@
 package site
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -43,7 +44,7 @@ func (h *highWater) position() (p wire.Position, err error) {
 }
 
 // A HighWater is how far this process, and those before it in the site's directory, have seen the
-// database be. Only who serves the site has one.
+// database be. Only who serves the site has one: who leads it looks, who stands by follows.
 type HighWater struct {
 	site  *Site
 	seen  *highWater // nil: nothing
@@ -76,8 +77,24 @@ func (h *HighWater) Look(ctx context.Context, at clock.Reading) (epoch uint64, e
 			return 0, err
 		}
 	}
+	return epoch, h.see(ctx)
+}
+
+// Follow sees how far the database is, but begins no epoch: that is for the leader, which may not have seen as much. It
+// says whether the database has not been where it was seen last, and nobody has noticed yet; then that is what was seen
+// still, for Look to find when this process leads.
+func (h *HighWater) Follow(ctx context.Context) (behind bool, err error) {
+	if h.seen != nil {
+		if behind, err = h.site.behind(ctx, h.seen); behind || err != nil {
+			return behind, err
+		}
+	}
+	return false, h.see(ctx)
+}
+
+func (h *HighWater) see(ctx context.Context) error {
 	now := &highWater{Site: h.site.ID.String()}
-	err = h.site.View(ctx, func(tx *store.Tx) error {
+	err := h.site.View(ctx, func(tx *store.Tx) error {
 		head, err := tx.Head()
 		if err == nil {
 			now.Epoch, now.Revision, now.Hash = head.Epoch, head.Revision, hex.EncodeToString(head.Hash[:])
@@ -88,10 +105,10 @@ func (h *HighWater) Look(ctx context.Context, at clock.Reading) (epoch uint64, e
 	if err == nil {
 		h.seen = now
 	}
-	return epoch, err
+	return err
 }
 
-// Note notes in the site's directory what Look has seen.
+// Note notes in the site's directory what Look or Follow has seen.
 func (h *HighWater) Note() error {
 	if h.seen == nil || *h.seen == h.noted {
 		return nil
@@ -137,29 +154,53 @@ func (s *Site) Behind(ctx context.Context) (bool, error) {
 }
 
 func (s *Site) behind(ctx context.Context, noted *highWater) (behind bool, err error) {
-	position, err := noted.position()
-	if err != nil {
-		return false, err
-	}
-	if behind, err = s.Lacks(ctx, position); err != nil || behind {
-		return behind, err
-	}
 	err = s.View(ctx, func(tx *store.Tx) error {
-		had, err := tx.HadEvent(noted.Activity, noted.Event)
-		behind = !had
+		behind, err = noted.above(tx)
 		return err
 	})
 	return behind, err
 }
+
+// above says whether the database is behind, and nobody has begun an epoch for that yet: a reader may have shown it
+// first, or another controller noticed.
+func (h *highWater) above(tx *store.Tx) (bool, error) {
+	position, err := h.position()
+	if err != nil {
+		return false, err
+	}
+	if behind, err := lacks(tx, position); err != nil || behind {
+		return behind, err
+	}
+	if had, err := tx.HadEvent(h.Activity, h.Event); err != nil || had {
+		return false, err
+	}
+	head, err := tx.Head()
+	if err != nil || head.Epoch <= h.Epoch {
+		return true, err
+	}
+	noticed, err := tx.NoticedRestore(h.Activity)
+	return !noticed, err
+}
+
+// errNoticed says that another one was faster to notice it.
+var errNoticed = errors.New("an epoch has begun for it already")
 
 func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *highWater) (epoch uint64, err error) {
 	behind, err := s.behind(ctx, noted)
 	if err != nil || !behind {
 		return 0, err
 	}
-	if epoch, err = s.Reissue(ctx, at.Wall, noted.Epoch); err != nil {
-		return 0, err
+	epoch, err = s.reissue(ctx, at.Wall, noted.Epoch, func(tx *store.Tx) error {
+		if behind, err := noted.above(tx); err != nil || !behind {
+			return cmp.Or(err, errNoticed)
+		}
+		return nil
+	}, func(tx *store.Tx) error {
+		return tx.AddAlarm(&store.Alarm{Kind: store.LogForeign, At: at.Wall.UnixMilli(),
+			Text: "the database was restored to an older state: it lacks what this controller has seen in it; check the users and readers that were changed since then"})
+	})
+	if errors.Is(err, errNoticed) {
+		return 0, nil
 	}
-	return epoch, s.AddAlarm(ctx, &store.Alarm{Kind: store.LogForeign, At: at.Wall.UnixMilli(),
-		Text: "the database was restored to an older state: it lacks what this controller has seen in it; check the users and readers that were changed since then"})
+	return epoch, err
 }

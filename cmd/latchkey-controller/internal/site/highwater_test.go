@@ -219,3 +219,87 @@ func TestACheckSeesThatTheDatabaseWasPutBackAndLeavesItThere(t *testing.T) {
 		t.Error("a controller has noticed")
 	}
 }
+
+// Who leads may have seen less of what is lost than who stands by.
+func TestAnEpochBeginsOnceHoweverManyControllersNotice(t *testing.T) {
+	postgrestest.SQLiteOnly(t) // whose file is put back
+	for name, leaderSaw := range map[string]bool{"the leader notices": true, "only the stand-by has seen it": false} {
+		t.Run(name, func(t *testing.T) {
+			s, dir := newSite(t)
+			event := func(text string) {
+				t.Helper()
+				if err := s.AddAlarm(t.Context(), &store.Alarm{Kind: store.ClockDoubted, At: noon.UnixMilli(), Text: text}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			event("an older one")
+			s.Close()
+			leads, standsBy := &HighWater{}, &HighWater{}
+			with := func(act func()) {
+				t.Helper()
+				var err error
+				if s, err = Open(t.Context(), dir); err != nil {
+					t.Fatal(err)
+				}
+				defer s.Close()
+				leads.site, standsBy.site = s, s
+				act()
+			}
+			look := func(h *HighWater) uint64 {
+				t.Helper()
+				epoch, err := h.Look(t.Context(), at(noon.Add(time.Hour)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return epoch
+			}
+			follow := func() bool {
+				t.Helper()
+				behind, err := standsBy.Follow(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return behind
+			}
+			with(func() { look(leads); follow() })
+			old, err := os.ReadFile(filepath.Join(dir, store.File))
+			if err != nil {
+				t.Fatal(err)
+			}
+			with(func() {
+				event("a clock")
+				if follow() {
+					t.Error("behind before anything was put back")
+				}
+				if leaderSaw {
+					look(leads)
+				}
+			})
+			if err := os.WriteFile(filepath.Join(dir, store.File), old, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			with(func() {
+				before := check(t, s).Epoch
+				if first := follow(); !first || !follow() || check(t, s).Epoch != before {
+					t.Error("the stand-by does not notice, or begins an epoch")
+				}
+				epoch := look(leads)
+				if leaderSaw != (epoch != 0) {
+					t.Errorf("the leader begins epoch %d", epoch)
+				}
+				if behind := follow(); behind == leaderSaw {
+					t.Errorf("behind, after the leader looked: %t", behind)
+				}
+				if again := look(standsBy); leaderSaw == (again != 0) {
+					t.Errorf("then the stand-by begins epoch %d as it leads", again)
+				}
+				if again := look(leads); again != 0 {
+					t.Errorf("epoch %d begins once more", again)
+				}
+				if n := alarmsOf(t, s, store.LogForeign); n != 1 || check(t, s).Epoch == before {
+					t.Errorf("%d alarms, epoch %d", n, check(t, s).Epoch)
+				}
+			})
+		})
+	}
+}

@@ -171,19 +171,22 @@ func headInDeltas(tx *store.Tx) (head wire.Position, all bool, err error) {
 
 // Lacks says whether this log does not contain a position that bears the site's
 // signature: the site was restored to an older state.
-func (s *Site) Lacks(ctx context.Context, position wire.Position) (lacks bool, err error) {
+func (s *Site) Lacks(ctx context.Context, position wire.Position) (is bool, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
-		head, err := tx.Head()
-		if err != nil || position.Epoch < head.Epoch {
-			return err
-		}
-		if position.Above(head) {
-			lacks = true
-			return nil
-		}
-		h, err := tx.HashAt(position.Epoch, position.Revision)
-		lacks = err == nil && h != position.Hash
+		is, err = lacks(tx, position)
 		return err
 	})
-	return lacks, err
+	return is, err
+}
+
+func lacks(tx *store.Tx, position wire.Position) (bool, error) {
+	head, err := tx.Head()
+	if err != nil || position.Epoch < head.Epoch {
+		return false, err
+	}
+	if position.Above(head) {
+		return true, nil
+	}
+	h, err := tx.HashAt(position.Epoch, position.Revision)
+	return err == nil && h != position.Hash, err
 }

@@ -157,6 +157,12 @@ func (t *Tx) HadEvent(id int64, hash string) (bool, error) {
 	return is == hash, err
 }
 
+// NoticedRestore says whether, after an event with an id, it was noticed that the database was restored to an older state.
+func (t *Tx) NoticedRestore(after int64) (noticed bool, err error) {
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM activity WHERE id > ? AND kind = ?)`, []any{after, LogForeign}, &noticed)
+	return noticed, err
+}
+
 // LastEventID returns the highest id that an event of the activity has had, also of those that are
 // deleted since.
 func (t *Tx) LastEventID() (id int64, err error) {
