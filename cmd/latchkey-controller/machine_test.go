@@ -170,7 +170,7 @@ func newPair(t *testing.T, address, name string, to ...func() (net.Conn, error))
 		p.machines[i] = m
 	}
 	t.Cleanup(func() {
-		if t.Failed() || os.Getenv("SHOW") != "" {
+		if t.Failed() {
 			for i, m := range p.machines {
 				t.Logf("controller %d: %s", i, m.log())
 			}
@@ -285,10 +285,16 @@ func (p *pair) other(m *machine) *machine {
 func (p *pair) report(n int) {
 	p.t.Helper()
 	p.send(n)
+	p.acknowledged(p.sent())
+}
+
+// acknowledged waits until n records are acknowledged.
+func (p *pair) acknowledged(n int) {
+	p.t.Helper()
 	again := time.Now()
 	p.eventually("all records are acknowledged", func() bool {
 		p.reporter.mu.Lock()
-		done := int(p.reporter.acked) == len(p.reporter.records)
+		done := int(p.reporter.acked) >= n
 		p.reporter.mu.Unlock()
 		if !done && time.Since(again) > 300*time.Millisecond {
 			again = time.Now()
@@ -296,6 +302,21 @@ func (p *pair) report(n int) {
 		}
 		return done
 	})
+}
+
+// sent returns how many records the reader has made.
+func (p *pair) sent() int {
+	p.reporter.mu.Lock()
+	defer p.reporter.mu.Unlock()
+	return len(p.reporter.records)
+}
+
+// moved has the test open the site at another server.
+func (p *pair) moved(server *postgrestest.Own) {
+	p.t.Helper()
+	if err := os.WriteFile(filepath.Join(p.at, store.AddressFile), []byte(server.Address("site", "postgres")+"\n"), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
 }
 
 // send has the reader report n records.
