@@ -62,7 +62,7 @@ func (h *highWater) keep(ctx context.Context, s *site.Site) {
 	var watching sync.WaitGroup
 	defer watching.Wait()
 	watching.Go(func() {
-		site.Persist(ctx, h.log, "cannot watch how far the database is", highWaterEvery, func() error {
+		site.Persist(ctx, h.log, "cannot watch how far the database is", lookForDatabase, func() error {
 			return s.Watch(ctx, func() error {
 				select {
 				case changed <- struct{}{}:

@@ -31,11 +31,11 @@ func (l *Link) checkRollback(ctx context.Context, r rollback) error {
 	now := clock.Read()
 	var epoch uint64
 	if r.signed {
-		epoch, err = l.o.Site.Reissue(ctx, now.Wall, r.position.Epoch)
+		epoch, err = l.o.Site.Reissue(ctx, now.Wall, r.position)
 	} else {
-		epoch, err = l.o.Site.ReissueOnClaim(ctx, now)
+		epoch, err = l.o.Site.ReissueOnClaim(ctx, now, r.position)
 	}
-	if errors.Is(err, site.ErrClaimed) {
+	if errors.Is(err, site.ErrClaimed) || errors.Is(err, site.ErrNoticed) {
 		return nil
 	}
 	if err != nil {

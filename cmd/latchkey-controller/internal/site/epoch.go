@@ -79,11 +79,22 @@ func addEpoch(tx *store.Tx, v *vault.Vault, now time.Time, above uint64, kdf wir
 }
 
 // Reissue begins a new epoch for a site that was restored to an older state, as a
-// reader proves with a head signed by this site. The epoch is above what readers have
+// reader proves with a head signed by this site, whose position the log lacks. The epoch is above what readers have
 // seen, policies get higher revisions, and ids of users and credentials that may have
-// been in use are skipped. Administrators stay signed in.
-func (s *Site) Reissue(ctx context.Context, now time.Time, above uint64) (number uint64, err error) {
-	return s.reissue(ctx, now, above, func(*store.Tx) error { return nil })
+// been in use are skipped. Administrators stay signed in. The error is ErrNoticed if the log does not lack it any more.
+func (s *Site) Reissue(ctx context.Context, now time.Time, position wire.Position) (number uint64, err error) {
+	return s.reissue(ctx, now, position.Epoch, func(tx *store.Tx) error { return lacking(tx, position) })
+}
+
+// ErrNoticed says that another one was faster to notice that the database was restored.
+var ErrNoticed = errors.New("an epoch has begun for it already")
+
+func lacking(tx *store.Tx, position wire.Position) error {
+	is, err := lacks(tx, position)
+	if err == nil && !is {
+		err = ErrNoticed
+	}
+	return err
 }
 
 // claimInterval is how often a reader's unproven claim may begin an epoch: each costs
@@ -96,8 +107,11 @@ var ErrClaimed = errors.New("a reader's claim began an epoch less than an hour a
 // ReissueOnClaim is Reissue on a reader's unproven claim that the site was restored.
 // The reader does not choose the number. The error is ErrClaimed if the last such
 // claim is too recent.
-func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading) (number uint64, err error) {
+func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading, position wire.Position) (number uint64, err error) {
 	return s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
+		if err := lacking(tx, position); err != nil {
+			return err
+		}
 		m, err := tx.Clock(at)
 		if err != nil {
 			return err

@@ -182,9 +182,6 @@ func (h *highWater) above(tx *store.Tx) (bool, error) {
 	return !noticed, err
 }
 
-// errNoticed says that another one was faster to notice it.
-var errNoticed = errors.New("an epoch has begun for it already")
-
 func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *highWater) (epoch uint64, err error) {
 	behind, err := s.behind(ctx, noted)
 	if err != nil || !behind {
@@ -192,14 +189,14 @@ func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *hig
 	}
 	epoch, err = s.reissue(ctx, at.Wall, noted.Epoch, func(tx *store.Tx) error {
 		if behind, err := noted.above(tx); err != nil || !behind {
-			return cmp.Or(err, errNoticed)
+			return cmp.Or(err, ErrNoticed)
 		}
 		return nil
 	}, func(tx *store.Tx) error {
 		return tx.AddAlarm(&store.Alarm{Kind: store.LogForeign, At: at.Wall.UnixMilli(),
 			Text: "the database was restored to an older state: it lacks what this controller has seen in it; check the users and readers that were changed since then"})
 	})
-	if errors.Is(err, errNoticed) {
+	if errors.Is(err, ErrNoticed) {
 		return 0, nil
 	}
 	return epoch, err

@@ -12,6 +12,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // highWaterOf opens a site, as a controller does, and returns the epoch that it begins; 0: none. seen is
@@ -76,7 +77,7 @@ func TestADatabaseThatWasPutBackBeginsANewEpochByItself(t *testing.T) {
 		"an event, and others follow":           {lost: event("a clock"), others: []func(*Site){event("another clock"), event("a clock")}},
 		"an event, and others pass over its id": {lost: event("a clock"), passed: true, others: []func(*Site){event("a clock")}},
 		"an epoch": {lost: func(s *Site) {
-			if _, err := s.Reissue(t.Context(), noon, 0); err != nil {
+			if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 32}); err != nil {
 				t.Fatal(err)
 			}
 		}},

@@ -423,9 +423,12 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 	}
 }
 
+// lacked is a position that no log of these tests has.
+var lacked = wire.Position{Epoch: 1 << 40}
+
 func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 	s, dir := newSite(t)
-	first, err := s.ReissueOnClaim(t.Context(), at(noon))
+	first, err := s.ReissueOnClaim(t.Context(), at(noon), lacked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -434,20 +437,20 @@ func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.ReissueOnClaim(t.Context(), at(noon.Add(59*time.Minute))); !errors.Is(err, ErrClaimed) {
+	if _, err := s.ReissueOnClaim(t.Context(), at(noon.Add(59*time.Minute)), lacked); !errors.Is(err, ErrClaimed) {
 		t.Errorf("sooner: %v", err)
 	}
-	if again, err := s.ReissueOnClaim(t.Context(), at(noon.Add(time.Hour))); err != nil || again <= first {
+	if again, err := s.ReissueOnClaim(t.Context(), at(noon.Add(time.Hour)), lacked); err != nil || again <= first {
 		t.Errorf("an hour later: %d, %v", again, err)
 	}
 	for hours, put := range []time.Duration{-365 * 24 * time.Hour, 365 * 24 * time.Hour} {
 		later := at(noon.Add(time.Duration(hours)*time.Hour + 2*time.Hour - time.Second))
 		later.Wall = later.Wall.Add(put)
-		if _, err := s.ReissueOnClaim(t.Context(), later); !errors.Is(err, ErrClaimed) {
+		if _, err := s.ReissueOnClaim(t.Context(), later, lacked); !errors.Is(err, ErrClaimed) {
 			t.Errorf("sooner, by a clock that was put by %v: %v", put, err)
 		}
 		later.Since += time.Second
-		if _, err := s.ReissueOnClaim(t.Context(), later); err != nil {
+		if _, err := s.ReissueOnClaim(t.Context(), later, lacked); err != nil {
 			t.Errorf("by a clock that was put by %v: %v", put, err)
 		}
 	}
@@ -478,10 +481,10 @@ func TestAnEpochThatAReaderBringsAboutSignsNobodyOut(t *testing.T) {
 	if err != nil || !signedIn() {
 		t.Fatalf("%v, signed in: %v", err, signedIn())
 	}
-	if _, err := s.ReissueOnClaim(t.Context(), at(noon)); err != nil || !signedIn() {
+	if _, err := s.ReissueOnClaim(t.Context(), at(noon), lacked); err != nil || !signedIn() {
 		t.Errorf("on a reader's word: %v, signed in: %v", err, signedIn())
 	}
-	if _, err := s.Reissue(t.Context(), noon, 1<<40); err != nil || !signedIn() {
+	if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 41}); err != nil || !signedIn() {
 		t.Errorf("by a head that a reader showed: %v, signed in: %v", err, signedIn())
 	}
 	if _, err := s.reissue(t.Context(), noon, 0, (*store.Tx).ForgetSignIns); err != nil || signedIn() {

@@ -275,7 +275,7 @@ func restored(t *testing.T) (*Site, *diary) {
 	s := withReader(t)
 	d := newDiary(30)
 	storeRecord(t, s, d.message(1, 1, 10))
-	if _, err := s.Reissue(t.Context(), noon.Add(time.Hour), 0); err != nil {
+	if _, err := s.Reissue(t.Context(), noon.Add(time.Hour), wire.Position{Epoch: 1 << 32}); err != nil {
 		t.Fatal(err)
 	}
 	return s, d
