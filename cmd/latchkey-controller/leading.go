@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"latchkey/cmd/latchkey-controller/internal/api"
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/errand"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/mail"
@@ -151,6 +152,9 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 	high.lookAndNote(leads)
 	if err := l.c.site.TellTakenOver(leads, time.Now(), lead); err != nil {
 		l.log.Warn("cannot note that this controller has taken over", "from", lead.After(), "err", err)
+	}
+	if _, err := l.c.site.KeepTime(leads, clock.Read()); err != nil { // before a reader asks for it
+		l.log.Error("hold this machine's clock against the time of the site", "err", err)
 	}
 	address := strings.Join(l.brokers, ", ")
 	if len(l.brokers) == 0 {

@@ -38,8 +38,9 @@ type machine struct {
 	*network
 	t                *testing.T
 	dir              string
-	database, broker *cable // at databaseAt and brokerAt
-	prefix           []string
+	database, broker *cable    // at databaseAt and brokerAt
+	prefix           []string  // of command lines
+	wall             *wall     // nil: the clock is right
 	cmd              *exec.Cmd // of serve
 	ended            chan error
 
@@ -89,7 +90,23 @@ func (m *machine) command(args ...string) *exec.Cmd {
 	line := append(append(m.prefix[:len(m.prefix):len(m.prefix)], os.Args[0]), append(args, "--dir", m.dir)...)
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = append(os.Environ(), runAsProgram+"=1")
+	if m.wall != nil {
+		cmd.Env = append(cmd.Env, wallFile+"="+m.wall.file)
+	}
 	return cmd
+}
+
+// boot has the machine's controllers see that it is another machine than the test's: it began at another moment.
+func (m *machine) boot() {
+	m.t.Helper()
+	file := filepath.Join(m.t.TempDir(), "boot_id")
+	if err := os.WriteFile(file, []byte(m.dir+"\n"), 0o444); err != nil {
+		m.t.Fatal(err)
+	}
+	m.prefix = []string{"unshare", "--mount", "sh", "-c", `mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"`, file}
+	if out, err := exec.Command(m.prefix[0], append(m.prefix[1:], "true")...).CombinedOutput(); err != nil {
+		m.t.Skipf("a mount namespace needs rights: %v %s", err, out)
+	}
 }
 
 // do carries out a command, and returns what it says.

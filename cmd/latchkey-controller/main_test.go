@@ -28,6 +28,11 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(runAsProgram) != "" {
+		if file := os.Getenv(wallFile); file != "" {
+			if err := putWall(file); err != nil {
+				panic(err)
+			}
+		}
 		main()
 	}
 	testscript.Main(m, map[string]func(){"latchkey-controller": main})

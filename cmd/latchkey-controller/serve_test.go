@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	mathrand "math/rand/v2"
@@ -73,8 +74,9 @@ type reporter struct {
 	journal wire.JournalID
 	records [][]byte
 
-	mu    sync.Mutex
-	acked uint64
+	mu     sync.Mutex
+	acked  uint64
+	states uint64
 }
 
 // newReporter makes a site and a reader of it.
@@ -163,6 +165,20 @@ func (r *reporter) report(client mqtt.Client, n int) {
 		r.t.Fatal(err)
 	}
 	client.Publish(wire.OnRecords.Topic("home", "front-door"), 1, false, signed)
+}
+
+// state reports the reader's state, which the controller answers with the time.
+func (r *reporter) state(client mqtt.Client) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.states++
+	state := &wire.State{Reader: "front-door", Connection: 1, Counter: r.states, Journal: r.journal, Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}}
+	rand.Read(state.Nonce[:])
+	signed, err := state.Sign(r.bundle.Site, r.signing)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	client.Publish(wire.OnState.Topic("home", "front-door"), 1, true, signed)
 }
 
 func TestAControllerThatIsKilledHasWhatItAcknowledgedOnce(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
@@ -105,7 +106,7 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 	if state.Card != nil {
 		t.card(peer, state.Card)
 	}
-	signed, err := t.o.Site.Sign(wire.KindNow, &wire.Now{Reader: peer.Reader, Nonce: state.Nonce, Time: now.UnixMilli(), Head: t.log.Load().Head, PolicyRevision: peer.PolicyRevision, Term: t.term(peer.Reader)})
+	signed, err := t.o.Site.Sign(wire.KindNow, &wire.Now{Reader: peer.Reader, Nonce: state.Nonce, Time: t.o.Site.Time(clock.Read()).UnixMilli(), Head: t.log.Load().Head, PolicyRevision: peer.PolicyRevision, Term: t.term(peer.Reader)})
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -11,6 +12,7 @@ import (
 // why the wall clock is in doubt; "": it is not. It raises an alarm when a doubt
 // begins. Call it every minute.
 func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, err error) {
+	var kept clock.Mark
 	err = s.store.Keep(ctx, func(tx *store.Tx) error {
 		before, err := tx.Doubt()
 		if err != nil {
@@ -23,7 +25,7 @@ func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, er
 		if err := tx.SetClock(m); err != nil {
 			return err
 		}
-		doubt = m.Says(at)
+		kept, doubt = m, m.Says(at)
 		if doubt != "" && before == clock.None {
 			if err := tx.AddAlarm(&store.Alarm{Kind: store.ClockDoubted, At: at.Wall.UnixMilli(), Text: doubt}); err != nil {
 				return err
@@ -31,6 +33,9 @@ func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, er
 		}
 		return tx.MarkAge(m.Time())
 	})
+	if err == nil {
+		s.kept.Store(&kept)
+	}
 	return doubt, err
 }
 
@@ -42,4 +47,17 @@ func (s *Site) Doubt(ctx context.Context, at clock.Reading) (doubt string, err e
 		return err
 	})
 	return doubt, err
+}
+
+// Time is the time for readers: what the wall clock says, or what it is expected to say, if it was put or is behind
+// that. Of a machine that was off for more than a day, it is what it says.
+func (s *Site) Time(at clock.Reading) time.Time {
+	kept := s.kept.Load()
+	if kept == nil {
+		return at.Wall
+	}
+	if now := kept.At(at); now.Doubt == clock.Stepped || now.Doubt == clock.Apart || now.Doubt == clock.Unset && now.Off < 0 {
+		return time.UnixMilli(now.Wall)
+	}
+	return at.Wall
 }

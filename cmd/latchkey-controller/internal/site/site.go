@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
@@ -60,7 +61,8 @@ type Site struct {
 	signing   ed25519.PrivateKey
 	authority *authority
 	snapshots *snapshots
-	sealed    []byte // signing key as stored: it changes with the storage key
+	sealed    []byte                     // signing key as stored: it changes with the storage key
+	kept      atomic.Pointer[clock.Mark] // the time, as this process kept it last; nil: it has not
 }
 
 // Create creates a site in a directory, which it makes if necessary, and opens it. Its database is at

@@ -1,22 +1,25 @@
 package store
 
 import (
-	"errors"
-
 	"latchkey/cmd/latchkey-controller/internal/clock"
 )
 
 // Clock returns the site's time at a reading of the clocks.
 func (t *Tx) Clock(r clock.Reading) (clock.Mark, error) {
-	var m clock.Mark
-	err := t.row(`SELECT boot, since, steady, wall, doubt, off, shared FROM clock`, nil, &m.Boot, &m.Since, &m.Steady, &m.Wall, &m.Doubt, &m.Off, &m.Shared)
-	if errors.Is(err, ErrNotFound) { // a new site
+	m, err := t.KeptClock()
+	if err == nil && m == (clock.Mark{}) { // a new site
 		return clock.Begin(r), nil
 	}
 	if err == nil && r.Boot != m.Boot && r.Shared == 0 { // perhaps of another machine
 		r.Shared, err = t.engine.sharedClock(t)
 	}
 	return m.At(r), err
+}
+
+// KeptClock returns the site's time as SetClock stored it last; its zero value: it never did.
+func (t *Tx) KeptClock() (m clock.Mark, err error) {
+	err = t.rowIfAny(`SELECT boot, since, steady, wall, doubt, off, shared FROM clock`, nil, &m.Boot, &m.Since, &m.Steady, &m.Wall, &m.Doubt, &m.Off, &m.Shared)
+	return m, err
 }
 
 // Doubt returns why the wall clock was in doubt when SetClock ran last.
