@@ -353,16 +353,16 @@ func (p *pair) check() {
 	if _, err := s.Check(p.t.Context()); err != nil {
 		p.t.Error(err)
 	}
-	controllers, err := s.Controllers(p.t.Context())
-	leaders := 0
-	for _, c := range controllers {
-		if c.Leads {
-			leaders++
+	p.eventually("the database has one controller that leads", func() bool {
+		controllers, err := s.Controllers(p.t.Context())
+		leaders := 0
+		for _, c := range controllers {
+			if c.Leads {
+				leaders++
+			}
 		}
-	}
-	if err != nil || leaders != 1 {
-		p.t.Errorf("the database has %d controllers that lead: %+v, %v", leaders, controllers, err)
-	}
+		return err == nil && leaders == 1
+	})
 	for _, m := range p.machines {
 		if strings.Contains(m.log(), "panic") || strings.Contains(m.log(), "DATA RACE") {
 			p.t.Error(m.log())
