@@ -75,10 +75,16 @@ func (h *highWater) keep(ctx context.Context, s *site.Site) {
 	ticker := time.NewTicker(highWaterEvery)
 	defer ticker.Stop()
 	for {
+		var again <-chan time.Time
+		if h.failed != "" { // as of a database that is just being restored, which nobody tells of later
+			again = time.After(lookForDatabase)
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+			h.lookAndNote(ctx)
+		case <-again:
 			h.lookAndNote(ctx)
 		case <-changed:
 			h.said(ctx, h.look(ctx))
