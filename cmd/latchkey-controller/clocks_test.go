@@ -63,6 +63,13 @@ func TestAWrongClockOfOneOfTwoControllersLosesNothing(t *testing.T) {
 				eventually(t, "it stands by", func() bool { return strings.Count(leader.log(), ": stands by for ") > stoodBy })
 				time.Sleep(time.Second) // it sees the time, within half a second
 			}
+			leader := p.leader()
+			if said, err := p.other(leader).do("clock", "confirm"); err == nil || !strings.Contains(said, "which leads; confirm it at its console") {
+				t.Errorf("of who stands by: %v: %s", err, said)
+			}
+			if said, err := leader.do("clock", "confirm"); err != nil {
+				t.Errorf("%v: %s", err, said)
+			}
 			p.check()
 		})
 	}

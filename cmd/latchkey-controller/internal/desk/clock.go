@@ -34,14 +34,20 @@ func (d *Desk) Doubt(ctx context.Context) (string, error) {
 }
 
 // ConfirmClock records that the controller's clock is right. It does not change any
-// ages.
+// ages. While the controller of another machine leads, whose clock counts, the error says so.
 func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 	target := &auditTarget{subject: d.site.Name}
+	leader := d.leader(ctx)
 	return d.act(ctx, a, ConfirmClock, target, func(tx *store.Tx, _ time.Time) error {
 		read := d.read()
 		m, err := tx.Clock(read)
 		if err != nil {
 			return err
+		}
+		if kept, err := tx.KeptClock(); err != nil {
+			return err
+		} else if leader != "" && leader != "this" && kept.Boot != "" && kept.Boot != read.Boot {
+			return &FieldError{Field: "clock", Sentence: "the clock that counts is that of " + leader + ", which leads; confirm it at its console, or with latchkey-controller clock confirm on its machine"}
 		}
 		if target.text = m.Says(read); target.text == "" {
 			target.text = "it was not in doubt"
