@@ -46,7 +46,7 @@ func (l *Link) takeCommand(signed []byte) error {
 	case len(l.carried) == mostCarried:
 		return &refusal{wire.ReasonBusy, c}
 	}
-	l.states.term = c.Term
+	l.heardTerm(c.Term)
 	l.carried = append(l.carried, carried{c.ID, l.now})
 	l.do(Command{*c})
 	return nil

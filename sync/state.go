@@ -13,6 +13,7 @@ const (
 	stateSpacing = time.Second      // between two states at least, so that a nonce lives
 	answerWait   = 5 * time.Second  // wait for an answer before a change is reported; and limit for trusting its time
 	positionWait = 5 * time.Second  // before a new position is reported, plus up to twice as much at random
+	leaderWait   = 3 * time.Second  // at most, before a state is said to another controller that leads
 	silence      = 95 * time.Second
 )
 
@@ -24,7 +25,7 @@ type states struct {
 	sent       [2]sent // the newest, and the one before
 	heard      time.Duration
 	dirty      bool          // something has changed
-	positionAt time.Duration // when a new position is reported; 0: none is due
+	positionAt time.Duration // when a new position, or another leader, is reported; 0: none is due
 	up         bool          // one of sent was answered
 	answered   bool          // any state was
 
@@ -204,13 +205,13 @@ func (l *Link) takeNow(signed []byte) error {
 		return errOlderTerm
 	}
 	if answered.answered {
-		l.states.term = n.Term // two controllers may answer one state
+		l.heardTerm(n.Term) // two controllers may answer one state
 		return nil
 	}
 	if err := l.takeHead(n.Head); err != nil && !errors.Is(err, errOlderHead) {
 		return err
 	}
-	l.states.term = n.Term
+	l.heardTerm(n.Term)
 	answered.answered, l.states.answered = true, true
 	l.states.ignored = 0
 	l.states.heard = l.now
@@ -220,6 +221,20 @@ func (l *Link) takeNow(signed []byte) error {
 	l.policy.newest = max(l.policy.newest, n.PolicyRevision)
 	l.setUp(true, "")
 	return l.setClock(n.Time, answered.at)
+}
+
+// heardTerm notes the term of a controller. If it is another one than was heard on this connection, that knows the
+// reader by what the former one, or the broker, has kept: it is told soon how the reader is, and gets what is not
+// acknowledged.
+func (l *Link) heardTerm(term uint64) {
+	s := &l.states
+	if s.term != 0 && term > s.term {
+		if at := l.now + l.o.jitter(leaderWait) + 1; s.positionAt == 0 || at < s.positionAt {
+			s.positionAt = at
+		}
+		l.records.reset()
+	}
+	s.term = term
 }
 
 // errOlderTerm refuses what a controller says that leads no more.

@@ -197,6 +197,32 @@ func TestTheSecondAnswerToAStateCountsForItsTermAlone(t *testing.T) {
 	}
 }
 
+// Whoever leads from now on knows of a reader what was kept. It hears from the reader itself within 3 s, however it comes to be
+// heard, and gets what the one before has not acknowledged.
+func TestAReaderReportsSoonToAnotherControllerThatLeads(t *testing.T) {
+	for name, hear := range map[string]func(w *world){
+		"the answer to what the broker has kept": func(w *world) { w.say(wire.OnNow, w.nowOf(7)); w.say(wire.OnNow, w.nowOf(8)) },
+		"an order":                               func(w *world) { w.say(wire.OnNow, w.nowOf(7)); w.say(wire.OnCommand, w.orderOf(8, 1)) },
+	} {
+		w := led(t, 7)
+		w.controller.lead(8)
+		hear(w)
+		w.controller.silent = false
+		n := len(w.published)
+		w.run(leaderWait + stateSpacing)
+		if s := w.states(n); len(s) != 1 || !w.link.states.sent[0].answered {
+			t.Errorf("%s: %d states", name, len(s))
+		}
+		if last, _ := w.journal.Last(); w.link.records.acked != last {
+			t.Errorf("%s: record %d of %d is acknowledged", name, w.link.records.acked, last)
+		}
+		w.run(stateEvery / 2)
+		if s := w.states(n); len(s) != 1 {
+			t.Errorf("%s: %d states then", name, len(s))
+		}
+	}
+}
+
 func TestATermIsForgottenWithTheConnection(t *testing.T) {
 	for _, term := range []uint64{0, 3} { // an older version, a site that was restored
 		w := led(t, 7)

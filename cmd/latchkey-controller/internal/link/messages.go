@@ -81,11 +81,15 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 			return err
 		}
 	}
-	if !t.presence(peer.Reader).take(now, peer.Bundle, state, retained) {
-		return nil
+	p := t.presence(peer.Reader)
+	isNew := p.take(now, peer.Bundle, state, retained)
+	if isNew {
+		t.dirty[peer.Reader] = true
 	}
-	t.dirty[peer.Reader] = true
-	if state.Counter == 0 || retained {
+	switch {
+	case retained && p.kept(state):
+		return t.greet(peer, state)
+	case !isNew, retained, state.Counter == 0:
 		return nil
 	}
 	if state.PolicyRevision > peer.PolicyRevision {
@@ -106,15 +110,31 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 	if state.Card != nil {
 		t.card(peer, state.Card)
 	}
-	signed, err := t.o.Site.Sign(wire.KindNow, &wire.Now{Reader: peer.Reader, Nonce: state.Nonce, Time: t.o.Site.Time(clock.Read()).UnixMilli(), Head: t.log.Load().Head, PolicyRevision: peer.PolicyRevision, Term: t.term(peer.Reader)})
-	if err != nil {
+	if err := t.answer(peer, state); err != nil {
 		return err
 	}
-	t.send(wire.OnNow, peer.Reader, signed)
 	for _, c := range t.orders.state(now, peer.Reader, state.Nonce) {
 		t.command(c)
 	}
 	return nil
+}
+
+// greet answers the newest state of a reader that the broker has kept, or that is stored: the reader hears that another
+// controller leads, and tells it how it is.
+func (t *tracker) greet(peer *site.Peer, state *wire.State) error {
+	if t.term(peer.Reader) == 0 {
+		return nil
+	}
+	return t.answer(peer, state)
+}
+
+// answer answers a state.
+func (t *tracker) answer(peer *site.Peer, state *wire.State) error {
+	signed, err := t.o.Site.Sign(wire.KindNow, &wire.Now{Reader: peer.Reader, Nonce: state.Nonce, Time: t.o.Site.Time(clock.Read()).UnixMilli(), Head: t.log.Load().Head, PolicyRevision: peer.PolicyRevision, Term: t.term(peer.Reader)})
+	if err == nil {
+		t.send(wire.OnNow, peer.Reader, signed)
+	}
+	return err
 }
 
 func (t *tracker) command(c *wire.Command) {

@@ -66,6 +66,11 @@ func (p *presence) take(now time.Time, bundle uint64, s *wire.State, retained bo
 	return true
 }
 
+// kept says whether a state is the newest one, and the reader has not said it to this controller.
+func (p *presence) kept(s *wire.State) bool {
+	return p.is == connected && !p.direct && s.Connection == p.connection && s.Counter == p.counter
+}
+
 // online says whether the reader is connected, as far as the controller can tell.
 func (p *presence) online(now time.Time) bool {
 	return p.is == connected && p.direct && now.Sub(p.heard) < freshFor

@@ -46,10 +46,14 @@ func TestTheTermIsNamedToReadersThatKnowIt(t *testing.T) {
 	w.order(store.Order{Reader: "back-door", Order: wire.Unlock})
 	named(older, 7)
 
-	// The next one knows what each understands before it has heard of it.
+	// The next one knows what each understands before it has heard of it, and says so at once.
 	w.end()
 	w.term = 8
 	w.serve()
+	newer.until("it is told who leads", func() bool { return newer.terms[wire.OnNow] == 8 })
+	if status, err := w.link.Readers(t.Context()); err != nil || status[1].Online {
+		t.Errorf("%+v, %v", status, err)
+	}
 	newer.happen(wire.Record{Kind: wire.DoorOpened})
 	newer.until("the next one has its record", func() bool {
 		newer.report()
@@ -108,7 +112,11 @@ func TestAReaderRefusesTheOrderOfAControllerThatLeadsNoMore(t *testing.T) {
 				}
 			}
 		}(w.link)
-		switch n := (<-told).(type) {
+		next := <-told
+		for r, is := next.(readersync.Refused); is && r.Command == nil; r, is = next.(readersync.Refused) {
+			next = <-told // the answer to its newest state
+		}
+		switch n := next.(type) {
 		case readersync.Command:
 			if !step.obey {
 				t.Errorf("term %d: the order is carried out", step.term)
