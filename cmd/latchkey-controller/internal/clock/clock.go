@@ -76,7 +76,8 @@ const offBelow = 24 * time.Hour
 //	       0 to 24 h later, or confirmed
 //
 // Machines that share a database server tell by its clock how long ago the mark was made. Whoever is then off by more than a
-// minute, from the mark and from that clock, is Apart until it is right again, another machine goes on, or it is confirmed.
+// minute, from the mark and from that clock, is Apart until it is right again, another machine goes on, or it is confirmed. A
+// clock that is put right by that of the server is in no doubt.
 type Mark struct {
 	Boot   string // of the reading
 	Since  int64  // of the reading, milliseconds
@@ -118,7 +119,9 @@ func (m Mark) At(r Reading) Mark {
 		passed, off = 0, off+passed
 	}
 	near := func(off int64) bool { return max(off, -off) <= stepsBelow.Milliseconds() }
-	believed := near(off) || shared && near(r.Wall.UnixMilli()-r.Shared)
+	// A server's clock that has gone on steadily says that a wall clock is right.
+	steadily := m.Shared != 0 && r.Shared != 0 && !started && near(between-passed)
+	believed := near(off) || steadily && near(r.Wall.UnixMilli()-r.Shared)
 	switch doubt := m.Doubt; {
 	case shared, doubt == Apart && !started:
 		m.Doubt = Apart

@@ -64,3 +64,27 @@ func TestAServersClockThatWasPutBackOrADayForwardBridgesNoTurn(t *testing.T) {
 		}
 	}
 }
+
+// A clock that somebody puts is believed if the server's says the same, and has gone on steadily.
+func TestAClockThatIsPutRightByTheServersIsInNoDoubt(t *testing.T) {
+	noon := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for what, is := range map[string]struct {
+		before, after, server time.Duration // ahead
+		doubt                 Doubt
+	}{
+		"it is put right":                {before: -time.Hour, doubt: None},
+		"it is put wrong":                {after: time.Hour, doubt: Stepped},
+		"the server's is put with it":    {after: time.Hour, server: time.Hour, doubt: Stepped},
+		"it is put from wrong to wrong":  {before: time.Hour, after: -time.Hour, doubt: Stepped},
+		"it follows the server's slowly": {before: time.Hour, after: time.Hour + 50*time.Second, doubt: None},
+	} {
+		m := &sharing{boot: "a", started: noon.Add(-time.Hour), ahead: is.before}
+		mark := Begin(m.read(noon))
+		m.ahead = is.after
+		r := m.read(noon.Add(30 * time.Second))
+		r.Shared += is.server.Milliseconds()
+		if mark = mark.At(r); mark.Doubt != is.doubt {
+			t.Errorf("%s: doubt %d", what, mark.Doubt)
+		}
+	}
+}

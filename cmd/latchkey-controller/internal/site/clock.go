@@ -49,14 +49,15 @@ func (s *Site) Doubt(ctx context.Context, at clock.Reading) (doubt string, err e
 	return doubt, err
 }
 
-// Time is the time for readers: what the wall clock says, or what it is expected to say, if it was put or is behind
-// that. Of a machine that was off for more than a day, it is what it says.
+// Time is the time for readers: what the wall clock says, or what it is expected to say, if it is behind that since the
+// machine started, or if it was put to where the database server's clock is not. Of a machine that was off for more than a
+// day, it is what it says.
 func (s *Site) Time(at clock.Reading) time.Time {
 	kept := s.kept.Load()
 	if kept == nil {
 		return at.Wall
 	}
-	if now := kept.At(at); now.Doubt == clock.Stepped || now.Doubt == clock.Apart || now.Doubt == clock.Unset && now.Off < 0 {
+	if now := kept.At(at); kept.Shared != 0 && (now.Doubt == clock.Stepped || now.Doubt == clock.Apart) || now.Doubt == clock.Unset && now.Off < 0 {
 		return time.UnixMilli(now.Wall)
 	}
 	return at.Wall

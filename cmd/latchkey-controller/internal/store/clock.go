@@ -10,7 +10,7 @@ func (t *Tx) Clock(r clock.Reading) (clock.Mark, error) {
 	if err == nil && m == (clock.Mark{}) { // a new site
 		return clock.Begin(r), nil
 	}
-	if err == nil && r.Boot != m.Boot && r.Shared == 0 { // perhaps of another machine
+	if err == nil && r.Shared == 0 && (r.Boot != m.Boot || m.At(r).Doubt != clock.None) { // perhaps of another machine
 		r.Shared, err = t.engine.sharedClock(t)
 	}
 	return m.At(r), err
