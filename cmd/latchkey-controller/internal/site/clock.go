@@ -25,7 +25,10 @@ func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, er
 		if err := tx.SetClock(m); err != nil {
 			return err
 		}
-		kept, doubt = m, m.Says(at)
+		if kept, err = tx.KeptClock(); err != nil {
+			return err
+		}
+		doubt = m.Says(at)
 		if doubt != "" && before == clock.None {
 			if err := tx.AddAlarm(&store.Alarm{Kind: store.ClockDoubted, At: at.Wall.UnixMilli(), Text: doubt}); err != nil {
 				return err
