@@ -48,10 +48,14 @@ func (s *Site) TellTakenOver(ctx context.Context, at time.Time, lead *store.Lead
 		return nil
 	}
 	text := fmt.Sprintf("the controller on %s has stopped leading the site without handing over, and another one leads in its place", former)
-	if host, err := os.Hostname(); err == nil {
+	look := "that machine: its power, its network, and the controller's log there"
+	switch host, err := os.Hostname(); {
+	case err == nil && host == former:
+		text, look = fmt.Sprintf("a controller on %s has stopped leading the site without handing over, and another one on that machine leads in its place", former), "its log"
+	case err == nil:
 		text = fmt.Sprintf("the controller on %s has stopped leading the site without handing over, and the one on %s leads in its place", former, host)
 	}
-	return s.AddAlarm(ctx, &store.Alarm{Kind: store.LeadTakenOver, At: at.UnixMilli(), Text: text + ". Doors have worked by themselves meanwhile. Look at that machine: its power, its network, and the controller's log there"})
+	return s.AddAlarm(ctx, &store.Alarm{Kind: store.LeadTakenOver, At: at.UnixMilli(), Text: text + ". Doors have worked by themselves meanwhile. Look at " + look})
 }
 
 // Shared says whether controllers on several machines can work with the site.

@@ -152,15 +152,18 @@ func (e *postgresEngine) controllers(ctx context.Context) (all []Controller, err
 	return all, rows.Err()
 }
 
-// After names who had the lead before and did not give it back, as Controller.Name; "": nobody, this process, or
-// one that ran on this machine: it was started anew.
+// After names who had the lead before and did not give it back, as Controller.Name; "": nobody, this process,
+// one that ran on this machine and was gone when this one came (it was started anew), or one that may only have been
+// without the database, as this one was.
 func (l *Lead) After() string { return l.after }
 
-func (e *postgresEngine) formerOf(holder string) string {
-	if name := withoutToken(holder); name != withoutToken(e.self) {
-		return name
+// formerOf is After of who takes a holder's lead; alive: it has seen that one lead.
+func (e *postgresEngine) formerOf(holder string, alive bool) string {
+	name := withoutToken(holder)
+	if holder == e.self || name == withoutToken(e.self) && !alive {
+		return ""
 	}
-	return ""
+	return name
 }
 
 // Leads says whether this process has the lead. With SQLite it does if it is a controller.

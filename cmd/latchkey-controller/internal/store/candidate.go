@@ -31,6 +31,7 @@ func (e *postgresEngine) lead(ctx context.Context, standBy func(*ServedError) er
 	var seen leadRow
 	since := time.Now() // the row has been as it was seen
 	stoodBy := ""       // the holder that standBy was called for
+	away := false       // the database was, since then: who had the lead may have lost it by that alone
 	for {
 		now, err := c.look(ctx)
 		final, other := (*finalError)(nil), (*ServedError)(nil)
@@ -47,9 +48,13 @@ func (e *postgresEngine) lead(ctx context.Context, standBy func(*ServedError) er
 				stoodBy = other.Name
 			}
 		case err != nil: // what was seen last is as old as it is
+			away = true
 		case c.patience(now) == 0 || now == seen && time.Since(since) >= c.patience(now):
 			lead, err := c.take(ctx, now)
 			if lead != nil {
+				if !away {
+					lead.after = c.engine.formerOf(now.holder, now.holder == stoodBy)
+				}
 				return lead, nil
 			}
 			if err == nil {
@@ -62,7 +67,7 @@ func (e *postgresEngine) lead(ctx context.Context, standBy func(*ServedError) er
 				}
 				stoodBy = now.holder
 			}
-			seen, since = now, time.Now()
+			seen, since, away = now, time.Now(), false
 		}
 		select {
 		case <-ctx.Done():
@@ -147,9 +152,7 @@ func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
 	if err != nil {
 		return nil, err // if it was done all the same, the row is this process's own at the next look
 	}
-	l := c.hold(term, asked)
-	l.after = c.engine.formerOf(seen.holder)
-	return l, nil
+	return c.hold(term, asked), nil
 }
 
 // leader describes who has the lead.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -79,6 +80,61 @@ func TestALeadThatWasNotGivenBackNamesWhoHadIt(t *testing.T) {
 	}
 	if got := take(sessionName()); got != "" {
 		t.Errorf("this machine, started anew: %q", got)
+	}
+}
+
+// seenAlive has a store stand by for a leader of this machine, whose last beat it has seen when this returns.
+func seenAlive(t *testing.T, s *Store, address string) (leads chan *Lead) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	must(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	holder := sessionName()
+	beat := func() {
+		_, err := conn.Exec(t.Context(), `UPDATE lead SET beat = beat + 1, holder = $1`, holder)
+		must(t, err)
+	}
+	beat()
+	alive, leads := make(chan bool), make(chan *Lead, 1)
+	go func() {
+		lead, err := s.Lead(t.Context(), func(*ServedError) error { close(alive); return nil })
+		if err != nil {
+			t.Error(err)
+		}
+		leads <- lead
+	}()
+	for {
+		select {
+		case <-alive:
+			return leads
+		case <-time.After(lookEvery):
+			beat()
+		}
+	}
+}
+
+func TestWhoWasSeenToLeadIsNamedAlsoIfItRanOnTheSameMachine(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Database(t)
+	lead := <-seenAlive(t, openAt(t, address), address)
+	defer lead.Close()
+	if got, want := lead.After(), withoutToken(sessionName()); got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+}
+
+func TestNobodyIsNamedForALeadThatWasLostWithTheDatabase(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.NewOwn(t)
+	address := server.New("site")
+	leads := seenAlive(t, openAt(t, address), address)
+	server.Stop(syscall.SIGINT)
+	time.Sleep(2 * keepLead)
+	server.Start()
+	lead := <-leads
+	defer lead.Close()
+	if got := lead.After(); got != "" {
+		t.Errorf("%q", got)
 	}
 }
 
