@@ -90,3 +90,10 @@ func TestASiteSaysWhatItsDatabaseIsAndWhere(t *testing.T) {
 		t.Errorf("%q, not %q", got, want)
 	}
 }
+
+func TestToJoinWithoutTheStorageKeySaysWhereItIs(t *testing.T) {
+	_, err := Join(t.Context(), t.TempDir(), "postgres://localhost:1/site", "/none/storage.key")
+	if err == nil || err.Error() != "the storage key: stat /none/storage.key: no such file or directory; copy storage.key from the directory of another controller to this machine and name that file" {
+		t.Error(err)
+	}
+}

@@ -23,6 +23,9 @@ func Join(ctx context.Context, dir, database, keyFile string) (*Site, error) {
 		}
 	}
 	v, key, err := vault.ReadFile(keyFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the storage key: %w; copy %s from the directory of another controller to this machine and name that file", err, vault.KeyFile)
+	}
 	if err != nil {
 		return nil, err
 	}

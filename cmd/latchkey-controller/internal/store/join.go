@@ -34,7 +34,7 @@ func SiteAt(ctx context.Context, address string) (row *Site, place string, err e
 		return err
 	})
 	if errors.Is(err, ErrNotFound) {
-		err = e.refusal(errEmpty)
+		err = e.refusal(errNoSite)
 	}
 	return row, e.place(), err
 }
@@ -58,7 +58,7 @@ func (e *postgresEngine) asItIs(ctx context.Context) error {
 	case err != nil:
 		return err
 	case at == 0:
-		return errEmpty
+		return errNoSite
 	case at < newest:
 		return fmt.Errorf("its schema is version %d, of an older latchkey-controller; this one works with %d. Install the same one on both machines", at, newest)
 	case at > newest && at < arrivingVersion:

@@ -73,8 +73,17 @@ func (e *postgresEngine) migrate(ctx context.Context, create bool) error {
 	return tx.Commit()
 }
 
-// errEmpty says that there is nothing in a database.
-var errEmpty = fmt.Errorf("it holds no site: correct its address, or create a site in it with latchkey-controller init --database: %w", fs.ErrNotExist)
+// An emptyError says that there is nothing in a database, and what to do. It is an fs.ErrNotExist.
+type emptyError string
+
+const (
+	errEmpty  emptyError = "it holds no site: correct its address, or create a site in it with latchkey-controller init --database"
+	errNoSite emptyError = "it holds no site; correct the address" // to join
+)
+
+func (e emptyError) Error() string { return string(e) }
+
+func (emptyError) Is(target error) bool { return target == fs.ErrNotExist }
 
 // version returns the version of the schema, 0 for an empty database.
 func (e *postgresEngine) version(ctx context.Context, tx *sql.Tx) (at int, err error) {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,7 +120,7 @@ func (e *postgresEngine) refusal(err error) error {
 	if busy := (*UnavailableError)(nil); errors.As(err, &busy) {
 		return err
 	}
-	if errors.Is(err, errEmpty) {
+	if none := emptyError(""); errors.As(err, &none) {
 		return fmt.Errorf("the database %s cannot be used: %w", e.name, err)
 	}
 	switch c := code(err); {
@@ -159,6 +160,16 @@ func reason(err error) string {
 			text, _, _ = strings.Cut(text[strings.Index(text, known.Error()):], "\n")
 			return text
 		}
+	}
+	var several interface{ Unwrap() []error } // one of each server, or of each way to it
+	if errors.As(err, &several) {
+		var reasons []string
+		for _, err := range several.Unwrap() {
+			if why := reason(err); !slices.Contains(reasons, why) {
+				reasons = append(reasons, why)
+			}
+		}
+		return strings.Join(reasons, "; ")
 	}
 	var network *net.OpError
 	if errors.As(err, &network) && network.Err != nil {

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -81,6 +83,7 @@ func TestADatabaseIsRefusedWithWhatToDoAndUnchanged(t *testing.T) {
 		{as("locked")("guests") + "&passfile=" + wrong, "the server does not take the password"},
 		{strings.Replace(postgres("guests"), fmt.Sprint(server.Port), "1", 1), "is not reachable ("},
 		{"postgres://postgres@localhost:1/guests", "connect: connection refused); is it running"},
+		{"postgres://postgres@127.0.0.1:1,127.0.0.1:2/guests", "is not reachable (127.0.0.1:1: connect: connection refused; 127.0.0.1:2: connect: connection refused); is it running"},
 		{"postgres://postgres@host.invalid/guests", "is not reachable ("},
 		{"postgres://postgres@127.0.0.1:" + strconv.Itoa(server.Port) + "/guests?sslmode=verify-full", "refused TLS"},
 	} {
@@ -102,6 +105,21 @@ func TestADatabaseIsRefusedWithWhatToDoAndUnchanged(t *testing.T) {
 	}
 	if n := server.Ask("latin", `SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace`); n != "0" {
 		t.Error("tables were made in a database with another encoding")
+	}
+}
+
+func TestADatabaseWithoutASiteIsRefusedForWhatWasAsked(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Database(t)
+	e, err := connectPostgres(address)
+	must(t, err)
+	defer e.close()
+	err = e.ready(t.Context(), false)
+	if !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "create a site in it with latchkey-controller init --database") {
+		t.Errorf("to open: %v", err)
+	}
+	if _, _, err = SiteAt(t.Context(), address); !errors.Is(err, fs.ErrNotExist) || !strings.HasSuffix(err.Error(), "it holds no site; correct the address") {
+		t.Errorf("to join: %v", err)
 	}
 }
 
