@@ -23,7 +23,7 @@ type OneTimeLink struct {
 }
 
 // addOneTimeLink adds a one-time link for an administrator, 0: for the first Owner,
-// and returns its token. It replaces the previous one.
+// and returns its token. It replaces an administrator's previous one.
 func (d *Desk) addOneTimeLink(tx *store.Tx, admin int64) (token string, err error) {
 	now, err := d.steady(tx)
 	if err != nil {
@@ -34,7 +34,7 @@ func (d *Desk) addOneTimeLink(tx *store.Tx, admin int64) (token string, err erro
 }
 
 // FirstOwnerLink returns the token of a new one-time link that creates the first
-// Owner; "": there already is an Owner.
+// Owner; "": there already is an Owner. Those that other controllers have printed work, too.
 func (d *Desk) FirstOwnerLink(ctx context.Context) (token string, err error) {
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
 		n, err := tx.CountRole(string(Owner))

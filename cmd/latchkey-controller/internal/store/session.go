@@ -102,13 +102,20 @@ type OneTimeLink struct {
 	Ends  clock.Steady
 }
 
-// AddOneTimeLink adds a one-time link and removes the administrator's previous one.
+// firstOwnerLinks is how many one-time links for the first Owner there are at most: each controller prints one when it
+// starts.
+const firstOwnerLinks = 8
+
+// AddOneTimeLink adds a one-time link and removes the administrator's previous one, or the oldest of too many for the
+// first Owner.
 func (t *Tx) AddOneTimeLink(l *OneTimeLink) error {
 	var admin any
+	replaced := `DELETE FROM links WHERE admin_id IS NULL AND hash NOT IN (SELECT hash FROM links WHERE admin_id IS NULL ORDER BY ends DESC, hash LIMIT ?)`
+	with := any(firstOwnerLinks - 1)
 	if l.Admin != 0 {
-		admin = l.Admin
+		admin, with, replaced = l.Admin, l.Admin, `DELETE FROM links WHERE admin_id = ?`
 	}
-	if err := t.exec(`DELETE FROM links WHERE admin_id IS NOT DISTINCT FROM ?`, admin); err != nil {
+	if err := t.exec(replaced, with); err != nil {
 		return err
 	}
 	return t.exec(`INSERT INTO links (hash, admin_id, ends) VALUES (?, ?, ?)`, l.Hash[:], admin, l.Ends)
@@ -120,9 +127,9 @@ func (t *Tx) OneTimeLink(hash wire.Hash) (*OneTimeLink, error) {
 	return &l, t.row(`SELECT coalesce(admin_id, 0), ends FROM links WHERE hash = ?`, []any{hash[:]}, &l.Admin, &l.Ends)
 }
 
-// RemoveOneTimeLink removes a link.
+// RemoveOneTimeLink removes a link that was used, and all for the first Owner: there is one then.
 func (t *Tx) RemoveOneTimeLink(hash wire.Hash) error {
-	return t.exec(`DELETE FROM links WHERE hash = ?`, hash[:])
+	return t.exec(`DELETE FROM links WHERE hash = ? OR admin_id IS NULL`, hash[:])
 }
 
 // A Throttle counts the wrong passwords for an account, from an address, and so on.
