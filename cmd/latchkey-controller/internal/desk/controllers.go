@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -99,7 +100,7 @@ func (d *Desk) WatchLead(ctx context.Context, changed func()) {
 	}
 }
 
-// leader identifies who leads. Whoever leads need not ask the database.
+// leader identifies who leads; "": nobody. Whoever leads need not ask the database.
 func (d *Desk) leader(ctx context.Context) string {
 	if d.Leads() {
 		return "this"
@@ -108,7 +109,7 @@ func (d *Desk) leader(ctx context.Context) string {
 	if err != nil || s.Leader == nil {
 		return ""
 	}
-	return s.Leader.Where()
+	return fmt.Sprint("term ", s.Leader.Term)
 }
 
 // unheard says whether an error means that what readers and brokers do is not known now, since the controller that leads

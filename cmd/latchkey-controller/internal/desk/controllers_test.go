@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -107,6 +108,21 @@ func TestAStandByKnowsWhoLeads(t *testing.T) {
 	}
 }
 
+func TestALeadThatGoesToAnotherControllerOnTheSameMachineIsAChange(t *testing.T) {
+	t.Parallel()
+	w := inPostgreSQL(t)
+	lead, err := w.another().Lead(t.Context(), nil)
+	w.must(err)
+	before := w.leader(t.Context())
+	lead.Close()
+	lead, err = w.another().Lead(t.Context(), nil)
+	w.must(err)
+	defer lead.Close()
+	if after := w.leader(t.Context()); after == before || before == "" || after == "" {
+		t.Errorf("%q after %q", after, before)
+	}
+}
+
 func TestWhileNobodyLeadsWhatIsStoredIsShown(t *testing.T) {
 	t.Parallel()
 	w := inPostgreSQL(t)
@@ -183,6 +199,31 @@ func TestALeadThatWasTakenOverIsAnAlarmOfTheSite(t *testing.T) {
 	w.must(err)
 	if len(due.Lines) != 1 || due.Lines[0].Text != "A controller has failed, and another one leads the site in its place" {
 		t.Errorf("by mail: %+v", due.Lines)
+	}
+}
+
+func TestALeadThatWasTakenOverOnOneMachineIsAnAlarmThatTellsTheTwoApart(t *testing.T) {
+	t.Parallel()
+	w := inPostgreSQL(t)
+	host, err := os.Hostname()
+	w.must(err)
+	db := sitetest.Database(t, w.dir)
+	beat := func() {
+		_, err := db.Exec(`UPDATE lead SET beat = beat + 1, holder = $1`, "latchkey-controller on "+host+" 00000000")
+		w.must(err)
+	}
+	beat()
+	leads, ready := w.compete()
+	for len(ready) == 0 { // it dies when it was seen
+		beat()
+		time.Sleep(100 * time.Millisecond)
+	}
+	w.must(w.site.TellTakenOver(t.Context(), w.time, <-leads))
+	page, err := w.Activity(t.Context(), as(Owner), Query{Kind: "alarm"})
+	w.must(err)
+	want := "a controller on " + host + " has stopped leading the site without handing over, and another one on that machine leads in its place. Doors have worked by themselves meanwhile. Look at its log"
+	if len(page.Events) != 1 || page.Events[0].Text.String() != want {
+		t.Errorf("%+v", page.Events)
 	}
 }
 
