@@ -42,7 +42,10 @@ func TestTwoControllersGoOnOnceTheServerHasRoomAgain(t *testing.T) {
 		}
 	}
 	p.send(5)
-	p.eventually("the server ends", func() bool { return !server.Running() })
+	p.eventually("the server ends", func() bool {
+		p.send(0)
+		return !server.Running()
+	})
 	free()
 	server.Start()
 	p.report(5)

@@ -41,7 +41,7 @@ func TestTwoControllersGoOnWithAServerThatTakesOver(t *testing.T) {
 		m.alive()
 	}
 	p.moved(second)
-	leader := p.leader()
+	leader := p.leading()
 	leader.end(syscall.SIGTERM)
 	p.leads(p.other(leader))
 	leader.serve()

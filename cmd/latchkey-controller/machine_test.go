@@ -16,7 +16,6 @@ import (
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
 
-	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -171,7 +170,7 @@ func newPair(t *testing.T, address, name string, to ...func() (net.Conn, error))
 	t.Helper()
 	p := &pair{t: t, at: filepath.Join(t.TempDir(), "site")}
 	p.reporter = newReporterIn(t, p.at, address)
-	url, at := p.mosquitto()
+	url, _ := startMosquitto(t, p.at)
 	for i := range p.machines {
 		m := &machine{network: newNetwork(t), t: t, dir: filepath.Join(t.TempDir(), "site")}
 		var hosts []string
@@ -182,7 +181,7 @@ func newPair(t *testing.T, address, name string, to ...func() (net.Conn, error))
 				m.database = cable
 			}
 		}
-		m.broker = newCable(t, m.network, brokerAt, func() (net.Conn, error) { return net.Dial("tcp", at) })
+		m.broker = newCable(t, m.network, brokerAt, func() (net.Conn, error) { return net.Dial("tcp", strings.TrimPrefix(url, "ssl://")) })
 		copyDirectory(t, p.at, m.dir, "postgres://postgres@"+strings.Join(hosts, ",")+"/"+name)
 		p.machines[i] = m
 	}
@@ -223,41 +222,6 @@ func copyDirectory(t *testing.T, from, to, address string) {
 	}
 }
 
-// mosquitto starts Mosquitto for the site.
-func (p *pair) mosquitto() (url, at string) {
-	p.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	at = listener.Addr().String()
-	listener.Close()
-	dir := filepath.Join(p.t.TempDir(), "mosquitto")
-	if said, err := programIn(p.at)("broker-config", "--out", dir, "--listen", at).CombinedOutput(); err != nil {
-		p.t.Fatalf("%v: %s", err, said)
-	}
-	config := filepath.Join(dir, broker.ConfigFile)
-	if os.Getuid() == 0 { // the test's directory is not for Mosquitto's own user
-		b, err := os.ReadFile(config)
-		if err == nil {
-			err = os.WriteFile(config, append(b, "\nuser root\n"...), 0o600)
-		}
-		if err != nil {
-			p.t.Fatal(err)
-		}
-	}
-	path, err := exec.LookPath("mosquitto")
-	if err != nil {
-		path = "/usr/sbin/mosquitto"
-	}
-	cmd := exec.Command(path, "-c", config)
-	if err := cmd.Start(); err != nil {
-		p.t.Fatalf("%v: make setup installs it", err)
-	}
-	p.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	return "ssl://" + at, at
-}
-
 // serve starts both controllers; the first of the machines leads.
 func (p *pair) serve() {
 	p.t.Helper()
@@ -289,6 +253,13 @@ func (p *pair) leader() *machine {
 		return other
 	}
 	return nil
+}
+
+// leading waits until one leads.
+func (p *pair) leading() (leader *machine) {
+	p.t.Helper()
+	p.eventually("one leads, and not both", func() bool { leader = p.leader(); return leader != nil })
+	return leader
 }
 
 func (p *pair) other(m *machine) *machine {
@@ -342,7 +313,7 @@ func (p *pair) send(n int) { p.reporter.report(p.client, n) }
 // check checks that one leads, that all records are stored, each once, and that the site is whole.
 func (p *pair) check() {
 	p.t.Helper()
-	p.eventually("one leads", func() bool { return p.leader() != nil })
+	p.leading()
 	p.report(3)
 	s, err := site.Open(p.t.Context(), p.at)
 	if err != nil {

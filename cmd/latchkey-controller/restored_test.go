@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -14,9 +15,12 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
+// logsStatements has a server log who asks for what in which database.
+var logsStatements = []string{"log_statement=all", "log_line_prefix=%d %a: "}
+
 func TestADatabaseThatIsRestoredBehindTwoControllersGetsOneEpoch(t *testing.T) {
 	t.Parallel()
-	server := postgrestest.NewOwn(t)
+	server := postgrestest.NewOwn(t, logsStatements...)
 	for name, killed := range map[string]bool{"the_leader_goes_on": false, "the_leader_is_killed": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +40,7 @@ func TestADatabaseThatIsRestoredBehindTwoControllersGetsOneEpoch(t *testing.T) {
 	}
 	t.Run("to a point in time", func(t *testing.T) {
 		t.Parallel()
-		server := postgrestest.NewOwn(t)
+		server := postgrestest.NewOwn(t, logsStatements...)
 		backup, data := filepath.Join(server.Dir, "backup"), filepath.Join(server.Dir, "data")
 		newPairAt(t, server, "site").restored(server, "site", false, func() {
 			out, err := server.Command("pg_basebackup", "-h", server.Dir, "-p", strconv.Itoa(server.Port), "-U", "postgres", "-D", backup, "-X", "stream", "-c", "fast", "--no-sync").CombinedOutput()
@@ -74,15 +78,32 @@ func (p *pair) restored(server *postgrestest.Own, database string, killed bool, 
 	if said, err := p.machines[1].do(lost...); err != nil {
 		p.t.Fatalf("%v: %s", err, said)
 	}
-	time.Sleep(3 * time.Second) // each sees it, within half a second
+	log := filepath.Join(server.Dir, "log")
+	logged, err := os.Stat(log)
+	if err == nil {
+		_, err = p.machines[1].do("user", "add", "--name", "Lost, too") // both look once more
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.eventually("each sees the first one", func() bool {
+		b, err := os.ReadFile(log)
+		if err != nil {
+			p.t.Fatal(err)
+		}
+		looked := map[string]bool{}
+		for _, found := range regexp.MustCompile(`(?m)^`+database+` (.*): LOG: .* SELECT coalesce\(max\(id\), 0\) FROM activity$`).FindAllSubmatch(b[logged.Size():], -1) {
+			looked[string(found[1])] = true
+		}
+		return len(looked) == 2
+	})
 	if killed {
 		p.machines[0].end(syscall.SIGKILL)
 	}
 	restore()
 	p.eventually("an epoch begins", func() bool { return epochs() == "2" })
 	if !killed {
-		p.eventually("one leads", func() bool { return p.leader() != nil })
-		leader := p.leader()
+		leader := p.leading()
 		leader.end(syscall.SIGKILL)
 		p.leads(p.other(leader))
 	}

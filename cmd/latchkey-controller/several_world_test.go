@@ -212,6 +212,7 @@ type several struct {
 // newSeveral makes a site. The second directory reaches the database at an address; nil: the same.
 func newSeveral(t *testing.T, second func(*postgrestest.Own) string) *several {
 	t.Helper()
+	t.Parallel()
 	s := &several{t: t, server: postgrestest.NewOwn(t)}
 	root := t.TempDir()
 	s.dirs = [2]string{filepath.Join(root, "one"), filepath.Join(root, "two")}

@@ -110,7 +110,6 @@ func startCluster(t *testing.T, bin, dir string) *played {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			c.mu.Lock()
 			c.lines = append(c.lines, lines.Text())
-			fmt.Fprintln(os.Stderr, time.Now().Format("05.000"), lines.Text())
 			close(c.more)
 			c.more = make(chan struct{})
 			c.mu.Unlock()

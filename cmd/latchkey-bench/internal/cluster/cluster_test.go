@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	kills = flag.Int("cluster-kills", 6, "how often a part of a cluster is killed or paused")
-	seed  = flag.Uint64("cluster-seed", 12, "decides which, when, and for how long")
+	kills = flag.Int("cluster-kills", 4, "how often a part of a cluster is killed or paused")
+	seed  = flag.Uint64("cluster-seed", 124, "decides which, when, and for how long")
 )
 
 // programs are what all tests run: the controller is built once, in a directory that TestMain

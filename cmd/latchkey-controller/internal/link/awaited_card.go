@@ -155,11 +155,14 @@ func (t *tracker) cardAnswered(c cardAnswer) {
 	}
 }
 
-// decline tells a reader that the card of its order gets no keys.
+// decline tells a reader, unless it was removed, that the card of its order gets no keys.
 func (t *tracker) decline(id wire.CommandID) {
 	reader := t.orders[id].command.Reader
 	clear(t.awaited[id].uid)
 	delete(t.awaited, id)
+	if (*t.peers.Load())[reader] == nil {
+		return
+	}
 	signed, err := t.o.Site.Sign(wire.KindCard, &wire.CardKeys{Reader: reader, Command: id})
 	if err != nil {
 		t.o.Log.Error("sign that a card gets no keys", "err", err)

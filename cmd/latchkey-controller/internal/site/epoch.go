@@ -81,9 +81,11 @@ func addEpoch(tx *store.Tx, v *vault.Vault, now time.Time, above uint64, kdf wir
 // Reissue begins a new epoch for a site that was restored to an older state, as a
 // reader proves with a head signed by this site, whose position the log lacks. The epoch is above what readers have
 // seen, policies get higher revisions, and ids of users and credentials that may have
-// been in use are skipped. Administrators stay signed in. The error is ErrNoticed if the log does not lack it any more.
-func (s *Site) Reissue(ctx context.Context, now time.Time, position wire.Position) (number uint64, err error) {
-	return s.reissue(ctx, now, position.Epoch, func(tx *store.Tx) error { return lacking(tx, position) })
+// been in use are skipped. Administrators stay signed in, and are told by an alarm: an epoch without one would be
+// begun anew by another controller that notices. The error is ErrNoticed if the log does not lack it any more.
+func (s *Site) Reissue(ctx context.Context, now time.Time, position wire.Position, alarm *store.Alarm) (number uint64, err error) {
+	return s.reissue(ctx, now, position.Epoch, func(tx *store.Tx) error { return lacking(tx, position) },
+		func(tx *store.Tx) error { return tx.AddAlarm(alarm) })
 }
 
 // ErrNoticed says that another one was faster to notice that the database was restored.
@@ -107,7 +109,7 @@ var ErrClaimed = errors.New("a reader's claim began an epoch less than an hour a
 // ReissueOnClaim is Reissue on a reader's unproven claim that the site was restored.
 // The reader does not choose the number. The error is ErrClaimed if the last such
 // claim is too recent.
-func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading, position wire.Position) (number uint64, err error) {
+func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading, position wire.Position, alarm *store.Alarm) (number uint64, err error) {
 	return s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
 		if err := lacking(tx, position); err != nil {
 			return err
@@ -121,7 +123,7 @@ func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading, position wi
 			return ErrClaimed
 		}
 		return errors.Join(err, tx.SetLastClaim(m.Time()))
-	})
+	}, func(tx *store.Tx) error { return tx.AddAlarm(alarm) })
 }
 
 func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first func(*store.Tx) error, last ...func(*store.Tx) error) (number uint64, err error) {

@@ -77,7 +77,7 @@ func TestADatabaseThatWasPutBackBeginsANewEpochByItself(t *testing.T) {
 		"an event, and others follow":           {lost: event("a clock"), others: []func(*Site){event("another clock"), event("a clock")}},
 		"an event, and others pass over its id": {lost: event("a clock"), passed: true, others: []func(*Site){event("a clock")}},
 		"an epoch": {lost: func(s *Site) {
-			if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 32}); err != nil {
+			if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 32}, restoredAlarm()); err != nil {
 				t.Fatal(err)
 			}
 		}},

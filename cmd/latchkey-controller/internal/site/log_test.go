@@ -426,9 +426,13 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 // lacked is a position that no log of these tests has.
 var lacked = wire.Position{Epoch: 1 << 40}
 
+func restoredAlarm() *store.Alarm {
+	return &store.Alarm{Kind: store.LogForeign, At: noon.UnixMilli(), Text: "restored"}
+}
+
 func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 	s, dir := newSite(t)
-	first, err := s.ReissueOnClaim(t.Context(), at(noon), lacked)
+	first, err := s.ReissueOnClaim(t.Context(), at(noon), lacked, restoredAlarm())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -437,20 +441,23 @@ func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if _, err := s.ReissueOnClaim(t.Context(), at(noon.Add(59*time.Minute)), lacked); !errors.Is(err, ErrClaimed) {
+	if n := alarmsOf(t, s, store.LogForeign); n != 1 {
+		t.Errorf("%d alarms tell of it", n)
+	}
+	if _, err := s.ReissueOnClaim(t.Context(), at(noon.Add(59*time.Minute)), lacked, restoredAlarm()); !errors.Is(err, ErrClaimed) {
 		t.Errorf("sooner: %v", err)
 	}
-	if again, err := s.ReissueOnClaim(t.Context(), at(noon.Add(time.Hour)), lacked); err != nil || again <= first {
+	if again, err := s.ReissueOnClaim(t.Context(), at(noon.Add(time.Hour)), lacked, restoredAlarm()); err != nil || again <= first {
 		t.Errorf("an hour later: %d, %v", again, err)
 	}
 	for hours, put := range []time.Duration{-365 * 24 * time.Hour, 365 * 24 * time.Hour} {
 		later := at(noon.Add(time.Duration(hours)*time.Hour + 2*time.Hour - time.Second))
 		later.Wall = later.Wall.Add(put)
-		if _, err := s.ReissueOnClaim(t.Context(), later, lacked); !errors.Is(err, ErrClaimed) {
+		if _, err := s.ReissueOnClaim(t.Context(), later, lacked, restoredAlarm()); !errors.Is(err, ErrClaimed) {
 			t.Errorf("sooner, by a clock that was put by %v: %v", put, err)
 		}
 		later.Since += time.Second
-		if _, err := s.ReissueOnClaim(t.Context(), later, lacked); err != nil {
+		if _, err := s.ReissueOnClaim(t.Context(), later, lacked, restoredAlarm()); err != nil {
 			t.Errorf("by a clock that was put by %v: %v", put, err)
 		}
 	}
@@ -481,10 +488,10 @@ func TestAnEpochThatAReaderBringsAboutSignsNobodyOut(t *testing.T) {
 	if err != nil || !signedIn() {
 		t.Fatalf("%v, signed in: %v", err, signedIn())
 	}
-	if _, err := s.ReissueOnClaim(t.Context(), at(noon), lacked); err != nil || !signedIn() {
+	if _, err := s.ReissueOnClaim(t.Context(), at(noon), lacked, restoredAlarm()); err != nil || !signedIn() {
 		t.Errorf("on a reader's word: %v, signed in: %v", err, signedIn())
 	}
-	if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 41}); err != nil || !signedIn() {
+	if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 41}, restoredAlarm()); err != nil || !signedIn() || alarmsOf(t, s, store.LogForeign) != 2 {
 		t.Errorf("by a head that a reader showed: %v, signed in: %v", err, signedIn())
 	}
 	if _, err := s.reissue(t.Context(), noon, 0, (*store.Tx).ForgetSignIns); err != nil || signedIn() {

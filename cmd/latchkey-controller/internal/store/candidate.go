@@ -124,7 +124,7 @@ func (c *candidate) patience(row leadRow) time.Duration {
 		wait = takeLead
 	}
 	if off {
-		wait += leaveLead
+		wait += c.engine.limits.leave
 	}
 	return wait
 }

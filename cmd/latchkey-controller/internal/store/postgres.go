@@ -36,16 +36,17 @@ type postgresEngine struct {
 	reaching atomic.Bool
 }
 
-// limits are how long things may take; a test may have shorter ones.
+// limits are how long things may take; a test may have others.
 type limits struct {
 	busy   time.Duration // waiting for a lock: busyTimeout
 	idle   time.Duration // between two statements of who holds the lock: writeIdle
 	commit time.Duration // commitTimeout
+	leave  time.Duration // leaveLead
 }
 
 // connectPostgres prepares connections to a database of a PostgreSQL server.
 func connectPostgres(address string) (*postgresEngine, error) {
-	e := &postgresEngine{address: address, self: sessionName(), writing: make(chan struct{}, 1), limits: limits{busyTimeout, writeIdle, commitTimeout}, now: time.Now}
+	e := &postgresEngine{address: address, self: sessionName(), writing: make(chan struct{}, 1), limits: limits{busyTimeout, writeIdle, commitTimeout, leaveLead}, now: time.Now}
 	config, err := e.connection()
 	if err != nil {
 		return nil, err
