@@ -86,12 +86,20 @@ func execute(ctx context.Context, io stdio, args []string) error {
 	}
 	if row.needs == aSite {
 		if c.site, err = site.Open(ctx, c.dir); err != nil {
-			return err
+			return row.ended(ctx, err)
 		}
 		defer c.site.Close()
 		c.desk, c.actor = desk.New(desk.Options{Site: c.site, Mail: mail.Send}), desk.AtCommandLine(sessionUser())
 	}
-	return run(ctx, args)
+	return row.ended(ctx, run(ctx, args))
+}
+
+// ended returns the error that a command ends with: serve is meant to be stopped, and may be while it begins.
+func (row *command) ended(ctx context.Context, err error) error {
+	if row.name == "serve" && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil
+	}
+	return err
 }
 
 // find returns the command that begins the arguments, and the rest of them;

@@ -2,13 +2,16 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"flag"
 	"io"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
 
 func TestEachCommandOfTheTableHasItsLineAndItsHelp(t *testing.T) {
@@ -55,6 +58,24 @@ func TestAnOrderNeedsNoDatabase(t *testing.T) {
 		err := execute(t.Context(), stdio{nil, io.Discard, io.Discard}, append(args, "--dir", t.TempDir()))
 		if !errors.Is(err, control.ErrNotRunning) {
 			t.Errorf("%q: %v", args, err)
+		}
+	}
+}
+
+func TestServeThatIsStoppedWhileItBeginsEndsQuietly(t *testing.T) {
+	for engine, more := range map[string][]string{"sqlite": nil, "postgres": {"--database", postgrestest.Database(t)}} {
+		dir := filepath.Join(t.TempDir(), "site")
+		silent := stdio{nil, io.Discard, io.Discard}
+		if err := execute(t.Context(), silent, append([]string{"init", "--dir", dir, "--site", "home"}, more...)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		if err := execute(ctx, silent, []string{"serve", "--dir", dir, "--console", "off"}); err != nil {
+			t.Errorf("%s: %v", engine, err)
+		}
+		if err := execute(ctx, silent, []string{"user", "list", "--dir", dir}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: a command that was interrupted says %v", engine, err)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
@@ -78,19 +79,23 @@ func (c *invocation) controllers(ctx context.Context) ([]controllerRow, error) {
 	return rows, nil
 }
 
-// controllersText says how many controllers there are, and who leads.
-func controllersText(all []controllerRow) string {
+// controllersText says how many controllers there are, and who leads. shared: others could stand by.
+func controllersText(all []controllerRow, shared bool) string {
 	switch n := len(all); {
 	case all == nil:
 		return "its controllers are not known"
 	case n == 0:
 		return "no controller runs"
+	case n == 1 && !all[0].Leads:
+		return where(all[0]) + " runs, but does not lead now"
 	case !all[0].Leads:
-		return fmt.Sprintf("%s, of which none leads now", counted(n, "controller"))
+		return fmt.Sprintf("%d controllers, of which none leads now", n)
+	case !shared:
+		return where(all[0]) + " serves it"
 	case n == 1:
-		return fmt.Sprintf("its controller is %s; no other one stands by", where(all[0]))
+		return where(all[0]) + " leads; no other one stands by"
 	default:
-		return fmt.Sprintf("of its %d controllers %s leads", n, where(all[0]))
+		return fmt.Sprintf("%d controllers; the one on %s leads", n, strings.TrimPrefix(where(all[0]), "the controller on "))
 	}
 }
 

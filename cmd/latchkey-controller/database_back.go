@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // lookForDatabase is how often it is seen whether the database answers.
@@ -26,7 +27,11 @@ func watchDatabase(ctx context.Context, s *site.Site, log *slog.Logger) error {
 			return err
 		case err != nil && away.IsZero():
 			away = looked
-			log.Warn("the database does not answer", "err", err)
+			what := store.Outage(err)
+			if what == "" {
+				what = err.Error()
+			}
+			log.Warn("the database does not answer", "err", what)
 		case err == nil && !away.IsZero():
 			log.Info("the database is back", "after", time.Since(away).Round(time.Second))
 			away = time.Time{}

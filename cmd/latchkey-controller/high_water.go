@@ -9,6 +9,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // highWaterEvery is how often it is noted how far the database is, and highWaterGap the least time
@@ -52,6 +53,9 @@ func (h *highWater) said(ctx context.Context, err error) {
 		h.failed = ""
 	} else if ctx.Err() == nil && err.Error() != h.failed {
 		h.failed = err.Error()
+		if store.Outage(err) != "" {
+			return // watchDatabase logs it
+		}
 		h.log.Error("note how far the database is", "err", err)
 	}
 }

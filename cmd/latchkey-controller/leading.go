@@ -136,8 +136,8 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 	})
 	group.Go(func() error { return l.begin(leads, group, high, lead) })
 	if err := group.Wait(); err != nil {
-		if errors.As(err, new(*store.LostLeadError)) {
-			l.log.Warn("this controller stands by", "err", err, "all that only the leader does ended in", time.Since(ended).Round(time.Millisecond))
+		if lost := (*store.LostLeadError)(nil); errors.As(err, &lost) {
+			l.log.Warn("this controller leads no more", "err", lost.Why, "ended_in", time.Since(ended).Round(time.Millisecond)) // all that only the leader does
 		}
 		return err
 	}

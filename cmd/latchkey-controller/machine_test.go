@@ -66,7 +66,7 @@ func (m *machine) Write(b []byte) (int, error) {
 		switch {
 		case bytes.Contains(line, []byte(": readers come to ")):
 			m.leads = true
-		case bytes.Contains(line, []byte("this controller stands by")):
+		case bytes.Contains(line, []byte("this controller leads no more")):
 			m.leads = false
 		}
 	}

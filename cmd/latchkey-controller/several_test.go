@@ -99,6 +99,9 @@ func TestSeveralControllersSurviveTheirDatabase(t *testing.T) {
 		if n := strings.Count(m.log.String(), "the database does not answer"); n == 0 || n > 4 {
 			t.Errorf("%s says %d times that the database does not answer: %s", m.dir, n, &m.log)
 		}
+		if log := m.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, "does not answer\" err=\"the database site") && strings.Contains(log, "Try again later") {
+			t.Errorf("%s says more than once, or to nobody, that the database is away: %s", m.dir, log)
+		}
 		m.end()
 	}
 }

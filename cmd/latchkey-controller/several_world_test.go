@@ -114,7 +114,7 @@ func (m *member) endedLeading() {
 	m.t.Helper()
 	var found []string
 	m.until("it leads no more", func() bool {
-		found = regexp.MustCompile(`this controller leads no more.*ended in"=(\S+)`).FindStringSubmatch(m.log.String())
+		found = regexp.MustCompile(`this controller leads no more.* ended_in=(\S+)`).FindStringSubmatch(m.log.String())
 		return found != nil
 	})
 	took, err := time.ParseDuration(found[1])
@@ -147,7 +147,7 @@ func (m *member) end() {
 // calm fails if it has ended or lost a broker since its log was that long.
 func (m *member) calm(since int) {
 	m.t.Helper()
-	if log := m.log.String()[since:]; strings.Contains(log, "out of reach") || strings.Contains(log, "stands by") {
+	if log := m.log.String()[since:]; strings.Contains(log, "out of reach") || strings.Contains(log, "stands by") || strings.Contains(log, "leads no more") {
 		m.t.Errorf("%s was disturbed: %s", m.dir, log)
 	}
 }

@@ -102,7 +102,7 @@ func check(c *invocation) action {
 			fmt.Fprintln(c.err, "warning: which controllers run is not known:", err)
 		}
 		return c.report(all, "site %s: %s, %s, %s; log at epoch %d, revision %d: %s\nits database is %s\n%s\n",
-			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database, controllersText(all.Controllers))
+			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database, controllersText(all.Controllers, c.site.Shared()))
 	}
 }
 

@@ -20,7 +20,8 @@ type cluster struct {
 	postgres  *postgresql
 	processes *supervisor
 	leader    *process // the controller that has led last; nil: none yet
-	signIn    string   // the link for the first one at a console; "": somebody has signed in
+	signIn    string   // the newest link for the first one at a console; "": somebody has signed in
+	told      bool     // what there is was printed
 }
 
 // readers are those of a cluster, by their identifiers, and their doors.

@@ -2,15 +2,17 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 )
 
@@ -24,12 +26,15 @@ type clusterFacts struct {
 	Pages    [len(readers)]string `json:"pages"`
 }
 
-// addresses are those of all processes, with the ports that they have if these are free when the cluster is set up.
-func (f *clusterFacts) addresses() map[*string]string {
-	return map[*string]string{
-		&f.Database: "15432", &f.Brokers[0]: "18891", &f.Brokers[1]: "18892", &f.Consoles[0]: "8451", &f.Consoles[1]: "8452",
-		&f.Pages[0]: "8091", &f.Pages[1]: "8092", &f.Pages[2]: "8093",
+// addresses are those of all processes.
+func (f *clusterFacts) addresses() []*string {
+	all := []*string{&f.Database}
+	for _, of := range [][]string{f.Brokers[:], f.Consoles[:], f.Pages[:]} {
+		for i := range of {
+			all = append(all, &of[i])
+		}
 	}
+	return all
 }
 
 // recall reads the facts, or chooses addresses for a new cluster, whose directory is empty then.
@@ -52,13 +57,11 @@ func (c *cluster) recall() (isNew bool, err error) {
 	return true, c.known.choose()
 }
 
-// choose chooses free ports.
+// choose chooses free ports. They are not among those that connections begin at, so they stay free while a process is
+// away; and at random, so that clusters that are set up one after the other can run beside each other.
 func (f *clusterFacts) choose() error {
-	for address, port := range f.addresses() {
-		listener, err := net.Listen("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			listener, err = net.Listen("tcp", "127.0.0.1:0")
-		}
+	for _, address := range f.addresses() {
+		listener, err := listenSomewhere()
 		if err != nil {
 			return err
 		}
@@ -68,9 +71,18 @@ func (f *clusterFacts) choose() error {
 	return nil
 }
 
+func listenSomewhere() (listener net.Listener, err error) {
+	for range 100 {
+		if listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(12000)))); err == nil {
+			return listener, nil
+		}
+	}
+	return nil, err
+}
+
 // free returns an error if another program has an address.
 func (f *clusterFacts) free() error {
-	for address := range f.addresses() {
+	for _, address := range f.addresses() {
 		listener, err := net.Listen("tcp", *address)
 		if err != nil {
 			return fmt.Errorf("the cluster was set up with %s, which another program has: end that, or have another cluster with --dir: %w", *address, err)
@@ -99,7 +111,7 @@ func (c *cluster) setUp(ctx context.Context) error {
 		return err
 	}
 	uid := make([]byte, 7)
-	rand.Read(uid)
+	cryptorand.Read(uid)
 	uid[0] = 0x04 // NXP, the maker of most cards
 	known := facts{UID: hex.EncodeToString(uid)}
 	if err := c.makeUsers(ctx, &known, site); err != nil {

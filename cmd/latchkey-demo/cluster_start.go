@@ -62,7 +62,10 @@ func (c *cluster) startControllers(ctx context.Context) error {
 		told := false
 		p.heard = func(line string) {
 			if _, link, ok := strings.Cut(line, "first sign-in "); ok {
-				c.signIn = link // each makes the earlier ones void
+				c.signIn = link
+				if c.told { // the printed one may be void
+					say("sign in the first time by %s", link)
+				}
 			}
 			leads, standsBy := strings.Contains(line, ": readers come to "), strings.Contains(line, ": stands by for ")
 			if leads && c.leader != nil && c.leader != p {
@@ -120,6 +123,7 @@ func (c *cluster) inStep(ctx context.Context) bool {
 
 // tell prints what there is, and what to try.
 func (c *cluster) tell() {
+	c.told = true
 	fmt.Println()
 	pids := map[string]int{}
 	for _, p := range c.processes.all {
@@ -129,6 +133,10 @@ func (c *cluster) tell() {
 	signIn := "with name and password, at either console"
 	if c.signIn != "" {
 		signIn = "the first time by " + c.signIn
+	}
+	other := "controller-2"
+	if other == c.leader.name {
+		other = "controller-1"
 	}
 	fmt.Printf(`
   Ada's PIN     %[1]s
@@ -142,11 +150,14 @@ func (c *cluster) tell() {
     kill -9 %-7[4]d  %[5]s, which leads: the other one leads within four seconds
     kill -9 %-7[6]d  broker-1: the readers come to broker-2 within seconds, and back some minutes after it is back
     kill -9 %-7[7]d  PostgreSQL: PINs and cards open doors, but consoles cannot order or change anything
+
+  This opens a door at the other controller; in the four seconds without a leader it says so:
+
     %[8]s unlock --dir %[9]s %[10]s
 
   What was killed is started again after %[11]g s, with another process id, which is told then. Ctrl-C ends all of it, and
   the same PIN opens the next time.
 
 `, c.known.PIN, c.known.UID, signIn, pids[c.leader.name], c.leader.name, pids["broker-1"], pids["postgresql"],
-		shell(filepath.Join(c.bin, "latchkey-controller")), shell(c.path("controller-2")), readers[0].id, c.away.Seconds())
+		shell(filepath.Join(c.bin, "latchkey-controller")), shell(c.path(other)), readers[0].id, c.away.Seconds())
 }

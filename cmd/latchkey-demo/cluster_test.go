@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,10 +41,17 @@ func TestAClusterGoesOnWhateverIsKilled(t *testing.T) {
 	}
 	from := c.kill("controller-1")
 	c.says(from, `demo +controller-2 leads now, \d+\.\d s after controller-1 had ended`)
+	took := time.Now()
+	for i := range readers {
+		c.opensRemotely("controller-2", i)
+	}
+	if waited := time.Since(took); waited > 20*time.Second { // a reader reports to it within 3 s; by itself, each 30 s
+		t.Errorf("all doors were opened from the controller that took over %v after it did", waited)
+	}
 	c.opensByPIN(0)
-	c.opensRemotely("controller-2", 0)
 	c.comesBack(from, "controller-1")
 	c.says(from, `controller-1 .*stands by for`)
+	c.says(from, `demo +sign in the first time by https://`) // its links are others
 
 	from = c.kill("broker-1")
 	c.says(from, readers[1].id+` .*the controller answers`) // at the other broker
@@ -66,6 +75,43 @@ func TestAClusterGoesOnWhateverIsKilled(t *testing.T) {
 	early := startCluster(t, bin, filepath.Join(dir, "early"))
 	early.says(0, `latchkey-controller reader add`) // it is being set up
 	early.interrupt()
+}
+
+func TestAClusterTakesPortsAtRandomAtWhichNoConnectionBegins(t *testing.T) {
+	t.Parallel()
+	var begins int
+	if b, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err != nil {
+		t.Fatal(err)
+	} else if _, err := fmt.Sscan(string(b), &begins); err != nil {
+		t.Fatal(err)
+	}
+	var one, other clusterFacts
+	if err := errors.Join(one.choose(), other.choose()); err != nil {
+		t.Fatal(err)
+	}
+	taken := map[string]bool{}
+	for _, address := range one.addresses() {
+		_, port, _ := net.SplitHostPort(*address)
+		if n, err := strconv.Atoi(port); err != nil || n < 1024 || n >= begins || taken[port] {
+			t.Errorf("%s is taken, and connections begin at %d", *address, begins)
+		}
+		taken[port] = true
+	}
+	if n := len(taken); n != 5+len(readers) || one == other {
+		t.Errorf("%d addresses, %v and another time %v", n, one, other)
+	}
+}
+
+func TestTheNewestIDOfAProcessIsKilled(t *testing.T) {
+	t.Parallel()
+	c := played{lines: []string{
+		"  broker-1      process 11       127.0.0.1:1", "  broker-2      process 12       127.0.0.1:2",
+		"demo          broker-1 is started again: process 21", "demo          broker-1 is started again: process 31"}}
+	for name, want := range map[string]int{"broker-1": 31, "broker-2": 12, "broker": 0} {
+		if id, lines := c.newest(name); id != want || lines != 4 {
+			t.Errorf("%s: %d of %d lines", name, id, lines)
+		}
+	}
 }
 
 func TestTheReadmeSaysWhenAKilledProcessComesBack(t *testing.T) {
@@ -163,13 +209,26 @@ func (c *played) says(from int, pattern string) []string {
 	}
 }
 
+// newest returns the id of a process that was printed last, and how many lines there are.
+func (c *played) newest(name string) (id, lines int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	printed := regexp.MustCompile(`\b` + name + `(?: is started again:)? +process (\d+)`)
+	for _, text := range c.lines {
+		if found := printed.FindStringSubmatch(text); found != nil {
+			id, _ = strconv.Atoi(found[1])
+		}
+	}
+	return id, len(c.lines)
+}
+
 // kill kills a process by the id that was printed last, and returns the number of the line after that.
 func (c *played) kill(name string) (from int) {
 	c.t.Helper()
-	id, _ := strconv.Atoi(c.says(0, name+` +process (\d+)`)[1])
-	c.mu.Lock()
-	from = len(c.lines)
-	c.mu.Unlock()
+	id, from := c.newest(name)
+	if id == 0 {
+		c.t.Fatal("no id was printed: ", name)
+	}
 	if err := syscall.Kill(id, syscall.SIGKILL); err != nil {
 		c.t.Fatal(name, err)
 	}

@@ -162,7 +162,7 @@ func (p *Part) said() string {
 // leads says whether a controller leads, as it has said.
 func (p *Part) leads() bool {
 	said := p.said()
-	return strings.LastIndex(said, "readers come to ") > strings.LastIndex(said, "stands by")
+	return strings.LastIndex(said, "readers come to ") > max(strings.LastIndex(said, "stands by"), strings.LastIndex(said, "leads no more"))
 }
 
 // standsBy says whether a controller stands by, as it has said.

@@ -93,14 +93,16 @@ func (a *API) serveFollower(ctx context.Context, conn *websocket.Conn, one *foll
 			return websocket.StatusPolicyViolation, "the token is not valid any more"
 		case ctx.Err() != nil: // it is said below
 		case err != nil:
-			a.log.Error("api: look at a token", "error", err)
+			if desk.Outage(err) == "" { // it is logged elsewhere
+				a.log.Error("api: look at a token", "error", err)
+			}
 			return websocket.StatusInternalError, "the controller failed"
 		case !now.May(desk.ViewReaders):
 			return websocket.StatusPolicyViolation, "the token may not look at readers any more"
 		default:
 			one.names.Store(now.May(desk.ViewActivity))
 			if sight, err = a.desk.Sight(ctx, now); err != nil {
-				if ctx.Err() == nil {
+				if ctx.Err() == nil && desk.Outage(err) == "" {
 					a.log.Error("api: look at the limits of a token", "error", err)
 				}
 				return websocket.StatusInternalError, "the controller failed"

@@ -3,6 +3,7 @@ package api
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -94,7 +95,11 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 		a.log.Error("api: request failed", "method", r.Method, "route", r.Pattern, "error", err)
 		return refuse(http.StatusInsufficientStorage, codeSystem, desk.Sentence(full.Error()))
 	case errors.As(err, &away):
-		a.log.Error("api: request failed", "method", r.Method, "route", r.Pattern, "error", err)
+		level := slog.LevelWarn
+		if desk.Outage(err) != "" { // it is logged elsewhere, once
+			level = slog.LevelDebug
+		}
+		a.log.Log(r.Context(), level, "api: request failed", "method", r.Method, "route", r.Pattern, "error", err)
 		return &refusal{status: http.StatusServiceUnavailable, code: codeSystem, text: desk.Sentence(away.Error()), wait: 5}
 	case errors.As(err, &unsure):
 		a.log.Error("api: request failed", "method", r.Method, "route", r.Pattern, "error", err)

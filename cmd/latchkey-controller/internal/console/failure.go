@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -25,20 +26,24 @@ type failurePage struct {
 
 // serverError answers when the controller itself failed. The details go to its log.
 func (c *Console) serverError(w http.ResponseWriter, r *http.Request, err error) {
-	c.log.Error("console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
 	status, page := http.StatusInternalServerError, failurePage{Text: "The controller failed, so nothing was done. See its log for details.", Back: "/"}
 	var full *desk.FullError
 	var away *desk.UnavailableError
 	var unsure *desk.UnsureError
+	level := slog.LevelError
 	switch {
 	case errors.As(err, &full):
 		page.Text = sentence(full.Error())
 	case errors.As(err, &away):
 		status, page.Text, page.Away = http.StatusServiceUnavailable, sentence(away.Error()), true
+		if level = slog.LevelWarn; desk.Outage(err) != "" { // it is logged elsewhere, once
+			level = slog.LevelDebug
+		}
 		w.Header().Set("Retry-After", strconv.Itoa(tryAgain))
 	case errors.As(err, &unsure):
 		page.Text = sentence(unsure.Error())
 	}
+	c.log.Log(r.Context(), level, "console: request failed", "method", r.Method, "page", r.Pattern, "error", err)
 	if byScript(r) {
 		if live(r) { // it stays as it is, and is asked for again (app.js)
 			w.Header().Set("HX-Reswap", "none")

@@ -38,6 +38,13 @@ func TestAPageSaysThatTheDatabaseIsAwayAndTriesAgain(t *testing.T) {
 	if a := answer("POST", away, "HX-Request", "true"); a.Code != http.StatusServiceUnavailable || !strings.Contains(a.Body.String(), "not reachable") || ofConsole(a) {
 		t.Errorf("a toast: %d %v %s", a.Code, a.Header(), a.Body)
 	}
+	if log := w.logged.String(); !strings.Contains(log, `level=WARN msg="console: request failed"`) || strings.Contains(log, "level=ERROR") {
+		t.Errorf("it is logged: %s", log)
+	}
+	w.logged.Reset()
+	if away.Outage = "the database x is not reachable (refused)"; answer("GET", away).Code != http.StatusServiceUnavailable || w.logged.Len() > 0 {
+		t.Errorf("an outage, of which the log is told already: %s", w.logged)
+	}
 	if a := answer("GET", errors.New("SECRET")); a.Code != http.StatusInternalServerError || a.Header().Get("Refresh") != "" || !ofConsole(a) || strings.Contains(a.Body.String(), "SECRET") {
 		t.Errorf("another failure: %d %v %s", a.Code, a.Header(), a.Body)
 	}

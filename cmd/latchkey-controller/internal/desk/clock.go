@@ -68,7 +68,9 @@ func (d *Desk) Maintain(ctx context.Context) error {
 		case err == nil:
 			failed = ""
 		case err.Error() != failed:
-			failed = err.Error()
+			if failed = err.Error(); store.Outage(err) != "" {
+				break // it is logged elsewhere
+			}
 			d.log.Error("cannot update the site's time or delete what is outdated; will retry in a minute", "err", err)
 		}
 		select {

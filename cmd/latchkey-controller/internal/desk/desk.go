@@ -98,6 +98,9 @@ type FullError = store.FullError
 // An UnavailableError says that the database cannot be used now, and that nothing was done.
 type UnavailableError = store.UnavailableError
 
+// Outage returns what is the matter with the database itself, if an error is of that; "" otherwise. serve logs it once.
+func Outage(err error) string { return store.Outage(err) }
+
 // An UnsureError says that the database went away while it stored something: it may be done or not.
 type UnsureError = store.UnsureError
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -45,7 +46,7 @@ func (l *Link) reply(ctx context.Context, fetch fetch, mayMake bool, buffer []by
 		reply, err = (&wire.Reply{Number: fetch.Number}).Encode()
 	}
 	if err != nil {
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && store.Outage(err) == "" { // that is logged elsewhere
 			l.o.Log.Error("answer a fetch; the reader asks again", "reader", fetch.Reader, "err", err)
 		}
 		return buffer
@@ -70,7 +71,9 @@ func (l *Link) build(ctx context.Context) error {
 			return nil
 		case r := <-l.rollbacks:
 			if err := l.checkRollback(ctx, r); err != nil && ctx.Err() == nil {
-				l.o.Log.Error("cannot check whether the database was restored to an older state; trying again", "err", err)
+				if store.Outage(err) == "" {
+					l.o.Log.Error("cannot check whether the database was restored to an older state; trying again", "err", err)
+				}
 				time.AfterFunc(checkAgain, func() { // the tracker asks once
 					select {
 					case l.rollbacks <- r:

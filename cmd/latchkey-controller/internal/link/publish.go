@@ -56,7 +56,7 @@ func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error 
 		}
 		if err != nil && ctx.Err() == nil {
 			// Most likely the disk is full. What was published stays valid.
-			if err.Error() != failed {
+			if err.Error() != failed && store.Outage(err) == "" { // that is logged elsewhere
 				l.o.Log.Error("cannot read what is to be published to readers; trying again", "err", err)
 			}
 			failed = err.Error()

@@ -120,11 +120,17 @@ func (rec *recorder) logFailure(err error) {
 	switch was := rec.full; {
 	case errors.As(err, &full):
 		if rec.full = true; !was {
-			rec.o.Log.Error("what readers report cannot be stored; they keep it until there is room, and orders are noted in reserved space", "err", err)
+			text := "what readers report cannot be stored; they keep it until there is room"
+			if full.Reserved {
+				text += ", and orders are noted in reserved space"
+			}
+			rec.o.Log.Error(text, "err", err)
 		}
 	case err != nil:
 		if err.Error() != rec.failed {
-			rec.failed = err.Error()
+			if rec.failed = err.Error(); store.Outage(err) != "" {
+				break // it is logged elsewhere
+			}
 			rec.o.Log.Error("store what readers report; they send it again", "err", err)
 		}
 	case was:

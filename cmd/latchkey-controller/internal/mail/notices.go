@@ -133,9 +133,9 @@ func (t *teller) step(ctx context.Context) time.Duration {
 	return apart
 }
 
-// complain logs a problem, once as long as it is the same.
+// complain logs a problem, once as long as it is the same. That the database is away is logged elsewhere.
 func (t *teller) complain(what string, err error) {
-	if text := what + err.Error(); text != t.problem {
+	if text := what + err.Error(); text != t.problem && desk.Outage(err) == "" {
 		t.problem = text
 		t.log.Error(what, "err", err)
 	}

@@ -271,6 +271,19 @@ func TestWrongSettingsAreRefusedWithASentence(t *testing.T) {
 	}
 }
 
+func TestAnOutageOfTheDatabaseIsNotLoggedHere(t *testing.T) {
+	var log strings.Builder
+	tell := teller{log: slog.New(slog.NewTextHandler(&log, nil))}
+	tell.complain("cannot read", &desk.UnavailableError{Reason: "it is away; nothing was done", Outage: "it is away"})
+	if log.Len() > 0 {
+		t.Error(log.String())
+	}
+	tell.complain("cannot read", &desk.UnavailableError{Reason: "somebody writes; nothing was done"})
+	if strings.Count(log.String(), "level=ERROR") != 1 {
+		t.Errorf("of a database that answers: %q", log.String())
+	}
+}
+
 func TestMailOutlastsAFailureOfTheDatabase(t *testing.T) {
 	w := newWorld(t)
 	w.must(w.site.Close())

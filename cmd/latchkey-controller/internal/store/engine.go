@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -15,9 +16,22 @@ type begun struct {
 }
 
 // An UnavailableError says that the database cannot be used now. What was begun was not done.
-type UnavailableError struct{ Reason string }
+type UnavailableError struct {
+	Reason string // for who has asked for something
+	Outage string // what of it is the matter with the database itself, for a log; "": that is well
+}
 
 func (e *UnavailableError) Error() string { return e.Reason }
+
+// Outage returns what is the matter with the database itself, if an error is of that; "" otherwise. A controller logs it
+// once, and not in each of its parts.
+func Outage(err error) string {
+	var away *UnavailableError
+	if !errors.As(err, &away) {
+		return ""
+	}
+	return away.Outage
+}
 
 // An UnsureError says that the database went away while it committed.
 type UnsureError struct{ Database string }

@@ -87,7 +87,7 @@ func (*sqliteEngine) image(t *Tx, _ string) (*Image, error) {
 func (*postgresEngine) image(t *Tx, dir string) (*Image, error) {
 	failed := func(err error) error {
 		if full := (*FullError)(nil); errors.As(err, &full) && full.Path == filepath.Join(dir, File) { // a file that the site does not have
-			return &FullError{"a copy of the database in " + dir}
+			return &FullError{Path: "a copy of the database in " + dir}
 		}
 		return fmt.Errorf("copy the database: %w", err)
 	}

@@ -207,7 +207,7 @@ func (e *postgresEngine) led(row scanner) error {
 		return err
 	}
 	if mine := e.term.Load(); mine != 0 && mine != term {
-		return &UnavailableError{"another controller has just taken over from this one, so nothing was done; try again"}
+		return &UnavailableError{Reason: "another controller has just taken over from this one, so nothing was done; try again"}
 	}
 	return nil
 }

@@ -121,7 +121,7 @@ func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, erro
 		if err == nil {
 			tx.Rollback()
 		}
-		return nil, &UnavailableError{fmt.Sprintf("the database %s has not answered for %.0f s; nothing was done. Try again later: the controller goes on by itself", e.name, within.Seconds())}
+		return nil, e.away("has not answered for %.0f s", within.Seconds())
 	}
 	if !writes {
 		tx, err := begin(viewTimeout, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, "")

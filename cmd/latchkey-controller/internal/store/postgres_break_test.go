@@ -64,7 +64,8 @@ func TestAConnectionThatBreaksIsSaidAndGoneAfterwards(t *testing.T) {
 			return tx.row(`SELECT count(*) FROM done`, nil, &n)
 		})
 		var away *UnavailableError
-		if !errors.As(err, &away) || !strings.Contains(err.Error(), "the database site at "+server.Dir+" is not reachable (") || !strings.Contains(err.Error(), "nothing was done") {
+		if !errors.As(err, &away) || !strings.Contains(err.Error(), "the database site at "+server.Dir+" is not reachable (") || !strings.Contains(err.Error(), "nothing was done") ||
+			!strings.HasPrefix(err.Error(), Outage(err)+"; nothing was done") || !strings.HasSuffix(Outage(err), ")") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if n := count(t, s); n != before {

@@ -52,9 +52,9 @@ func (e *postgresEngine) busy(ctx context.Context) error {
 	err := e.db.QueryRowContext(ctx, `SELECT coalesce(nullif(a.application_name, ''), 'another program'), coalesce(a.usename, 'unknown'), coalesce(' at ' || host(a.client_addr), '')`+holdsLock, int64(writeLock)).
 		Scan(&name, &role, &from)
 	if err != nil { // it has just been given back, or it is not to be known now
-		return &UnavailableError{busyReason}
+		return &UnavailableError{Reason: busyReason}
 	}
-	return &UnavailableError{fmt.Sprintf("%s. %.80q (role %.80q%s) has its lock", busyReason, withoutToken(name), role, from)}
+	return &UnavailableError{Reason: fmt.Sprintf("%s. %.80q (role %.80q%s) has its lock", busyReason, withoutToken(name), role, from)}
 }
 
 // holderTimeout is how long asking who holds a lock may take.
@@ -67,7 +67,8 @@ const holdsLock = ` FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pi
 
 // away returns that the database cannot be used now.
 func (e *postgresEngine) away(format string, args ...any) error {
-	return &UnavailableError{fmt.Sprintf("the database %s ", e.name) + fmt.Sprintf(format, args...) + "; nothing was done. Try again later: the controller goes on by itself"}
+	outage := fmt.Sprintf("the database %s ", e.name) + fmt.Sprintf(format, args...)
+	return &UnavailableError{Reason: outage + "; nothing was done. Try again later: the controller goes on by itself", Outage: outage}
 }
 
 // committed returns an UnsureError if a commit's error does not say whether it was done. pgx says of
@@ -90,17 +91,17 @@ func (e *postgresEngine) failure(err error) error {
 	}
 	switch c := code(err); {
 	case c == "53100": // disk_full
-		return &FullError{"the database " + e.name}
+		return &FullError{Path: "the database " + e.name}
 	case c == lockNotAvailable, c == "40P01": // deadlock_detected
-		return &UnavailableError{busyReason}
+		return &UnavailableError{Reason: busyReason}
 	case c == "57014": // query_canceled
-		return &UnavailableError{fmt.Sprintf("the server of the database %s canceled this, so nothing was done: it took longer than statement_timeout there, or somebody ended it; try again", e.name)}
+		return &UnavailableError{Reason: fmt.Sprintf("the server of the database %s canceled this, so nothing was done: it took longer than statement_timeout there, or somebody ended it; try again", e.name)}
 	case c == "53300": // too_many_connections
 		return e.away("has too many connections (max_connections at the server, or a limit of the role or the database)")
 	case c == "25006", errors.Is(err, errReadOnly): // read_only_sql_transaction
 		return e.away("takes no changes now: its server has become a stand-by, or default_transaction_read_only is on")
 	case c == "42501": // insufficient_privilege
-		return &UnavailableError{fmt.Sprintf("the database %s does not let the controller's role do this (%s); nothing was done. Make that role the owner of the database and of all its tables", e.name, reason(err))}
+		return &UnavailableError{Reason: fmt.Sprintf("the database %s does not let the controller's role do this (%s); nothing was done. Make that role the owner of the database and of all its tables", e.name, reason(err))}
 	case strings.HasPrefix(c, "53"), strings.HasPrefix(c, "58"): // insufficient_resources, system_error
 		return e.away("has not what it needs (%s)", reason(err))
 	case errors.Is(err, errOther):

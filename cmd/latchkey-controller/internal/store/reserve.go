@@ -22,7 +22,10 @@ const (
 )
 
 // A FullError says that the disk is full.
-type FullError struct{ Path string } // the file that has no room
+type FullError struct {
+	Path     string // the file that has no room
+	Reserved bool   // orders, and what administrators do, are stored all the same, in reserved space
+}
 
 func (e *FullError) Error() string {
 	return fmt.Sprintf("the disk is full: there is no room for %s; free some space there, and the controller recovers by itself", e.Path)
@@ -62,7 +65,7 @@ func (r reserve) check() error {
 	}
 	held := r.size()
 	if free < margin+reserveSize-held {
-		return &FullError{filepath.Join(r.dir, File)}
+		return &FullError{Path: filepath.Join(r.dir, File), Reserved: true}
 	}
 	if held == reserveSize {
 		return nil
@@ -88,7 +91,7 @@ func (r reserve) fill(size int64) error {
 	}
 	if noRoom(err) {
 		f.Truncate(0)
-		return &FullError{filepath.Join(r.dir, File)}
+		return &FullError{Path: filepath.Join(r.dir, File), Reserved: true}
 	}
 	if err != nil {
 		return fmt.Errorf("reserve: %w", err)
@@ -165,7 +168,7 @@ func (r reserve) fullError(err error) error {
 	default:
 		return err
 	}
-	return &FullError{filepath.Join(r.dir, File)}
+	return &FullError{Path: filepath.Join(r.dir, File), Reserved: true}
 }
 
 // diskFull tries to write, and says whether the disk is full.

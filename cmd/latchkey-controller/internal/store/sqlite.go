@@ -156,7 +156,7 @@ func (e *sqliteEngine) makeRoom() error { return e.reserve.release() }
 
 func (e *sqliteEngine) failure(err error) error {
 	if busy(err) {
-		return &UnavailableError{busyReason}
+		return &UnavailableError{Reason: busyReason}
 	}
 	return e.reserve.fullError(err)
 }

@@ -109,7 +109,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		for failed := ""; ctx.Err() == nil; {
 			wait, err := e.round(ctx, group)
 			if err != nil && ctx.Err() == nil {
-				if err.Error() != failed {
+				if err.Error() != failed && desk.Outage(err) == "" { // that is logged elsewhere
 					e.log.Error("webhooks: cannot read or store what is to be sent; will retry", "err", err)
 				}
 				failed, wait = err.Error(), retryStore
@@ -211,7 +211,7 @@ func (e *Engine) deliver(ctx context.Context, o *desk.Outgoing, at lane) {
 		if err == nil {
 			break
 		}
-		if !failed {
+		if !failed && desk.Outage(err) == "" {
 			e.log.Error("webhooks: cannot store how an attempt ended; will retry", "webhook", o.Webhook, "err", err)
 		}
 		select {
