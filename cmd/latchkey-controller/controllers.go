@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -97,6 +98,20 @@ func controllersText(all []controllerRow, shared bool) string {
 	default:
 		return fmt.Sprintf("%d controllers; the one on %s leads", n, strings.TrimPrefix(where(all[0]), "the controller on "))
 	}
+}
+
+// namesakes says which machines of controllers have the same name at different addresses, as copies of one disk have, and
+// what to do; "": none do.
+func namesakes(all []controllerRow) string {
+	at := map[string]string{} // addresses, by name
+	for _, row := range all {
+		address := cmp.Or(row.Address, "the database's own machine")
+		if first, again := at[row.Machine]; again && first != address {
+			return fmt.Sprintf("controllers run on two machines that are both called %s (%s and %s), so what names a controller does not tell which: give each machine a name of its own (hostnamectl set-hostname NAME) and restart its controller", row.Machine, first, address)
+		}
+		at[row.Machine] = address
+	}
+	return ""
 }
 
 func where(c controllerRow) string {

@@ -98,7 +98,11 @@ func (l *leading) await(ctx context.Context) (*store.Lead, error) {
 	follow := sync.OnceFunc(func() { following.Go(func() { l.high.keep(standing, l.c.site) }) })
 	return l.c.site.Lead(ctx, func(other *store.ServedError) error {
 		follow()
-		return l.standBy(other)
+		err := l.standBy(other)
+		if err == nil {
+			l.warnOfNamesakes(ctx)
+		}
+		return err
 	})
 }
 
@@ -113,6 +117,18 @@ func (l *leading) standBy(other *store.ServedError) error {
 	}
 	fmt.Fprintf(l.c.out, "site %s: stands by for %s\n", l.c.site.Name, other.Name)
 	return l.openOnce()
+}
+
+// warnOfNamesakes logs that machines of controllers cannot be told apart. What is not known is not said.
+func (l *leading) warnOfNamesakes(ctx context.Context) {
+	all, _ := l.c.site.Controllers(ctx)
+	rows := make([]controllerRow, len(all))
+	for i, c := range all {
+		rows[i] = controllerRow{Machine: c.Name, Address: c.From}
+	}
+	if same := namesakes(rows); same != "" {
+		l.log.Warn(same)
+	}
 }
 
 func (l *leading) openOnce() error {
@@ -182,7 +198,7 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 	}
 	sender := webhook.New(webhook.Options{Desk: l.c.desk, Body: api.WebhookBody(l.c.site.ID), Log: l.log})
 	group.Go(func() error { high.keep(leads, l.c.site); return nil })
-	group.Go(func() error { return errand.Serve(leads, l.c.site, toReaders, l.log) })
+	group.Go(func() error { return errand.Serve(leads, l.c.site, toReaders, lead.Beat, l.log) })
 	group.Go(func() error { return l.c.desk.Maintain(leads) })
 	group.Go(func() error { return mail.Run(leads, l.c.desk, l.log) })
 	group.Go(func() error { return sender.Run(leads) })

@@ -54,13 +54,13 @@ func (c *invocation) running(who string) control.Client {
 
 // elsewhere says which controller serves the site in another directory, as
 // desk.ServedElsewhere. A command that only needs the one here has not opened the site.
-func (c *invocation) elsewhere(ctx context.Context) string {
+func (c *invocation) elsewhere(ctx context.Context) desk.Elsewhere {
 	if c.desk != nil {
 		return c.desk.ServedElsewhere(ctx)
 	}
 	s, err := site.Open(ctx, c.dir)
 	if err != nil {
-		return ""
+		return desk.Elsewhere{}
 	}
 	defer s.Close()
 	return desk.New(desk.Options{Site: s}).ServedElsewhere(ctx)
@@ -69,7 +69,7 @@ func (c *invocation) elsewhere(ctx context.Context) string {
 // notRunning says that no controller runs here, or which one serves the site elsewhere.
 func notRunning(err error) string {
 	if elsewhere := (*control.ElsewhereError)(nil); errors.As(err, &elsewhere) {
-		return elsewhere.Serves + ": run this there"
+		return elsewhere.Runs() + ": " + elsewhere.There()
 	}
 	return "no controller runs"
 }

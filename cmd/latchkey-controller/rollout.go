@@ -13,7 +13,7 @@ type rollout struct {
 	readers   []*desk.Reader // that have a board
 	confirmed int            // of these, that have them
 	running   bool           // a controller runs, so that others follow
-	elsewhere string         // the controller that runs elsewhere
+	elsewhere desk.Elsewhere // the controller that runs elsewhere
 }
 
 // newRollout returns how far the newest credentials have come, and whether readers that are
@@ -64,12 +64,8 @@ func (s *rollout) text() string {
 		readers = "reader"
 	}
 	text := fmt.Sprintf(": %d of %d %s confirmed it", s.confirmed, len(s.readers), readers)
-	switch {
-	case s.running:
-	case s.elsewhere != "":
-		text += "; " + s.elsewhere + ": readers get it from there"
-	default:
-		text += "; no controller runs: readers get it when one does"
+	if !s.running {
+		text += "; " + s.elsewhere.Readers()
 	}
 	return text
 }

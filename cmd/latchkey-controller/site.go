@@ -101,6 +101,9 @@ func check(c *invocation) action {
 		if all.Controllers, err = c.controllers(ctx); err != nil {
 			fmt.Fprintln(c.err, "warning: which controllers run is not known:", err)
 		}
+		if same := namesakes(all.Controllers); same != "" {
+			fmt.Fprintln(c.err, "warning:", same)
+		}
 		return c.report(all, "site %s: %s, %s, %s; log at epoch %d, revision %d: %s\nits database is %s\n%s\n",
 			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database, controllersText(all.Controllers, c.site.Shared()))
 	}

@@ -21,14 +21,20 @@ type Reading struct {
 	Shared int64
 }
 
-// Read reads the machine's clocks.
-func Read() Reading {
+// Running returns how long this machine has been running, the time included that it was suspended: CLOCK_BOOTTIME,
+// clock_gettime(2). What time.Since says of a moment does not include that.
+func Running() time.Duration {
 	var ts unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
 		panic("clock_gettime(CLOCK_BOOTTIME): " + err.Error()) // Linux has had it since 2.6.39
 	}
+	return time.Duration(ts.Nano())
+}
+
+// Read reads the machine's clocks.
+func Read() Reading {
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
-	return Reading{Wall: time.Now(), Boot: strings.TrimSpace(string(boot)), Since: time.Duration(ts.Nano())}
+	return Reading{Wall: time.Now(), Boot: strings.TrimSpace(string(boot)), Since: Running()}
 }
 
 // A Steady is a time for counting ages, in seconds. It begins as Unix time and then runs

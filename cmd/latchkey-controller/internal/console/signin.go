@@ -68,7 +68,7 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "5")
 		f.Wrong[""] = sentence(err.Error())
-	case errors.Is(err, desk.ErrWrongSignIn), errors.Is(err, desk.ErrWrongPasskey), errors.Is(err, desk.ErrPasskeyOnly), errors.As(err, &none):
+	case errors.Is(err, desk.ErrWrongSignIn), errors.Is(err, desk.ErrWrongPasskey), errors.Is(err, desk.ErrBegunElsewhere), errors.Is(err, desk.ErrPasskeyOnly), errors.As(err, &none):
 		f.Wrong[""] = sentence(err.Error())
 	case !f.refused(err):
 		return err

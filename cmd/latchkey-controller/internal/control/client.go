@@ -22,12 +22,10 @@ import (
 var ErrNotRunning = errors.New("no controller runs on this site; start one with: latchkey-controller serve --dir DIR")
 
 // An ElsewhereError is an ErrNotRunning that says where a controller does run.
-type ElsewhereError struct {
-	Serves string // desk.ServedElsewhere
-}
+type ElsewhereError struct{ desk.Elsewhere }
 
 func (e *ElsewhereError) Error() string {
-	return e.Serves + "; run this there, in the directory of that controller"
+	return e.Runs() + "; " + e.There() + ", in the directory of that controller"
 }
 
 func (e *ElsewhereError) Is(err error) bool { return err == ErrNotRunning }
@@ -41,7 +39,7 @@ type Client struct {
 	Dir string // the site's directory
 	Who string // who acts
 	// Elsewhere is desk.ServedElsewhere, which is asked if no controller runs here; nil: nobody is.
-	Elsewhere func(context.Context) string
+	Elsewhere func(context.Context) desk.Elsewhere
 }
 
 // Order is desk.Order.
@@ -133,8 +131,8 @@ func (c Client) do(ctx context.Context, method, path string, body []byte, into a
 	response, err := client.Do(request)
 	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ECONNREFUSED) {
 		if c.Elsewhere != nil {
-			if serves := c.Elsewhere(ctx); serves != "" {
-				return &ElsewhereError{serves}
+			if elsewhere := c.Elsewhere(ctx); elsewhere.Where != "" {
+				return &ElsewhereError{elsewhere}
 			}
 		}
 		return ErrNotRunning

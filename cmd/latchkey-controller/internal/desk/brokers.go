@@ -142,6 +142,9 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 	if form.Reader == "" {
 		target.subject = "all readers"
 	}
+	if err := d.check(ctx, a, SetBrokers, target); err != nil { // before the controller that leads is asked
+		return 0, err
+	}
 	connected, unknown := d.connected(ctx)
 	embedded, here, err := d.ofLeader(ctx)
 	if err != nil {

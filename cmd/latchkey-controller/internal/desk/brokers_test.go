@@ -217,3 +217,27 @@ func TestTheEmbeddedBrokerIsKnownByTheNamesOfItsMachine(t *testing.T) {
 		t.Errorf("without a controller: %q", unheard)
 	}
 }
+
+// askedLive counts how often who leads is asked for its brokers.
+type askedLive struct {
+	Live
+	asked int
+}
+
+func (l *askedLive) Brokers(ctx context.Context) ([]link.BrokerStatus, error) {
+	l.asked++
+	return l.Live.Brokers(ctx)
+}
+
+func TestWhoMayNotSetBrokersHasNobodyAsked(t *testing.T) {
+	w := newWorld(t)
+	w.reader()
+	live := &askedLive{Live: w.Desk.live}
+	w.Desk.live = live
+	if _, err := w.SetBrokers(t.Context(), as(Viewer), BrokersForm{Brokers: w.brokers()}); !errors.Is(err, ErrNotAllowed) || live.asked > 0 {
+		t.Errorf("%v, asked %d times", err, live.asked)
+	}
+	if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Brokers: w.brokers(), Anyway: true}); err != nil || live.asked == 0 {
+		t.Errorf("%v, asked %d times", err, live.asked)
+	}
+}

@@ -71,8 +71,8 @@ func TestAStandByKnowsWhoLeads(t *testing.T) {
 	w := inPostgreSQL(t)
 	other := w.another()
 	command := New(Options{Site: w.another()})
-	if got := command.ServedElsewhere(t.Context()); got != "" {
-		t.Errorf("none runs: %q", got)
+	if got := command.ServedElsewhere(t.Context()); got != (Elsewhere{}) || got.Readers() != "no controller runs: readers get it when one does" {
+		t.Errorf("none runs: %+v", got)
 	}
 	lead, err := other.Lead(t.Context(), nil)
 	w.must(err)
@@ -88,8 +88,8 @@ func TestAStandByKnowsWhoLeads(t *testing.T) {
 	if len(all) != 2 || !all[0].Leads || all[0].This || all[0].Term != lead.Term() || all[1].Leads || !all[1].This || all[1].Since.IsZero() {
 		t.Errorf("%+v", all)
 	}
-	if got := command.ServedElsewhere(t.Context()); got != s.Leader.Where()+" leads this site" {
-		t.Errorf("a command elsewhere: %q", got)
+	if got := command.ServedElsewhere(t.Context()); got.Readers() != s.Leader.Where()+" leads this site: readers get it from there" || got.There() != "run this there" {
+		t.Errorf("a command elsewhere: %+v", got)
 	}
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://127.0.0.1:8883", Up: true}}
 	if embedded, here, err := w.ofLeader(t.Context()); err != nil || embedded || here[0] != s.Leader.Machine {
@@ -163,8 +163,15 @@ func TestWhileNobodyLeadsWhatIsStoredIsShown(t *testing.T) {
 	if _, err := w.Measure(t.Context(), as(Owner), 0); err != nil {
 		t.Error(err)
 	}
-	if got := New(Options{Site: w.another()}).ServedElsewhere(t.Context()); !strings.HasPrefix(got, "no controller leads this site now, and the controller on ") {
-		t.Errorf("a command elsewhere: %q", got)
+	command := New(Options{Site: w.another()})
+	got := command.ServedElsewhere(t.Context())
+	if !strings.HasPrefix(got.Readers(), "no controller leads this site now, and the controller on ") || !strings.HasSuffix(got.Readers(), " stands by: readers get it when one does") || got.There() != "run this there once one leads" {
+		t.Errorf("a command elsewhere: %q, %q", got.Readers(), got.There())
+	}
+	modes, err = command.WantedModes(t.Context(), as(Owner))
+	w.must(err)
+	if len(modes) != 1 || !strings.Contains(modes[0].Text, "; "+got.Readers()) {
+		t.Errorf("%+v", modes)
 	}
 	led()
 	<-leads

@@ -211,7 +211,7 @@ func tookText(d time.Duration) string {
 
 // sum fills in what follows from the doors. running says whether a controller runs in this process, led whether the one
 // that leads was asked, and elsewhere which one serves the site in another process.
-func (w *WantedMode) sum(running, led bool, elsewhere string) {
+func (w *WantedMode) sum(running, led bool, elsewhere Elsewhere) {
 	slices.SortFunc(w.Doors, func(a, b DoorProgress) int {
 		return cmp.Or(cmp.Compare(a.Door, b.Door), cmp.Compare(a.Reader, b.Reader))
 	})
@@ -238,16 +238,12 @@ func (w *WantedMode) sum(running, led bool, elsewhere string) {
 	if last > 0 {
 		w.Text += " after " + tookText(last)
 	}
-	if !running && w.Confirmed < w.Of && elsewhere != "" {
-		w.Text += "; " + elsewhere + ": readers get it from there"
-		return
-	}
 	if running && !led && w.Confirmed < w.Of {
 		w.Text += "; no controller leads the site now: readers get it when one does"
 		return
 	}
 	if !running && w.Confirmed < w.Of {
-		w.Text += "; no controller runs: readers get it when one does"
+		w.Text += "; " + elsewhere.Readers()
 		return
 	}
 	for _, rest := range []struct {

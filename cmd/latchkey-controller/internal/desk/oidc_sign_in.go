@@ -45,7 +45,7 @@ var (
 	// ErrProvider: the provider cannot be reached, or does not do what it should.
 	ErrProvider = errors.New("the provider cannot be reached, or did not answer as it should; an Owner with a password or passkey can still sign in here")
 	// ErrWrongProviderAnswer does not say what was wrong.
-	ErrWrongProviderAnswer = errors.New("what came back from the provider cannot be used, or took too long; sign in again")
+	ErrWrongProviderAnswer = errors.New("what came back from the provider cannot be used, took too long, or belongs to a sign-in that was begun at another controller; sign in again")
 	// ErrNoRole: the provider's account has no role here.
 	ErrNoRole = errors.New("your account has no role here; ask an Owner")
 	// ErrAtProvider: what is done is the provider's to do.

@@ -34,6 +34,8 @@ const maxPasskeyAnswer = 16 << 10
 var (
 	// ErrWrongPasskey does not say what was wrong.
 	ErrWrongPasskey = errors.New("this passkey is not known here, or it took too long; try again")
+	// ErrBegunElsewhere: no challenge of this process is answered, or one that has ended. Nobody guesses one.
+	ErrBegunElsewhere = errors.New("this sign-in was begun at another controller, or too long ago; begin again")
 	// ErrPasskeyOnly refuses a password.
 	ErrPasskeyOnly = errors.New("administrators of your role sign in with a passkey; who has none needs a new link from an Owner, or from latchkey-controller console-link on the controller's machine")
 )
@@ -254,7 +256,7 @@ func (d *Desk) ownPasskeys(tx *store.Tx, token string) (*passkeyUser, wire.Hash,
 }
 
 // proven returns the administrator whose passkey gave an answer, and the passkey, which it
-// marks as used. The error is ErrWrongPasskey if the answer is no proof.
+// marks as used. The error is ErrWrongPasskey, or ErrBegunElsewhere, if the answer is no proof.
 func (d *Desk) proven(tx *store.Tx, purpose string, session wire.Hash, answer []byte) (*store.Admin, *store.Passkey, error) {
 	if err := d.passkeys.usable(tx); err != nil {
 		return nil, nil, err
@@ -272,7 +274,7 @@ func (d *Desk) proven(tx *store.Tx, purpose string, session wire.Hash, answer []
 	}
 	challenge := parsed.Response.CollectedClientData.Challenge
 	if !d.passkeys.own(now, challenge, purpose, session) {
-		return nil, nil, ErrWrongPasskey
+		return nil, nil, ErrBegunElsewhere
 	}
 	key, err := tx.PasskeyOf(parsed.RawID)
 	if errors.Is(err, store.ErrNotFound) {
@@ -302,7 +304,7 @@ func (d *Desk) proven(tx *store.Tx, purpose string, session wire.Hash, answer []
 }
 
 // SignInWithPasskey signs in with what a browser answered to AskPasskey. The error is
-// ErrWrongPasskey, or a *TooSoonError after many wrong ones from that address.
+// ErrWrongPasskey, ErrBegunElsewhere, or a *TooSoonError after many wrong ones from that address.
 func (d *Desk) SignInWithPasskey(ctx context.Context, answer []byte, from Client) (session *Session, err error) {
 	err = d.site.Update(ctx, func(tx *store.Tx) error {
 		admin, key, err := d.proven(tx, challengeSignIn, wire.Hash{}, answer)

@@ -153,7 +153,7 @@ func (p *passkeys) made(now clock.Steady, user *passkeyUser, session wire.Hash, 
 	}
 	challenge := parsed.Response.CollectedClientData.Challenge
 	if !p.own(now, challenge, challengeAdd, session) {
-		return nil, failed
+		return nil, wrong("", "This was begun at another controller, or too long ago; begin again")
 	}
 	c, err := p.check.CreateCredential(user, webauthn.SessionData{
 		Challenge: challenge, RelyingPartyID: p.host, UserID: user.id, UserVerification: protocol.VerificationRequired, CredParams: webauthn.CredentialParametersDefault(),

@@ -72,37 +72,45 @@ func TestWhatDoesNotProveAPasskeySignsNobodyIn(t *testing.T) {
 	w := newWorld(t)
 	s := w.owner()
 	k := w.passkey(s)
-	refuses := func(why string, answer []byte) {
+	refusesAs := func(want error, why string, answer []byte) {
 		t.Helper()
 		w.n++
 		from := Client{Address: fmt.Sprint("192.0.2.", w.n)} // which has not to wait
-		if _, err := w.SignInWithPasskey(t.Context(), answer, from); !errors.Is(err, ErrWrongPasskey) {
+		if _, err := w.SignInWithPasskey(t.Context(), answer, from); !errors.Is(err, want) {
 			t.Errorf("%s: %v", why, err)
 		}
 	}
+	refuses := func(why string, answer []byte) { t.Helper(); refusesAs(ErrWrongPasskey, why, answer) }
 	changed := func(change func(k *authenticator)) []byte {
 		other := *k
 		change(&other)
 		return other.give(w.asked(""))
 	}
 	for why, answer := range map[string][]byte{
-		"nothing":                nil,
-		"no answer":              []byte(`{"id": 1}`),
-		"too long":               bytes.Repeat([]byte(" "), maxPasskeyAnswer+1),
-		"another origin":         changed(func(k *authenticator) { k.origin = "https://doors.example.com:8443" }),
-		"another site's page":    changed(func(k *authenticator) { k.origin = "https://example.com" }),
-		"another host":           changed(func(k *authenticator) { k.host = "example.com" }),
-		"nobody verified":        changed(func(k *authenticator) { k.unverified = true }),
-		"made, not given":        changed(func(k *authenticator) { k.purpose = "webauthn.create" }),
-		"another key":            changed(func(k *authenticator) { k.key = w.authenticator().key }),
-		"an unknown passkey":     changed(func(k *authenticator) { k.id = []byte("unknown") }),
-		"another user's handle":  changed(func(k *authenticator) { k.user = append([]byte{1}, k.user[1:]...) }),
-		"no user's handle":       changed(func(k *authenticator) { k.user = nil }),
-		"a challenge of its own": k.give([]byte(`{"challenge":"` + strings.Repeat("A", 75) + `"}`)),
+		"nothing":               nil,
+		"no answer":             []byte(`{"id": 1}`),
+		"too long":              bytes.Repeat([]byte(" "), maxPasskeyAnswer+1),
+		"another origin":        changed(func(k *authenticator) { k.origin = "https://doors.example.com:8443" }),
+		"another site's page":   changed(func(k *authenticator) { k.origin = "https://example.com" }),
+		"another host":          changed(func(k *authenticator) { k.host = "example.com" }),
+		"nobody verified":       changed(func(k *authenticator) { k.unverified = true }),
+		"made, not given":       changed(func(k *authenticator) { k.purpose = "webauthn.create" }),
+		"another key":           changed(func(k *authenticator) { k.key = w.authenticator().key }),
+		"an unknown passkey":    changed(func(k *authenticator) { k.id = []byte("unknown") }),
+		"another user's handle": changed(func(k *authenticator) { k.user = append([]byte{1}, k.user[1:]...) }),
+		"no user's handle":      changed(func(k *authenticator) { k.user = nil }),
 	} {
 		refuses(why, answer)
 	}
 	for why, ask := range map[string]func() []byte{
+		"a challenge of its own": func() []byte { return []byte(`{"challenge":"` + strings.Repeat("A", 75) + `"}`) },
+		"another controller's challenge": func() []byte {
+			other := New(Options{Site: w.site, Clock: w.clock})
+			w.must(other.ServeAt(consoleHere))
+			asked, err := other.AskPasskey(t.Context(), "")
+			w.must(err)
+			return asked
+		},
 		"a challenge for a fresh sign-in": func() []byte {
 			again, err := w.signIn("Ada Lovelace", secret, here)
 			w.must(err)
@@ -114,11 +122,16 @@ func TestWhatDoesNotProveAPasskeySignsNobodyIn(t *testing.T) {
 			return w.newPasskey(again)
 		},
 	} {
-		refuses(why, k.give(ask()))
+		refusesAs(ErrBegunElsewhere, why, k.give(ask()))
 	}
 	late := k.give(w.asked(""))
 	w.pass(ChallengeEnds)
-	refuses("too late", late)
+	refusesAs(ErrBegunElsewhere, "too late", late)
+	for range 30 { // nobody is charged
+		if _, err := w.SignInWithPasskey(t.Context(), late, here); !errors.Is(err, ErrBegunElsewhere) {
+			t.Fatal(err)
+		}
+	}
 	once := k.give(w.asked(""))
 	_, err := w.SignInWithPasskey(t.Context(), once, here)
 	w.must(err)
@@ -187,7 +200,7 @@ func TestOnlyAPasskeyOfOnesOwnMakesASignInFresh(t *testing.T) {
 	if err := w.SignInAgainWithPasskey(t.Context(), s.Token, k.give(w.asked(s.Token)), here); !errors.Is(err, ErrWrongPasskey) {
 		t.Error(err)
 	}
-	if err := w.SignInAgainWithPasskey(t.Context(), s.Token, k.give(w.asked(grace.Token)), here); !errors.Is(err, ErrWrongPasskey) {
+	if err := w.SignInAgainWithPasskey(t.Context(), s.Token, k.give(w.asked(grace.Token)), here); !errors.Is(err, ErrBegunElsewhere) {
 		t.Error("another session's challenge:", err)
 	}
 	all, _, err := w.Passkeys(t.Context(), grace.Token)

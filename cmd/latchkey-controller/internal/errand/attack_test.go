@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -112,6 +113,57 @@ func TestAMessageThatIsRepeatedAlteredOrOutOfPlaceChangesNothing(t *testing.T) {
 		if m := e.take(head, sealed); m != nil && m.Kind == result {
 			break
 		}
+	}
+}
+
+func TestAnAskIsGoodForItsTermAndSomeBeats(t *testing.T) {
+	w := newWorld(t)
+	f := &fake{}
+	w.leads(f)
+	own := newID()
+	h := w.listens(toStandBy(own))
+	ask := func(term, beat uint64) []byte {
+		return (&end{site: h.site, them: leader, conversation: newID()}).seal(&message{Kind: askStatus, ReplyTo: own, Term: term, Beat: beat})[0]
+	}
+	answered := func(what string, term, beat uint64, kept ...[]byte) { // of all, the last only
+		t.Helper()
+		last := ask(term, beat)
+		h.post(toLeader, append(kept, last)...)
+		want, _, _ := parse(last)
+		if got, _, _ := parse(h.next()); got.conversation != want.conversation {
+			t.Errorf("%s: it is answered", what)
+			h.next()
+		}
+	}
+	f.term.Store(7)
+	f.beats.Store(20)
+	answered("of another term", 7, 20, ask(6, 20), ask(8, 20), ask(0, 0))
+	answered("older", 7, 20-askBeats, ask(7, 20-askBeats-1), ask(7, 0))
+	answered("what the leader has not heard itself that it is in the database", 7, 21)
+}
+
+func TestAnAskNamesTheBeatThatIsInTheDatabase(t *testing.T) {
+	w := newWorld(t)
+	c, s := w.standBy(), w.site(w.address)
+	lead, err := s.Lead(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lead.Close()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- Serve(ctx, s, &fake{}, lead.Beat, slog.New(slog.DiscardHandler)) }()
+	for end := time.Now().Add(20 * time.Second); lead.Beat().Count < askBeats+4; time.Sleep(100 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%+v", lead.Beat())
+		}
+	}
+	if r, err := c.Order(t.Context(), unlock, nil); err != nil || !r.Done {
+		t.Errorf("%+v, %v", r, err)
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
 	}
 }
 

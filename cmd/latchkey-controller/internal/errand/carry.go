@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -44,7 +45,7 @@ const maxBy = time.Minute
 
 // await returns the order of a conversation; nil: none came in time.
 func (s *server) await(ctx context.Context, c *conversation) *order {
-	within, cancel := context.WithDeadline(ctx, c.made.Add(orderWithin))
+	within, cancel := context.WithDeadline(ctx, c.after(uint64(orderWithin.Milliseconds())))
 	defer cancel()
 	select {
 	case m := <-c.inbox:
@@ -59,7 +60,7 @@ func (s *server) await(ctx context.Context, c *conversation) *order {
 
 // after returns a moment after the challenge.
 func (c *conversation) after(milliseconds uint64) time.Time {
-	return c.made.Add(time.Duration(milliseconds) * time.Millisecond)
+	return time.Now().Add(c.made + time.Duration(milliseconds)*time.Millisecond - clock.Running())
 }
 
 // carry carries out an order.

@@ -97,9 +97,10 @@ func (c *Client) led(ctx context.Context) (l *leads, within context.Context, end
 	return l, within, func() { stop(); cancel() }
 }
 
-// lost says whether an error is that this process leads no longer.
+// lost says whether an error is that this process leads no longer: its link was stopped, or has ended.
 func (l *leads) lost(ctx context.Context, err error) bool {
-	return l.ctx.Err() != nil && ctx.Err() == nil && errors.Is(err, context.Canceled)
+	var away *store.UnavailableError
+	return l.ctx.Err() != nil && ctx.Err() == nil && (errors.Is(err, context.Canceled) || errors.As(err, &away))
 }
 
 // ended returns what came of an order at the link of this process, which begins none once its context has
@@ -166,7 +167,11 @@ func (c *Client) ask(ctx context.Context, t *talk, what kind) (*message, error) 
 	case <-within.Done():
 		return nil, context.Cause(within)
 	}
-	if err := t.say(within, &message{Kind: what, ReplyTo: c.own}); err != nil {
+	beat, err := c.site.Beat(within)
+	if err == nil {
+		err = t.say(within, &message{Kind: what, ReplyTo: c.own, Term: beat.Term, Beat: beat.Count})
+	}
+	if err != nil {
 		if within.Err() != nil {
 			err = context.Cause(within)
 		}

@@ -15,7 +15,9 @@
 // The leader makes the challenge, at random, when it is asked, and takes one order with it. The order says
 // how long after the challenge it may be begun, by the leader's monotonic clock. So an order that was held
 // back, or is repeated, comes to nothing, whatever clocks say, and of two controllers that both think they
-// lead one carries it out: that whose challenge the stand-by took.
+// lead one carries it out: that whose challenge the stand-by took. An ask names the newest beat of the lead that
+// the stand-by finds in the database; the leader begins nothing with one that is older than a few beats, or of another
+// term.
 package errand
 
 import (
@@ -39,6 +41,9 @@ const (
 	cardWithin   = 8 * time.Second // what to do with a card: the reader waits for 10 s
 	partWithin   = 2 * time.Second // how long the leader tries to say what came of it when it ends
 )
+
+// askBeats is how many beats of the lead old an ask may be: four seconds.
+const askBeats = 8
 
 // maxConversations is how many conversations a controller has at once. Each ends when its order does.
 const maxConversations = 64
@@ -73,6 +78,8 @@ type message struct {
 	Answer  *answer         `cbor:"5,keyasint,omitempty"`
 	Result  *outcome        `cbor:"6,keyasint,omitempty"`
 	Status  []byte          `cbor:"7,keyasint,omitempty"`
+	Term    uint64          `cbor:"8,keyasint,omitempty"` // store.Beat, of an ask
+	Beat    uint64          `cbor:"9,keyasint,omitempty"`
 }
 
 // An id is random.

@@ -6,14 +6,17 @@ import (
 	"sync"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // A server answers stand-bys while this process leads.
 type server struct {
 	site *site.Site
 	live desk.Live
+	beat func() store.Beat // of the lead
 	log  *slog.Logger
 
 	turned chan *conversation // away: there are too many
@@ -31,14 +34,14 @@ const maxAsked = 4096
 // A conversation is one at the leader.
 type conversation struct {
 	end
-	made  time.Time // no later than the challenge was
+	made  time.Duration // of clock.Running; no later than the challenge was
 	inbox chan *message
 }
 
 // Serve answers what stand-bys ask, with the link of this process, until ctx ends and each order has its
-// outcome. It is for the controller that leads.
-func Serve(ctx context.Context, s *site.Site, l desk.Live, log *slog.Logger) error {
-	sv := &server{site: s, live: l, log: log, turned: make(chan *conversation, maxConversations), all: map[id]*conversation{}, asked: [2]map[id]bool{{}, {}}}
+// outcome. It is for the controller that leads, with the beats of its lead.
+func Serve(ctx context.Context, s *site.Site, l desk.Live, beat func() store.Beat, log *slog.Logger) error {
+	sv := &server{site: s, live: l, beat: beat, log: log, turned: make(chan *conversation, maxConversations), all: map[id]*conversation{}, asked: [2]map[id]bool{{}, {}}}
 	defer sv.group.Wait()
 	sv.group.Go(func() { sv.turnAway(ctx) })
 	return s.Listen(ctx, toLeader, func(posted []byte) { sv.take(ctx, posted) })
@@ -71,10 +74,13 @@ func (s *server) take(ctx context.Context, posted []byte) {
 
 // begin begins a conversation with what a stand-by asks for.
 func (s *server) begin(ctx context.Context, h header, sealed []byte) {
-	c := &conversation{end: end{site: s.site, me: leader, them: standBy, limit: maxMessage, conversation: h.conversation}, made: time.Now(), inbox: make(chan *message, inboxSize)}
+	c := &conversation{end: end{site: s.site, me: leader, them: standBy, limit: maxMessage, conversation: h.conversation}, made: clock.Running(), inbox: make(chan *message, inboxSize)}
 	m := c.take(h, sealed)
 	if m == nil || m.Kind != askStatus && m.Kind != askOrder {
 		s.log.Debug("what was posted for the controller that leads was not written by another one of this site")
+		return
+	}
+	if now := s.beat(); m.Term != now.Term || m.Beat+askBeats < now.Count { // kept, and posted again
 		return
 	}
 	c.channel, c.challenge = toStandBy(m.ReplyTo), newID()
@@ -127,7 +133,7 @@ func (s *server) turnAway(ctx context.Context) {
 func (s *server) status(ctx context.Context, c *conversation) {
 	s.packs.Lock()
 	defer s.packs.Unlock()
-	if time.Since(c.made) > answerWithin || ctx.Err() != nil {
+	if clock.Running()-c.made > answerWithin || ctx.Err() != nil {
 		return // nobody waits any more
 	}
 	within, cancel := context.WithTimeout(ctx, statusWithin)

@@ -143,24 +143,41 @@ func TestAProcessThatLeadsAsksNobody(t *testing.T) {
 	if _, err := c.Readers(t.Context()); err != error(errNobody) {
 		t.Errorf("%v", err)
 	}
-	again, loseAgain := context.WithCancel(t.Context())
-	c.Lead(again, &lostLink{fake: f, lose: loseAgain})
+	// The same, and the link has just ended.
+	ended := &store.UnavailableError{Reason: "ended"}
+	leads, lose = context.WithCancel(t.Context())
+	c.Lead(leads, f)
+	f.order = func(context.Context, store.Order, func([]byte) (string, bool)) (link.OrderResult, error) {
+		lose()
+		return link.OrderResult{}, ended
+	}
+	if _, err := c.Order(t.Context(), unlock, nil); err != error(errGone) {
+		t.Errorf("%v", err)
+	}
 	other := &fake{readers: manyReaders(3)}
 	w.leads(other)
 	time.Sleep(keepStatus)
-	if all, err := c.Readers(t.Context()); err != nil || len(all) != 3 {
-		t.Errorf("whoever leads now is not asked: %d, %v", len(all), err)
+	for _, failed := range []error{nil, ended} {
+		again, loseAgain := context.WithCancel(t.Context())
+		c.Lead(again, &lostLink{fake: f, lose: loseAgain, failed: failed})
+		if all, err := c.Readers(t.Context()); err != nil || len(all) != 3 {
+			t.Errorf("whoever leads now is not asked after %v: %d, %v", failed, len(all), err)
+		}
 	}
 }
 
 // A lostLink loses the lead while it is asked for readers.
 type lostLink struct {
 	*fake
-	lose func()
+	lose   func()
+	failed error // what it answers then; nil: that of its context
 }
 
 func (l *lostLink) Readers(ctx context.Context) ([]link.ReaderStatus, error) {
 	l.lose()
+	if l.failed != nil {
+		return nil, l.failed
+	}
 	<-ctx.Done()
 	return nil, ctx.Err()
 }

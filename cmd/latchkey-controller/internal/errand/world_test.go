@@ -100,7 +100,7 @@ func (w *world) leads(l *fake) (stop func()) {
 	s := w.site(w.address)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, s, l, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- Serve(ctx, s, l, l.beat, slog.New(slog.DiscardHandler)) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -171,7 +171,10 @@ type fake struct {
 	brokers     []link.BrokerStatus
 	orders      atomic.Int64
 	asked       atomic.Int64 // for readers
+	term, beats atomic.Uint64
 }
+
+func (f *fake) beat() store.Beat { return store.Beat{Term: f.term.Load(), Count: f.beats.Load()} }
 
 func (f *fake) Order(ctx context.Context, o store.Order, take func([]byte) (string, bool)) (link.OrderResult, error) {
 	f.orders.Add(1)

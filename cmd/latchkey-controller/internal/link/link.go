@@ -169,7 +169,7 @@ func (l *Link) run(ctx context.Context) error {
 }
 
 // errEnded is for what is asked of a link that does not run any more.
-var errEnded = errors.New("this controller has just stopped leading the site; try again")
+var errEnded = &store.UnavailableError{Reason: "this controller has just stopped leading the site; nothing was done. Try again in some seconds"}
 
 // running waits until the link runs.
 func (l *Link) running(ctx context.Context) error {

@@ -61,7 +61,7 @@ func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
 	case l.placed <- p:
 		result = <-answer // the tracker answers each order, also when it ends
 	case <-l.ended:
-		result = OrderResult{ID: o.ID, Unsent: true, Text: "not sent: " + errEnded.Error()}
+		result = OrderResult{ID: o.ID, Unsent: true, Text: "not sent: this controller has just stopped leading the site; try again"}
 	case <-ctx.Done():
 		return OrderResult{}, ctx.Err()
 	}

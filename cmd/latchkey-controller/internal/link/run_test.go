@@ -28,6 +28,25 @@ func TestALinkThatIsOverWhileItBeginsIsNoFailure(t *testing.T) {
 	}
 }
 
+func TestALinkThatIsOverSaysThatNothingWasDone(t *testing.T) {
+	w := newWorld(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(map[string]*site.Peer) { cancel() }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	_, readers := l.Readers(t.Context())
+	_, order := l.Order(t.Context(), store.Order{Reader: "front-door", Order: wire.Unlock, Who: "Grace"}, nil)
+	for what, err := range map[string]error{"readers": readers, "order": order} {
+		if !errors.As(err, new(*store.UnavailableError)) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
 func TestALinkThatIsOverWhenItHasJustBegunIsNoFailure(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -58,6 +58,9 @@ func (s *Site) TellTakenOver(ctx context.Context, at time.Time, lead *store.Lead
 	return s.AddAlarm(ctx, &store.Alarm{Kind: store.LeadTakenOver, At: at.UnixMilli(), Text: text + ". Doors have worked by themselves meanwhile. Look at " + look})
 }
 
+// Beat is store.Store.Beat.
+func (s *Site) Beat(ctx context.Context) (store.Beat, error) { return s.store.Beat(ctx) }
+
 // Shared says whether controllers on several machines can work with the site.
 func (s *Site) Shared() bool { return s.store.Kind() == "PostgreSQL" }
 

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
 )
 
 // A leadRow is the row of who leads.
@@ -132,7 +134,7 @@ func (c *candidate) patience(row leadRow) time.Duration {
 // take takes the lead if the row is as it was seen; nil: it is not. All sessions of who had it end with that: one that was
 // stopped would keep the lock of who writes.
 func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
-	asked := time.Now()
+	asked := clock.Running()
 	ctx, cancel := context.WithTimeout(ctx, keepLead)
 	defer cancel()
 	former := seen.holder

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
 )
 
 // A Lead is the right to lead a site, which one process has at a time, of all that use its database. Its
@@ -27,6 +31,7 @@ type Lead struct {
 	why   error         // it was lost; nil until ended is closed
 	close func()        // gives it back, once
 	after string        // see After
+	beats atomic.Uint64
 }
 
 const (
@@ -58,6 +63,21 @@ func (s *Store) Lead(ctx context.Context, standBy func(*ServedError) error) (*Le
 // Term is the number of this lead. Later ones of a site have higher numbers, unless a clock went back when the
 // database was put back to an older state.
 func (l *Lead) Term() uint64 { return l.term }
+
+// A Beat is a moment of a lead, told by its row, which no clock matters to and nobody foresees.
+type Beat struct {
+	Term  uint64
+	Count uint64 // how often the leader has changed the row in this term
+}
+
+// Beat returns the newest beat of this lead that is known to be in the database.
+func (l *Lead) Beat() Beat { return Beat{l.term, l.beats.Load()} }
+
+// Beat returns the newest beat of whoever leads.
+func (s *Store) Beat(ctx context.Context) (b Beat, err error) {
+	err = s.View(ctx, func(t *Tx) error { return t.row(`SELECT term, beat FROM lead`, nil, &b.Term, &b.Count) })
+	return b, err
+}
 
 // Off is how far this machine's clock was ahead of the database server's when the lead was taken; 0 for SQLite.
 func (l *Lead) Off() time.Duration { return l.off }
@@ -107,13 +127,13 @@ func (e *sqliteEngine) lead(ctx context.Context, _ func(*ServedError) error) (*L
 }
 
 // hold keeps the lead of a term until it is closed or lost.
-func (c *candidate) hold(term uint64, asked time.Time) *Lead {
+func (c *candidate) hold(term uint64, asked time.Duration) *Lead {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &Lead{term: term, off: c.off, ended: make(chan struct{})}
 	c.engine.term.Store(term)
 	go func() {
 		defer close(l.ended)
-		l.why = c.renew(ctx, term, asked)
+		l.why = c.renew(ctx, l, asked)
 	}()
 	l.close = sync.OnceFunc(func() {
 		stop()
@@ -128,8 +148,9 @@ func (c *candidate) hold(term uint64, asked time.Time) *Lead {
 }
 
 // renew changes the row every beatEvery until ctx ends, and returns an error once this process must not lead any
-// more. heard is when it asked for the last change that was done.
-func (c *candidate) renew(ctx context.Context, term uint64, heard time.Time) error {
+// more. heard is when it asked for the last change that was done, of clock.Running: others count while this machine is
+// suspended.
+func (c *candidate) renew(ctx context.Context, l *Lead, heard time.Duration) error {
 	var failed error
 	looked := time.Now()
 	for wait := beatEvery; ; {
@@ -138,9 +159,9 @@ func (c *candidate) renew(ctx context.Context, term uint64, heard time.Time) err
 			return nil
 		case <-time.After(wait):
 		}
-		asked := time.Now()
-		inTime, cancel := context.WithDeadline(ctx, heard.Add(keepLead))
-		mine, err := c.beat(inTime, term)
+		asked := clock.Running()
+		inTime, cancel := context.WithTimeout(ctx, heard+keepLead-asked)
+		mine, err := c.beat(inTime, l)
 		if err != nil && (failed == nil || inTime.Err() == nil) {
 			failed = err // at the end, it only says that time is up
 		}
@@ -158,7 +179,7 @@ func (c *candidate) renew(ctx context.Context, term uint64, heard time.Time) err
 			return errClockOff
 		case err == nil:
 			heard, wait, failed = asked, beatEvery, nil
-		case time.Since(heard) >= keepLead:
+		case clock.Running()-heard >= keepLead:
 			return fmt.Errorf("it has been without the database %s for %d seconds (%s), so another one may lead", c.engine.place(), int(keepLead.Seconds()), reason(failed))
 		default:
 			wait = leadAgain
@@ -168,12 +189,17 @@ func (c *candidate) renew(ctx context.Context, term uint64, heard time.Time) err
 
 // beat changes the row, and says whether it is still of this term. It does not wait for disks or stand-bys: a beat that
 // is lost with the server makes the lead look older than it is.
-func (c *candidate) beat(ctx context.Context, term uint64) (mine bool, err error) {
+func (c *candidate) beat(ctx context.Context, l *Lead) (mine bool, err error) {
 	if err := c.connect(ctx); err != nil {
 		return false, err
 	}
-	results, err := c.conn.PgConn().Exec(ctx, fmt.Sprintf(`SELECT set_config('synchronous_commit', 'off', true); UPDATE lead SET beat = beat + 1 WHERE term = %d`, term)).ReadAll()
-	return err == nil && results[1].CommandTag.RowsAffected() == 1, err
+	results, err := c.conn.PgConn().Exec(ctx, fmt.Sprintf(`SELECT set_config('synchronous_commit', 'off', true); UPDATE lead SET beat = beat + 1 WHERE term = %d RETURNING beat`, l.term)).ReadAll()
+	if err != nil || len(results[1].Rows) != 1 {
+		return false, err
+	}
+	beats, err := strconv.ParseUint(string(results[1].Rows[0][0]), 10, 64)
+	l.beats.Store(beats)
+	return err == nil, err
 }
 
 // leaves says whether this process is to leave the lead to others, as its machine's clock is wrong.
