@@ -42,7 +42,11 @@ func (w *world) standBy() *errand.Client {
 	c := errand.NewClient(s)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
-	go func() { ended <- errand.Serve(ctx, w.site, w.link, func() store.Beat { return store.Beat{} }, w.log()) }()
+	beat, err := s.Beat(w.t.Context()) // nobody changes it
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	go func() { ended <- errand.Serve(ctx, w.site, w.link, func() store.Beat { return beat }, w.log()) }()
 	go func() { ended <- c.Run(ctx) }()
 	w.t.Cleanup(func() {
 		cancel()
