@@ -41,7 +41,7 @@ func listActivity(c *invocation, choose func(*desk.Query)) action {
 		if err != nil {
 			return err
 		}
-		now := time.Now()
+		now := c.desk.Now()
 		if q.Since, err = since.at(now, in); err != nil {
 			return err
 		}

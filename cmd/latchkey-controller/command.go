@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/mail"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -89,6 +90,9 @@ func execute(ctx context.Context, io stdio, args []string) error {
 			return row.ended(ctx, err)
 		}
 		defer c.site.Close()
+		if err := c.site.FollowTime(ctx, clock.Read()); err != nil {
+			return err
+		}
 		c.desk, c.actor = desk.New(desk.Options{Site: c.site, Mail: mail.Send}), desk.AtCommandLine(sessionUser())
 	}
 	return row.ended(ctx, run(ctx, args))

@@ -95,7 +95,10 @@ func (l *leading) await(ctx context.Context) (*store.Lead, error) {
 		l.high.said(ctx, l.high.Note())
 	}()
 	l.high.leads = false
-	follow := sync.OnceFunc(func() { following.Go(func() { l.high.keep(standing, l.c.site) }) })
+	follow := sync.OnceFunc(func() {
+		following.Go(func() { l.high.keep(standing, l.c.site) })
+		following.Go(func() { l.followTime(standing) })
+	})
 	return l.c.site.Lead(ctx, func(other *store.ServedError) error {
 		follow()
 		err := l.standBy(other)
@@ -104,6 +107,18 @@ func (l *leading) await(ctx context.Context) (*store.Lead, error) {
 		}
 		return err
 	})
+}
+
+// followTime has pages and acts go by the site's time until ctx ends.
+func (l *leading) followTime(ctx context.Context) {
+	for {
+		site.Persist(ctx, l.log, "cannot look what the time of the site is", lookForDatabase, func() error { return l.c.site.FollowTime(ctx, clock.Read()) })
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Minute):
+		}
+	}
 }
 
 // standBy is called when another one leads, or works alone.
@@ -166,11 +181,13 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 // begin begins what only the leader does, in a group.
 func (l *leading) begin(leads context.Context, group *errgroup.Group, high *highWater, lead *store.Lead) (err error) {
 	high.lookAndNote(leads)
-	if err := l.c.site.TellTakenOver(leads, time.Now(), lead); err != nil {
-		l.log.Warn("cannot note that this controller has taken over", "from", lead.After(), "err", err)
-	}
-	if _, err := l.c.site.KeepTime(leads, clock.Read()); err != nil { // before a reader asks for it
-		l.log.Error("hold this machine's clock against the time of the site", "err", err)
+	taken := l.c.site.Now()
+	group.Go(func() error {
+		site.Persist(leads, l.log, "cannot note that this controller has taken over", lookForDatabase, func() error { return l.c.site.TellTakenOver(leads, taken, lead) })
+		return nil
+	})
+	if _, err := l.c.site.KeepTime(leads, clock.Read()); err != nil && !errors.As(err, new(*store.FullError)) { // before a reader asks for it
+		return fmt.Errorf("hold this machine's clock against the time of the site: %w", err)
 	}
 	address := strings.Join(l.brokers, ", ")
 	if len(l.brokers) == 0 {

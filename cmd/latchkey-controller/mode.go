@@ -46,7 +46,7 @@ func modeSet(c *invocation) action {
 		var end int64
 		switch {
 		case lasts != 0:
-			end = time.Now().Add(lasts).Unix()
+			end = c.desk.Now().Add(lasts).Unix()
 		case until != "":
 			in, err := c.desk.Zone(ctx)
 			if err != nil {
@@ -208,7 +208,7 @@ func (c *invocation) awaitEnded(ctx context.Context, noWait bool) error {
 	err := await(ctx, noWait, func() (awaited bool, err error) {
 		readers, err = c.running(sessionUser()).Readers(ctx)
 		return slices.ContainsFunc(readers, func(r *desk.Reader) bool {
-			gap, _ := r.ModeGap(time.Now())
+			gap, _ := r.ModeGap(c.desk.Now())
 			return gap == desk.GapEnded && r.Live.Online
 		}), err
 	})
@@ -228,7 +228,7 @@ func (c *invocation) printEnded(ctx context.Context, readers []*desk.Reader) err
 		return err
 	}
 	for _, r := range readers {
-		gap, mode := r.ModeGap(time.Now())
+		gap, mode := r.ModeGap(c.desk.Now())
 		if gap != desk.GapEnded {
 			continue
 		}

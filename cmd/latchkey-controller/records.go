@@ -25,7 +25,7 @@ func records(c *invocation) action {
 		if p.in, err = c.site.Zone(ctx); err != nil {
 			return err
 		}
-		now := time.Now()
+		now := c.site.Now()
 		for _, end := range []struct {
 			given *bound
 			into  *int64

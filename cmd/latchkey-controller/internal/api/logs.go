@@ -122,7 +122,7 @@ func (a *API) exportLogs(c *call) (any, error) {
 		return nil, badRequest("There is no time zone of this name: timezone must be one like Europe/Vienna")
 	}
 	if q.Until.IsZero() {
-		q.Until = time.Now()
+		q.Until = a.desk.Now()
 	}
 	if q.Since.IsZero() || q.Until.Sub(q.Since) > longestExport {
 		return nil, badRequest("An export is of a month at most: send since and until")

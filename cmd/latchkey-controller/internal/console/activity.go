@@ -118,18 +118,17 @@ func (c *Console) readActivity(r *http.Request, v *visit, p *activityPage, q des
 			return err
 		}
 	}
-	p.Days, p.Older = byDay(page.Events, v.zone()), page.Older
+	p.Days, p.Older = byDay(page.Events, c.desk.Now().In(v.zone())), page.Older
 	if len(page.Events) > 0 {
 		p.Newest = page.Events[0].ID
 	}
 	return nil
 }
 
-// byDay groups events, newest first, by their day in a zone.
-func byDay(entries []*desk.Event, zone *time.Location) (days []activityDay) {
-	today := time.Now().In(zone)
+// byDay groups events, newest first, by their day in the zone of the time now.
+func byDay(entries []*desk.Event, today time.Time) (days []activityDay) {
 	for _, e := range entries {
-		at := e.At.In(zone)
+		at := e.At.In(today.Location())
 		name := at.Format("Monday, 2 January 2006")
 		switch at.Format(time.DateOnly) {
 		case today.Format(time.DateOnly):

@@ -73,7 +73,7 @@ func (c *Console) readDoor(r *http.Request, v *visit, p *placesPage) error {
 		return err
 	}
 	p.Chart = newChart(hours, v.zone())
-	p.setModeForm(p.Form, doorZone(p.Door, v.zone()), v.zone())
+	p.setModeForm(p.Form, c.desk.Now(), doorZone(p.Door, v.zone()), v.zone())
 	p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{Level: desk.Doors, ID: v.id}, p.Door.Readers)
 	return err
 }

@@ -57,7 +57,8 @@ func (c *Console) readDuress(r *http.Request, v *visit, p *overviewPage) error {
 	if err != nil {
 		return err
 	}
-	p.Duress = slices.DeleteFunc(page.Events, func(e *desk.Event) bool { return time.Since(e.Received) > duressAlarmFor })
+	now := c.desk.Now()
+	p.Duress = slices.DeleteFunc(page.Events, func(e *desk.Event) bool { return now.Sub(e.Received) > duressAlarmFor })
 	if p.MoreDuress = len(p.Duress) > maxDuressAlarms; p.MoreDuress {
 		p.Duress = p.Duress[:maxDuressAlarms]
 	}

@@ -61,7 +61,7 @@ func (c *Console) setMode(level desk.Level) func(*http.Request, *visit, *form) (
 			}
 			in = doorZone(door, in)
 		}
-		until := modeEnd(f, time.Now(), in)
+		until := modeEnd(f, c.desk.Now(), in)
 		if len(f.Wrong) > 0 {
 			return answer{}, errWrong
 		}

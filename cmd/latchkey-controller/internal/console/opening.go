@@ -29,7 +29,7 @@ func (c *Console) readOpening(r *http.Request, v *visit, p *readerPage) error {
 	schedule := new(wire.Schedule)
 	if policy.Opening != nil {
 		schedule = &policy.Opening.Schedule
-		if after := time.Unix(policy.Opening.After, 0); after.After(time.Now()) {
+		if after := time.Unix(policy.Opening.After, 0); after.After(c.desk.Now()) {
 			p.EndedEarly = after
 		}
 	}

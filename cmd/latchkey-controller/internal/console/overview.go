@@ -43,7 +43,7 @@ func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) err
 // showOverview returns the page with an open dialog; "": none.
 func (c *Console) showOverview(ask string) formPage {
 	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-		p := &overviewPage{Ask: ask, Form: f, Evening: eveningText(time.Now(), v.zone(), v.zone())}
+		p := &overviewPage{Ask: ask, Form: f, Evening: eveningText(c.desk.Now(), v.zone(), v.zone())}
 		if err := c.readOverview(r, v, p); err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	if err != nil {
 		return err
 	}
-	p.Days = byDay(page.Events, v.zone())
+	p.Days = byDay(page.Events, c.desk.Now().In(v.zone()))
 	if len(page.Events) > 0 {
 		p.Newest = page.Events[0].ID
 	}
@@ -149,7 +149,8 @@ func (c *Console) siteAlarms(r *http.Request, v *visit) ([]*desk.Event, error) {
 	if err != nil {
 		return nil, err
 	}
+	now := c.desk.Now()
 	return slices.DeleteFunc(page.Events, func(e *desk.Event) bool {
-		return e.Source != "alarm" || e.Reader != "" || time.Since(e.Received) > siteAlarmFor
+		return e.Source != "alarm" || e.Reader != "" || now.Sub(e.Received) > siteAlarmFor
 	}), nil
 }

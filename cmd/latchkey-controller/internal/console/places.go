@@ -24,12 +24,12 @@ type placesPage struct {
 	*doorPanel
 }
 
-// setModeForm has the page show a form of modes, with times in a zone; nil: a new one.
-func (p *placesPage) setModeForm(f *form, in, site *time.Location) {
+// setModeForm has the page show a form of modes, with times in a zone, at a time; nil: a new one.
+func (p *placesPage) setModeForm(f *form, now time.Time, in, site *time.Location) {
 	if p.ModeForm = f; f == nil {
 		p.ModeForm = newForm("for", "1h")
 	}
-	p.ModeZone, p.Evening = in.String(), eveningText(time.Now(), in, site)
+	p.ModeZone, p.Evening = in.String(), eveningText(now, in, site)
 }
 
 // Here says whether a door is the one in the panel.
@@ -97,7 +97,7 @@ func (c *Console) showLocationModes(w http.ResponseWriter, r *http.Request, v *v
 // a new one.
 func (c *Console) locationPanel(w http.ResponseWriter, r *http.Request, v *visit, status int, f, modes *form) (err error) {
 	p := &placesPage{Kind: "location", Form: f, Ask: r.URL.Query().Get("ask")}
-	p.setModeForm(modes, v.zone(), v.zone())
+	p.setModeForm(modes, c.desk.Now(), v.zone(), v.zone())
 	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
 		return err
 	}

@@ -13,8 +13,10 @@ import (
 // means, and what to do.
 const clockAdvice = ". Old activity is not deleted until the clock is right again, or an Owner confirms it under Settings or with latchkey-controller clock confirm"
 
-// now returns the wall clock's time.
-func (d *Desk) now() time.Time { return d.read().Wall }
+// Now returns the time by which acts and pages go: that for readers, see site.Site.Time.
+func (d *Desk) Now() time.Time { return d.now() }
+
+func (d *Desk) now() time.Time { return d.site.Time(d.read()) }
 
 // steady returns the time for measuring ages. It does not depend on changes to the
 // wall clock.
@@ -37,8 +39,17 @@ func (d *Desk) Doubt(ctx context.Context) (string, error) {
 // ages. While the controller of another machine leads, whose clock counts, the error says so.
 func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 	target := &auditTarget{subject: d.site.Name}
-	leader := d.leader(ctx)
-	return d.act(ctx, a, ConfirmClock, target, func(tx *store.Tx, _ time.Time) error {
+	leader := "" // another process; "": none, or it is not known
+	if !d.Leads() {
+		s, err := d.Standing(ctx)
+		if err != nil {
+			return err
+		}
+		if s.Leader != nil {
+			leader = s.Leader.Where()
+		}
+	}
+	err := d.act(ctx, a, ConfirmClock, target, func(tx *store.Tx, _ time.Time) error {
 		read := d.read()
 		m, err := tx.Clock(read)
 		if err != nil {
@@ -46,7 +57,7 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 		}
 		if kept, err := tx.KeptClock(); err != nil {
 			return err
-		} else if leader != "" && leader != "this" && kept.Boot != "" && kept.Boot != read.Boot {
+		} else if leader != "" && kept.Boot != "" && kept.Boot != read.Boot {
 			return &FieldError{Field: "clock", Sentence: "the clock that counts is that of " + leader + ", which leads; confirm it at its console, or with latchkey-controller clock confirm on its machine"}
 		}
 		if target.text = m.Says(read); target.text == "" {
@@ -54,6 +65,13 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 		}
 		return tx.SetClock(m.Confirmed(read))
 	})
+	if err != nil {
+		return err
+	}
+	if err := d.site.FollowTime(ctx, d.read()); err != nil { // so that readers are told it from now on
+		d.log.Warn("the clock is confirmed, and readers are told its time in a minute at the latest", "err", err)
+	}
+	return nil
 }
 
 // Maintain advances the site's time, notes the end of modes, removes visitors whose end is a day

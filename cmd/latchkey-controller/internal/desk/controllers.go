@@ -87,13 +87,13 @@ const watchLeadEvery = time.Second
 func (d *Desk) WatchLead(ctx context.Context, changed func()) {
 	tick := time.NewTicker(watchLeadEvery)
 	defer tick.Stop()
-	for last := d.leader(ctx); ; {
+	for last, _ := d.leader(ctx); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if now := d.leader(ctx); now != last {
+		if now, err := d.leader(ctx); err == nil && now != last {
 			last = now
 			changed()
 		}
@@ -101,15 +101,15 @@ func (d *Desk) WatchLead(ctx context.Context, changed func()) {
 }
 
 // leader identifies who leads; "": nobody. Whoever leads need not ask the database.
-func (d *Desk) leader(ctx context.Context) string {
+func (d *Desk) leader(ctx context.Context) (string, error) {
 	if d.Leads() {
-		return "this"
+		return "this", nil
 	}
 	s, err := d.Standing(ctx)
 	if err != nil || s.Leader == nil {
-		return ""
+		return "", err
 	}
-	return fmt.Sprint("term ", s.Leader.Term)
+	return fmt.Sprint("term ", s.Leader.Term), nil
 }
 
 // unheard says whether an error means that what readers and brokers do is not known now, since the controller that leads

@@ -93,7 +93,13 @@ func charge(tx *store.Tx, now clock.Steady, throttles []throttle) (refused, err 
 		if rows[i], err = tx.Throttle(t.what); err != nil {
 			return nil, err
 		}
-		wait = max(wait, min(rows[i].Until.Sub(now), t.longest))
+		if rows[i].Until.Sub(now) > t.longest { // of a time that never came: a clock was ahead
+			rows[i].Last, rows[i].Until = now, now.Add(t.longest)
+			if err := tx.SetThrottle(rows[i]); err != nil {
+				return nil, err
+			}
+		}
+		wait = max(wait, rows[i].Until.Sub(now))
 	}
 	if wait > 0 {
 		return &TooSoonError{wait}, nil

@@ -133,3 +133,22 @@ func TestASignInOfOnesOwnGivesAnAddressOneFailureBackOnly(t *testing.T) {
 		return err
 	}))
 }
+
+// As by a stand-by while the database server's clock was ahead.
+func TestAThrottleOfATimeThatNeverCameWaitsNoLongerThanTheLongest(t *testing.T) {
+	w := newWorld(t)
+	account := forAccount("Ada")
+	was := w.time
+	w.time = was.Add(365 * day)
+	for range account.free + 3 {
+		w.charge(account)
+	}
+	w.time = was
+	if wait := w.charge(account); wait != account.longest {
+		t.Errorf("first it waits %v", wait)
+	}
+	w.time = was.Add(account.longest)
+	if wait := w.charge(account); wait != 0 {
+		t.Errorf("then it waits %v", wait)
+	}
+}

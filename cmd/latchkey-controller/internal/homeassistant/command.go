@@ -106,7 +106,7 @@ func (b *Bridge) obey(ctx context.Context, r *desk.Reader, payload string) error
 	}
 	where, kept := desk.Where{Level: desk.Doors, ID: r.DoorID}, int64(0)
 	if payload == unlock {
-		if kept, err = b.o.Desk.SetMode(ctx, b.actor, where, wire.ModeUnlocked, time.Now().Add(unlockFor).Unix()); err != nil {
+		if kept, err = b.o.Desk.SetMode(ctx, b.actor, where, wire.ModeUnlocked, b.o.Desk.Now().Add(unlockFor).Unix()); err != nil {
 			return err
 		}
 	}

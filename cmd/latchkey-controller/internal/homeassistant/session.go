@@ -230,7 +230,7 @@ func (s *session) events(ctx context.Context) error {
 			return err
 		}
 		for _, e := range feed.Events {
-			if topic, told := s.event(e, time.Now()); topic != "" {
+			if topic, told := s.event(e, s.o.Desk.Now()); topic != "" {
 				s.publish(s.topic(e.Reader, topic), false, marshal(told))
 				s.unsettled[len(s.unsettled)-1].event = e.ID
 			}

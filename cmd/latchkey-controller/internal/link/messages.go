@@ -102,7 +102,7 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 	case t.keyStates <- keyState{peer, state}:
 	default: // the disk is slow; the next state says it again
 	}
-	report := site.ModeReport{Reader: peer.Reader, Bundle: peer.Bundle, At: now, Level: int(state.Level), Revision: state.PolicyRevision}
+	report := site.ModeReport{Reader: peer.Reader, Bundle: peer.Bundle, At: t.o.Site.Now(), Level: int(state.Level), Revision: state.PolicyRevision}
 	if mode := state.Condition.Mode; mode != nil {
 		report.Mode = mode.Mode
 	}

@@ -85,7 +85,7 @@ func (rec *recorder) raisePolicy(ctx context.Context, r policyAhead) error {
 	if at, ok := rec.raised[r.reader]; ok && time.Since(at) < raiseAgain {
 		return nil
 	}
-	raised, err := rec.o.Site.RaisePolicy(ctx, time.Now(), r.reader, r.revision)
+	raised, err := rec.o.Site.RaisePolicy(ctx, rec.o.Site.Now(), r.reader, r.revision)
 	if err != nil || !raised {
 		return err
 	}
@@ -109,7 +109,7 @@ func (rec *recorder) takeModes(ctx context.Context, reports []site.ModeReport) e
 	}
 	renewed, err := rec.o.Site.TakeModes(ctx, reports)
 	for _, reader := range renewed {
-		rec.renewed[reader] = time.Now()
+		rec.renewed[reader] = rec.o.Site.Now()
 	}
 	return err
 }

@@ -7,7 +7,6 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
-	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -29,20 +28,17 @@ func (l *Link) checkRollback(ctx context.Context, r rollback) error {
 		return err
 	}
 	now := clock.Read()
-	alarm := &store.Alarm{Reader: r.reader, Kind: store.LogForeign, At: now.Wall.UnixMilli(),
-		Text: "the database was restored to an older state: it does not know an epoch and revision that its log has had; check the users and readers that were changed since then"}
 	var epoch uint64
 	if r.signed {
-		epoch, err = l.o.Site.Reissue(ctx, now.Wall, r.position, alarm)
+		epoch, err = l.o.Site.Reissue(ctx, l.o.Site.Time(now), r.position, r.reader)
 	} else {
-		epoch, err = l.o.Site.ReissueOnClaim(ctx, now, r.position, alarm)
+		epoch, err = l.o.Site.ReissueOnClaim(ctx, now, r.position, r.reader)
 	}
 	if errors.Is(err, site.ErrClaimed) || errors.Is(err, site.ErrNoticed) {
 		return nil
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		l.o.Log.Error("the database was restored to an older state than readers have seen: a new epoch begins", "reader", r.reader, "seen epoch", r.position.Epoch, "seen revision", r.position.Revision, "epoch", epoch)
 	}
-	l.o.Log.Error("the database was restored to an older state than readers have seen: a new epoch begins", "reader", r.reader, "seen epoch", r.position.Epoch, "seen revision", r.position.Revision, "epoch", epoch)
-	return nil
+	return err
 }

@@ -52,7 +52,29 @@ func (s *Site) Doubt(ctx context.Context, at clock.Reading) (doubt string, err e
 	return doubt, err
 }
 
-// Time is the time for readers: what the wall clock says, or what it is expected to say, if it is behind that since the
+// FollowTime has Time go on from what is stored, by a reading of the machine's clocks, and stores nothing. Call it in a
+// process that does not lead when it begins, and every minute while it goes on.
+func (s *Site) FollowTime(ctx context.Context, at clock.Reading) error {
+	var m clock.Mark
+	err := s.store.View(ctx, func(tx *store.Tx) (err error) {
+		if at.Shared == 0 {
+			if at.Shared, err = tx.SharedClock(); err != nil {
+				return err
+			}
+		}
+		m, err = tx.Clock(at)
+		return err
+	})
+	if err == nil {
+		s.kept.Store(&m)
+	}
+	return err
+}
+
+// Now is Time by what the machine's clocks say now.
+func (s *Site) Now() time.Time { return s.Time(clock.Read()) }
+
+// Time is the time for readers and people, once KeepTime or FollowTime has run: what the wall clock says, or what it is expected to say, if it is behind that since the
 // machine started, or if it was put to where the database server's clock is not. Of a machine that was off for more than a
 // day, it is what it says.
 func (s *Site) Time(at clock.Reading) time.Time {

@@ -81,11 +81,19 @@ func addEpoch(tx *store.Tx, v *vault.Vault, now time.Time, above uint64, kdf wir
 // Reissue begins a new epoch for a site that was restored to an older state, as a
 // reader proves with a head signed by this site, whose position the log lacks. The epoch is above what readers have
 // seen, policies get higher revisions, and ids of users and credentials that may have
-// been in use are skipped. Administrators stay signed in, and are told by an alarm: an epoch without one would be
-// begun anew by another controller that notices. The error is ErrNoticed if the log does not lack it any more.
-func (s *Site) Reissue(ctx context.Context, now time.Time, position wire.Position, alarm *store.Alarm) (number uint64, err error) {
-	return s.reissue(ctx, now, position.Epoch, func(tx *store.Tx) error { return lacking(tx, position) },
-		func(tx *store.Tx) error { return tx.AddAlarm(alarm) })
+// been in use are skipped. Administrators stay signed in. The error is ErrNoticed if the log does not lack it any more.
+// reader is who has shown the head, for the alarm; "": the broker.
+func (s *Site) Reissue(ctx context.Context, now time.Time, position wire.Position, reader string) (number uint64, err error) {
+	return s.reissue(ctx, now, position.Epoch, func(tx *store.Tx) error { return lacking(tx, position) }, foreign(now, reader))
+}
+
+// foreign raises the alarm of an epoch that begins for what a reader has shown, in the same transaction: without it
+// others begin one more, see store.Tx.NoticedRestore.
+func foreign(now time.Time, reader string) func(*store.Tx) error {
+	return func(tx *store.Tx) error {
+		return tx.AddAlarm(&store.Alarm{Reader: reader, Kind: store.LogForeign, At: now.UnixMilli(),
+			Text: "the database was restored to an older state: it does not know an epoch and revision that its log has had; check the users and readers that were changed since then"})
+	}
 }
 
 // ErrNoticed says that another one was faster to notice that the database was restored.
@@ -109,8 +117,9 @@ var ErrClaimed = errors.New("a reader's claim began an epoch less than an hour a
 // ReissueOnClaim is Reissue on a reader's unproven claim that the site was restored.
 // The reader does not choose the number. The error is ErrClaimed if the last such
 // claim is too recent.
-func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading, position wire.Position, alarm *store.Alarm) (number uint64, err error) {
-	return s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
+func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading, position wire.Position, reader string) (number uint64, err error) {
+	now := s.Time(at)
+	return s.reissue(ctx, now, 0, func(tx *store.Tx) error {
 		if err := lacking(tx, position); err != nil {
 			return err
 		}
@@ -123,7 +132,7 @@ func (s *Site) ReissueOnClaim(ctx context.Context, at clock.Reading, position wi
 			return ErrClaimed
 		}
 		return errors.Join(err, tx.SetLastClaim(m.Time()))
-	}, func(tx *store.Tx) error { return tx.AddAlarm(alarm) })
+	}, foreign(now, reader))
 }
 
 func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first func(*store.Tx) error, last ...func(*store.Tx) error) (number uint64, err error) {

@@ -187,7 +187,7 @@ func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *hig
 	if err != nil || !behind {
 		return 0, err
 	}
-	epoch, err = s.reissue(ctx, at.Wall, noted.Epoch, func(tx *store.Tx) error {
+	epoch, err = s.reissue(ctx, s.Time(at), noted.Epoch, func(tx *store.Tx) error {
 		if behind, err := noted.above(tx); err != nil || !behind {
 			return cmp.Or(err, ErrNoticed)
 		}

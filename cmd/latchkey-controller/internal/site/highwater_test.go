@@ -77,7 +77,7 @@ func TestADatabaseThatWasPutBackBeginsANewEpochByItself(t *testing.T) {
 		"an event, and others follow":           {lost: event("a clock"), others: []func(*Site){event("another clock"), event("a clock")}},
 		"an event, and others pass over its id": {lost: event("a clock"), passed: true, others: []func(*Site){event("a clock")}},
 		"an epoch": {lost: func(s *Site) {
-			if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 32}, restoredAlarm()); err != nil {
+			if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 32}, "front-door"); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -302,5 +302,61 @@ func TestAnEpochBeginsOnceHoweverManyControllersNotice(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestAnEpochThatBeganForAReadersHeadIsNoReasonForAnother(t *testing.T) {
+	postgrestest.SQLiteOnly(t) // whose file is put back
+	t.Parallel()
+	for name, begin := range map[string]func(*Site, wire.Position) (uint64, error){
+		"signed": func(s *Site, p wire.Position) (uint64, error) { return s.Reissue(t.Context(), noon, p, "front-door") },
+		"claimed": func(s *Site, p wire.Position) (uint64, error) {
+			return s.ReissueOnClaim(t.Context(), at(noon), p, "front-door")
+		},
+	} {
+		s, dir := newSite(t)
+		reopen := func() {
+			t.Helper()
+			var err error
+			if s, err = Open(t.Context(), dir); err != nil {
+				t.Fatal(err)
+			}
+		}
+		event := func(text string) {
+			t.Helper()
+			if err := s.AddAlarm(t.Context(), &store.Alarm{Kind: store.ClockDoubted, At: noon.UnixMilli(), Text: text}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		event("an older one")
+		s.Close()
+		old, err := os.ReadFile(filepath.Join(dir, store.File))
+		if err != nil {
+			t.Fatal(err)
+		}
+		reopen()
+		event("what is lost")
+		h := &HighWater{site: s}
+		if _, err := h.Look(t.Context(), at(noon)); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if err := os.WriteFile(filepath.Join(dir, store.File), old, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		reopen()
+		defer s.Close()
+		position, err := h.seen.position()
+		if err != nil {
+			t.Fatal(err)
+		}
+		position.Revision, position.Hash = position.Revision+1, wire.Hash{1} // a reader shows what was lost
+		if first, err := begin(s, position); err != nil || first == 0 {
+			t.Errorf("%s: epoch %d, %v", name, first, err)
+		}
+		h.site = s
+		if again, err := h.Look(t.Context(), at(noon)); err != nil || again != 0 || alarmsOf(t, s, store.LogForeign) != 1 {
+			t.Errorf("%s: epoch %d begins, too; %v; %d alarms", name, again, err, alarmsOf(t, s, store.LogForeign))
+		}
 	}
 }

@@ -426,13 +426,9 @@ func TestANewEpochHasAnotherKeyTheSameSaltAndEverybody(t *testing.T) {
 // lacked is a position that no log of these tests has.
 var lacked = wire.Position{Epoch: 1 << 40}
 
-func restoredAlarm() *store.Alarm {
-	return &store.Alarm{Kind: store.LogForeign, At: noon.UnixMilli(), Text: "restored"}
-}
-
 func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 	s, dir := newSite(t)
-	first, err := s.ReissueOnClaim(t.Context(), at(noon), lacked, restoredAlarm())
+	first, err := s.ReissueOnClaim(t.Context(), at(noon), lacked, "front-door")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -441,23 +437,20 @@ func TestAReadersWordBeginsAnEpochOnceAnHourAlsoAcrossARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	if n := alarmsOf(t, s, store.LogForeign); n != 1 {
-		t.Errorf("%d alarms tell of it", n)
-	}
-	if _, err := s.ReissueOnClaim(t.Context(), at(noon.Add(59*time.Minute)), lacked, restoredAlarm()); !errors.Is(err, ErrClaimed) {
+	if _, err := s.ReissueOnClaim(t.Context(), at(noon.Add(59*time.Minute)), lacked, "front-door"); !errors.Is(err, ErrClaimed) {
 		t.Errorf("sooner: %v", err)
 	}
-	if again, err := s.ReissueOnClaim(t.Context(), at(noon.Add(time.Hour)), lacked, restoredAlarm()); err != nil || again <= first {
+	if again, err := s.ReissueOnClaim(t.Context(), at(noon.Add(time.Hour)), lacked, "front-door"); err != nil || again <= first {
 		t.Errorf("an hour later: %d, %v", again, err)
 	}
 	for hours, put := range []time.Duration{-365 * 24 * time.Hour, 365 * 24 * time.Hour} {
 		later := at(noon.Add(time.Duration(hours)*time.Hour + 2*time.Hour - time.Second))
 		later.Wall = later.Wall.Add(put)
-		if _, err := s.ReissueOnClaim(t.Context(), later, lacked, restoredAlarm()); !errors.Is(err, ErrClaimed) {
+		if _, err := s.ReissueOnClaim(t.Context(), later, lacked, "front-door"); !errors.Is(err, ErrClaimed) {
 			t.Errorf("sooner, by a clock that was put by %v: %v", put, err)
 		}
 		later.Since += time.Second
-		if _, err := s.ReissueOnClaim(t.Context(), later, lacked, restoredAlarm()); err != nil {
+		if _, err := s.ReissueOnClaim(t.Context(), later, lacked, "front-door"); err != nil {
 			t.Errorf("by a clock that was put by %v: %v", put, err)
 		}
 	}
@@ -488,10 +481,10 @@ func TestAnEpochThatAReaderBringsAboutSignsNobodyOut(t *testing.T) {
 	if err != nil || !signedIn() {
 		t.Fatalf("%v, signed in: %v", err, signedIn())
 	}
-	if _, err := s.ReissueOnClaim(t.Context(), at(noon), lacked, restoredAlarm()); err != nil || !signedIn() {
+	if _, err := s.ReissueOnClaim(t.Context(), at(noon), lacked, "front-door"); err != nil || !signedIn() {
 		t.Errorf("on a reader's word: %v, signed in: %v", err, signedIn())
 	}
-	if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 41}, restoredAlarm()); err != nil || !signedIn() || alarmsOf(t, s, store.LogForeign) != 2 {
+	if _, err := s.Reissue(t.Context(), noon, wire.Position{Epoch: 1 << 41}, "front-door"); err != nil || !signedIn() {
 		t.Errorf("by a head that a reader showed: %v, signed in: %v", err, signedIn())
 	}
 	if _, err := s.reissue(t.Context(), noon, 0, (*store.Tx).ForgetSignIns); err != nil || signedIn() {

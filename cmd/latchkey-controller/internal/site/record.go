@@ -32,7 +32,7 @@ func (s *Site) StoreRecords(ctx context.Context, at clock.Reading, messages []*w
 		if err != nil {
 			return err
 		}
-		now := arrival{at.Wall.UnixMilli(), mark.Time()}
+		now := arrival{s.Time(at).UnixMilli(), mark.Time()}
 		in, err := tx.Intake(int64(now.steady)/daySeconds, decoded)
 		if err != nil {
 			return err

@@ -62,7 +62,7 @@ type Site struct {
 	authority *authority
 	snapshots *snapshots
 	sealed    []byte                     // signing key as stored: it changes with the storage key
-	kept      atomic.Pointer[clock.Mark] // the time, as this process kept it last; nil: it has not
+	kept      atomic.Pointer[clock.Mark] // the time, as this process kept or followed it last; nil: it has not
 }
 
 // Create creates a site in a directory, which it makes if necessary, and opens it. Its database is at

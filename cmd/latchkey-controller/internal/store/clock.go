@@ -41,6 +41,9 @@ func (t *Tx) SetClock(m clock.Mark) error {
 		m.Boot, m.Since, m.Steady, m.Wall, m.Doubt, m.Off, m.Shared)
 }
 
+// SharedClock returns what a clock says that all machines see, clock.Reading.Shared.
+func (t *Tx) SharedClock() (int64, error) { return t.engine.sharedClock(t) }
+
 func (*sqliteEngine) sharedClock(*Tx) (int64, error) { return 0, nil }
 
 func (*postgresEngine) sharedClock(t *Tx) (now int64, err error) {
