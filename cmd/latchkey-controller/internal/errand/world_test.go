@@ -2,6 +2,7 @@ package errand
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -9,6 +10,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
@@ -39,8 +42,18 @@ var made = sync.OnceValues(func() (m struct {
 	if m.key, err = os.ReadFile(filepath.Join(dir, "site", vault.KeyFile)); err != nil {
 		return m, err
 	}
-	return m, s.Close()
+	return m, errors.Join(s.Close(), unled(m.address))
 })
+
+// unled has a database be as if nobody ever led: term 0, which asks and leads of tests have that say nothing else.
+func unled(address string) error {
+	conn, err := pgx.Connect(context.Background(), address)
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(context.Background(), `UPDATE lead SET term = 0, beat = 0`)
+	return errors.Join(err, conn.Close(context.Background()))
+}
 
 // A world is one database, and the controllers that have it open.
 type world struct {
@@ -69,7 +82,9 @@ func newOwnWorld(t *testing.T, server *postgrestest.Own) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Close()
+	if err := errors.Join(s.Close(), unled(w.address)); err != nil {
+		t.Fatal(err)
+	}
 	if w.key, err = os.ReadFile(filepath.Join(dir, vault.KeyFile)); err != nil {
 		t.Fatal(err)
 	}
