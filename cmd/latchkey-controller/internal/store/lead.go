@@ -64,7 +64,7 @@ func (s *Store) Lead(ctx context.Context, standBy func(*ServedError) error) (*Le
 // database was put back to an older state.
 func (l *Lead) Term() uint64 { return l.term }
 
-// A Beat is a moment of a lead, told by its row, which no clock matters to and nobody foresees.
+// A Beat is a moment of a lead, as its row tells it: no clock matters for it.
 type Beat struct {
 	Term  uint64
 	Count uint64 // how often the leader has changed the row in this term
