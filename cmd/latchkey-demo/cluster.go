@@ -21,7 +21,6 @@ type cluster struct {
 	processes *supervisor
 	leader    *process // the controller that has led last; nil: none yet
 	signIn    string   // the newest link for the first one at a console; "": somebody has signed in
-	told      bool     // what there is was printed
 }
 
 // readers are those of a cluster, by their identifiers, and their doors.

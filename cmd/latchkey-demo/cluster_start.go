@@ -63,9 +63,6 @@ func (c *cluster) startControllers(ctx context.Context) error {
 		p.heard = func(line string) {
 			if _, link, ok := strings.Cut(line, "first sign-in "); ok {
 				c.signIn = link
-				if c.told { // the printed one may be void
-					say("sign in the first time by %s", link)
-				}
 			}
 			leads, standsBy := strings.Contains(line, ": readers come to "), strings.Contains(line, ": stands by for ")
 			if leads && c.leader != nil && c.leader != p {
@@ -123,7 +120,6 @@ func (c *cluster) inStep(ctx context.Context) bool {
 
 // tell prints what there is, and what to try.
 func (c *cluster) tell() {
-	c.told = true
 	fmt.Println()
 	pids := map[string]int{}
 	for _, p := range c.processes.all {
