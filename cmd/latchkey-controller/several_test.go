@@ -51,6 +51,7 @@ func TestALeaderThatWasStoppedStandsByAndDisturbsNobody(t *testing.T) {
 	stopped := time.Now()
 	t.Logf("SIGSTOP: the other leads %v later", two.leads(1))
 	s.acknowledged(two)
+	two.until("people are told that it has taken over", func() bool { return s.server.Ask("site", `SELECT count(*) FROM alarms`) == "1" })
 	time.Sleep(time.Until(stopped.Add(8 * time.Second)))
 	term, log, written := s.term(), len(two.log.String()), s.written()
 	one.Signal(syscall.SIGCONT)

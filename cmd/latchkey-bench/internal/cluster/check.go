@@ -260,7 +260,9 @@ func (k *check) records(seen []fleet.Seen) error {
 		if err := row.Scan(&reader, &kind, &text); err != nil {
 			return err
 		}
-		k.note("an alarm: %s %s %s", reader, kind, text)
+		if kind != "lead.taken-over" { // a leader was killed
+			k.note("an alarm: %s %s %s", reader, kind, text)
+		}
 		return nil
 	})
 }
