@@ -52,7 +52,7 @@ var arrows = []struct {
 	{ofController + "console", []string{ofController + "desk", ofController + "site", ofController + "zone", "sync/wire"}},
 	{ofController + "control", []string{ofController + "desk", "sync/wire"}},
 	{ofController + "desk", []string{ofController + "backup", ofController + "clock", ofController + "link", ofController + "outbound", ofController + "site", ofController + "store", ofController + "zone", "device/pin", "keypad/letters", "sync/wire"}},
-	{ofController + "errand", []string{ofController + "desk", ofController + "link", ofController + "site", ofController + "store", "sync/wire"}},
+	{ofController + "errand", []string{ofController + "clock", ofController + "desk", ofController + "link", ofController + "site", ofController + "store", "sync/wire"}},
 	{ofController + "homeassistant", []string{ofController + "desk", ofController + "site", "sync/wire"}},
 	{ofController + "link", []string{ofController + "clock", ofController + "site", ofController + "store", "sync/wire"}},
 	{ofController + "mail", []string{ofController + "desk"}},
