@@ -161,7 +161,7 @@ func TestWhatAsksALinkWaitsUntilItRunsAndHearsWhenItHasEnded(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	const says = "this controller has just stopped leading the site; try again"
+	const says = "this controller has just stopped leading the site; nothing was done. Try again in some seconds"
 	if r, err := order(t.Context()); err == nil || err.Error() != says {
 		t.Errorf("when it has ended: %+v, %v", r, err)
 	}
