@@ -93,6 +93,12 @@ func TestAnIdleConnectionToWhoWasReplacedIsNotUsed(t *testing.T) {
 	lead, err := s.Lead(t.Context(), alreadyLed)
 	must(t, err)
 	defer lead.Close()
+	led := first.Ask("site", `SELECT pg_current_wal_lsn()`)
+	for end := time.Now().Add(30 * time.Second); second.Ask("postgres", `SELECT pg_last_wal_replay_lsn() >= '`+led+`'`) != "t"; {
+		if time.Now().After(end) { // otherwise who takes over knows of no lead, and its term is refused
+			t.Fatal("the stand-by does not follow")
+		}
+	}
 	second.Promote()
 	connections(t, s) // others, to the second one
 	if at := connections(t, s); at[fmt.Sprint(first.Port)] != 0 {
