@@ -143,11 +143,11 @@ func (c *cluster) tell() {
   Tap PIN on a reader's page and type Ada's PIN, or click Bob's card. Then try this from another terminal, look at both
   consoles, and go on opening doors:
 
-    kill -9 %-7[4]d  %[5]s, which leads: the other one leads within four seconds
+    kill -9 %-7[4]d  %[5]s, which leads: the other one leads in about four seconds
     kill -9 %-7[6]d  broker-1: the readers come to broker-2 within seconds, and back some minutes after it is back
     kill -9 %-7[7]d  PostgreSQL: PINs and cards open doors, but consoles cannot order or change anything
 
-  This opens a door at the other controller; in the four seconds without a leader it says so:
+  This opens a door at the other controller; while none leads it says so:
 
     %[8]s unlock --dir %[9]s %[10]s
 
