@@ -22,20 +22,22 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/webhook"
 )
 
-// A leading is what serve has in leading the site: it leads, or stands by.
+// A leading is what serve has in leading a cell: it leads, or stands by. Who leads the home cell does what is the site's,
+// too.
 type leading struct {
-	c       *invocation
-	log     *slog.Logger
-	listen  string              // where the controller's own broker does
-	names   []string            // of this machine
-	brokers []string            // URLs of other brokers; none: the controller has its own
-	own     *ownBroker          // nil: there is none, or not yet
-	options link.Options        // of each link
-	home    *homeAssistantFlags // what it shows there while it leads
-	live    *errand.Client      // the desk's way to the readers
-	open    func() error        // opens console, API and control socket, once
-	opened  bool
-	high    *highWater
+	c             *invocation
+	cell          *store.Cell
+	log           *slog.Logger
+	listen        string              // where the controller's own broker does
+	names         []string            // of this machine
+	brokers       []string            // URLs of other brokers; none: the controller has its own
+	own           *ownBroker          // nil: there is none, or not yet
+	options       link.Options        // of each link
+	homeAssistant *homeAssistantFlags // what it shows there while it leads
+	live          *errand.Client      // the desk's way to the readers
+	open          func() error        // opens console, API and control socket, once
+	opened        bool
+	high          *highWater
 }
 
 // run leads whenever nobody else does, until ctx ends.
@@ -44,7 +46,7 @@ func (l *leading) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.options = link.Options{Site: l.c.site, Brokers: l.brokers, Name: site.ControllerName, Log: l.log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
+	l.options = link.Options{Site: l.c.site, Cell: l.cell.ID, Brokers: l.brokers, Name: site.ControllerName, Log: l.log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
 	defer func() {
 		if l.own != nil {
 			l.own.Close()
@@ -99,7 +101,7 @@ func (l *leading) await(ctx context.Context) (*store.Lead, error) {
 		following.Go(func() { l.high.keep(standing, l.c.site) })
 		following.Go(func() { l.followTime(standing) })
 	})
-	return l.c.site.Lead(ctx, func(other *store.ServedError) error {
+	return l.c.site.Lead(ctx, l.cell.ID, func(other *store.ServedError) error {
 		follow()
 		err := l.standBy(other)
 		if err == nil {
@@ -155,7 +157,7 @@ func (l *leading) openOnce() error {
 // lead runs all that only the leader does, until ctx ends or the lead is lost.
 func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 	high := l.high
-	high.leads = true
+	high.leads = l.home()
 	if off := lead.Off().Round(time.Second); max(off, -off) >= time.Minute {
 		l.log.Error("this controller leads though its machine's clock is wrong, or the database server's is: no other one has taken the lead; correct the clock", "ahead by", off)
 	}
@@ -178,6 +180,9 @@ func (l *leading) lead(ctx context.Context, lead *store.Lead) error {
 	return nil
 }
 
+// home says whether this is the home cell.
+func (l *leading) home() bool { return l.cell.ID == store.HomeCell }
+
 // begin begins what only the leader does, in a group.
 func (l *leading) begin(leads context.Context, group *errgroup.Group, high *highWater, lead *store.Lead) (err error) {
 	high.lookAndNote(leads)
@@ -186,7 +191,9 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 		site.Persist(leads, l.log, "cannot note that this controller has taken over", lookForDatabase, func() error { return l.c.site.TellTakenOver(leads, taken, lead) })
 		return nil
 	})
-	if _, err := l.c.site.KeepTime(leads, clock.Read()); err != nil && !errors.As(err, new(*store.FullError)) { // before a reader asks for it
+	if !l.home() {
+		group.Go(func() error { l.followTime(leads); return nil })
+	} else if _, err := l.c.site.KeepTime(leads, clock.Read()); err != nil && !errors.As(err, new(*store.FullError)) { // before a reader asks for it
 		return fmt.Errorf("hold this machine's clock against the time of the site: %w", err)
 	}
 	address := strings.Join(l.brokers, ", ")
@@ -204,26 +211,34 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 	if err != nil {
 		return err
 	}
-	shown, err := l.home.open(l.c, l.options.Brokers[0], l.log)
-	if err != nil {
-		return err
-	}
 	l.live.Lead(leads, toReaders)
 	group.Go(func() error { return toReaders.Run(leads) })
 	if err := l.openOnce(); err != nil {
 		return err
 	}
-	sender := webhook.New(webhook.Options{Desk: l.c.desk, Body: api.WebhookBody(l.c.site.ID), Log: l.log})
 	group.Go(func() error { high.keep(leads, l.c.site); return nil })
-	group.Go(func() error { return errand.Serve(leads, l.c.site, toReaders, lead.Beat, l.log) })
+	group.Go(func() error { return errand.Serve(leads, l.c.site, l.cell.ID, toReaders, lead.Beat, l.log) })
+	if l.own != nil {
+		group.Go(func() error { l.own.followBrokerClients(leads, l.c.desk, l.c.site, l.log); return nil })
+	}
+	if l.home() {
+		return l.beginSite(leads, group)
+	}
+	return nil
+}
+
+// beginSite begins what only the leader of the home cell does, in a group.
+func (l *leading) beginSite(leads context.Context, group *errgroup.Group) error {
+	shown, err := l.homeAssistant.open(l.c, l.options.Brokers[0], l.log)
+	if err != nil {
+		return err
+	}
+	sender := webhook.New(webhook.Options{Desk: l.c.desk, Body: api.WebhookBody(l.c.site.ID), Log: l.log})
 	group.Go(func() error { return l.c.desk.Maintain(leads) })
 	group.Go(func() error { return mail.Run(leads, l.c.desk, l.log) })
 	group.Go(func() error { return sender.Run(leads) })
 	if shown != nil {
 		group.Go(func() error { return shown.Run(leads) })
-	}
-	if l.own != nil {
-		group.Go(func() error { l.own.followBrokerClients(leads, l.c.desk, l.c.site, l.log); return nil })
 	}
 	return nil
 }

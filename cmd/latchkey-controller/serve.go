@@ -37,6 +37,7 @@ func serve(c *invocation) action {
 		external = append(external, b.String())
 		return wire.CheckBrokers(external)
 	})
+	cellName := c.String("cell", "", "the `name` of the cell whose readers it serves, with brokers of theirs; see cell")
 	names := hosts()
 	c.Func("name", "a further `host` name or address of the broker and the console; may be repeated", func(name string) error {
 		names = append(names, name)
@@ -88,7 +89,11 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		l := &leading{c: c, log: log, listen: *listen, names: names, brokers: external, home: &home, live: errand.NewClient(c.site)}
+		cell, err := c.site.Cell(ctx, *cellName)
+		if err != nil {
+			return err
+		}
+		l := &leading{c: c, cell: cell, log: log, listen: *listen, names: names, brokers: external, homeAssistant: &home, live: errand.NewClient(c.site, cell.ID)}
 		c.desk = desk.New(desk.Options{Site: c.site, Live: l.live, Log: log, Mail: mail.Send, Embedded: len(external) == 0, Here: names})
 		group, ctx := errgroup.WithContext(ctx)
 		l.open = sync.OnceValue(func() error {

@@ -33,7 +33,7 @@ func (w *world) run() (ready, leads chan bool) {
 	ready, leads, ended := make(chan bool, 9), make(chan bool, 1), make(chan bool)
 	go func() {
 		defer close(ended)
-		if lead, err := w.site.Lead(ctx, func(*store.ServedError) error { ready <- true; return nil }); err == nil {
+		if lead, err := w.site.Lead(ctx, store.HomeCell, func(*store.ServedError) error { ready <- true; return nil }); err == nil {
 			leads <- true
 			<-ctx.Done()
 			lead.Close()
@@ -49,7 +49,7 @@ func (w *world) led() {
 	s, err := site.Open(w.t.Context(), w.dir)
 	w.must(err)
 	w.t.Cleanup(func() { s.Close() })
-	other, err := s.Lead(w.t.Context(), nil)
+	other, err := s.Lead(w.t.Context(), store.HomeCell, nil)
 	w.must(err)
 	w.t.Cleanup(other.Close)
 	ready, _ := w.run()

@@ -46,7 +46,7 @@ func (w *world) compete() (leads chan *store.Lead, ready chan bool) {
 	leads, ready, ended := make(chan *store.Lead, 1), make(chan bool, 9), make(chan bool)
 	go func() {
 		defer close(ended)
-		if lead, err := w.site.Lead(ctx, func(*store.ServedError) error { ready <- true; return nil }); err == nil {
+		if lead, err := w.site.Lead(ctx, store.HomeCell, func(*store.ServedError) error { ready <- true; return nil }); err == nil {
 			leads <- lead
 			<-ctx.Done()
 			lead.Close()
@@ -74,7 +74,7 @@ func TestAStandByKnowsWhoLeads(t *testing.T) {
 	if got := command.ServedElsewhere(t.Context()); got != (Elsewhere{}) || got.Readers() != "no controller runs: readers get it when one does" {
 		t.Errorf("none runs: %+v", got)
 	}
-	lead, err := other.Lead(t.Context(), nil)
+	lead, err := other.Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
 	leads, ready := w.compete()
 	<-ready
@@ -111,12 +111,12 @@ func TestAStandByKnowsWhoLeads(t *testing.T) {
 func TestALeadThatGoesToAnotherControllerOnTheSameMachineIsAChange(t *testing.T) {
 	t.Parallel()
 	w := inPostgreSQL(t)
-	lead, err := w.another().Lead(t.Context(), nil)
+	lead, err := w.another().Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
 	before, err := w.leader(t.Context())
 	w.must(err)
 	lead.Close()
-	lead, err = w.another().Lead(t.Context(), nil)
+	lead, err = w.another().Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
 	defer lead.Close()
 	if after, err := w.leader(t.Context()); err != nil || after == before || before == "" || after == "" {
@@ -189,11 +189,11 @@ func TestALeadThatWasTakenOverIsAnAlarmOfTheSite(t *testing.T) {
 	settings.Host, settings.Port, settings.Security, settings.Sender, settings.Recipients = "127.0.0.1", 25, MailPlain, "latchkey@home.example", []string{"ada@home.example"}
 	w.must(w.SetMail(t.Context(), as(Owner), 0, settings, nil))
 	sitetest.Unled(t, w.dir)()
-	lead, err := w.site.Lead(t.Context(), nil)
+	lead, err := w.site.Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
 	w.must(w.site.TellTakenOver(t.Context(), w.time, lead))
 	lead.Close()
-	if lead, err = w.site.Lead(t.Context(), nil); err != nil { // that was given back
+	if lead, err = w.site.Lead(t.Context(), store.HomeCell, nil); err != nil { // that was given back
 		t.Fatal(err)
 	}
 	defer lead.Close()
@@ -239,7 +239,7 @@ func TestAStandByIsToldOfReadersAgain(t *testing.T) {
 	t.Parallel()
 	w := inPostgreSQL(t)
 	id := w.reader()
-	lead, err := w.another().Lead(t.Context(), nil)
+	lead, err := w.another().Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
 	defer lead.Close()
 	_, ready := w.compete()

@@ -25,12 +25,12 @@ func TestAMessageThatIsRepeatedAlteredOrOutOfPlaceChangesNothing(t *testing.T) {
 	f := &fake{}
 	w.leads(f)
 	own := newID()
-	h, tap := w.listens(toStandBy(own)), w.listens(toLeader)
+	h, tap := w.listens(toStandBy(own)), w.listens(toLeader(store.HomeCell))
 	done := func(what string, want int64) {
 		t.Helper()
 		// What was posted before this was heard.
 		last := h.asks(own)
-		h.post(toLeader, last.seal(given("last"))...)
+		h.post(toLeader(store.HomeCell), last.seal(given("last"))...)
 		if o := h.outcome(last); !o.Done {
 			t.Errorf("%s: %+v", what, o)
 		}
@@ -44,18 +44,18 @@ func TestAMessageThatIsRepeatedAlteredOrOutOfPlaceChangesNothing(t *testing.T) {
 	for i := range order { // each byte, and all of the seal
 		altered := slices.Clone(order)
 		altered[i] ^= 1
-		h.post(toLeader, altered)
+		h.post(toLeader(store.HomeCell), altered)
 	}
-	h.post(toLeader, order[:len(order)-1], order[:headerSize], order[:1], append(slices.Clone(order), 0))
+	h.post(toLeader(store.HomeCell), order[:len(order)-1], order[:headerSize], order[:1], append(slices.Clone(order), 0))
 	done("altered", 0)
 
 	e = h.asks(own)
 	order = e.seal(given("front-door"))[0]
-	h.post(toLeader, order, order)
+	h.post(toLeader(store.HomeCell), order, order)
 	if o := h.outcome(e); !o.Done {
 		t.Errorf("%+v", o)
 	}
-	h.post(toLeader, order)
+	h.post(toLeader(store.HomeCell), order)
 	done("repeated", 1)
 
 	// An order of an older conversation, in a new one: under the header of that, and the whole old
@@ -63,9 +63,9 @@ func TestAMessageThatIsRepeatedAlteredOrOutOfPlaceChangesNothing(t *testing.T) {
 	other := h.asks(own)
 	moved := slices.Clone(order)
 	copy(moved, header{other.conversation, other.challenge, 1}.bytes())
-	h.post(toLeader, moved)
+	h.post(toLeader(store.HomeCell), moved)
 	for len(tap.heard) > 0 {
-		h.post(toLeader, <-tap.heard)
+		h.post(toLeader(store.HomeCell), <-tap.heard)
 	}
 	done("of an older conversation", 0)
 
@@ -73,24 +73,24 @@ func TestAMessageThatIsRepeatedAlteredOrOutOfPlaceChangesNothing(t *testing.T) {
 	e = h.asks(own)
 	order = e.seal(given("front-door"))[0]
 	e.say(t.Context(), &message{Kind: alive})
-	h.post(toLeader, order)
+	h.post(toLeader(store.HomeCell), order)
 	done("out of order", 0)
 
 	// What the leader says, sent back to it.
 	e = h.asks(own)
-	h.post(toLeader, (&end{site: h.site, them: standBy, conversation: e.conversation, challenge: e.challenge, said: 1}).seal(given("front-door"))...)
+	h.post(toLeader(store.HomeCell), (&end{site: h.site, them: standBy, conversation: e.conversation, challenge: e.challenge, said: 1}).seal(given("front-door"))...)
 	done("of the other direction", 0)
 
 	// A challenge that the leader never made.
 	e = h.asks(own)
 	e.challenge = newID()
-	h.post(toLeader, e.seal(given("front-door"))...)
+	h.post(toLeader(store.HomeCell), e.seal(given("front-door"))...)
 	done("with another challenge", 0)
 
 	// A conversation that was: no challenge is made for it.
 	asked := (&end{site: h.site, them: leader, conversation: newID()}).seal(&message{Kind: askOrder, ReplyTo: own})[0]
 	old, _, _ := parse(asked)
-	h.post(toLeader, asked, asked)
+	h.post(toLeader(store.HomeCell), asked, asked)
 	for n := 0; ; {
 		head, _, _ := parse(h.next())
 		if head.conversation == old.conversation {
@@ -102,9 +102,9 @@ func TestAMessageThatIsRepeatedAlteredOrOutOfPlaceChangesNothing(t *testing.T) {
 			}
 		}
 	}
-	h.post(toLeader, asked)
+	h.post(toLeader(store.HomeCell), asked)
 	e = h.asks(own)
-	h.post(toLeader, e.seal(given("front-door"))...)
+	h.post(toLeader(store.HomeCell), e.seal(given("front-door"))...)
 	for {
 		head, sealed, _ := parse(h.next())
 		if head.conversation == old.conversation {
@@ -128,7 +128,7 @@ func TestAnAskIsGoodForItsTermAndSomeBeats(t *testing.T) {
 	answered := func(what string, term, beat uint64, kept ...[]byte) { // of all, the last only
 		t.Helper()
 		last := ask(term, beat)
-		h.post(toLeader, append(kept, last)...)
+		h.post(toLeader(store.HomeCell), append(kept, last)...)
 		want, _, _ := parse(last)
 		if got, _, _ := parse(h.next()); got.conversation != want.conversation {
 			t.Errorf("%s: it is answered", what)
@@ -145,14 +145,14 @@ func TestAnAskIsGoodForItsTermAndSomeBeats(t *testing.T) {
 func TestAnAskNamesTheBeatThatIsInTheDatabase(t *testing.T) {
 	w := newWorld(t)
 	c, s := w.standBy(), w.site(w.address)
-	lead, err := s.Lead(t.Context(), nil)
+	lead, err := s.Lead(t.Context(), store.HomeCell, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer lead.Close()
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, s, &fake{}, lead.Beat, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- Serve(ctx, s, store.HomeCell, &fake{}, lead.Beat, slog.New(slog.DiscardHandler)) }()
 	for end := time.Now().Add(20 * time.Second); lead.Beat().Count < askBeats+4; time.Sleep(100 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("%+v", lead.Beat())
@@ -178,7 +178,7 @@ func TestAnOrderThatIsHeldBackIsNotCarriedOut(t *testing.T) {
 	m.Order.Start = 300
 	held := e.seal(m)
 	time.Sleep(300 * time.Millisecond)
-	h.post(toLeader, held...)
+	h.post(toLeader(store.HomeCell), held...)
 	if o := h.outcome(e); o.Failed != late {
 		t.Errorf("%+v", o)
 	}
@@ -188,17 +188,17 @@ func TestAnOrderThatIsHeldBackIsNotCarriedOut(t *testing.T) {
 	if o := h.outcome(e); o.Failed != late {
 		t.Errorf("%+v", o)
 	}
-	h.post(toLeader, held...)
+	h.post(toLeader(store.HomeCell), held...)
 	// One that says that it may be begun at any time.
 	e = h.asks(own)
 	m = given("front-door")
 	m.Order.Start = uint64(time.Hour.Milliseconds())
-	h.post(toLeader, e.seal(m)...)
+	h.post(toLeader(store.HomeCell), e.seal(m)...)
 	if o := h.outcome(e); o.Failed != late {
 		t.Errorf("%+v", o)
 	}
 	e = h.asks(own)
-	h.post(toLeader, e.seal(given("front-door"))...)
+	h.post(toLeader(store.HomeCell), e.seal(given("front-door"))...)
 	if o := h.outcome(e); !o.Done || f.orders.Load() != 1 {
 		t.Errorf("%+v, %d orders", o, f.orders.Load())
 	}
@@ -314,7 +314,7 @@ func TestNothingIsToldToWhoHasNoKey(t *testing.T) {
 	w := newWorld(t)
 	c := w.standBy()
 	w.leads(&fake{})
-	tap := w.listens(toLeader)
+	tap := w.listens(toLeader(store.HomeCell))
 	o := unlock
 	o.Who = "Grace Hopper of the accounting department"
 	if r, err := c.Order(t.Context(), o, nil); err != nil || !r.Done {

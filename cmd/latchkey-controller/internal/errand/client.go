@@ -24,6 +24,7 @@ const keepStatus = time.Second
 // A Client is a desk.Live that has the controller that leads the site do it. It is safe for concurrent use.
 type Client struct {
 	site    *site.Site
+	cell    int64         // of this process
 	own     id            // of the channel on which it listens
 	up      chan struct{} // closed when it listens
 	leading atomic.Pointer[leads]
@@ -56,9 +57,9 @@ type talk struct {
 // the other end waits for an answer to most of them.
 const inboxSize = 64
 
-// NewClient returns a client, which does nothing until it runs.
-func NewClient(s *site.Site) *Client {
-	return &Client{site: s, own: newID(), up: make(chan struct{}), asking: make(chan struct{}, 1), talks: map[id]*talk{}}
+// NewClient returns a client of a process of a cell, which does nothing until it runs.
+func NewClient(s *site.Site, cell int64) *Client {
+	return &Client{site: s, cell: cell, own: newID(), up: make(chan struct{}), asking: make(chan struct{}, 1), talks: map[id]*talk{}}
 }
 
 // Run listens until ctx ends.
@@ -144,7 +145,7 @@ func (c *Client) take(posted []byte) {
 // begin asks for something, and returns the first answer. The caller ends the conversation, unless there is an
 // error.
 func (c *Client) begin(ctx context.Context, what kind, limit int) (*talk, *message, error) {
-	t := &talk{end{site: c.site, me: standBy, them: leader, channel: toLeader, limit: limit, conversation: newID()}, make(chan *message, inboxSize)}
+	t := &talk{end{site: c.site, me: standBy, them: leader, channel: toLeader(c.cell), limit: limit, conversation: newID()}, make(chan *message, inboxSize)}
 	c.mu.Lock()
 	if len(c.talks) >= maxConversations {
 		c.mu.Unlock()
@@ -167,7 +168,7 @@ func (c *Client) ask(ctx context.Context, t *talk, what kind) (*message, error) 
 	case <-within.Done():
 		return nil, context.Cause(within)
 	}
-	beat, err := c.site.Beat(within)
+	beat, err := c.site.Beat(within, c.cell)
 	if err == nil {
 		err = t.say(within, &message{Kind: what, ReplyTo: c.own, Term: beat.Term, Beat: beat.Count})
 	}

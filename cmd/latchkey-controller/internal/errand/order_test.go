@@ -125,7 +125,7 @@ func TestCardsAreTakenAndKeyedAtTheStandBy(t *testing.T) {
 
 func TestWithoutALeaderNothingIsDoneAndThatIsSaid(t *testing.T) {
 	w := newWorld(t)
-	c, tap := w.standBy(), w.listens(toLeader)
+	c, tap := w.standBy(), w.listens(toLeader(store.HomeCell))
 	began := time.Now()
 	_, err := c.Order(t.Context(), unlock, nil)
 	var away *store.UnavailableError
@@ -153,7 +153,7 @@ func TestWithoutALeaderNothingIsDoneAndThatIsSaid(t *testing.T) {
 	if _, err := c.Readers(t.Context()); err != nil || f.orders.Load() != 0 {
 		t.Errorf("%v, %d orders", err, f.orders.Load())
 	}
-	idle := NewClient(w.site(w.address)) // it does not run yet
+	idle := NewClient(w.site(w.address), store.HomeCell) // it does not run yet
 	if _, err := idle.Readers(t.Context()); err != error(errNobody) {
 		t.Errorf("%v", err)
 	}
@@ -161,7 +161,7 @@ func TestWithoutALeaderNothingIsDoneAndThatIsSaid(t *testing.T) {
 
 func TestALeaderThatDiesLeavesADoubtOnlyAfterItsChallenge(t *testing.T) {
 	w := newWorld(t)
-	c, h := w.standBy(), w.listens(toLeader)
+	c, h := w.standBy(), w.listens(toLeader(store.HomeCell))
 	type ended struct {
 		r   link.OrderResult
 		err error

@@ -15,10 +15,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// toLeader is the channel on which the leader listens. Each stand-by has a channel of its own.
-const toLeader = "latchkey_errand"
+// errands is what the names of channels begin with.
+const errands = "latchkey_errand"
 
-func toStandBy(i id) string { return toLeader + "_" + hex.EncodeToString(i[:]) }
+// toLeader returns the channel on which the leader of a cell listens. Each stand-by has a channel of its own.
+func toLeader(cell int64) string { return fmt.Sprintf("%s_%d", errands, cell) }
+
+func toStandBy(i id) string { return errands + "_" + hex.EncodeToString(i[:]) }
 
 // A header is what is in clear before a part of a message: conversation ‖ challenge ‖ number. All are part of
 // what the seal of the part is bound to. The challenge is zero in an ask.

@@ -39,12 +39,12 @@ type conversation struct {
 }
 
 // Serve answers what stand-bys ask, with the link of this process, until ctx ends and each order has its
-// outcome. It is for the controller that leads, with the beats of its lead.
-func Serve(ctx context.Context, s *site.Site, l desk.Live, beat func() store.Beat, log *slog.Logger) error {
+// outcome. It is for the controller that leads a cell, with the beats of its lead.
+func Serve(ctx context.Context, s *site.Site, cell int64, l desk.Live, beat func() store.Beat, log *slog.Logger) error {
 	sv := &server{site: s, live: l, beat: beat, log: log, turned: make(chan *conversation, maxConversations), all: map[id]*conversation{}, asked: [2]map[id]bool{{}, {}}}
 	defer sv.group.Wait()
 	sv.group.Go(func() { sv.turnAway(ctx) })
-	return s.Listen(ctx, toLeader, func(posted []byte) { sv.take(ctx, posted) })
+	return s.Listen(ctx, toLeader(cell), func(posted []byte) { sv.take(ctx, posted) })
 }
 
 // take takes what was posted. It never blocks.

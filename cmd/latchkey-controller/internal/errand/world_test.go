@@ -115,7 +115,7 @@ func (w *world) leads(l *fake) (stop func()) {
 	s := w.site(w.address)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, s, l, l.beat, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- Serve(ctx, s, store.HomeCell, l, l.beat, slog.New(slog.DiscardHandler)) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
@@ -141,7 +141,7 @@ func (w *world) leads(l *fake) (stop func()) {
 // allLead says whether all that are to lead answer.
 func (w *world) allLead(own id) bool {
 	w.t.Helper()
-	e := &end{site: w.probe.site, me: standBy, them: leader, channel: toLeader, conversation: newID()}
+	e := &end{site: w.probe.site, me: standBy, them: leader, channel: toLeader(store.HomeCell), conversation: newID()}
 	if err := e.say(w.t.Context(), &message{Kind: askStatus, ReplyTo: own}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func (w *world) standBy() *Client { return w.standByAt(w.address) }
 
 func (w *world) standByAt(address string) *Client {
 	w.t.Helper()
-	c := NewClient(w.site(address))
+	c := NewClient(w.site(address), store.HomeCell)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
@@ -279,7 +279,7 @@ func (h *byHand) answers(m *message) *end {
 // asks has a stand-by that the test plays ask for an order, and returns its end with the challenge taken.
 func (h *byHand) asks(own id) *end {
 	h.t.Helper()
-	e := &end{site: h.site, me: standBy, them: leader, channel: toLeader, limit: maxMessage, conversation: newID()}
+	e := &end{site: h.site, me: standBy, them: leader, channel: toLeader(store.HomeCell), limit: maxMessage, conversation: newID()}
 	if err := e.say(h.t.Context(), &message{Kind: askOrder, ReplyTo: own}); err != nil {
 		h.t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ import (
 // Options are what New needs.
 type Options struct {
 	Site        *site.Site
+	Cell        int64            // whose readers it serves; site.AllCells: of all
 	Brokers     []string         // URLs, see wire.ParseBroker; at most wire.MaxBrokers
 	Certificate *tls.Certificate // the controller's
 	Name        string           // in that certificate; it is the client id, too
@@ -189,7 +190,7 @@ func (l *Link) running(ctx context.Context) error {
 
 // begin reads what all goroutines need from the start.
 func (l *Link) begin(ctx context.Context) error {
-	peers, _, err := l.o.Site.Peers(ctx)
+	peers, _, err := l.o.Site.NewPeers(ctx, l.o.Cell, nil)
 	if err != nil {
 		return err
 	}

@@ -109,7 +109,7 @@ func (p *publisher) publish(ctx context.Context) error {
 	peers := p.peers
 	var former []string
 	if versions != p.versions || peers == nil {
-		if peers, former, err = p.o.Site.NewPeers(ctx, *p.Link.peers.Load()); err != nil {
+		if peers, former, err = p.o.Site.NewPeers(ctx, p.o.Cell, *p.Link.peers.Load()); err != nil {
 			return err
 		}
 		p.former = former

@@ -39,14 +39,14 @@ func (w *world) standBy() *errand.Client {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c := errand.NewClient(s)
+	c := errand.NewClient(s, store.HomeCell)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 2)
-	beat, err := s.Beat(w.t.Context()) // nobody changes it
+	beat, err := s.Beat(w.t.Context(), store.HomeCell) // nobody changes it
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	go func() { ended <- errand.Serve(ctx, w.site, w.link, func() store.Beat { return beat }, w.log()) }()
+	go func() { ended <- errand.Serve(ctx, w.site, store.HomeCell, w.link, func() store.Beat { return beat }, w.log()) }()
 	go func() { ended <- c.Run(ctx) }()
 	w.t.Cleanup(func() {
 		cancel()

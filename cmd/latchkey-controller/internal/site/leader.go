@@ -11,8 +11,8 @@ import (
 )
 
 // Lead is store.Store.Lead. The error is a ResealedError if the storage key was changed meanwhile.
-func (s *Site) Lead(ctx context.Context, standBy func(*store.ServedError) error) (*store.Lead, error) {
-	lead, err := s.store.Lead(ctx, standBy)
+func (s *Site) Lead(ctx context.Context, cell int64, standBy func(*store.ServedError) error) (*store.Lead, error) {
+	lead, err := s.store.Lead(ctx, cell, standBy)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +59,9 @@ func (s *Site) TellTakenOver(ctx context.Context, at time.Time, lead *store.Lead
 }
 
 // Beat is store.Store.Beat.
-func (s *Site) Beat(ctx context.Context) (store.Beat, error) { return s.store.Beat(ctx) }
+func (s *Site) Beat(ctx context.Context, cell int64) (store.Beat, error) {
+	return s.store.Beat(ctx, cell)
+}
 
 // Shared says whether controllers on several machines can work with the site.
 func (s *Site) Shared() bool { return s.store.Kind() == "PostgreSQL" }

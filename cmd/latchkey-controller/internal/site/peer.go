@@ -21,6 +21,7 @@ type Peer struct {
 	Keys           uint64 // number of the newest keys that it gets
 	Door           string
 	Level          int // what it understands, as stored
+	Cell           store.ReaderCell
 
 	sealing *ecdh.PublicKey
 }
@@ -28,14 +29,17 @@ type Peer struct {
 // Peers returns the readers with a bundle in force, by id, and the ids of those that
 // had one.
 func (s *Site) Peers(ctx context.Context) (peers map[string]*Peer, former []string, err error) {
-	return s.NewPeers(ctx, nil)
+	return s.NewPeers(ctx, AllCells, nil)
 }
 
-// NewPeers is Peers for who has read them before: what has not changed since is taken from
+// AllCells stands for all cells of a site.
+const AllCells int64 = 0
+
+// NewPeers is Peers of the readers that a cell serves, for who has read them before: what has not changed since is taken from
 // there, rather than that each change of one policy has those of ten thousand readers signed.
-func (s *Site) NewPeers(ctx context.Context, before map[string]*Peer) (peers map[string]*Peer, former []string, err error) {
+func (s *Site) NewPeers(ctx context.Context, cell int64, before map[string]*Peer) (peers map[string]*Peer, former []string, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
-		versions, err := tx.PeerVersions()
+		versions, err := tx.PeerVersions(cell)
 		if err != nil {
 			return err
 		}
@@ -60,7 +64,7 @@ func (s *Site) NewPeers(ctx context.Context, before map[string]*Peer) (peers map
 }
 
 func (p *Peer) version() store.PeerVersion {
-	return store.PeerVersion{Bundle: p.Bundle, Policy: p.PolicyRevision, Keys: p.Keys, Level: p.Level}
+	return store.PeerVersion{Bundle: p.Bundle, Policy: p.PolicyRevision, Keys: p.Keys, Level: p.Level, Cell: p.Cell}
 }
 
 func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {
@@ -80,7 +84,11 @@ func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), Serial: b.Serial, PolicyRevision: policy.Revision, Keys: keys, Door: policy.Door, Level: level}
+	cell, err := tx.CellOf(b.Reader)
+	if err != nil {
+		return nil, err
+	}
+	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), Serial: b.Serial, PolicyRevision: policy.Revision, Keys: keys, Door: policy.Door, Level: level, Cell: cell}
 	if p.sealing, err = ecdh.X25519().NewPublicKey(request.Sealing[:]); err != nil {
 		return nil, err
 	}

@@ -18,6 +18,10 @@ import (
 // leads or stands by.
 const controllersLock = writeLock + 1
 
+// cellsLock is the class of advisory locks, one for each cell, that each controller shares beside it: they tell of which cell
+// it is.
+const cellsLock = writeLock + 2
+
 // Alone has no controller work with the database until it is released. The error is a ServedError if one does.
 // In SQLite it does nothing: processes lock the site's directory.
 func (s *Store) Alone(ctx context.Context) (release func(), err error) { return s.engine.alone(ctx) }
@@ -53,8 +57,8 @@ func (e *postgresEngine) alone(ctx context.Context) (release func(), err error) 
 	return release, nil
 }
 
-// join returns a new connection that shares controllersLock, to a database whose schema is this program's.
-func (e *postgresEngine) join(ctx context.Context) (_ *pgx.Conn, err error) {
+// join returns a new connection that shares controllersLock and that of a cell, to a database whose schema is this program's.
+func (e *postgresEngine) join(ctx context.Context, cell int64) (_ *pgx.Conn, err error) {
 	config, err := e.connection()
 	if err != nil {
 		return nil, err
@@ -70,7 +74,7 @@ func (e *postgresEngine) join(ctx context.Context) (_ *pgx.Conn, err error) {
 	}()
 	var joined bool
 	var version, newest int
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock_shared($1), (SELECT version FROM schema_version)`, int64(controllersLock)).Scan(&joined, &version); err != nil {
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock_shared($1), (SELECT version FROM schema_version), pg_try_advisory_lock_shared($2, $3)`, int64(controllersLock), cellsLock, int32(cell)).Scan(&joined, &version, nil); err != nil {
 		return nil, err
 	}
 	steps, err := postgresMigrations()
@@ -95,17 +99,18 @@ func (e *postgresEngine) join(ctx context.Context) (_ *pgx.Conn, err error) {
 // A finalError is one that does not pass.
 type finalError struct{ error }
 
-// A Controller is a process that leads a site, or stands by.
+// A Controller is a process that leads a cell of a site, or stands by.
 type Controller struct {
 	Name  string    // the program and its machine
 	From  string    // address; "": a socket, or not known
 	Since time.Time // since when it leads, or stands by; zero: not known
+	Cell  int64     // that it leads, or stands by for
 	Leads bool
 	Term  uint64 // of its lead; 0: it stands by
 	This  bool   // it is this process
 }
 
-// Controllers returns all controllers of the site, who leads first, then by their age. With SQLite that is one: this
+// Controllers returns all controllers of the site: who leads the home cell first, then those that lead others, then by their age. With SQLite that is one: this
 // process, if it is one.
 func (s *Store) Controllers(ctx context.Context) ([]Controller, error) {
 	all, err := s.engine.controllers(ctx)
@@ -113,7 +118,7 @@ func (s *Store) Controllers(ctx context.Context) ([]Controller, error) {
 }
 
 func (e *sqliteEngine) controllers(ctx context.Context) ([]Controller, error) {
-	c := Controller{Name: withoutToken(sessionName()), Leads: true, This: true}
+	c := Controller{Name: withoutToken(sessionName()), Cell: HomeCell, Leads: true, This: true}
 	if err := e.db.QueryRowContext(ctx, `SELECT term FROM lead`).Scan(&c.Term); err != nil {
 		return nil, err
 	}
@@ -129,9 +134,10 @@ func (e *postgresEngine) controllers(ctx context.Context) (all []Controller, err
 	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
 	defer cancel()
 	rows, err := e.db.QueryContext(ctx, `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), ''), coalesce(lead.term, 0),
-			CASE WHEN lead.term <= extract(epoch FROM clock_timestamp()) THEN to_timestamp(lead.term) ELSE a.backend_start END`+
+			CASE WHEN lead.term <= extract(epoch FROM clock_timestamp()) THEN to_timestamp(lead.term) ELSE a.backend_start END,
+			coalesce(lead.cell, (SELECT min(c.objid::bigint) FROM pg_locks c WHERE c.pid = l.pid AND c.locktype = 'advisory' AND c.objsubid = 2 AND c.classid::bigint = $2), 1) AS of_cell`+
 		strings.Replace(holdsLock, "WHERE", "LEFT JOIN lead ON lead.holder = a.application_name WHERE", 1)+
-		` AND l.mode = 'ShareLock' AND a.backend_start IS NOT NULL ORDER BY lead.term IS NULL, a.backend_start`, int64(controllersLock))
+		` AND l.mode = 'ShareLock' AND a.backend_start IS NOT NULL ORDER BY lead.term IS NULL, of_cell, a.backend_start`, int64(controllersLock), int64(cellsLock))
 	if err != nil {
 		return nil, err
 	}
@@ -139,7 +145,7 @@ func (e *postgresEngine) controllers(ctx context.Context) (all []Controller, err
 	seen := map[string]bool{}
 	for rows.Next() {
 		var c Controller
-		if err := rows.Scan(&c.Name, &c.From, &c.Term, &c.Since); err != nil {
+		if err := rows.Scan(&c.Name, &c.From, &c.Term, &c.Since, &c.Cell); err != nil {
 			return nil, err
 		}
 		if seen[c.Name] {
@@ -171,7 +177,7 @@ func (s *Store) Leads() bool { return s.engine.leads() }
 
 func (*sqliteEngine) leads() bool { return true }
 
-func (e *postgresEngine) leads() bool { return e.term.Load() != 0 }
+func (e *postgresEngine) leads() bool { return e.leading.Load() != nil }
 
 // A ServedError says that a controller works with the database, and which.
 type ServedError struct {

@@ -19,12 +19,13 @@ type leadRow struct {
 // A candidate has or wants the lead.
 type candidate struct {
 	engine *postgresEngine
+	cell   int64
 	conn   *pgx.Conn     // nil: none. It shows others that a controller works with the database, see Alone
 	off    time.Duration // how far this machine's clock was ahead of the server's at the last look
 }
 
-func (e *postgresEngine) lead(ctx context.Context, standBy func(*ServedError) error) (_ *Lead, err error) {
-	c := &candidate{engine: e}
+func (e *postgresEngine) lead(ctx context.Context, cell int64, standBy func(*ServedError) error) (_ *Lead, err error) {
+	c := &candidate{engine: e, cell: cell}
 	defer func() {
 		if err != nil {
 			c.disconnect()
@@ -84,7 +85,7 @@ func (c *candidate) connect(ctx context.Context) error {
 		return nil
 	}
 	c.disconnect()
-	conn, err := c.engine.join(ctx)
+	conn, err := c.engine.join(ctx, c.cell)
 	c.conn = conn
 	return err
 }
@@ -110,11 +111,27 @@ func (c *candidate) look(ctx context.Context) (row leadRow, err error) {
 	}
 	var server time.Time
 	asked, wall := time.Now(), c.engine.now()
-	err = c.conn.QueryRow(ctx, `SELECT term, beat, holder, clock_timestamp() FROM lead`).Scan(&row.term, &row.beat, &row.holder, &server)
+	err = c.conn.QueryRow(ctx, `SELECT term, beat, holder, clock_timestamp() FROM lead WHERE cell = $1`, c.cell).Scan(&row.term, &row.beat, &row.holder, &server)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if err = c.register(ctx); err == nil {
+			return c.look(ctx)
+		}
+	}
 	if err == nil {
 		c.off = wall.Add(time.Since(asked) / 2).Sub(server)
 	}
 	return row, err
+}
+
+// register adds the row of a cell that nobody has led yet.
+func (c *candidate) register(ctx context.Context) error {
+	var found bool
+	err := c.conn.QueryRow(ctx, `WITH cells AS (SELECT id FROM cell WHERE id = $1), added AS (INSERT INTO lead (cell, term, beat, holder) SELECT id, 0, 0, '' FROM cells ON CONFLICT DO NOTHING)
+		SELECT EXISTS (SELECT FROM cells)`, c.cell).Scan(&found)
+	if err == nil && !found {
+		return &finalError{errors.New("the cell of this controller was removed from the site; start it with --cell and the name of another one")}
+	}
+	return err
 }
 
 // patience is how long a row must not have changed until it is taken. What this process had itself, it takes at
@@ -144,10 +161,10 @@ func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
 	var term, ended uint64
 	err := c.conn.QueryRow(ctx, `WITH taken AS (
 			UPDATE lead SET term = greatest(term + 1, CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)), beat = 0, holder = $1
-			WHERE term = $2 AND beat = $3 AND holder = $4 RETURNING term)
+			WHERE cell = $6 AND term = $2 AND beat = $3 AND holder = $4 RETURNING term)
 		SELECT term, (SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
 			WHERE taken.term > 0 AND $5 <> '' AND application_name = $5 AND usename = current_user AND datname = current_database()) FROM taken`,
-		c.engine.self, seen.term, seen.beat, seen.holder, former).Scan(&term, &ended)
+		c.engine.self, seen.term, seen.beat, seen.holder, former, c.cell).Scan(&term, &ended)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -18,7 +18,7 @@ func standBy(*ServedError) error { return nil }
 // leadOf returns a lead that is closed when the test ends.
 func leadOf(t *testing.T, s *Store) *Lead {
 	t.Helper()
-	lead, err := s.Lead(t.Context(), standBy)
+	lead, err := s.Lead(t.Context(), HomeCell, standBy)
 	must(t, err)
 	t.Cleanup(lead.Close)
 	return lead
@@ -47,8 +47,8 @@ func TestALeadIsGivenBackOnceAndAnotherOneIsNotDisturbed(t *testing.T) {
 	lead.Close() // it is the former
 	must(t, s.Update(t.Context(), func(tx *Tx) error { return tx.SetZone("UTC") }))
 	e := s.engine.(*postgresEngine)
-	if e.term.Load() != again.Term() {
-		t.Errorf("term %d, not %d", e.term.Load(), again.Term())
+	if e.leading.Load().term != again.Term() {
+		t.Errorf("term %d, not %d", e.leading.Load().term, again.Term())
 	}
 	again.Close()
 	third := leadOf(t, other)
@@ -98,7 +98,7 @@ func TestWithADatabaseThatHangsALeadEndsAndATryToo(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stands, ended := make(chan bool, 9), make(chan error, 1)
 	go func() {
-		_, err := other.Lead(ctx, func(*ServedError) error { stands <- true; return nil })
+		_, err := other.Lead(ctx, HomeCell, func(*ServedError) error { stands <- true; return nil })
 		ended <- err
 	}()
 	<-stands
@@ -162,7 +162,7 @@ func TestWhoseClockIsWrongLeadsOnlyIfNobodyElseDoes(t *testing.T) {
 		var done sync.WaitGroup
 		for _, s := range []*Store{wrong, right} {
 			done.Go(func() {
-				lead, err := s.Lead(ctx, standBy)
+				lead, err := s.Lead(ctx, HomeCell, standBy)
 				if err == nil {
 					leads <- s
 					stop()
@@ -177,7 +177,7 @@ func TestWhoseClockIsWrongLeadsOnlyIfNobodyElseDoes(t *testing.T) {
 			t.Error("the one whose clock is wrong leads")
 		}
 		stop()
-		if alone, err = right.Lead(t.Context(), standBy); err != nil {
+		if alone, err = right.Lead(t.Context(), HomeCell, standBy); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -202,7 +202,7 @@ func TestALeaderWhoseClockIsWrongLeavesTheLeadToOneThatIsRight(t *testing.T) {
 	leads := make(chan *Lead, 2)
 	for _, s := range []*Store{also, right} {
 		go func() {
-			if lead, err := s.Lead(t.Context(), standBy); err == nil {
+			if lead, err := s.Lead(t.Context(), HomeCell, standBy); err == nil {
 				leads <- lead
 			}
 		}()
@@ -213,7 +213,7 @@ func TestALeaderWhoseClockIsWrongLeavesTheLeadToOneThatIsRight(t *testing.T) {
 	lead.Close()
 	next := <-leads
 	defer next.Close()
-	if next.Term() != right.engine.(*postgresEngine).term.Load() {
+	if next.Term() != right.engine.(*postgresEngine).leading.Load().term {
 		t.Error("the one whose clock is right does not lead")
 	}
 }
@@ -246,7 +246,7 @@ func TestWhileACommandWorksAloneNobodyLeadsNorStoresAsALeader(t *testing.T) {
 	lead.Close()
 	waits, leads := make(chan *ServedError, 9), make(chan error, 1)
 	go func() {
-		lead, err := third.Lead(t.Context(), func(other *ServedError) error { waits <- other; return nil })
+		lead, err := third.Lead(t.Context(), HomeCell, func(other *ServedError) error { waits <- other; return nil })
 		if err == nil {
 			lead.Close()
 		}

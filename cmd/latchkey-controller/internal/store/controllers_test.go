@@ -24,12 +24,12 @@ func TestControllersAreListedWhoLeadsFirst(t *testing.T) {
 	if all := list(command); len(all) != 0 || one.Leads() {
 		t.Errorf("none runs: %+v, %v", all, one.Leads())
 	}
-	first, err := one.Lead(t.Context(), alreadyLed)
+	first, err := one.Lead(t.Context(), HomeCell, alreadyLed)
 	must(t, err)
 	standsBy := make(chan bool, 9)
 	leads := make(chan *Lead, 1)
 	go func() {
-		l, err := other.Lead(t.Context(), func(*ServedError) error { standsBy <- true; return nil })
+		l, err := other.Lead(t.Context(), HomeCell, func(*ServedError) error { standsBy <- true; return nil })
 		if err != nil {
 			t.Error(err)
 		}
@@ -70,7 +70,7 @@ func TestALeadThatWasNotGivenBackNamesWhoHadIt(t *testing.T) {
 		defer conn.Close(context.WithoutCancel(t.Context()))
 		_, err = conn.Exec(t.Context(), `UPDATE lead SET holder = $1`, holder)
 		must(t, err)
-		lead, err := s.Lead(t.Context(), alreadyLed)
+		lead, err := s.Lead(t.Context(), HomeCell, alreadyLed)
 		must(t, err)
 		defer lead.Close()
 		return lead.After()
@@ -97,7 +97,7 @@ func seenAlive(t *testing.T, s *Store, address string) (leads chan *Lead) {
 	beat()
 	alive, leads := make(chan bool), make(chan *Lead, 1)
 	go func() {
-		lead, err := s.Lead(t.Context(), func(*ServedError) error { close(alive); return nil })
+		lead, err := s.Lead(t.Context(), HomeCell, func(*ServedError) error { close(alive); return nil })
 		if err != nil {
 			t.Error(err)
 		}
@@ -141,7 +141,7 @@ func TestNobodyIsNamedForALeadThatWasLostWithTheDatabase(t *testing.T) {
 func TestSQLiteHasOneController(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)
-	lead, err := s.Lead(t.Context(), nil)
+	lead, err := s.Lead(t.Context(), HomeCell, nil)
 	must(t, err)
 	defer lead.Close()
 	all, err := s.Controllers(t.Context())

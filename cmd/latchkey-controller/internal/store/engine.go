@@ -95,7 +95,7 @@ type engine interface {
 
 	mover
 	// lead is Store.Lead, leads is Store.Leads, alone is Store.Alone, controllers is Store.Controllers.
-	lead(ctx context.Context, standBy func(*ServedError) error) (*Lead, error)
+	lead(ctx context.Context, cell int64, standBy func(*ServedError) error) (*Lead, error)
 	alone(ctx context.Context) (release func(), err error)
 	controllers(ctx context.Context) ([]Controller, error)
 	leads() bool

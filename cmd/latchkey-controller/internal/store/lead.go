@@ -12,7 +12,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/clock"
 )
 
-// A Lead is the right to lead a site, which one process has at a time, of all that use its database. Its
+// A Lead is the right to lead a cell, which one process has at a time, of all that use the site's database. Its
 // term is a number that rises with each lead: what an earlier leader still sends, or wants to store, is
 // known by it.
 //
@@ -54,10 +54,10 @@ const (
 
 var errClockOff = errors.New("this machine's clock is more than a minute off the database server's, so another one whose clock is right may lead")
 
-// Lead takes the lead, as soon as nobody has it, which the caller closes. While another process has it, standBy is
+// Lead takes the lead of a cell, as soon as nobody has it, which the caller closes. While another process has it, standBy is
 // called, once for each other one; an error of it ends the attempt.
-func (s *Store) Lead(ctx context.Context, standBy func(*ServedError) error) (*Lead, error) {
-	return s.engine.lead(ctx, standBy)
+func (s *Store) Lead(ctx context.Context, cell int64, standBy func(*ServedError) error) (*Lead, error) {
+	return s.engine.lead(ctx, cell, standBy)
 }
 
 // Term is the number of this lead. Later ones of a site have higher numbers, unless a clock went back when the
@@ -73,9 +73,11 @@ type Beat struct {
 // Beat returns the newest beat of this lead that is known to be in the database.
 func (l *Lead) Beat() Beat { return Beat{l.term, l.beats.Load()} }
 
-// Beat returns the newest beat of whoever leads.
-func (s *Store) Beat(ctx context.Context) (b Beat, err error) {
-	err = s.View(ctx, func(t *Tx) error { return t.row(`SELECT term, beat FROM lead`, nil, &b.Term, &b.Count) })
+// Beat returns the newest beat of whoever leads a cell.
+func (s *Store) Beat(ctx context.Context, cell int64) (b Beat, err error) {
+	err = s.View(ctx, func(t *Tx) error {
+		return t.row(`SELECT term, beat FROM lead WHERE cell = ?`, []any{cell}, &b.Term, &b.Count)
+	})
 	return b, err
 }
 
@@ -108,7 +110,7 @@ func (e *LostLeadError) Error() string {
 
 func (e *LostLeadError) Unwrap() error { return e.Why }
 
-func (e *sqliteEngine) lead(ctx context.Context, _ func(*ServedError) error) (*Lead, error) {
+func (e *sqliteEngine) lead(ctx context.Context, _ int64, _ func(*ServedError) error) (*Lead, error) {
 	l := &Lead{ended: make(chan struct{})}
 	l.close = sync.OnceFunc(func() { close(l.ended) })
 	s, now := &Store{engine: e}, time.Now().Unix()
@@ -130,7 +132,7 @@ func (e *sqliteEngine) lead(ctx context.Context, _ func(*ServedError) error) (*L
 func (c *candidate) hold(term uint64, asked time.Duration) *Lead {
 	ctx, stop := context.WithCancel(context.Background())
 	l := &Lead{term: term, off: c.off, ended: make(chan struct{})}
-	c.engine.term.Store(term)
+	c.engine.leading.Store(&led{c.cell, term})
 	go func() {
 		defer close(l.ended)
 		l.why = c.renew(ctx, l, asked)
@@ -138,7 +140,7 @@ func (c *candidate) hold(term uint64, asked time.Duration) *Lead {
 	l.close = sync.OnceFunc(func() {
 		stop()
 		<-l.ended
-		c.engine.term.Store(0) // before another one leads: acts of administrators here are not refused then
+		c.engine.leading.Store(nil) // before another one leads: acts of administrators here are not refused then
 		if l.why == nil || errors.Is(l.why, errClockOff) {
 			c.release(term)
 		}
@@ -174,7 +176,7 @@ func (c *candidate) renew(ctx context.Context, l *Lead, heard time.Duration) err
 		case ctx.Err() != nil:
 			return nil
 		case err == nil && !mine:
-			return errors.New("another one leads the site now")
+			return errors.New("another one leads now")
 		case leave:
 			return errClockOff
 		case err == nil:
@@ -193,7 +195,7 @@ func (c *candidate) beat(ctx context.Context, l *Lead) (mine bool, err error) {
 	if err := c.connect(ctx); err != nil {
 		return false, err
 	}
-	results, err := c.conn.PgConn().Exec(ctx, fmt.Sprintf(`SELECT set_config('synchronous_commit', 'off', true); UPDATE lead SET beat = beat + 1 WHERE term = %d RETURNING beat`, l.term)).ReadAll()
+	results, err := c.conn.PgConn().Exec(ctx, fmt.Sprintf(`SELECT set_config('synchronous_commit', 'off', true); UPDATE lead SET beat = beat + 1 WHERE cell = %d AND term = %d RETURNING beat`, c.cell, l.term)).ReadAll()
 	if err != nil || len(results[1].Rows) != 1 {
 		return false, err
 	}
@@ -207,7 +209,8 @@ func (c *candidate) leaves(ctx context.Context) bool {
 	var server time.Time
 	var all int
 	wall := c.engine.now()
-	err := c.conn.QueryRow(ctx, `SELECT clock_timestamp(), count(*)`+holdsLock, int64(controllersLock)).Scan(&server, &all)
+	err := c.conn.QueryRow(ctx, `SELECT clock_timestamp(), count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		AND objsubid = 2 AND classid::bigint = $1 AND objid::bigint = $2`, int64(cellsLock), c.cell).Scan(&server, &all)
 	off := wall.Sub(server)
 	if err != nil || all < 2 || max(off, -off) < clockOff || !c.engine.left.IsZero() && time.Since(c.engine.left) < leaveAgain {
 		return false
@@ -221,18 +224,24 @@ func (c *candidate) release(term uint64) {
 	ctx, cancel := context.WithTimeout(context.Background(), giveBack)
 	defer cancel()
 	if c.connect(ctx) == nil {
-		c.conn.Exec(ctx, `UPDATE lead SET holder = '' WHERE term = $1`, term) // otherwise it runs out
+		c.conn.Exec(ctx, `UPDATE lead SET holder = '' WHERE cell = $1 AND term = $2`, c.cell, term) // otherwise it runs out
 	}
 }
 
-// led returns an error if this process leads, or has led, but another one does now. It runs after the lock of
+// A led is the lead that a process has.
+type led struct {
+	cell int64
+	term uint64
+}
+
+// deposed returns an error if this process leads, or has led, but another one does now. It runs after the lock of
 // who writes was taken.
-func (e *postgresEngine) led(row scanner) error {
+func (l *led) deposed(row scanner) error {
 	var term uint64
 	if err := row.Scan(&term); err != nil {
 		return err
 	}
-	if mine := e.term.Load(); mine != 0 && mine != term {
+	if term != l.term {
 		return &UnavailableError{Reason: "another controller has just taken over from this one, so nothing was done; try again"}
 	}
 	return nil

@@ -20,15 +20,15 @@ func TestOneLeadsASiteAndAnotherStandsByUntilItIsDone(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.Database(t)
 	one, other := openAt(t, address), openAt(t, address)
-	first, err := one.Lead(t.Context(), alreadyLed)
+	first, err := one.Lead(t.Context(), HomeCell, alreadyLed)
 	must(t, err)
-	if _, err := other.Lead(t.Context(), alreadyLed); err == nil || !strings.Contains(err.Error(), "is served already: by latchkey-controller on ") {
+	if _, err := other.Lead(t.Context(), HomeCell, alreadyLed); err == nil || !strings.Contains(err.Error(), "is served already: by latchkey-controller on ") {
 		t.Fatalf("two lead: %v", err)
 	}
 	must(t, other.Update(t.Context(), func(tx *Tx) error { return tx.SetZone("UTC") })) // administrators' acts go on
 	standsBy, leads := make(chan string, 9), make(chan *Lead, 1)
 	go func() {
-		second, err := other.Lead(t.Context(), func(leader *ServedError) error { standsBy <- leader.Name; return nil })
+		second, err := other.Lead(t.Context(), HomeCell, func(leader *ServedError) error { standsBy <- leader.Name; return nil })
 		if err != nil {
 			t.Error(err)
 		}
@@ -62,7 +62,7 @@ func TestWhoIsSeenNoMoreLosesTheLeadAndAllItsSessions(t *testing.T) {
 	defer gone.Close(context.WithoutCancel(t.Context()))
 	_, err = gone.Exec(t.Context(), `UPDATE lead SET term = 9999999999, beat = 7, holder = 'gone'`)
 	must(t, err)
-	lead, err := s.Lead(t.Context(), alreadyLed)
+	lead, err := s.Lead(t.Context(), HomeCell, alreadyLed)
 	must(t, err)
 	defer lead.Close()
 	if lead.Term() != 10000000000 {
@@ -77,7 +77,7 @@ func TestAnEarlierLeaderStoresNothing(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.Database(t)
 	s := openAt(t, address)
-	lead, err := s.Lead(t.Context(), alreadyLed)
+	lead, err := s.Lead(t.Context(), HomeCell, alreadyLed)
 	must(t, err)
 	add := func() error {
 		return s.Update(t.Context(), func(tx *Tx) error { return tx.SetZone("UTC") })
@@ -112,7 +112,7 @@ func TestWhoLosesTheDatabaseLeadsNoMoreBeforeAnotherCan(t *testing.T) {
 	server := postgrestest.NewOwn(t)
 	server.New("site")
 	c := postgrestest.NewCut(t, server)
-	lead, err := openAt(t, c.Address("site")).Lead(t.Context(), alreadyLed)
+	lead, err := openAt(t, c.Address("site")).Lead(t.Context(), HomeCell, alreadyLed)
 	must(t, err)
 	defer lead.Close()
 	other := openAt(t, server.Address("site", "postgres"))
@@ -120,7 +120,7 @@ func TestWhoLosesTheDatabaseLeadsNoMoreBeforeAnotherCan(t *testing.T) {
 	c.Close()
 	terminate(server, "site")
 	go func() {
-		second, err := other.Lead(t.Context(), func(*ServedError) error { return nil })
+		second, err := other.Lead(t.Context(), HomeCell, func(*ServedError) error { return nil })
 		if err == nil {
 			defer second.Close()
 		}

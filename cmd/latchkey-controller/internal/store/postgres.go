@@ -27,8 +27,8 @@ type postgresEngine struct {
 	writing chan struct{} // holds an element while a transaction of this process writes
 	changes changes       // that this process has heard of
 	limits  limits
-	server  server        // that all connections are to
-	term    atomic.Uint64 // of the lead that this process has; 0: none
+	server  server              // that all connections are to
+	leading atomic.Pointer[led] // nil: this process does not lead
 	now     func() time.Time
 	left    time.Time // when it last left the lead to others for its clock; who leads has it
 
@@ -151,8 +151,8 @@ func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, erro
 	if code(err) == lockNotAvailable {
 		err = e.busy(ctx)
 	}
-	if err == nil && e.term.Load() != 0 {
-		if err = e.led(tx.QueryRowContext(ctx, `SELECT term FROM lead`)); err != nil {
+	if l := e.leading.Load(); err == nil && l != nil {
+		if err = l.deposed(tx.QueryRowContext(ctx, fmt.Sprintf(`SELECT term FROM lead WHERE cell = %d`, l.cell))); err != nil {
 			tx.Rollback()
 		}
 	}

@@ -90,7 +90,7 @@ func TestAnIdleConnectionToWhoWasReplacedIsNotUsed(t *testing.T) {
 	first.Do("postgres", `ALTER SYSTEM RESET synchronous_standby_names`, `SELECT pg_reload_conf()`)
 	s := openAt(t, fmt.Sprintf("postgres://postgres@127.0.0.1:%d,127.0.0.1:%d/site", second.Port, first.Port))
 	add(s, 1) // with one connection, to the first server, as the second one takes no changes
-	lead, err := s.Lead(t.Context(), alreadyLed)
+	lead, err := s.Lead(t.Context(), HomeCell, alreadyLed)
 	must(t, err)
 	defer lead.Close()
 	led := first.Ask("site", `SELECT pg_current_wal_lsn()`)

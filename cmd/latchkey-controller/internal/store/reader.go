@@ -59,16 +59,17 @@ func (t *Tx) Bundles() ([]*Bundle, error) {
 type PeerVersion struct {
 	Bundle, Policy, Keys uint64 // number of the bundle, revision of the policy, number of the newest keys
 	Level                int
+	Cell                 ReaderCell
 }
 
-// PeerVersions returns those of all readers, by their ids.
-func (t *Tx) PeerVersions() (map[string]PeerVersion, error) {
+// PeerVersions returns those of all readers that a cell serves, by their ids; 0: of all readers.
+func (t *Tx) PeerVersions(cell int64) (map[string]PeerVersion, error) {
 	versions := map[string]PeerVersion{}
-	err := t.rows(`SELECT b.reader_id, b.number, p.revision, r.keys, r.level
-		FROM bundles b JOIN readers r ON r.id = b.reader_id JOIN policies p ON p.reader_id = b.reader_id WHERE b.revoked = 0`, nil, func(r scanner) error {
+	err := t.rows(`SELECT b.reader_id, b.number, p.revision, r.keys, r.level, r.cell, r.from_cell
+		FROM bundles b JOIN readers r ON r.id = b.reader_id JOIN policies p ON p.reader_id = b.reader_id WHERE b.revoked = 0 AND ?1 IN (0, r.cell, r.from_cell)`, []any{cell}, func(r scanner) error {
 		var id string
 		var v PeerVersion
-		err := r.Scan(&id, &v.Bundle, &v.Policy, &v.Keys, &v.Level)
+		err := r.Scan(&id, &v.Bundle, &v.Policy, &v.Keys, &v.Level, &v.Cell.Cell, &v.Cell.From)
 		versions[id] = v
 		return err
 	})

@@ -98,12 +98,12 @@ func (w *wakes) wake() {
 	}
 }
 
-// Versions differ if bundles, policies, or the keys that readers get have changed.
-type Versions struct{ lastBundle, bundles, policies, keys int64 }
+// Versions differ if bundles, policies, or the keys that readers get or the cells of which they are have changed.
+type Versions struct{ lastBundle, bundles, policies, keys, cells int64 }
 
 // Versions returns the current Versions.
 func (t *Tx) Versions() (v Versions, err error) {
-	err = t.row(`SELECT (SELECT coalesce(max(number), 0) FROM bundles), (SELECT count(*) FROM bundles WHERE revoked = 0), (SELECT coalesce(sum(revision), 0) FROM policies), (SELECT coalesce(sum(keys), 0) FROM readers)`,
-		nil, &v.lastBundle, &v.bundles, &v.policies, &v.keys)
+	err = t.row(`SELECT (SELECT coalesce(max(number), 0) FROM bundles), (SELECT count(*) FROM bundles WHERE revoked = 0), (SELECT coalesce(sum(revision), 0) FROM policies), (SELECT coalesce(sum(keys), 0) FROM readers), (SELECT coalesce(sum(cell_changes), 0) FROM readers)`,
+		nil, &v.lastBundle, &v.bundles, &v.policies, &v.keys, &v.cells)
 	return v, err
 }

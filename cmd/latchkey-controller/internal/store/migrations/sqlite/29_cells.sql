@@ -1,0 +1,18 @@
+-- A cell is the brokers of some of a site's readers and the controllers that serve them there. See cell.go.
+CREATE TABLE cell (
+	id       INTEGER PRIMARY KEY,
+	name     TEXT NOT NULL UNIQUE,
+	brokers  TEXT NOT NULL,   -- URLs that its readers are told of, in order, with spaces between; '': as each bundle and policy says
+	revision INTEGER NOT NULL -- rises with each change
+) STRICT;
+INSERT INTO cell (id, name, brokers, revision) VALUES (1, 'main', '', 1);
+
+-- Who leads which cell: here there is one process, and one cell.
+ALTER TABLE lead RENAME one TO cell;
+
+-- Which cell a reader is of; that from which it is being moved, which serves it, too, until it has come over (0: none);
+-- and how often one of both has changed.
+ALTER TABLE readers ADD COLUMN cell INTEGER NOT NULL DEFAULT 1; -- SQLite adds no reference with a default
+ALTER TABLE readers ADD COLUMN from_cell INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE readers ADD COLUMN cell_changes INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX readers_by_cell ON readers (cell);
