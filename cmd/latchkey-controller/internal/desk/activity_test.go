@@ -260,7 +260,7 @@ func TestAnOutageOfAReaderIsToldAsOne(t *testing.T) {
 	w := newWorld(t)
 	front := w.reader()
 	take := func(out bool) {
-		w.must(w.site.TakeOutages(t.Context(), w.clock(), map[string]bool{front: out}))
+		w.must(w.site.TakeOutages(t.Context(), store.HomeCell, w.clock(), map[string]bool{front: out}))
 	}
 	take(true)
 	if e := w.newest(); e.Kind != store.ReaderOffline || e.Result != Alarm || e.Word != "Offline" || e.Text.String() != "Door of "+front+": the reader has had no connection for a minute. It goes on by what it has stored. Check its power and its network" {

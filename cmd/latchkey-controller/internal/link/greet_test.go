@@ -39,7 +39,7 @@ func newPublisher(t *testing.T, readers ...string) (*publisher, *session) {
 	if err := l.begin(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	p := &publisher{Link: l, keys: map[string][]byte{}}
+	p := &publisher{Link: l, keys: map[string][]byte{}, gone: map[string]bool{}}
 	for _, reader := range readers {
 		adopt(t, p, reader)
 	}

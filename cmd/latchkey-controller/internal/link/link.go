@@ -46,6 +46,8 @@ type Options struct {
 	// Readers is called with the readers that have a valid bundle whenever they
 	// have changed, before anything is published to them.
 	Readers func(map[string]*site.Peer)
+
+	settleAfter time.Duration
 }
 
 // A Link is the controller's side of the protocol.
@@ -68,6 +70,10 @@ type Link struct {
 	links        chan map[string]bool       // which readers are out of reach now, and which are back, to be stored
 	answers      chan answers               // records that answer orders
 	rollbacks    chan rollback              // to be checked
+	moved        chan struct{}              // readers' cells may have changed
+	elsewhere    chan []heardElsewhere      // what other cells hear of readers that are being moved
+	come         chan []*site.Peer          // readers that have come over from another cell, to be stored
+	term         atomic.Uint64              // that readers are told: of the lead, or higher, see lookAtMoves
 	republish    chan struct{}              // has the publisher publish everything to a broker that was connected
 	strangers    chan string                // unknown readers whose messages the broker retains
 	placed       chan placedOrder           // orders to be sent
@@ -81,7 +87,7 @@ func New(o Options) (*Link, error) {
 	if len(o.Brokers) == 0 || len(o.Brokers) > wire.MaxBrokers {
 		return nil, fmt.Errorf("%d brokers: name 1 to %d", len(o.Brokers), wire.MaxBrokers)
 	}
-	o.Log = wire.PlainLog(o.Log)
+	o.Log, o.settleAfter = wire.PlainLog(o.Log), settleAfter
 	l := &Link{
 		o:            o,
 		inbox:        newQueue[message](8),
@@ -95,6 +101,9 @@ func New(o Options) (*Link, error) {
 		links:        make(chan map[string]bool, 1),
 		answers:      make(chan answers, 64),
 		rollbacks:    make(chan rollback, 1),
+		moved:        make(chan struct{}, 1),
+		elsewhere:    make(chan []heardElsewhere),
+		come:         make(chan []*site.Peer, 1),
 		republish:    make(chan struct{}, 1),
 		strangers:    make(chan string, 64),
 		placed:       make(chan placedOrder),
@@ -103,6 +112,7 @@ func New(o Options) (*Link, error) {
 		begun:        make(chan struct{}),
 		ended:        make(chan struct{}),
 	}
+	l.term.Store(o.Term)
 	same := newSameBroker()
 	for i, url := range o.Brokers {
 		broker, err := wire.ParseBroker(url)
@@ -160,6 +170,7 @@ func (l *Link) run(ctx context.Context) error {
 		group.Go(func() error { return c.run(ctx) })
 	}
 	group.Go(func() error { return l.publishChanges(ctx, changed) })
+	group.Go(func() error { return l.followMoves(ctx) })
 	group.Go(func() error { return l.storeReports(ctx) })
 	group.Go(func() error { return l.build(ctx) })
 	for range fetchWorkers {

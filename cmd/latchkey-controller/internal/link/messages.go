@@ -107,6 +107,7 @@ func (t *tracker) state(now time.Time, peer *site.Peer, state *wire.State, retai
 		report.Mode = mode.Mode
 	}
 	t.reports[peer.Reader] = report
+	t.settle(now, peer, state)
 	if state.Card != nil {
 		t.card(peer, state.Card)
 	}
@@ -152,7 +153,7 @@ func (t *tracker) term(reader string) uint64 {
 	if s := t.presence(reader).state; s == nil || s.Level < wire.LevelTerm {
 		return 0
 	}
-	return t.o.Term
+	return t.Link.term.Load()
 }
 
 // head has a head with the site's signature checked against the log, once.

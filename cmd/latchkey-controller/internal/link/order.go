@@ -72,7 +72,7 @@ func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
 	return result, nil
 }
 
-const unknownReader = "not sent: there is no such reader, or it was removed; latchkey-controller reader list shows all of them"
+const unknownReader = "not sent: there is no such reader, or it was removed, or has just gone to another cell; latchkey-controller reader list shows all of them"
 
 // commandOf returns an order's command, without a nonce.
 func commandOf(o *store.Order) wire.Command {
@@ -98,6 +98,9 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 	}
 	at := t.presence(o.Reader)
 	switch {
+	case at.elsewhere:
+		refuse("not sent: " + o.Reader + " is being moved between cells, and is not at the brokers of this one now; try again")
+		return
 	case !t.reached():
 		refuse("not sent: the controller has no connection to its broker")
 		return

@@ -49,15 +49,18 @@ func (o *outages) keep(there func(reader string) bool) {
 	maps.DeleteFunc(o.out, func(reader string, _ bool) bool { return !there(reader) })
 }
 
-// noteOutages looks at all readers, and hands on what is new, unless the disk is slow: then
-// later.
+// noteOutages looks at all readers of the cell, and hands on what is new, unless the disk is slow: then
+// later. Of one that is being moved into another cell that cell tells.
 func (t *tracker) noteOutages(now time.Time) {
 	peers := *t.peers.Load()
-	t.outages.keep(func(reader string) bool { return peers[reader] != nil })
+	t.outages.keep(func(reader string) bool { return peers[reader] != nil && t.owns(peers[reader]) })
 	for id, peer := range peers {
+		if !t.owns(peer) {
+			continue
+		}
 		p := t.presence(id)
 		mine := p.bundle == peer.Bundle
-		if t.outages.look(now, id, mine && p.is != unheard, mine && p.online(now)) {
+		if t.outages.look(now, id, mine && p.is != unheard, mine && p.reachable(now)) {
 			t.linkNews[id] = t.outages.out[id]
 		}
 	}
@@ -78,7 +81,7 @@ func (rec *recorder) takeOutages(ctx context.Context, links map[string]bool) err
 	if len(rec.links) == 0 {
 		return nil
 	}
-	err := rec.o.Site.TakeOutages(ctx, clock.Read(), rec.links)
+	err := rec.o.Site.TakeOutages(ctx, rec.o.Cell, clock.Read(), rec.links)
 	if err == nil {
 		clear(rec.links)
 	}

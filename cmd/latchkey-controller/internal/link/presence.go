@@ -28,7 +28,9 @@ type presence struct {
 	connection, counter uint64 // the highest connection, and the highest counter in it
 	nonce               wire.Nonce
 	heard               time.Time   // when the newest state came, or the end of the connection
+	since               time.Time   // when the first state of this connection came from the reader; zero: none did
 	direct              bool        // the newest state came from the reader now; it was neither retained nor stored
+	elsewhere           bool        // another cell has heard it
 	state               *wire.State // the newest that is not the end of a connection
 	over                *connection // on which the newest state came that was not retained; nil: none did
 	fetchConnection     uint64
@@ -52,23 +54,26 @@ func (p *presence) take(now time.Time, bundle uint64, s *wire.State, retained bo
 	case s.Connection < p.connection:
 		return false
 	case s.Connection > p.connection:
-		p.connection, p.counter = s.Connection, 0
+		p.connection, p.counter, p.since = s.Connection, 0, time.Time{}
 	}
 	if s.Counter == 0 {
-		p.is, p.nonce, p.heard, p.direct = disconnected, wire.Nonce{}, now, !retained
+		p.is, p.nonce, p.heard, p.direct, p.elsewhere, p.since = disconnected, wire.Nonce{}, now, !retained, false, time.Time{}
 		return true
 	}
 	if s.Counter <= p.counter {
 		return false
 	}
-	p.is, p.counter, p.nonce, p.heard, p.direct = connected, s.Counter, s.Nonce, now, !retained
+	p.is, p.counter, p.nonce, p.heard, p.direct, p.elsewhere = connected, s.Counter, s.Nonce, now, !retained, false
+	if p.direct && p.since.IsZero() {
+		p.since = now
+	}
 	p.state = s
 	return true
 }
 
 // kept says whether a state is the newest one, and the reader has not said it to this controller.
 func (p *presence) kept(s *wire.State) bool {
-	return p.is == connected && !p.direct && s.Connection == p.connection && s.Counter == p.counter
+	return p.is == connected && !p.direct && !p.elsewhere && s.Connection == p.connection && s.Counter == p.counter
 }
 
 // online says whether the reader is connected, as far as the controller can tell.
@@ -76,10 +81,15 @@ func (p *presence) online(now time.Time) bool {
 	return p.is == connected && p.direct && now.Sub(p.heard) < freshFor
 }
 
+// reachable says whether the reader is connected here, or in the other cell that serves it.
+func (p *presence) reachable(now time.Time) bool {
+	return p.is == connected && (p.direct || p.elsewhere) && now.Sub(p.heard) < freshFor
+}
+
 // awaited says whether a reader that was connected when the controller started is expected
 // to report soon.
 func (p *presence) awaited(began, now time.Time) bool {
-	return p.is == connected && !p.direct && now.Sub(began) < awaitFor
+	return p.is == connected && !p.direct && !p.elsewhere && now.Sub(began) < awaitFor
 }
 
 // fetches says whether a fetch is newer than all before, and remembers it.

@@ -25,13 +25,14 @@ type publisher struct {
 	peers    map[string]*site.Peer // as published
 	keys     map[string][]byte     // of peers, as published: a broker that comes and goes delays nothing elsewhere
 	former   []string              // readers that are there no more, as of versions
+	gone     map[string]bool       // readers that the link serves no more, or never has, and of which brokers may retain something
 	position wire.Position         // as published
 	head     <-chan time.Time      // when the head at position is to be published; nil: it was
 }
 
 // publishChanges publishes whenever the database has changed.
 func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error {
-	p := &publisher{Link: l, keys: map[string][]byte{}}
+	p := &publisher{Link: l, keys: map[string][]byte{}, gone: map[string]bool{}}
 	minute := time.Tick(headEvery)
 	for failed := ""; ; {
 		var err error
@@ -88,9 +89,10 @@ func (p *publisher) greet(s *session) {
 		s.out.put(outgoing{wire.OnPolicy, id, peer.Policy})
 	}
 	for _, id := range p.former {
-		for _, channel := range retained {
-			s.out.put(outgoing{channel, id, nil})
-		}
+		s.forget(id)
+	}
+	for id := range p.gone {
+		s.forget(id)
 	}
 	s.out.put(outgoing{wire.OnHead, "", p.log.Load().Head})
 	s.greeted.Store(true)
@@ -115,6 +117,7 @@ func (p *publisher) publish(ctx context.Context) error {
 		p.former = former
 		p.Link.peers.Store(&peers)
 		p.o.Readers(peers)
+		signal(p.moved)
 	}
 	log, err := p.o.Site.Log(ctx, p.position)
 	if err != nil {
@@ -148,11 +151,12 @@ func (p *publisher) publish(ctx context.Context) error {
 			p.tell(wire.OnPolicy, id, peer.Policy)
 		}
 	}
-	for _, id := range former {
-		if p.peers[id] != nil {
+	for id := range p.peers {
+		if peers[id] == nil {
 			p.forget(id)
 		}
 	}
+	maps.DeleteFunc(p.gone, func(id string, _ bool) bool { return peers[id] != nil })
 	if p.position != log.Position {
 		for _, delta := range log.Deltas {
 			p.tell(wire.OnCredentials, "", delta)
@@ -170,10 +174,25 @@ func (p *publisher) publish(ctx context.Context) error {
 // retained are the channels of a reader whose newest message a broker retains.
 var retained = [...]wire.Channel{wire.OnKey, wire.OnPolicy, wire.OnState}
 
-// forget has the brokers drop their retained messages of a reader (MQTT 3.1.1 §3.3.1.3).
+// mostGone bounds the readers that are kept in gone: as many as a cell may have, but for a broker that makes up names.
+const mostGone = 20_000
+
+// forget has the brokers drop what they retain of a reader, also those that come later.
 func (p *publisher) forget(reader string) {
+	if len(p.gone) < mostGone {
+		p.gone[reader] = true
+	}
+	for _, c := range p.connections {
+		if s := c.session.Load(); s != nil {
+			s.forget(reader)
+		}
+	}
+}
+
+// forget has the broker drop its retained messages of a reader (MQTT 3.1.1 §3.3.1.3).
+func (s *session) forget(reader string) {
 	for _, channel := range retained {
-		p.send(channel, reader, nil)
+		s.out.put(outgoing{channel, reader, nil})
 	}
 }
 

@@ -34,6 +34,8 @@ func (l *Link) storeReports(ctx context.Context) error {
 			err = errors.Join(l.o.Site.TakeHeld(ctx, k.peer, k.state), l.o.Site.TakeBudget(ctx, clock.Read(), k.peer, k.state))
 		case reports := <-l.modes:
 			err = rec.takeModes(ctx, reports)
+		case peers := <-l.come:
+			err = rec.takeSettled(ctx, peers)
 		case links := <-l.links:
 			err = rec.takeOutages(ctx, links)
 		case <-minute:

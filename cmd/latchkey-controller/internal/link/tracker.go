@@ -25,7 +25,8 @@ type tracker struct {
 	heads     map[string]bool            // signed heads that were checked already
 	reports   map[string]site.ModeReport // by reader: what its newest state says of modes, not handed on yet
 	outages   outages
-	linkNews  map[string]bool // by reader: whether it is out of reach, not handed on yet
+	linkNews  map[string]bool       // by reader: whether it is out of reach, not handed on yet
+	settled   map[string]*site.Peer // by reader: it has come over from another cell, not handed on yet
 }
 
 // messagesAtOnce is how many messages are handled before the tracker looks for other work.
@@ -36,7 +37,7 @@ const flushEvery = 2 * time.Second
 
 func (l *Link) track(ctx context.Context) error {
 	t := &tracker{Link: l, began: time.Now(), presences: map[string]*presence{}, orders: pendingOrders{}, awaited: map[wire.CommandID]*awaitedCard{}, cards: make(chan cardAnswer), dirty: map[string]bool{}, heads: map[string]bool{}, reports: map[string]site.ModeReport{},
-		outages: outages{up: map[string]time.Time{}, out: map[string]bool{}}, linkNews: map[string]bool{}}
+		outages: outages{up: map[string]time.Time{}, out: map[string]bool{}}, linkNews: map[string]bool{}, settled: map[string]*site.Peer{}}
 	site.Persist(ctx, l.o.Log, "cannot read what readers have reported", watchAgain, func() error { return t.recall(ctx) })
 	second, flush := time.Tick(time.Second), time.Tick(flushEvery)
 	for {
@@ -64,10 +65,13 @@ func (l *Link) track(ctx context.Context) error {
 			t.cardAnswered(c)
 		case o := <-l.answers:
 			t.records(time.Now(), o)
+		case news := <-l.elsewhere:
+			t.hearOf(time.Now(), news)
 		case answer := <-l.asked:
 			answer <- t.readers(time.Now())
 		case now := <-second:
 			t.handOnReports()
+			t.handOnSettled()
 			t.noteOutages(now)
 			t.orders.expire(now)
 			for id, a := range t.awaited {
@@ -101,10 +105,10 @@ func (t *tracker) handOnReports() {
 	}
 }
 
-// recall reads the states that were stored.
+// recall reads the states that were stored of the readers that the link serves.
 func (t *tracker) recall(ctx context.Context) error {
 	return t.o.Site.View(ctx, func(tx *store.Tx) error {
-		states, err := tx.States()
+		states, err := tx.StatesIn(t.o.Cell)
 		for _, kept := range states {
 			var damaged error
 			if t.presences[kept.Reader], damaged = recall(kept); damaged != nil {

@@ -11,8 +11,8 @@ import (
 
 // TakeOutages notes which readers are out of reach, true, and which are connected. An event
 // comes of what differs from a reader's last event of the kind: an outage is one event,
-// however often the controller starts meanwhile. Readers that are gone are left out.
-func (s *Site) TakeOutages(ctx context.Context, at clock.Reading, out map[string]bool) error {
+// however often the controller starts meanwhile. Readers that are gone are left out, and those of another cell than this.
+func (s *Site) TakeOutages(ctx context.Context, cell int64, at clock.Reading, out map[string]bool) error {
 	return s.store.Keep(ctx, func(tx *store.Tx) error {
 		there, err := tx.Readers()
 		if err != nil {
@@ -24,6 +24,11 @@ func (s *Site) TakeOutages(ctx context.Context, at clock.Reading, out map[string
 				return err
 			}
 			if was == out[reader] || !slices.Contains(there, reader) {
+				continue
+			}
+			if is, err := tx.CellOf(reader); err != nil {
+				return err
+			} else if cell != AllCells && is.Cell != cell {
 				continue
 			}
 			event := &store.Alarm{Reader: reader, Kind: store.ReaderOnline, At: at.Wall.UnixMilli(), Text: "the reader is connected again"}

@@ -57,7 +57,7 @@ func (s *Site) NewPeers(ctx context.Context, cell int64, before map[string]*Peer
 				return fmt.Errorf("reader %s: %w", id, err)
 			}
 		}
-		former, err = tx.Former()
+		former, err = tx.FormerIn(cell)
 		return err
 	})
 	return peers, former, err

@@ -148,7 +148,8 @@ func (c *candidate) patience(row leadRow) time.Duration {
 	return wait
 }
 
-// take takes the lead if the row is as it was seen; nil: it is not. All sessions of who had it end with that: one that was
+// take takes the lead if the row is as it was seen; nil: it is not. Its term is above those of all cells: a reader that is
+// moved refuses what names a lower one than it has heard. All sessions of who had it end with that: one that was
 // stopped would keep the lock of who writes.
 func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
 	asked := clock.Running()
@@ -160,7 +161,7 @@ func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
 	}
 	var term, ended uint64
 	err := c.conn.QueryRow(ctx, `WITH taken AS (
-			UPDATE lead SET term = greatest(term + 1, CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)), beat = 0, holder = $1
+			UPDATE lead SET term = greatest((SELECT max(term) FROM lead) + 1, CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)), beat = 0, holder = $1
 			WHERE cell = $6 AND term = $2 AND beat = $3 AND holder = $4 RETURNING term)
 		SELECT term, (SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
 			WHERE taken.term > 0 AND $5 <> '' AND application_name = $5 AND usename = current_user AND datname = current_database()) FROM taken`,

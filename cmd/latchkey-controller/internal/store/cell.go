@@ -101,3 +101,9 @@ func (t *Tx) CellOf(reader string) (c ReaderCell, err error) {
 func (t *Tx) SetCellOf(reader string, c ReaderCell) error {
 	return t.exec(`UPDATE readers SET cell = ?, from_cell = ?, cell_changes = cell_changes + 1 WHERE id = ?`, c.Cell, c.From, reader)
 }
+
+// HighestTerm returns the highest term of all cells' leads, if the lead of a cell still has its term; otherwise that term.
+func (t *Tx) HighestTerm(cell int64, term uint64) (highest uint64, err error) {
+	err = t.row(`SELECT coalesce(max(term), 0) FROM lead WHERE EXISTS (SELECT 1 FROM lead WHERE cell = ? AND term = ?)`, []any{cell, term}, &highest)
+	return max(highest, term), err
+}

@@ -18,18 +18,31 @@ type State struct {
 	Received   int64  // Unix milliseconds
 }
 
-// SetState replaces a reader's state.
+// SetState replaces a reader's state, unless that is newer: two cells hear of a reader that is being moved.
 func (t *Tx) SetState(s *State) error {
 	return t.exec(`INSERT INTO states (reader_id, bundle, connection, counter, offline, state, received) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (reader_id) DO UPDATE SET bundle = excluded.bundle, connection = excluded.connection, counter = excluded.counter,
-			offline = excluded.offline, state = excluded.state, received = excluded.received`,
+			offline = excluded.offline, state = excluded.state, received = excluded.received
+		WHERE (excluded.bundle, excluded.connection, excluded.counter, excluded.offline) >= (states.bundle, states.connection, states.counter, states.offline)`,
 		s.Reader, s.Bundle, s.Connection, s.Counter, s.Offline, append([]byte{}, s.Payload...), s.Received)
 }
 
 // States returns the newest state of each reader.
-func (t *Tx) States() ([]*State, error) {
+func (t *Tx) States() ([]*State, error) { return t.states(`ORDER BY reader_id`) }
+
+// StatesIn returns the newest state of each reader that a cell serves; 0: of all readers.
+func (t *Tx) StatesIn(cell int64) ([]*State, error) {
+	return t.states(`JOIN readers ON id = reader_id WHERE ?1 IN (0, cell, from_cell)`, cell)
+}
+
+// MovingStates returns the newest state of each reader that is being moved into a cell, or out of it.
+func (t *Tx) MovingStates(cell int64) ([]*State, error) {
+	return t.states(`JOIN readers ON id = reader_id WHERE from_cell <> 0 AND ?1 IN (cell, from_cell)`, cell)
+}
+
+func (t *Tx) states(which string, args ...any) ([]*State, error) {
 	var states []*State
-	err := t.rows(`SELECT reader_id, bundle, connection, counter, offline, state, received FROM states ORDER BY reader_id`, nil, func(r scanner) error {
+	err := t.rows(`SELECT reader_id, bundle, connection, counter, offline, state, received FROM states `+which, args, func(r scanner) error {
 		var s State
 		states = append(states, &s)
 		return r.Scan(&s.Reader, &s.Bundle, &s.Connection, &s.Counter, &s.Offline, &s.Payload, &s.Received)

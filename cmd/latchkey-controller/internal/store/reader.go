@@ -116,6 +116,11 @@ func (t *Tx) Former() ([]string, error) {
 	return t.texts(`SELECT id FROM readers WHERE id NOT IN (SELECT reader_id FROM bundles WHERE revoked = 0) ORDER BY id`)
 }
 
+// FormerIn returns those of them that were of a cell last, or on the way out of it; 0: all of them.
+func (t *Tx) FormerIn(cell int64) ([]string, error) {
+	return t.texts(`SELECT id FROM readers WHERE id NOT IN (SELECT reader_id FROM bundles WHERE revoked = 0) AND ? IN (0, cell, from_cell) ORDER BY id`, cell)
+}
+
 // Policy returns a reader's policy, or ErrNotFound.
 func (t *Tx) Policy(reader string) (*wire.Policy, error) {
 	var encoded []byte
