@@ -16,6 +16,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -28,7 +29,8 @@ again, restart Mosquitto: it reads the list of revoked certificates only as it s
 looks at times of validity: if an older version made a reader's bundle while its clock was ahead,
 Mosquitto may refuse that reader until it has a new bundle. Each broker gets a directory, and so a key,
 of its own: for a second one on another machine, add --elsewhere and its --name, and take the directory there.
-Written again, a directory keeps its --listen, --name, --elsewhere and --at unless others are given.`
+Written again, a directory keeps its --listen, --name, --elsewhere, --at and --cell unless others are given.
+The certificate names the cell, and only controllers of that connect to the broker.`
 	var given brokerPlace
 	out := c.String("out", "", "the configuration's `directory`")
 	c.StringVar(&given.Listen, "listen", defaultListen, "the broker's `address` for readers")
@@ -38,6 +40,7 @@ Written again, a directory keeps its --listen, --name, --elsewhere and --at unle
 	})
 	c.BoolVar(&given.Elsewhere, "elsewhere", false, "the broker runs on another machine: its certificate is for what --name says, and not for this machine")
 	c.StringVar(&given.At, "at", elsewhereAt, "the `directory` on that other machine")
+	cellName := c.String("cell", "", "the `name` of the cell whose readers it serves, see cell; otherwise the home cell")
 	var place *brokerPlace
 	var address, port string
 	c.check = func([]string) (err error) {
@@ -58,6 +61,10 @@ Written again, a directory keeps its --listen, --name, --elsewhere and --at unle
 		return nil
 	}
 	return func(ctx context.Context, _ []string) (err error) {
+		cell, err := cellOfBroker(ctx, c, *out, *cellName, place)
+		if err != nil {
+			return err
+		}
 		m := &broker.Mosquitto{Site: c.site.Name, Address: address, Port: port, Controller: site.ControllerName, Bridge: site.HomeAssistantName}
 		names := place.Names
 		if place.Elsewhere {
@@ -68,13 +75,13 @@ Written again, a directory keeps its --listen, --name, --elsewhere and --at unle
 		if m.Authority, err = c.site.ReissuedRoot(); err != nil {
 			return err
 		}
-		if m.Certificate, err = c.site.BrokerCertificate(names); err != nil {
+		if m.Certificate, err = c.site.BrokerCertificate(names, cell.ID); err != nil {
 			return err
 		}
 		if m.Revoked, err = c.site.Revoked(ctx, time.Now()); err != nil {
 			return err
 		}
-		peers, _, err := c.site.Peers(ctx)
+		peers, _, err := c.site.NewPeers(ctx, cell.ID, nil)
 		if err != nil {
 			return err
 		}
@@ -95,9 +102,14 @@ Written again, a directory keeps its --listen, --name, --elsewhere and --at unle
 			host = names[0]
 		}
 		serve := "latchkey-controller serve --dir " + c.dir
-		others, err := otherBrokers(ctx, c)
-		if err != nil {
-			return err
+		if cell.ID != store.HomeCell {
+			serve += " --cell " + "'" + strings.ReplaceAll(cell.Name, "'", `'\''`) + "'"
+		}
+		others := cell.Brokers
+		if len(others) == 0 {
+			if others, err = otherBrokers(ctx, c); err != nil {
+				return err
+			}
 		}
 		url := "ssl://" + net.JoinHostPort(host, port)
 		for _, b := range withBroker(others, url) {
@@ -132,6 +144,31 @@ restart it. Then, here:
   %[5]s
 `, *out, host, place.At, broker.ConfigFile, serve)
 	}
+}
+
+// cellOfBroker returns the cell that was named, or else the one that the directory was written for, and notes it in the place.
+func cellOfBroker(ctx context.Context, c *invocation, dir, name string, place *brokerPlace) (*store.Cell, error) {
+	if name != "" || place.Cell == 0 {
+		cell, err := c.site.Cell(ctx, name)
+		if place.Cell = 0; err == nil && cell.ID != store.HomeCell {
+			place.Cell = cell.ID
+		}
+		return cell, err
+	}
+	var all []store.Cell
+	err := c.site.View(ctx, func(tx *store.Tx) (err error) {
+		all, err = tx.Cells()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		if all[i].ID == place.Cell {
+			return &all[i], nil
+		}
+	}
+	return nil, fmt.Errorf("the cell that %s was written for was removed: say with --cell whose broker it is now", dir)
 }
 
 // otherBrokers returns the brokers that the controller is connected to, but for its own, or else, if

@@ -28,7 +28,8 @@ type brokerPlace struct {
 	Listen    string   `json:"listen"` // address
 	Names     []string `json:"names"`  // of the broker, besides those of this machine if it runs here
 	Elsewhere bool     `json:"elsewhere"`
-	At        string   `json:"at"` // directory there
+	At        string   `json:"at"`             // directory there
+	Cell      int64    `json:"cell,omitempty"` // whose broker it is; 0: the home cell
 }
 
 // withKept returns the place with what is kept in a broker's directory for those flags that were not
@@ -60,6 +61,9 @@ func (p *brokerPlace) withKept(dir string, said map[string]bool) (*brokerPlace, 
 	}
 	if !said["at"] {
 		all.At = kept.At
+	}
+	if !said["cell"] {
+		all.Cell = kept.Cell
 	}
 	return &all, nil
 }

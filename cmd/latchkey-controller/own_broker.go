@@ -24,7 +24,7 @@ type ownBroker struct {
 // link with it.
 func startBroker(ctx context.Context, s *site.Site, listen string, names []string, o *link.Options) (*ownBroker, error) {
 	own := new(ownBroker)
-	covering := s.HostCertificates(names)
+	covering := s.HostCertificates(names, o.Cell)
 	if err := covering.Refresh(ctx); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -57,8 +58,10 @@ func (d *Desk) BrokersDown(ctx context.Context) (down []BrokerStatus, all bool, 
 }
 
 // brokerTroubles are what an error of a connection to a broker may contain, and what it means and
-// what to do. The errors come from the system, TLS, MQTT or package link; some of them only as text.
+// what to do; "": it says so itself. The errors come from the system, TLS, MQTT or package link; some of them only as text.
 var brokerTroubles = []struct{ contains, says string }{
+	{"by its certificate it is a broker of the cell", ""}, // which says what to do
+	{"certificate names no cell of this site", "its certificate is not one that broker-config has written for a cell of this site: write it anew"},
 	{"connection refused", "nothing listens there: see whether it runs, and on this port"},
 	{"no such host", "the DNS server does not know its name"},
 	{"server misbehaving", "the DNS server does not answer"},
@@ -90,7 +93,7 @@ func brokerTrouble(why string) string {
 	lower := strings.ToLower(why)
 	for _, t := range brokerTroubles {
 		if strings.Contains(lower, strings.ToLower(t.contains)) {
-			return t.says
+			return cmp.Or(t.says, why)
 		}
 	}
 	return why

@@ -23,7 +23,7 @@ import (
 func (w *world) ownBroker() {
 	w.t.Helper()
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
-		Site: "hq", Certificate: w.site.HostCertificates([]string{"127.0.0.1"}).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName,
+		Site: "hq", Certificate: w.site.HostCertificates([]string{"127.0.0.1"}, site.AllCells).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName,
 		InForce: func(name, serial string) bool {
 			all, err := w.site.BrokerClients(context.Background())
 			return err == nil && all[name] == serial

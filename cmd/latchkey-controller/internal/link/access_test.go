@@ -132,7 +132,7 @@ func TestNobodyIsLetInWithoutACertificateThatCounts(t *testing.T) {
 		own := m.certificate()
 		roots := roots(w.site)
 		self := selfSigned(t, "front-door")
-		server, err := w.site.BrokerCertificate([]string{"front-door"})
+		server, err := w.site.BrokerCertificate([]string{"front-door"}, w.cell)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,7 +48,7 @@ func (w *world) newProcess() *process {
 	if m.Authority, err = w.site.ReissuedRoot(); err != nil {
 		w.t.Fatal(err)
 	}
-	if m.Certificate, err = w.site.BrokerCertificate(hosts); err != nil {
+	if m.Certificate, err = w.site.BrokerCertificate(hosts, w.cell); err != nil {
 		w.t.Fatal(err)
 	}
 	if m.Revoked, err = w.site.Revoked(w.t.Context(), time.Now()); err != nil {

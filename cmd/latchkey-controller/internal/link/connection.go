@@ -160,6 +160,9 @@ func (c *connection) run(ctx context.Context) error {
 		if time.Since(began) > time.Minute {
 			wait = firstWait
 		}
+		if other := (*OtherCellError)(nil); errors.As(err, &other) {
+			err, wait = other, otherCellAgain // without what MQTT and TLS say around it
+		}
 		level := slog.LevelWarn
 		if !connected && err.Error() == logged {
 			level = slog.LevelDebug // log each reason once, not at each attempt
@@ -302,7 +305,8 @@ func (c *connection) publish(channel wire.Channel, reader string, payload []byte
 	}
 }
 
-// dial opens a connection to the broker.
+// dial opens a connection to the broker, unless that is of another cell by its certificate: its controller has the same client
+// id, and would lose its connection. A broker without TLS, on this machine, shows none, and is not told from others.
 func (o *Options) dial(ctx context.Context, broker wire.Broker) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -315,7 +319,12 @@ func (o *Options) dial(ctx context.Context, broker wire.Broker) (net.Conn, error
 		Certificates:       []tls.Certificate{*o.Certificate},
 		ServerName:         broker.Host,
 		InsecureSkipVerify: true, // VerifyConnection does it, at any time of validity
-		VerifyConnection:   wire.VerifyPeer(o.Site.Authority(), x509.ExtKeyUsageServerAuth, broker.Host),
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if err := wire.VerifyPeer(o.Site.Authority(), x509.ExtKeyUsageServerAuth, broker.Host)(state); err != nil {
+				return err
+			}
+			return o.ofOwnCell(ctx, state.PeerCertificates[0])
+		},
 	})
 	if err := secured.HandshakeContext(ctx); err != nil {
 		conn.Close()

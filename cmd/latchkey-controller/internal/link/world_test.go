@@ -42,6 +42,7 @@ type world struct {
 	known   func() // has a Mosquitto know all readers
 	link    *link.Link
 	term    uint64 // of its lead
+	cell    int64  // that it serves; 0: all
 	stop    func()
 	users   int
 	errors  atomic.Int64 // lines of the log that tell of one
@@ -116,7 +117,7 @@ func (l testLog) Write(b []byte) (int, error) {
 // embed starts the embedded broker.
 func (w *world) embed() {
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
-		Site: w.site.Name, Certificate: w.site.HostCertificates(hosts).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName, Log: w.log(),
+		Site: w.site.Name, Certificate: w.site.HostCertificates(hosts, w.cell).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName, Log: w.log(),
 		InForce: func(name, serial string) bool {
 			peers := w.serials.Load()
 			if peers != nil && (*peers)[name] != nil {
@@ -153,7 +154,7 @@ func (w *world) mosquitto() {
 	if m.Authority, err = w.site.ReissuedRoot(); err != nil {
 		w.t.Fatal(err)
 	}
-	if m.Certificate, err = w.site.BrokerCertificate(hosts); err != nil {
+	if m.Certificate, err = w.site.BrokerCertificate(hosts, w.cell); err != nil {
 		w.t.Fatal(err)
 	}
 	config := filepath.Join(dir, broker.ConfigFile)
@@ -252,7 +253,7 @@ func (w *world) serve() {
 	}
 	l, err := link.New(link.Options{
 		Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Log: w.log(),
-		Certificate: own, Term: w.term,
+		Certificate: own, Term: w.term, Cell: w.cell,
 		Readers: func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
 	})
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"math/big"
 	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -34,10 +36,13 @@ func (s *Site) ReissuedRoot() ([]byte, error) {
 	return der, nil
 }
 
-// BrokerCertificate returns a new certificate for a broker with these names and
-// addresses.
-func (s *Site) BrokerCertificate(hosts []string) (*tls.Certificate, error) {
+// BrokerCertificate returns a new certificate for a broker of a cell with these names and
+// addresses. It names the cell, by its id, as the organizational unit; that of the home cell, or of AllCells, names none.
+func (s *Site) BrokerCertificate(hosts []string, cell int64) (*tls.Certificate, error) {
 	template := &x509.Certificate{Subject: pkix.Name{CommonName: "broker.latchkey"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	if cell != store.HomeCell && cell != AllCells {
+		template.Subject.OrganizationalUnit = []string{cellUnit + strconv.FormatInt(cell, 10)}
+	}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)
@@ -46,6 +51,25 @@ func (s *Site) BrokerCertificate(hosts []string) (*tls.Certificate, error) {
 		}
 	}
 	return s.authority.issue(template)
+}
+
+// cellUnit is what a cell's id follows in the organizational unit of its brokers.
+const cellUnit = "cell "
+
+// BrokerCell returns the id of the cell that a broker's certificate names, see BrokerCertificate.
+func BrokerCell(c *x509.Certificate) (cell int64, err error) {
+	units := c.Subject.OrganizationalUnit
+	if len(units) == 0 {
+		return store.HomeCell, nil
+	}
+	id, is := strings.CutPrefix(units[0], cellUnit)
+	if is && len(units) == 1 {
+		cell, err = strconv.ParseInt(id, 10, 64)
+	}
+	if cell <= store.HomeCell || err != nil {
+		return 0, fmt.Errorf("the certificate names no cell of this site, but %.80q", units)
+	}
+	return cell, nil
 }
 
 // ControllerCertificate returns a new certificate for the controller itself.

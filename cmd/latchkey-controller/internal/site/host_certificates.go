@@ -18,6 +18,7 @@ import (
 // may have got later.
 type HostCertificates struct {
 	site  *Site
+	cell  int64
 	names []string
 
 	mu    sync.Mutex
@@ -28,9 +29,9 @@ type HostCertificates struct {
 // maxHostCertificates bounds the cached certificates.
 const maxHostCertificates = 64
 
-// HostCertificates returns the certificates for some names and addresses.
-func (s *Site) HostCertificates(names []string) *HostCertificates {
-	return &HostCertificates{site: s, names: names, made: map[string]*tls.Certificate{}}
+// HostCertificates returns the certificates of a cell's broker for some names and addresses.
+func (s *Site) HostCertificates(names []string, cell int64) *HostCertificates {
+	return &HostCertificates{site: s, cell: cell, names: names, made: map[string]*tls.Certificate{}}
 }
 
 // Refresh reloads the broker names given to readers.
@@ -90,7 +91,7 @@ func (c *HostCertificates) Certificate(hello *tls.ClientHelloInfo) (*tls.Certifi
 		names = append(names, at)
 	}
 	slices.Sort(names)
-	certificate, err := c.site.BrokerCertificate(slices.Compact(names))
+	certificate, err := c.site.BrokerCertificate(slices.Compact(names), c.cell)
 	if err != nil {
 		return nil, err
 	}

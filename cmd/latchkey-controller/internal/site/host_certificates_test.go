@@ -13,7 +13,7 @@ import (
 // running controller of.
 func TestTheBrokersCertificateCoversWhatReadersWereGiven(t *testing.T) {
 	s, _ := newSite(t)
-	c := s.HostCertificates([]string{"localhost"})
+	c := s.HostCertificates([]string{"localhost"}, AllCells)
 	conn, other := net.Pipe()
 	defer conn.Close()
 	defer other.Close()
