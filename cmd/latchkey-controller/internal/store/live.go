@@ -32,7 +32,7 @@ func (t *Tx) States() ([]*State, error) { return t.states(`ORDER BY reader_id`) 
 
 // StatesIn returns the newest state of each reader that a cell serves; 0: of all readers.
 func (t *Tx) StatesIn(cell int64) ([]*State, error) {
-	return t.states(`JOIN readers ON id = reader_id WHERE ?1 IN (0, cell, from_cell)`, cell)
+	return t.states(`JOIN readers ON id = reader_id WHERE ?1 IN (cell, from_cell, 0)`, cell)
 }
 
 // MovingStates returns the newest state of each reader that is being moved into a cell, or out of it.
