@@ -32,12 +32,12 @@ func (t *Tx) States() ([]*State, error) { return t.states(`ORDER BY reader_id`) 
 
 // StatesIn returns the newest state of each reader that a cell serves; 0: of all readers.
 func (t *Tx) StatesIn(cell int64) ([]*State, error) {
-	return t.states(`JOIN readers ON id = reader_id WHERE ?1 IN (cell, from_cell, 0)`, cell)
+	return t.states(`JOIN readers ON id = reader_id WHERE CAST(? AS BIGINT) IN (0, cell, from_cell)`, cell)
 }
 
 // MovingStates returns the newest state of each reader that is being moved into a cell, or out of it.
 func (t *Tx) MovingStates(cell int64) ([]*State, error) {
-	return t.states(`JOIN readers ON id = reader_id WHERE from_cell <> 0 AND ?1 IN (cell, from_cell)`, cell)
+	return t.states(`JOIN readers ON id = reader_id WHERE from_cell <> 0 AND CAST(? AS BIGINT) IN (cell, from_cell)`, cell)
 }
 
 func (t *Tx) states(which string, args ...any) ([]*State, error) {

@@ -66,7 +66,7 @@ type PeerVersion struct {
 func (t *Tx) PeerVersions(cell int64) (map[string]PeerVersion, error) {
 	versions := map[string]PeerVersion{}
 	err := t.rows(`SELECT b.reader_id, b.number, p.revision, r.keys, r.level, r.cell, r.from_cell
-		FROM bundles b JOIN readers r ON r.id = b.reader_id JOIN policies p ON p.reader_id = b.reader_id WHERE b.revoked = 0 AND ?1 IN (r.cell, r.from_cell, 0)`, []any{cell}, func(r scanner) error {
+		FROM bundles b JOIN readers r ON r.id = b.reader_id JOIN policies p ON p.reader_id = b.reader_id WHERE b.revoked = 0 AND ?1 IN (0, r.cell, r.from_cell)`, []any{cell}, func(r scanner) error {
 		var id string
 		var v PeerVersion
 		err := r.Scan(&id, &v.Bundle, &v.Policy, &v.Keys, &v.Level, &v.Cell.Cell, &v.Cell.From)
@@ -118,7 +118,7 @@ func (t *Tx) Former() ([]string, error) {
 
 // FormerIn returns those of them that were of a cell last, or on the way out of it; 0: all of them.
 func (t *Tx) FormerIn(cell int64) ([]string, error) {
-	return t.texts(`SELECT id FROM readers WHERE id NOT IN (SELECT reader_id FROM bundles WHERE revoked = 0) AND ? IN (cell, from_cell, 0) ORDER BY id`, cell)
+	return t.texts(`SELECT id FROM readers WHERE id NOT IN (SELECT reader_id FROM bundles WHERE revoked = 0) AND CAST(? AS BIGINT) IN (0, cell, from_cell) ORDER BY id`, cell)
 }
 
 // Policy returns a reader's policy, or ErrNotFound.
