@@ -56,7 +56,7 @@ var errCellInUse = errors.New("the cell has readers, or is the home cell")
 // cell.
 func (t *Tx) RemoveCell(id int64) error {
 	var used bool
-	if err := t.row(`SELECT EXISTS (SELECT 1 FROM bundles b JOIN readers r ON r.id = b.reader_id WHERE b.revoked = 0 AND ? IN (r.cell, r.from_cell))`, []any{id}, &used); err != nil {
+	if err := t.row(`SELECT EXISTS (SELECT 1 FROM bundles b JOIN readers r ON r.id = b.reader_id WHERE b.revoked = 0 AND CAST(? AS BIGINT) IN (r.cell, r.from_cell))`, []any{id}, &used); err != nil {
 		return err
 	}
 	if used || id == HomeCell {

@@ -66,7 +66,7 @@ type PeerVersion struct {
 func (t *Tx) PeerVersions(cell int64) (map[string]PeerVersion, error) {
 	versions := map[string]PeerVersion{}
 	err := t.rows(`SELECT b.reader_id, b.number, p.revision, r.keys, r.level, r.cell, r.from_cell
-		FROM bundles b JOIN readers r ON r.id = b.reader_id JOIN policies p ON p.reader_id = b.reader_id WHERE b.revoked = 0 AND ?1 IN (0, r.cell, r.from_cell)`, []any{cell}, func(r scanner) error {
+		FROM bundles b JOIN readers r ON r.id = b.reader_id JOIN policies p ON p.reader_id = b.reader_id WHERE b.revoked = 0 AND CAST(? AS BIGINT) IN (0, r.cell, r.from_cell)`, []any{cell}, func(r scanner) error {
 		var id string
 		var v PeerVersion
 		err := r.Scan(&id, &v.Bundle, &v.Policy, &v.Keys, &v.Level, &v.Cell.Cell, &v.Cell.From)

@@ -13,7 +13,7 @@ ALTER TABLE lead RENAME one TO cell;
 
 -- Which cell a reader is of; that from which it is being moved, which serves it, too, until it has come over (0: none);
 -- and how often one of both has changed.
-ALTER TABLE readers ADD COLUMN cell BIGINT NOT NULL DEFAULT 1 REFERENCES cell (id);
+ALTER TABLE readers ADD COLUMN cell BIGINT NOT NULL DEFAULT 1;
 ALTER TABLE readers ADD COLUMN from_cell BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE readers ADD COLUMN cell_changes BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX readers_by_cell ON readers (cell);

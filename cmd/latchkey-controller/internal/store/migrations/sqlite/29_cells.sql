@@ -7,12 +7,20 @@ CREATE TABLE cell (
 ) STRICT;
 INSERT INTO cell (id, name, brokers, revision) VALUES (1, 'main', '', 1);
 
--- Who leads which cell: here there is one process, and one cell.
-ALTER TABLE lead RENAME one TO cell;
+-- Who leads: a row for each cell that anybody has led.
+CREATE TABLE lead_of_cell (
+	cell   INTEGER PRIMARY KEY,
+	term   INTEGER NOT NULL,
+	beat   INTEGER NOT NULL,
+	holder TEXT NOT NULL
+) STRICT;
+INSERT INTO lead_of_cell (cell, term, beat, holder) SELECT one, term, beat, holder FROM lead;
+DROP TABLE lead;
+ALTER TABLE lead_of_cell RENAME TO lead;
 
 -- Which cell a reader is of; that from which it is being moved, which serves it, too, until it has come over (0: none);
 -- and how often one of both has changed.
-ALTER TABLE readers ADD COLUMN cell INTEGER NOT NULL DEFAULT 1; -- SQLite adds no reference with a default
+ALTER TABLE readers ADD COLUMN cell INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE readers ADD COLUMN from_cell INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE readers ADD COLUMN cell_changes INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX readers_by_cell ON readers (cell);
