@@ -183,6 +183,6 @@ func (r *route) change(policy []wire.Broker, now time.Duration) {
 		r.vain, r.back = 0, 0
 	case r.up && first != before:
 		r.vain = 0
-		r.lookIn(returnMoved, now)
+		r.lookIn(min(r.calm, returnMoved), now)
 	}
 }

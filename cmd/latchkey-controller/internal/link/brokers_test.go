@@ -99,6 +99,8 @@ type moving struct {
 	lost int // times
 	done []wire.CommandID
 	open bool
+
+	policy uint64 // revision of the one in force
 }
 
 // newMoving makes a reader whose brokers are before, then two Mosquittos, which have to
@@ -146,6 +148,8 @@ func (m *moving) hear(news readersync.News) {
 		if m.up = n.Up; !n.Up && n.Why != "connected anew" {
 			m.lost++
 		}
+	case readersync.PolicyChanged:
+		m.policy = n.Policy.Policy().Revision
 	case readersync.Command:
 		m.done = append(m.done, n.ID)
 		go m.record(wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5, Command: n.ID, Order: n.Order})
@@ -176,8 +180,9 @@ func (m *moving) live() {
 	if m.open {
 		door = wire.DoorIsOpen
 	}
+	policy := m.policy
 	m.mu.Unlock()
-	m.reader.client.Report(readersync.Report{Condition: wire.Condition{Strike: wire.StrikeOff, Door: door, Mode: &wire.ModeState{Mode: wire.ModeNormal}}})
+	m.reader.client.Report(readersync.Report{Policy: policy, Condition: wire.Condition{Strike: wire.StrikeOff, Door: door, Mode: &wire.ModeState{Mode: wire.ModeNormal}}})
 }
 
 // lostNothing waits until the controller has each record, once, and the reader the whole log.

@@ -19,6 +19,7 @@
 package link
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -45,9 +46,8 @@ type Options struct {
 	Term        uint64 // of the lead, see wire.Now.Term; 0: none
 	// Readers is called with the readers that have a valid bundle whenever they
 	// have changed, before anything is published to them.
-	Readers func(map[string]*site.Peer)
-
-	settleAfter time.Duration
+	Readers     func(map[string]*site.Peer)
+	SettleAfter time.Duration // how long a reader that is being moved reports over one connection until it has come over; 0: a minute
 }
 
 // A Link is the controller's side of the protocol.
@@ -87,7 +87,7 @@ func New(o Options) (*Link, error) {
 	if len(o.Brokers) == 0 || len(o.Brokers) > wire.MaxBrokers {
 		return nil, fmt.Errorf("%d brokers: name 1 to %d", len(o.Brokers), wire.MaxBrokers)
 	}
-	o.Log, o.settleAfter = wire.PlainLog(o.Log), settleAfter
+	o.Log, o.SettleAfter = wire.PlainLog(o.Log), cmp.Or(o.SettleAfter, time.Minute)
 	l := &Link{
 		o:            o,
 		inbox:        newQueue[message](8),

@@ -22,9 +22,6 @@ import (
 //
 // B's link tells of outages, for which it counts what A has heard. Without a controller in B nobody does.
 
-// settleAfter is how long a reader that is being moved reports over one connection until it has come over.
-const settleAfter = time.Minute
-
 // movingEvery is how often a link looks at what other cells have heard of readers that are being moved. Readers listen for
 // an answer to their newest two states, and tell one every 30 s.
 const movingEvery = 3 * time.Second
@@ -167,7 +164,7 @@ func (t *tracker) owns(peer *site.Peer) bool {
 // knows of no newer policy that names others.
 func (t *tracker) settle(now time.Time, peer *site.Peer, state *wire.State) {
 	p := t.presence(peer.Reader)
-	if peer.Cell.From != 0 && t.o.Cell == peer.Cell.Cell && state.PolicyRevision == peer.PolicyRevision && now.Sub(p.since) >= t.o.settleAfter {
+	if peer.Cell.From != 0 && t.o.Cell == peer.Cell.Cell && state.PolicyRevision == peer.PolicyRevision && now.Sub(p.since) >= t.o.SettleAfter {
 		t.settled[peer.Reader] = peer
 	}
 }

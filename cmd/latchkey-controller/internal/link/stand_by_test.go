@@ -21,7 +21,37 @@ import (
 // standBy has a second controller stand by for the one of this world, whose database is PostgreSQL's.
 func (w *world) standBy() *errand.Client {
 	w.t.Helper()
-	dir := filepath.Join(w.t.TempDir(), "stand-by")
+	s := w.another()
+	c := errand.NewClient(s, store.HomeCell)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 2)
+	beat, err := s.Beat(w.t.Context(), store.HomeCell) // nobody changes it
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	go func() {
+		ended <- errand.Serve(ctx, w.site, store.HomeCell, w.link, func() store.Beat { return beat }, w.log())
+	}()
+	go func() { ended <- c.Run(ctx) }()
+	w.t.Cleanup(func() {
+		cancel()
+		for range 2 {
+			if err := <-ended; err != nil {
+				w.t.Error(err)
+			}
+		}
+	})
+	until(w.t, "the leader answers", func() bool {
+		_, err := c.Readers(w.t.Context())
+		return err == nil
+	})
+	return c
+}
+
+// another opens the site, whose database is PostgreSQL's, as another machine does.
+func (w *world) another() *site.Site {
+	w.t.Helper()
+	dir := filepath.Join(w.t.TempDir(), "another")
 	err := os.Mkdir(dir, 0o700)
 	for _, name := range []string{vault.KeyFile, store.AddressFile} {
 		b, failed := os.ReadFile(filepath.Join(w.dir, name))
@@ -39,29 +69,8 @@ func (w *world) standBy() *errand.Client {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	c := errand.NewClient(s, store.HomeCell)
-	ctx, cancel := context.WithCancel(context.Background())
-	ended := make(chan error, 2)
-	beat, err := s.Beat(w.t.Context(), store.HomeCell) // nobody changes it
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	go func() { ended <- errand.Serve(ctx, w.site, store.HomeCell, w.link, func() store.Beat { return beat }, w.log()) }()
-	go func() { ended <- c.Run(ctx) }()
-	w.t.Cleanup(func() {
-		cancel()
-		for range 2 {
-			if err := <-ended; err != nil {
-				w.t.Error(err)
-			}
-		}
-		s.Close()
-	})
-	until(w.t, "the leader answers", func() bool {
-		_, err := c.Readers(w.t.Context())
-		return err == nil
-	})
-	return c
+	w.t.Cleanup(func() { s.Close() })
+	return s
 }
 
 func TestAStandByOpensDoorsAndHasCardsReadAndKeyed(t *testing.T) {

@@ -43,6 +43,7 @@ type world struct {
 	link    *link.Link
 	term    uint64 // of its lead
 	cell    int64  // that it serves; 0: all
+	settle  time.Duration
 	stop    func()
 	users   int
 	errors  atomic.Int64 // lines of the log that tell of one
@@ -253,7 +254,7 @@ func (w *world) serve() {
 	}
 	l, err := link.New(link.Options{
 		Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Log: w.log(),
-		Certificate: own, Term: w.term, Cell: w.cell,
+		Certificate: own, Term: w.term, Cell: w.cell, SettleAfter: w.settle,
 		Readers: func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
 	})
 	if err != nil {
