@@ -29,6 +29,7 @@ type reader struct {
 	State   *wire.State `cbor:"6,keyasint,omitempty"`
 	Broker  string      `cbor:"7,keyasint,omitempty"`
 	Current bool        `cbor:"8,keyasint,omitempty"`
+	Behind  int64       `cbor:"9,keyasint,omitempty"` // Unix seconds; 0: it is not
 }
 
 // A broker is a link.BrokerStatus.
@@ -43,7 +44,10 @@ type broker struct {
 func pack(readers []link.ReaderStatus, brokers []link.BrokerStatus) ([]byte, error) {
 	l := live{make([]reader, len(readers)), make([]broker, len(brokers))}
 	for i, r := range readers {
-		l.Readers[i] = reader{r.ID, r.Door, r.Online, r.Awaited, milliseconds(r.Heard), nil, r.Broker, r.Current}
+		l.Readers[i] = reader{r.ID, r.Door, r.Online, r.Awaited, milliseconds(r.Heard), nil, r.Broker, r.Current, 0}
+		if !r.Behind.IsZero() {
+			l.Readers[i].Behind = max(1, r.Behind.Unix())
+		}
 		if r.State != nil { // without what only the link needs, and what does not compress
 			s := *r.State
 			s.Nonce, s.Head, s.Card = wire.Nonce{}, nil, nil
@@ -77,6 +81,9 @@ func unpack(packed []byte) (readers []link.ReaderStatus, brokers []link.BrokerSt
 	readers, brokers = make([]link.ReaderStatus, len(l.Readers)), make([]link.BrokerStatus, len(l.Brokers))
 	for i, r := range l.Readers {
 		readers[i] = link.ReaderStatus{ID: r.ID, Door: r.Door, Online: r.Online, Awaited: r.Awaited, Heard: moment(r.Heard), State: r.State, Broker: r.Broker, Current: r.Current}
+		if r.Behind != 0 {
+			readers[i].Behind = time.Unix(r.Behind, 0)
+		}
 	}
 	for i, b := range l.Brokers {
 		brokers[i] = link.BrokerStatus{URL: b.URL, Up: b.Up, Since: moment(b.Since), Why: b.Why}

@@ -25,6 +25,9 @@ func manyReaders(n int) []link.ReaderStatus {
 		rand.Read(s.Journal[:])
 		rand.Read(s.Held.Hash[:])
 		all[i] = link.ReaderStatus{ID: s.Reader, Door: fmt.Sprint("Door ", i), Online: i%3 != 0, Awaited: i%5 == 0, Heard: time.UnixMilli(1_790_000_000_000 + int64(i)), State: s, Broker: "ssl://broker.example:8883", Current: i%2 == 0}
+		if all[i].Online && !all[i].Current {
+			all[i].Behind = time.Unix(1_790_000_000-int64(i%40), 0)
+		}
 		if i%7 == 0 {
 			all[i].State, all[i].Heard = nil, time.Time{}
 		}

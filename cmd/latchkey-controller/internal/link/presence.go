@@ -35,6 +35,7 @@ type presence struct {
 	over                *connection // on which the newest state came that was not retained; nil: none did
 	fetchConnection     uint64
 	fetchNumber         uint64
+	lag                 lag
 }
 
 type presenceIs int

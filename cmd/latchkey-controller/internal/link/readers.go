@@ -19,6 +19,7 @@ type ReaderStatus struct {
 	State   *wire.State // the newest; nil: none
 	Broker  string      // URL of the connection over which its newest state came; "": none did since the controller started
 	Current bool        // it has the newest credentials and policy
+	Behind  time.Time   // since when it has been online and not current, to a second or so; zero: it is current, or not online
 }
 
 // Readers returns the status of all readers that have a valid bundle.
@@ -54,7 +55,12 @@ func (t *tracker) readers(now time.Time) []ReaderStatus {
 				r.Broker = p.over.broker.String()
 			}
 			r.Awaited = p.awaited(t.began, now)
-			r.Current = p.state != nil && p.state.Held != nil && *p.state.Held == log.Position && p.state.PolicyRevision == peer.PolicyRevision
+			if r.Current = p.current(peer, log.Position); r.Online && !r.Current {
+				r.Behind = p.lag.since
+				if r.Behind.IsZero() { // since the last look
+					r.Behind = now
+				}
+			}
 		}
 		readers = append(readers, r)
 	}

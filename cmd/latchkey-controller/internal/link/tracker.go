@@ -73,6 +73,7 @@ func (l *Link) track(ctx context.Context) error {
 			t.handOnReports()
 			t.handOnSettled()
 			t.noteOutages(now)
+			t.noteLags(now)
 			t.orders.expire(now)
 			for id, a := range t.awaited {
 				if t.orders[id] == nil {
