@@ -70,6 +70,7 @@ type Link struct {
 	links        chan map[string]bool       // which readers are out of reach now, and which are back, to be stored
 	answers      chan answers               // records that answer orders
 	rollbacks    chan rollback              // to be checked
+	astray       chan message               // states of readers that this cell does not serve
 	moved        chan struct{}              // readers' cells may have changed
 	elsewhere    chan []heardElsewhere      // what other cells hear of readers that are being moved
 	come         chan []*site.Peer          // readers that have come over from another cell, to be stored
@@ -101,6 +102,7 @@ func New(o Options) (*Link, error) {
 		links:        make(chan map[string]bool, 1),
 		answers:      make(chan answers, 64),
 		rollbacks:    make(chan rollback, 1),
+		astray:       make(chan message, 1),
 		moved:        make(chan struct{}, 1),
 		elsewhere:    make(chan []heardElsewhere),
 		come:         make(chan []*site.Peer, 1),
@@ -215,11 +217,20 @@ func (l *Link) begin(ctx context.Context) error {
 	return nil
 }
 
+// strange is why a message is refused whose reader the link does not serve.
+const strange = "no reader of this site, or removed, or of another cell"
+
 // arrive puts a message into the inbox if its reader is one of this site's and has not too
 // many there.
 func (l *Link) arrive(m message) {
 	if m.reader != "" && (*l.peers.Load())[m.reader] == nil {
-		l.refused.log(m.reader, m.channel, "no reader of this site, or removed")
+		l.refused.log(m.reader, m.channel, strange)
+		if !m.retained && m.channel == wire.OnState && l.o.Cell != site.AllCells {
+			select {
+			case l.astray <- m:
+			default: // it comes again
+			}
+		}
 		if m.retained {
 			select {
 			case l.strangers <- m.reader:

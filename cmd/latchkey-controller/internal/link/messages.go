@@ -26,7 +26,7 @@ func (t *tracker) handle(now time.Time, m message) error {
 	}
 	peer := (*t.peers.Load())[m.reader]
 	if peer == nil {
-		return errors.New("no reader of this site, or removed")
+		return errors.New(strange)
 	}
 	switch m.channel {
 	case wire.OnState:

@@ -20,6 +20,11 @@ import (
 // sync/connect.go. A's link stores that, as ever; B's reads it, and answers it at its own brokers. The reader refuses what
 // names a lower term than it has heard, so B's link names from then on the highest of all cells' leads.
 //
+// A reader that comes here though another cell alone serves it, and that has another policy than the site, has lost it, or
+// the site was restored from an older state: it knows of other brokers, and nobody there would hear it. It is served here,
+// too, as if it were being moved from here, until it has the site's policy and has come over. One that has that policy, and
+// comes because none of its brokers is in reach, is not: a cell whose brokers fail must not fill another one.
+//
 // B's link tells of outages, for which it counts what A has heard. Without a controller in B nobody does.
 
 // movingEvery is how often a link looks at what other cells have heard of readers that are being moved. Readers listen for
@@ -190,6 +195,22 @@ func (rec *recorder) takeSettled(ctx context.Context, peers []*site.Peer) error 
 	settled, err := rec.o.Site.Settle(ctx, rec.o.Cell, peers)
 	if err == nil && len(settled) > 0 {
 		rec.o.Log.Info("readers have come over from another cell", "count", len(settled), "first", settled[0])
+	}
+	return err
+}
+
+// takeInEvery is how often a reader may be taken in: each look reads the database, and anybody with a certificate asks for it.
+const takeInEvery = time.Second
+
+// takeIn has this cell serve a reader of another one that has come astray.
+func (p *publisher) takeIn(ctx context.Context, m message) error {
+	if p.peers[m.reader] != nil || time.Since(p.looked) < takeInEvery {
+		return nil
+	}
+	p.looked = time.Now()
+	taken, err := p.o.Site.TakeIn(ctx, p.o.Cell, m.reader, m.payload)
+	if err == nil && taken {
+		p.o.Log.Warn("a reader of another cell is here, with another policy than it is to have: it is served here until it has gone over", "reader", m.reader)
 	}
 	return err
 }

@@ -293,3 +293,45 @@ func TestABrokerOfAnotherCellIsLeftAlone(t *testing.T) {
 	m.say()
 	home.settledStates(m)
 }
+
+// It has lost the policy that tells it of its brokers, and goes by its bundle.
+func TestAReaderThatDoesNotKnowItsCellIsGotOver(t *testing.T) {
+	t.Parallel()
+	home, south := newCells(t, (*world).mosquitto)
+	m := home.reader("front-door")
+	m.disconnect()
+	home.move("front-door", south, home)
+	there := store.ReaderCell{Cell: south.cell}
+	if err := home.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetCellOf("front-door", there) }); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it is not served any more where it was", func() bool { return home.serves("front-door") == nil })
+	m.mu.Lock()
+	m.policy.Revision = 1
+	m.mu.Unlock()
+	until(t, "it connects", func() bool { return m.connect(home.broker) == nil })
+	until(t, "it is served where it comes, and told where to go", func() bool {
+		m.say()
+		time.Sleep(100 * time.Millisecond)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.policy.Revision > 1
+	})
+	if is := home.is("front-door"); is != (store.ReaderCell{Cell: south.cell, From: home.cell}) {
+		t.Errorf("%+v", is)
+	}
+	m.disconnect()
+	until(t, "it connects", func() bool { return m.connect(south.broker) == nil })
+	south.comes(m, home)
+
+	// One that knows it is not served elsewhere.
+	m.disconnect()
+	m.connect(home.broker)
+	for range 10 {
+		m.say()
+		time.Sleep(200 * time.Millisecond)
+	}
+	if is := home.is("front-door"); is != there || home.serves("front-door") != nil {
+		t.Errorf("%+v", is)
+	}
+}

@@ -27,6 +27,7 @@ type publisher struct {
 	former   []string              // readers that are there no more, as of versions
 	gone     map[string]bool       // readers that the link serves no more, or never has, and of which brokers may retain something
 	position wire.Position         // as published
+	looked   time.Time             // when it was looked last whether to take a reader in
 	head     <-chan time.Time      // when the head at position is to be published; nil: it was
 }
 
@@ -48,6 +49,8 @@ func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error 
 			if err = p.bring(ctx); err == nil && p.peers != nil && p.peers[id] == nil {
 				p.forget(id)
 			}
+		case m := <-l.astray:
+			err = p.takeIn(ctx, m)
 		case <-p.head:
 			p.sendHead()
 		case <-minute:

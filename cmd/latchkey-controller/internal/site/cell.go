@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 // Cell returns a cell by its name; "": the home cell.
@@ -70,4 +71,47 @@ func (s *Site) Moving(ctx context.Context, cell int64, term uint64) (m Moving, e
 		return err
 	})
 	return m, err
+}
+
+// TakeIn has a cell serve a reader that is of another one, and not being moved, as if it were being moved there from this one,
+// if a state that it has just told here, signed, is newer than what was heard of it before, and it has another policy than the
+// site. It says whether it is so.
+func (s *Site) TakeIn(ctx context.Context, cell int64, reader string, signed []byte) (taken bool, err error) {
+	var is store.ReaderCell
+	astray := func(tx *store.Tx) error {
+		b, err := tx.BundleOf(reader)
+		if err != nil {
+			return err
+		}
+		if is, err = tx.CellOf(reader); err != nil || is.Cell == cell || is.From != 0 {
+			return err
+		}
+		p, err := s.peer(tx, b)
+		if err != nil {
+			return err
+		}
+		state, err := wire.OpenState(s.ID, signed, p.Signing)
+		if err != nil || state.Reader != reader || state.Counter == 0 || state.PolicyRevision == p.PolicyRevision {
+			return nil // the link logs what it refuses
+		}
+		before, err := tx.StateOf(reader)
+		taken = err == nil && (before.Bundle != b.Number || state.Connection > before.Connection)
+		if errors.Is(err, store.ErrNotFound) {
+			taken, err = true, nil
+		}
+		return err
+	}
+	if err = s.store.View(ctx, astray); err == nil && taken {
+		err = s.store.Keep(ctx, func(tx *store.Tx) error {
+			taken = false
+			if err := astray(tx); err != nil || !taken {
+				return err
+			}
+			return tx.SetCellOf(reader, store.ReaderCell{Cell: is.Cell, From: cell})
+		})
+	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = nil
+	}
+	return taken && err == nil, err
 }

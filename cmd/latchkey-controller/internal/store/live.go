@@ -40,6 +40,18 @@ func (t *Tx) MovingStates(cell int64) ([]*State, error) {
 	return t.states(`JOIN readers ON id = reader_id WHERE from_cell <> 0 AND CAST(? AS BIGINT) IN (cell, from_cell)`, cell)
 }
 
+// StateOf returns a reader's newest state, or ErrNotFound.
+func (t *Tx) StateOf(reader string) (*State, error) {
+	states, err := t.states(`WHERE reader_id = ?`, reader)
+	if err == nil && len(states) == 0 {
+		err = ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	return states[0], nil
+}
+
 func (t *Tx) states(which string, args ...any) ([]*State, error) {
 	var states []*State
 	err := t.rows(`SELECT reader_id, bundle, connection, counter, offline, state, received FROM states `+which, args, func(r scanner) error {
