@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
 )
 
 func TestAMoveEndsOnlyAsItWasSeen(t *testing.T) {
@@ -120,5 +121,80 @@ func TestABrokersCertificateNamesItsCell(t *testing.T) {
 		if cell, err := BrokerCell(&x509.Certificate{Subject: pkix.Name{OrganizationalUnit: slices.Clone(units)}}); err == nil {
 			t.Errorf("%q is cell %d", units, cell)
 		}
+	}
+}
+
+func TestAReaderIsTakenInIfItHasAnotherPolicyAndSaysSoNow(t *testing.T) {
+	s := withReader(t)
+	b := newBoard(t)
+	adopt(t, s, noon, "front-door", b, noEdit)
+	south, west := &store.Cell{Name: "south"}, &store.Cell{Name: "west"}
+	there := store.ReaderCell{}
+	err := s.Update(t.Context(), func(tx *store.Tx) error {
+		if err := tx.AddCell(south); err != nil {
+			return err
+		}
+		if err := tx.AddCell(west); err != nil {
+			return err
+		}
+		b, err := tx.BundleOf("front-door")
+		if err != nil {
+			return err
+		}
+		there = store.ReaderCell{Cell: south.ID}
+		return tx.SetState(&store.State{Reader: "front-door", Bundle: b.Number, Connection: 5, Counter: 3})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	revision := policyOf(t, s, "front-door").Revision
+	for name, c := range map[string]struct {
+		reader string
+		says   wire.State
+		by     *board
+		is     store.ReaderCell
+		taken  bool
+	}{
+		"an older policy":         {"front-door", wire.State{Reader: "front-door", Connection: 6, Counter: 1, PolicyRevision: revision - 1}, b, there, true},
+		"a newer policy":          {"front-door", wire.State{Reader: "front-door", Connection: 6, Counter: 1, PolicyRevision: revision + 1}, b, there, true},
+		"the policy":              {"front-door", wire.State{Reader: "front-door", Connection: 6, Counter: 1, PolicyRevision: revision}, b, there, false},
+		"a connection before":     {"front-door", wire.State{Reader: "front-door", Connection: 5, Counter: 9, PolicyRevision: 1}, b, there, false},
+		"its end":                 {"front-door", wire.State{Reader: "front-door", Connection: 6}, b, there, false},
+		"another board":           {"front-door", wire.State{Reader: "front-door", Connection: 6, Counter: 1, PolicyRevision: 1}, newBoard(t), there, false},
+		"another name":            {"front-door", wire.State{Reader: "back-door", Connection: 6, Counter: 1, PolicyRevision: 1}, b, there, false},
+		"no reader":               {"nobody", wire.State{Reader: "nobody", Connection: 6, Counter: 1, PolicyRevision: 1}, b, there, false},
+		"one of this cell":        {"front-door", wire.State{Reader: "front-door", Connection: 6, Counter: 1, PolicyRevision: 1}, b, store.ReaderCell{Cell: west.ID}, false},
+		"one that is being moved": {"front-door", wire.State{Reader: "front-door", Connection: 6, Counter: 1, PolicyRevision: 1}, b, store.ReaderCell{Cell: south.ID, From: store.HomeCell}, false},
+	} {
+		if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.SetCellOf("front-door", c.is) }); err != nil {
+			t.Fatal(err)
+		}
+		if c.says.Counter != 0 {
+			c.says.Version = "test"
+			c.says.Nonce, c.says.Journal, c.says.First = wire.Nonce{1}, wire.JournalID{1}, 1
+			c.says.Condition = &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed}
+		}
+		signed, err := c.says.Sign(s.ID, c.by.signing)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := c.is
+		if c.taken {
+			want.From = west.ID
+		}
+		taken, err := s.TakeIn(t.Context(), west.ID, c.reader, signed)
+		var is store.ReaderCell
+		if err == nil {
+			err = s.View(t.Context(), func(tx *store.Tx) (err error) {
+				is, err = tx.CellOf("front-door")
+				return err
+			})
+		}
+		if err != nil || taken != c.taken || is != want {
+			t.Errorf("%s: taken in: %t, %+v, %v", name, taken, is, err)
+		}
+	}
+	if taken, err := s.TakeIn(t.Context(), west.ID, "front-door", []byte("nothing")); taken || err != nil {
+		t.Errorf("%t, %v", taken, err)
 	}
 }
