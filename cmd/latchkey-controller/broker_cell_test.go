@@ -1,0 +1,112 @@
+package main
+
+import (
+	"crypto/x509"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+func TestABrokerIsConfiguredForACell(t *testing.T) {
+	t.Parallel()
+	dir, out := filepath.Join(t.TempDir(), "site"), filepath.Join(t.TempDir(), "mosquitto")
+	s, err := site.Create(t.Context(), dir, postgrestest.Database(t), "home", "UTC", clock.Read())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	south := &store.Cell{Name: "it's south", Brokers: []string{"ssl://one.example:8883"}}
+	change := func(act func(*store.Tx) error) {
+		t.Helper()
+		if err := s.Update(t.Context(), act); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(tx *store.Tx) error { return tx.AddCell(south) })
+	for id, c := range map[string]store.ReaderCell{"stays": {Cell: store.HomeCell}, "comes": {Cell: south.ID, From: store.HomeCell}, "there": {Cell: south.ID}} {
+		change(func(tx *store.Tx) error {
+			policy, _, err := site.PolicyOrNew(tx, id)
+			if err == nil {
+				_, _, err = s.Adopt(tx, time.Now(), boardtest.New(t).Signed, []string{"ssl://broker.example:8883"}, policy)
+			}
+			if err == nil {
+				err = tx.SetCellOf(id, c)
+			}
+			return err
+		})
+	}
+	write := func(flags ...string) string {
+		t.Helper()
+		said, err := programIn(dir)(append([]string{"broker-config", "--out", out}, flags...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, said)
+		}
+		return string(said)
+	}
+	is := func(cell int64, readers ...string) {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(out, "broker.pem"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, _ := pem.Decode(b)
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := site.BrokerCell(certificate); err != nil || got != cell || !slices.Equal(certificate.DNSNames, []string{"two.example"}) {
+			t.Errorf("its certificate is of cell %d, for %q, %v", got, certificate.DNSNames, err)
+		}
+		access, err := os.ReadFile(filepath.Join(out, "access.acl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"stays", "comes", "there"} {
+			if strings.Contains(string(access), "user "+id+"\n") != slices.Contains(readers, id) {
+				t.Errorf("cell %d: %s", cell, access)
+			}
+		}
+	}
+	if said := write("--elsewhere", "--name", "two.example", "--cell", south.Name); !strings.Contains(said, ` --cell 'it'\''s south' --broker ssl://one.example:8883 --broker ssl://two.example:8883`) {
+		t.Error(said)
+	}
+	is(south.ID, "comes", "there")
+	// Written again, it is of the same cell, whatever that is named now.
+	south.Name = "north"
+	change(func(tx *store.Tx) error { return tx.EditCell(south) })
+	if said := write(); !strings.Contains(said, ` --cell 'north' --broker`) {
+		t.Error(said)
+	}
+	is(south.ID, "comes", "there")
+	if said := write("--cell", "main"); strings.Contains(said, "--cell") {
+		t.Error(said)
+	}
+	is(store.HomeCell, "stays", "comes")
+	write()
+	is(store.HomeCell, "stays", "comes")
+	write("--cell", "north")
+	change(func(tx *store.Tx) error {
+		for _, id := range []string{"comes", "there"} {
+			if err := tx.SetCellOf(id, store.ReaderCell{Cell: store.HomeCell}); err != nil {
+				return err
+			}
+		}
+		return tx.RemoveCell(south.ID)
+	})
+	for want, flags := range map[string][]string{"the cell that " + out + " was written for was removed": nil, `there is no cell "nowhere"`: {"--cell", "nowhere"}} {
+		said, err := programIn(dir)(append([]string{"broker-config", "--out", out}, flags...)...).CombinedOutput()
+		if err == nil || !strings.Contains(string(said), want) {
+			t.Errorf("%v: %s", err, said)
+		}
+	}
+}
