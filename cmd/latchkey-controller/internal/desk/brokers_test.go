@@ -157,6 +157,7 @@ func TestWhatIsWrongWithABrokerIsSaidInASentence(t *testing.T) {
 		"network Error : dial tcp: lookup nosuch.example on 192.0.2.1:53: no such host":                    "DNS server",
 		"not Authorized": "access list",
 		"network Error : remote error: tls: bad certificate": "refuses this controller's certificate",
+		(&link.OtherCellError{Cell: 2, Is: "geoffrey", Here: "main"}).Error(): `it is a broker of the cell geoffrey: name it to controllers of that cell only, or, if it is to be one of main, write`, // "EOF" is in it
 		"something new": "something new",
 	} {
 		if says := brokerTrouble(why); !strings.Contains(says, want) || strings.Contains(says, "x509") || strings.Contains(says, "dial") {
