@@ -156,7 +156,7 @@ func TestWhatIsWrongWithABrokerIsSaidInASentence(t *testing.T) {
 		"network Error : tls: failed to verify certificate: x509: certificate signed by unknown authority": "not of this site",
 		"network Error : dial tcp: lookup nosuch.example on 192.0.2.1:53: no such host":                    "DNS server",
 		"not Authorized": "access list",
-		"network Error : remote error: tls: bad certificate": "refuses this controller's certificate",
+		"network Error : remote error: tls: bad certificate":                  "refuses this controller's certificate",
 		(&link.OtherCellError{Cell: 2, Is: "geoffrey", Here: "main"}).Error(): `it is a broker of the cell geoffrey: name it to controllers of that cell only, or, if it is to be one of main, write`, // "EOF" is in it
 		"something new": "something new",
 	} {
