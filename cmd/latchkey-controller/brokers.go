@@ -82,7 +82,7 @@ func setBrokers(ctx context.Context, c *invocation, form desk.BrokersForm, nobod
 	case form.Running == nil:
 		says += nobody + "; a controller has to be started with --broker for each of them\n"
 	default:
-		after.Connected, after.Embedded, after.Here = form.Running.Connected, form.Running.Embedded, form.Running.Here
+		after.RunningAs(form.Running)
 		if unheard := after.NotHeard(); len(unheard) > 0 {
 			result["not-connected"] = unheard
 			says += desk.NotHeard(unheard) + "\n"

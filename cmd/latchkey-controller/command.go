@@ -179,14 +179,20 @@ func (c *invocation) parse(row *command, args []string) (arguments []string, err
 	return arguments, nil
 }
 
+// repeated ends an argument that may be given several times.
+const repeated = "…"
+
 // takes says whether arguments besides flags are as the usage shows them. There, words in
 // lower case stand for themselves, NUMBER, HUB and DOOR for a number, and others in upper
-// case for anything.
+// case for anything, also repeatedly if it is the only one and has … at its end.
 func (row *command) takes(args []string) bool {
 	for form := range strings.SplitSeq(row.args, " | ") {
 		words := strings.Fields(form)
 		if flags := slices.IndexFunc(words, func(word string) bool { return strings.ContainsAny(word[:1], "-[") }); flags >= 0 {
 			words = words[:flags]
+		}
+		if len(words) > 0 && strings.HasSuffix(words[0], repeated) && len(args) > 0 {
+			words = slices.Repeat(words[:1], len(args))
 		}
 		if slices.EqualFunc(words, args, func(word, arg string) bool {
 			switch word {

@@ -21,6 +21,10 @@ of each of them.`
 		if err != nil {
 			return err
 		}
+		standing, err := c.desk.Standing(ctx)
+		if err != nil {
+			return err
+		}
 		in, err := c.desk.Zone(ctx)
 		if err != nil {
 			return err
@@ -37,12 +41,24 @@ of each of them.`
 			if row.Here {
 				is += ", in this directory"
 			}
-			lines = append(lines, fmt.Sprintf("%s\t%s\t%s", row.Machine, orDash(row.Address), is))
+			machine := row.Machine + "\t" + orDash(row.Address) + "\t"
+			if standing.Several {
+				machine += orDash(row.Cell) + "\t"
+			}
+			lines = append(lines, machine+is)
 		}
-		if err := c.printTable(all, "no controller runs on this site; start one with: latchkey-controller serve --dir DIR", fmt.Sprintf("MACHINE\tADDRESS\tIS (%s)\n", in), lines); err != nil {
+		of := ""
+		if standing.Several {
+			of = "CELL\t"
+		}
+		if err := c.printTable(all, "no controller runs on this site; start one with: latchkey-controller serve --dir DIR", fmt.Sprintf("MACHINE\tADDRESS\t%sIS (%s)\n", of, in), lines); err != nil {
 			return err
 		}
-		if len(all) > 0 && !all[0].Leads && !c.json {
+		switch unled := standing.Unled(); {
+		case c.json || unled == "":
+		case standing.Several:
+			fmt.Fprintln(c.out, "nobody leads", unled, "now; one that stands by takes over within seconds. If this stays, look at the logs of those that are to (serve --cell)")
+		default:
 			fmt.Fprintln(c.out, "none leads now; one that stands by takes over within seconds. If this stays, look at the log of each")
 		}
 		return nil
@@ -52,6 +68,7 @@ of each of them.`
 // A controllerRow is a controller, in JSON.
 type controllerRow struct {
 	Machine string     `json:"machine"`
+	Cell    string     `json:"cell"`              // name
 	Address string     `json:"address,omitempty"` // as the database sees it
 	Leads   bool       `json:"leads"`
 	Since   *time.Time `json:"since"`          // since when it leads, or stands by; null: not known
@@ -71,18 +88,31 @@ func (c *invocation) controllers(ctx context.Context) ([]controllerRow, error) {
 	}
 	rows := []controllerRow{}
 	for _, s := range all {
-		row := controllerRow{Machine: s.Machine, Address: s.Address, Leads: s.Leads, Term: s.Term, Here: s.This}
-		if !s.Since.IsZero() {
-			row.Since = &s.Since
-		}
-		rows = append(rows, row)
+		rows = append(rows, newControllerRow(s))
 	}
 	return rows, nil
 }
 
-// controllersText says how many controllers there are, and who leads. shared: others could stand by.
-func controllersText(all []controllerRow, shared bool) string {
+func newControllerRow(s desk.ControllerStatus) controllerRow {
+	row := controllerRow{Machine: s.Machine, Cell: s.CellName, Address: s.Address, Leads: s.Leads, Term: s.Term, Here: s.This}
+	if !s.Since.IsZero() {
+		row.Since = &s.Since
+	}
+	return row
+}
+
+// controllersText says how many controllers there are, and who leads. shared: others could stand by. several: the site has
+// several cells.
+func controllersText(all []controllerRow, shared, several bool) string {
 	switch n := len(all); {
+	case several && n > 0:
+		text := counted(n, "controller")
+		for _, c := range all {
+			if c.Leads {
+				text += "; " + where(c) + " leads the cell " + c.Cell
+			}
+		}
+		return text
 	case all == nil:
 		return "its controllers are not known"
 	case n == 0:

@@ -8,19 +8,21 @@ import (
 func TestItIsSaidHowManyControllersThereAre(t *testing.T) {
 	leads, standsBy := controllerRow{Machine: "vm", Address: "127.0.0.1", Leads: true}, controllerRow{Machine: "attic"}
 	for _, test := range []struct {
-		all    []controllerRow
-		shared bool
-		want   string
+		all             []controllerRow
+		shared, several bool
+		want            string
 	}{
-		{nil, true, "its controllers are not known"},
-		{[]controllerRow{}, false, "no controller runs"},
-		{[]controllerRow{{Machine: "vm", Leads: true}}, false, "the controller on vm serves it"},
-		{[]controllerRow{leads}, true, "the controller on vm (127.0.0.1) leads; no other one stands by"},
-		{[]controllerRow{leads, standsBy}, true, "2 controllers; the one on vm (127.0.0.1) leads"},
-		{[]controllerRow{standsBy}, true, "the controller on attic runs, but does not lead now"},
-		{[]controllerRow{standsBy, standsBy}, true, "2 controllers, of which none leads now"},
+		{nil, true, false, "its controllers are not known"},
+		{[]controllerRow{}, false, false, "no controller runs"},
+		{[]controllerRow{{Machine: "vm", Leads: true}}, false, false, "the controller on vm serves it"},
+		{[]controllerRow{leads}, true, false, "the controller on vm (127.0.0.1) leads; no other one stands by"},
+		{[]controllerRow{leads, standsBy}, true, false, "2 controllers; the one on vm (127.0.0.1) leads"},
+		{[]controllerRow{standsBy}, true, false, "the controller on attic runs, but does not lead now"},
+		{[]controllerRow{standsBy, standsBy}, true, false, "2 controllers, of which none leads now"},
+		{[]controllerRow{{Machine: "vm", Cell: "main", Leads: true}, {Machine: "shed", Cell: "north", Leads: true}, standsBy}, true, true, "3 controllers; the controller on vm leads the cell main; the controller on shed leads the cell north"},
+		{[]controllerRow{}, true, true, "no controller runs"},
 	} {
-		if got := controllersText(test.all, test.shared); got != test.want {
+		if got := controllersText(test.all, test.shared, test.several); got != test.want {
 			t.Errorf("%q, not %q", got, test.want)
 		}
 	}

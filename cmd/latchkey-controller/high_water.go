@@ -20,7 +20,8 @@ const highWaterEvery, highWaterGap = time.Minute, 200 * time.Millisecond
 type highWater struct {
 	*site.HighWater
 	log    *slog.Logger
-	leads  bool
+	home   bool   // the home cell is this controller's: who leads that begins the epoch
+	leads  bool   // that
 	behind bool   // it was said, while another one leads, that the database was put back
 	failed string // why it could not look or note last; "": it could
 }
@@ -30,7 +31,11 @@ func (h *highWater) look(ctx context.Context) error {
 	if !h.leads {
 		behind, err := h.Follow(ctx)
 		if behind && !h.behind {
-			h.log.Error("the database was restored to an older state than this controller has seen: unless the controller that leads notices, a new epoch begins as soon as this one leads")
+			next := "this one leads"
+			if !h.home {
+				next = "one that has seen it, too, leads the home cell"
+			}
+			h.log.Error("the database was restored to an older state than this controller has seen: unless the controller that leads notices, a new epoch begins as soon as " + next)
 		}
 		h.behind = behind
 		return err

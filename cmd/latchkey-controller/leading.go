@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -27,6 +28,7 @@ import (
 type leading struct {
 	c             *invocation
 	cell          *store.Cell
+	several       bool // there were other cells when it began
 	log           *slog.Logger
 	listen        string              // where the controller's own broker does
 	names         []string            // of this machine
@@ -56,7 +58,7 @@ func (l *leading) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.high = &highWater{HighWater: seen, log: l.log}
+	l.high = &highWater{HighWater: seen, log: l.log, home: l.home()}
 	for failed := ""; ; {
 		lead, err := l.await(ctx)
 		if err == nil {
@@ -132,8 +134,16 @@ func (l *leading) standBy(other *store.ServedError) error {
 	if len(l.brokers) == 0 {
 		return fmt.Errorf("%w, or have all controllers work with brokers that each of them reaches (--broker)", other)
 	}
-	fmt.Fprintf(l.c.out, "site %s: stands by for %s\n", l.c.site.Name, other.Name)
+	fmt.Fprintf(l.c.out, "%s: stands by for %s\n", l.of(), other.Name)
 	return l.openOnce()
+}
+
+// of names what this controller serves: "site home", or "site home, cell north" if it has several.
+func (l *leading) of() string {
+	if !l.several {
+		return "site " + l.c.site.Name
+	}
+	return fmt.Sprintf("site %s, cell %s", l.c.site.Name, l.cell.Name)
 }
 
 // warnOfNamesakes logs that machines of controllers cannot be told apart. What is not known is not said.
@@ -186,16 +196,14 @@ func (l *leading) home() bool { return l.cell.ID == store.HomeCell }
 // begin begins what only the leader does, in a group.
 func (l *leading) begin(leads context.Context, group *errgroup.Group, high *highWater, lead *store.Lead) (err error) {
 	high.lookAndNote(leads)
-	taken := l.c.site.Now()
-	group.Go(func() error {
-		site.Persist(leads, l.log, "cannot note that this controller has taken over", lookForDatabase, func() error { return l.c.site.TellTakenOver(leads, taken, lead) })
-		return nil
-	})
-	if !l.home() {
-		group.Go(func() error { l.followTime(leads); return nil })
-	} else if _, err := l.c.site.KeepTime(leads, clock.Read()); err != nil && !errors.As(err, new(*store.FullError)) { // before a reader asks for it
+	if err := l.beginTime(leads, group); err != nil { // before a reader asks for it
 		return fmt.Errorf("hold this machine's clock against the time of the site: %w", err)
 	}
+	taken := l.c.site.Now()
+	group.Go(func() error {
+		site.Persist(leads, l.log, "cannot note that this controller has taken over", lookForDatabase, func() error { return l.c.site.TellTakenOver(leads, taken, l.cell.ID, lead) })
+		return nil
+	})
 	address := strings.Join(l.brokers, ", ")
 	if len(l.brokers) == 0 {
 		if l.own == nil { // readers stay connected to it when the lead is lost
@@ -205,7 +213,7 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 		}
 		address = l.own.Addr().String()
 	}
-	fmt.Fprintf(l.c.out, "site %s: readers come to %s\n", l.c.site.Name, address)
+	fmt.Fprintf(l.c.out, "%s: readers come to %s\n", l.of(), address)
 	l.options.Term = lead.Term()
 	toReaders, err := link.New(l.options)
 	if err != nil {
@@ -213,6 +221,9 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 	}
 	l.live.Lead(leads, toReaders)
 	group.Go(func() error { return toReaders.Run(leads) })
+	if l.own == nil {
+		group.Go(func() error { l.watchBrokers(leads, toReaders, lead); return nil })
+	}
 	if err := l.openOnce(); err != nil {
 		return err
 	}
@@ -225,6 +236,46 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 		return l.beginSite(leads, group)
 	}
 	return nil
+}
+
+// beginTime has the site's time known: it goes by this machine's clocks if this is the home cell, and desk.Maintain
+// keeps it then. In another cell it is followed until the group ends.
+func (l *leading) beginTime(leads context.Context, group *errgroup.Group) error {
+	if l.home() {
+		_, err := l.c.site.KeepTime(leads, clock.Read())
+		if full := (*store.FullError)(nil); errors.As(err, &full) {
+			return nil
+		}
+		return err
+	}
+	err := l.c.site.FollowTime(leads, clock.Read())
+	group.Go(func() error { l.followTime(leads); return nil })
+	return err
+}
+
+// A leader that reaches none of its brokers for as long as unreached leaves the lead to others, which may reach some. It looks
+// each lookAtBrokers.
+const unreached, lookAtBrokers = 30 * time.Second, time.Second
+
+// watchBrokers says whether this controller can lead, by whether it reaches any broker, until ctx ends.
+func (l *leading) watchBrokers(ctx context.Context, toReaders *link.Link, lead *store.Lead) {
+	tick := time.NewTicker(lookAtBrokers)
+	defer tick.Stop()
+	for since := time.Now(); ; {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		all, err := toReaders.Brokers(ctx)
+		switch {
+		case err != nil || slices.ContainsFunc(all, func(b link.BrokerStatus) bool { return b.Up }):
+			since = time.Now()
+			lead.Unfit(nil)
+		case time.Since(since) >= unreached:
+			lead.Unfit(&store.UnfitError{Why: fmt.Sprintf("it has reached none of the brokers (%s) for %d seconds, so another one may lead", strings.Join(l.brokers, ", "), int(unreached.Seconds()))})
+		}
+	}
 }
 
 // beginSite begins what only the leader of the home cell does, in a group.

@@ -21,6 +21,7 @@ func readerAdd(c *invocation) action {
 	request := c.String("request", "", "the request's `file`")
 	out := c.String("out", "", "the bundle is written to this `file`")
 	brokersFlag(c, &form.Broker)
+	cellFlag(c, &form.Cell)
 	c.StringVar(&form.Fingerprint, "fingerprint", "", "the `fingerprint` on the reader's screen, which must be the request's; shown for comparing unless given")
 	c.StringVar(&form.Door, "door", "", "the door's `name`, as the screen shows it; the reader's id unless given")
 	c.StringVar(&form.Place, "place", "", "the `name` of the place where the door is")
@@ -74,6 +75,11 @@ func brokersFlag(c *invocation, brokers *string) {
 	})
 }
 
+// cellFlag defines --cell.
+func cellFlag(c *invocation, cell *string) {
+	c.StringVar(cell, "cell", "", "the `name` of the cell that the reader is of, and whose brokers it goes to; unless given as before, or for a new reader the one with the fewest")
+}
+
 func printAdoption(c *invocation, a *site.Adoption, uses []desk.UseSchedule, out string) error {
 	named := map[desk.HoursUse]string{}
 	for _, u := range uses {
@@ -82,7 +88,7 @@ func printAdoption(c *invocation, a *site.Adoption, uses []desk.UseSchedule, out
 	if c.json {
 		return printJSON(c.out, map[string]any{
 			"reader": a.Reader, "number": a.Number, "revokes": a.Revoked, "moved-from": a.Moved, "request-fingerprint": a.Board, "controller-fingerprint": a.Controller, "bundle-fingerprint": a.Bundle,
-			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out, "tpm": a.TPM, "tpm-certified-by": a.Certified, "pins": !a.NoPIN,
+			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out, "cell": a.Cell, "tpm": a.TPM, "tpm-certified-by": a.Certified, "pins": !a.NoPIN,
 		})
 	}
 	fmt.Fprintf(c.out, `reader      %s, at the door %q, time zone %s
@@ -111,13 +117,18 @@ bundle      %s
 	if a.Moved != "" {
 		fmt.Fprintf(c.out, "            This board was the reader %s, which has no board now.\n", a.Moved)
 	}
+	cell := ""
+	if a.Cell != "" {
+		fmt.Fprintf(c.out, "cell        %s\n", a.Cell)
+		cell = " --cell " + a.Cell
+	}
 	what := "it tells the reader of changes only every 30 s until it has the new access list"
 	then := "have Mosquitto reload"
 	if a.Revoked != 0 || a.Moved != "" {
 		what = "it lets the older bundle in until it has the new list of revoked certificates"
 		then = "restart Mosquitto"
 	}
-	fmt.Fprintf(c.out, "\nIf the site's broker is a Mosquitto, %s:\nlatchkey-controller broker-config --dir %s --out DIR, then %s\n", what, c.dir, then)
+	fmt.Fprintf(c.out, "\nIf the site's broker is a Mosquitto, %s:\nlatchkey-controller broker-config --dir %s%s --out DIR, then %s\n", what, c.dir, cell, then)
 	_, err := fmt.Fprintf(c.out, "\nAt the reader: latchkeyd adopt --data DIR %s\n", filepath.Base(out))
 	return err
 }

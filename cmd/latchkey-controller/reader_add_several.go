@@ -41,6 +41,8 @@ request's; without, compare those that this command prints.`, desk.MaxAdopted)
 	doors := c.String("doors", "", "a CSV `file` with the readers' doors, places, time zones and fingerprints")
 	var brokers string
 	brokersFlag(c, &brokers)
+	var cell string
+	cellFlag(c, &cell)
 	access, hours := accessFlag(c, "a `group` that may open the doors, always, or with group=NAME as the schedule of that name says; may be repeated; everyone: all users; none: nobody yet; new readers need it")
 	return func(ctx context.Context, _ []string) error {
 		forms, there, err := readAdoptions(*requests, *out, *doors)
@@ -48,7 +50,7 @@ request's; without, compare those that this command prints.`, desk.MaxAdopted)
 			return err
 		}
 		for i := range forms {
-			forms[i].Broker, forms[i].Access, forms[i].Uses = brokers, *access, *hours
+			forms[i].Broker, forms[i].Cell, forms[i].Access, forms[i].Uses = brokers, cell, *access, *hours
 		}
 		wrongs, err := c.desk.CheckAdoptions(ctx, c.actor, forms)
 		if err != nil {

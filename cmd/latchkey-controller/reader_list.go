@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,6 +28,11 @@ func readerList(c *invocation) action {
 			return err
 		}
 		rows, lines := []readerRow{}, []string{}
+		several := slices.ContainsFunc(readers, func(r *desk.Reader) bool { return r.From != "" || r.Cell != readers[0].Cell && r.Bundle != 0 })
+		heading := ""
+		if several {
+			heading = "CELL\t"
+		}
 		for _, r := range readers {
 			rows = append(rows, newReaderRow(r, running, in))
 			is := nobody
@@ -50,10 +56,17 @@ func readerList(c *invocation) action {
 					is += ". " + text
 				}
 			}
-			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s\t%s\t%s", r.ID, r.Policy.Door, orDash(r.Policy.Place), shortTime(r.Adopted, in), orDash(r.Board), is))
+			cell := ""
+			if several {
+				cell = orDash(r.Cell) + "\t"
+			}
+			if r.From != "" {
+				is += "; on its way from the cell " + r.From
+			}
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s%s\t%s\t%s", r.ID, r.Policy.Door, orDash(r.Policy.Place), cell, shortTime(r.Adopted, in), orDash(r.Board), is))
 		}
 		err = c.printTable(rows, "no readers yet; add one with: latchkey-controller reader add --dir "+c.dir+" --reader ID --request FILE --out BUNDLE --group GROUP",
-			fmt.Sprintf("READER\tDOOR\tPLACE\tADDED (%s)\tBOARD\tIS\n", in), lines)
+			fmt.Sprintf("READER\tDOOR\tPLACE\t%sADDED (%s)\tBOARD\tIS\n", heading, in), lines)
 		if err != nil || c.json || len(lines) == 0 {
 			return err
 		}
@@ -125,6 +138,8 @@ type readerRow struct {
 	Reader         string     `json:"reader"`
 	Door           string     `json:"door"`
 	Place          string     `json:"place"`
+	Cell           string     `json:"cell,omitempty"`      // none: it has no board
+	From           string     `json:"from-cell,omitempty"` // that it is being moved from
 	TimeZone       string     `json:"time-zone"`
 	PolicyRevision uint64     `json:"policy-revision"`
 	Bundle         uint64     `json:"bundle"`  // 0: it was removed, or its board became another reader
@@ -182,7 +197,7 @@ type liveRow struct {
 // newReaderRow returns a reader as JSON.
 func newReaderRow(r *desk.Reader, running bool, in *time.Location) readerRow {
 	row := readerRow{
-		Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision,
+		Reader: r.ID, Door: r.Policy.Door, Place: r.Policy.Place, Cell: r.Cell, From: r.From, TimeZone: r.Policy.TimeZone, PolicyRevision: r.Policy.Revision,
 		Bundle: r.Bundle, Adopted: timeOrNil(r.Adopted, in), Request: r.Board, Serial: r.Serial, Removed: string(r.Removed),
 	}
 	row.PINKey, row.OldKey, row.OldModes = string(r.Key), r.OldKey, r.OldModes()

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -18,6 +19,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/errand"
 	"latchkey/cmd/latchkey-controller/internal/mail"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -89,12 +91,15 @@ func serve(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		cell, err := c.site.Cell(ctx, *cellName)
+		cell, several, err := c.servedCell(ctx, *cellName, external)
 		if err != nil {
 			return err
 		}
-		l := &leading{c: c, cell: cell, log: log, listen: *listen, names: names, brokers: external, homeAssistant: &home, live: errand.NewClient(c.site, cell.ID)}
-		c.desk = desk.New(desk.Options{Site: c.site, Live: l.live, Log: log, Mail: mail.Send, Embedded: len(external) == 0, Here: names})
+		if cell.ID != store.HomeCell && home.broker != "" {
+			return errHomeOnly
+		}
+		l := &leading{c: c, cell: cell, several: several, log: log, listen: *listen, names: names, brokers: external, homeAssistant: &home, live: errand.NewClient(c.site, cell.ID)}
+		c.desk = desk.New(desk.Options{Site: c.site, Live: l.live, Log: log, Mail: mail.Send, Cell: cell.ID, Embedded: len(external) == 0, Here: names})
 		group, ctx := errgroup.WithContext(ctx)
 		l.open = sync.OnceValue(func() error {
 			programs, err := openAPI(c, *apiListen, certificate, log)
@@ -119,6 +124,42 @@ func serve(c *invocation) action {
 		group.Go(func() error { return watchDatabase(ctx, c.site, log) })
 		return group.Wait()
 	}
+}
+
+var errHomeOnly = errors.New("--homeassistant is for controllers of the home cell: who leads that shows the readers of all cells to Home Assistant; start this one without")
+
+// servedCell returns the cell with a name that is to be served with some brokers, "" for the home cell, and whether there are
+// others.
+func (c *invocation) servedCell(ctx context.Context, name string, brokers []string) (cell *store.Cell, several bool, err error) {
+	if cell, err = c.site.Cell(ctx, name); err != nil {
+		return nil, false, err
+	}
+	switch {
+	case cell.ID == store.HomeCell:
+	case !c.site.Shared():
+		return nil, false, fmt.Errorf("the cell %s needs the site's database in PostgreSQL, and it is in SQLite: take the site there with latchkey-controller site move, or serve the home cell", cell.Name)
+	case len(brokers) == 0:
+		return nil, false, fmt.Errorf("the controller's own broker is for the home cell: name those of the cell %s with --broker", cell.Name)
+	}
+	var all []store.Cell
+	if err := c.site.View(ctx, func(tx *store.Tx) (err error) { all, err = tx.Cells(); return err }); err != nil {
+		return nil, false, err
+	}
+	for _, other := range all {
+		for _, url := range brokers {
+			if other.ID != cell.ID && slices.ContainsFunc(other.Brokers, func(its string) bool { return sameBroker(its, url) }) {
+				return nil, false, fmt.Errorf("the broker %s is one of the cell %s, and this controller is to serve the cell %s; name brokers of that one, or serve the other with --cell %[2]s", url, other.Name, cell.Name)
+			}
+		}
+	}
+	return cell, len(all) > 1, nil
+}
+
+// sameBroker says whether two URLs are of one broker.
+func sameBroker(a, b string) bool {
+	one, err := wire.ParseBroker(a)
+	two, failed := wire.ParseBroker(b)
+	return err == nil && failed == nil && one.String() == two.String()
 }
 
 // lock makes this process the only one on this machine that serves a site, or changes what must not

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
@@ -82,6 +83,11 @@ func check(c *invocation) action {
 		if err != nil {
 			return err
 		}
+		ofCells, err := c.desk.CellDoubts(ctx, c.actor)
+		if err != nil {
+			return err
+		}
+		doubts = append(doubts, ofCells...)
 		well := "all is well"
 		switch len(doubts) {
 		case 0:
@@ -104,8 +110,16 @@ func check(c *invocation) action {
 		if same := namesakes(all.Controllers); same != "" {
 			fmt.Fprintln(c.err, "warning:", same)
 		}
+		standing, err := c.desk.Standing(ctx)
+		if err != nil {
+			fmt.Fprintln(c.err, "warning: which cells are led is not known:", err)
+			standing = new(desk.Standing)
+		}
+		if unled := standing.Unled(); standing.Several && unled != "" {
+			fmt.Fprintf(c.err, "warning: nobody leads %s, so readers there are neither heard nor told anything; start a controller there with: latchkey-controller serve --cell NAME, or look at the logs of those that run\n", unled)
+		}
 		return c.report(all, "site %s: %s, %s, %s; log at epoch %d, revision %d: %s\nits database is %s\n%s\n",
-			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database, controllersText(all.Controllers, c.site.Shared()))
+			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database, controllersText(all.Controllers, c.site.Shared(), standing.Several))
 	}
 }
 

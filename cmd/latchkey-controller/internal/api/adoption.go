@@ -17,6 +17,7 @@ type adoptionForm struct {
 	TimeZone    string   `json:"time_zone"`
 	Groups      []string `json:"groups"` // that may always open; absent: unchanged, not for a new reader
 	Broker      string   `json:"broker"`
+	Cell        string   `json:"cell"` // name; "": unchanged; for a new reader the only one, or that with the fewest readers
 }
 
 // An adoptionObject is the answer to a board.
@@ -29,6 +30,7 @@ type adoptionObject struct {
 	TPM        bool   `json:"tpm"`                // its keys are in a TPM
 	Certified  string `json:"certified"`          // by whom the TPM is; "": it is taken at its word
 	TakesPINs  bool   `json:"takes_pins"`         // false: it has no TPM, and the site gives the PIN key only to those
+	Cell       string `json:"cell"`               // name; "": the site has only one
 	Moved      string `json:"moved"`              // the other reader that this board was; "": none
 }
 
@@ -61,7 +63,7 @@ func (a *API) adopt(c *call) (any, error) {
 	}
 	o := new(adoptionObject)
 	adoption, err := a.desk.Adopt(c.r.Context(), c.actor, desk.AdoptForm{
-		Reader: form.Reader, Request: request, Fingerprint: form.Fingerprint, Door: form.Door, Place: form.Place, TimeZone: form.TimeZone, Access: access, Broker: form.Broker,
+		Reader: form.Reader, Request: request, Fingerprint: form.Fingerprint, Door: form.Door, Place: form.Place, TimeZone: form.TimeZone, Access: access, Broker: form.Broker, Cell: form.Cell,
 	}, func(bundle []byte) error {
 		o.Bundle = bundle
 		return nil
@@ -70,6 +72,6 @@ func (a *API) adopt(c *call) (any, error) {
 		return nil, err
 	}
 	o.Reader, o.Board, o.Controller, o.Sum = adoption.Reader, adoption.Board, adoption.Controller, adoption.Bundle
-	o.TPM, o.Certified, o.TakesPINs, o.Moved = adoption.TPM, adoption.Certified, !adoption.NoPIN, adoption.Moved
+	o.TPM, o.Certified, o.TakesPINs, o.Cell, o.Moved = adoption.TPM, adoption.Certified, !adoption.NoPIN, adoption.Cell, adoption.Moved
 	return o, nil
 }

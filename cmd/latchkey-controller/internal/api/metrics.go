@@ -168,6 +168,18 @@ type collector struct {
 	site string
 }
 
+// cell returns the name of a cell.
+func (c *collector) cell(id int64) string {
+	if c.Standing != nil {
+		for _, cell := range c.Standing.Cells {
+			if cell.ID == id {
+				return cell.Name
+			}
+		}
+	}
+	return ""
+}
+
 // Describe implements prometheus.Collector, which checks each scrape by itself.
 func (c *collector) Describe(chan<- *prometheus.Desc) {}
 
@@ -184,12 +196,16 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	tell("disk_full", "1 while the controller's disk is full.", truth(c.Full), nil, nil)
 	tell("clock_doubted", "1 while the controller's clock is in doubt.", truth(c.Doubted), nil, nil)
 	if s := c.Standing; s != nil {
-		tell("leads", "1 while this controller leads the site, 0 while it stands by.", truth(s.Leads), nil, nil)
-		tell("term", "The number of this controller's lead; 0 while it stands by. Each later lead of the site has a higher one.", float64(s.Term), nil, nil)
-		tell("standbys", "Controllers of the site that stand by, with this one if it does.", float64(s.StandBys), nil, nil)
+		cell, own := []string{"cell"}, []string{s.Cell}
+		tell("leads", "1 while this controller leads its cell, 0 while it stands by.", truth(s.Leads), cell, own)
+		tell("term", "The number of this controller's lead; 0 while it stands by. Each later lead of the cell has a higher one.", float64(s.Term), cell, own)
+		tell("standbys", "Controllers that stand by for this one's cell, with this one if it does.", float64(s.StandBys), cell, own)
+		for _, c := range s.Cells {
+			tell("cell_led", "1 while any controller leads the cell.", truth(c.Led), cell, []string{c.Name})
+		}
 	}
 	for _, b := range c.Brokers {
-		tell("broker_up", "1 while the controller is connected to the broker.", truth(b.Up), []string{"broker"}, []string{b.URL})
+		tell("broker_up", "1 while the controller is connected to the broker.", truth(b.Up), []string{"broker", "cell"}, []string{b.URL, c.cell(b.Cell)})
 	}
 	for _, r := range c.Readers {
 		reader := func(name, help string, value float64) {

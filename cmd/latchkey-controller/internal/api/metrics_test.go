@@ -50,10 +50,10 @@ func TestMetricsTellOfEachBroker(t *testing.T) {
 	w := newWorld(t)
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a.example:8883", Up: true}, {URL: "ssl://b.example:8883", Why: "connection refused"}}
 	all := w.program(desk.ScopeRead).samples()
-	if !postgrestest.On() && (all["latchkey_controller_leads"] != "1" || all["latchkey_controller_standbys"] != "0") { // there nobody leads
-		t.Errorf("leads %q, and %q stand by", all["latchkey_controller_leads"], all["latchkey_controller_standbys"])
+	if !postgrestest.On() && (all[`latchkey_controller_leads{cell="main"}`] != "1" || all[`latchkey_controller_standbys{cell="main"}`] != "0" || all[`latchkey_controller_cell_led{cell="main"}`] != "1") { // there nobody leads
+		t.Errorf("who leads is not told: %v", all)
 	}
-	for name, want := range map[string]string{`latchkey_controller_broker_up{broker="ssl://a.example:8883"}`: "1", `latchkey_controller_broker_up{broker="ssl://b.example:8883"}`: "0"} {
+	for name, want := range map[string]string{`latchkey_controller_broker_up{broker="ssl://a.example:8883",cell="main"}`: "1", `latchkey_controller_broker_up{broker="ssl://b.example:8883",cell="main"}`: "0"} {
 		if all[name] != want {
 			t.Errorf("%s is %q, not %s", name, all[name], want)
 		}

@@ -6,13 +6,25 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// nobodyLeads says what it means that no controller leads the site.
-const nobodyLeads = "No controller leads this site now: readers cannot be reached, and go on by what they have stored. What is changed here reaches them once a controller leads. One that stands by takes over within seconds. If this stays, look at the logs of the controllers, and at the database."
+// unledMeans says what it means that no controller leads the site.
+const unledMeans = "No controller leads this site now: readers cannot be reached, and go on by what they have stored. What is changed here reaches them once a controller leads. One that stands by takes over within seconds. If this stays, look at the logs of the controllers, and at the database."
 
-// noneLeads is nobodyLeads if none of these controllers leads; "": one does, or none runs.
+// nobodyLeads says what it means that nobody leads the site, or some of its cells; "": all is led.
+func nobodyLeads(s *desk.Standing) string {
+	unled := s.Unled()
+	switch {
+	case unled == "":
+		return ""
+	case !s.Several:
+		return unledMeans
+	}
+	return "Nobody leads " + unled + ": the readers there cannot be reached, and go on by what they have stored. What is changed here reaches them once a controller leads there. One that stands by takes over within seconds. If this stays, look at the logs of the controllers that are to lead there (serve --cell), and at the database."
+}
+
+// noneLeads is unledMeans if none of these controllers leads; "": one does, or none runs.
 func noneLeads(all []desk.ControllerStatus) string {
 	if len(all) > 0 && !all[0].Leads {
-		return nobodyLeads
+		return unledMeans
 	}
 	return ""
 }
@@ -28,19 +40,27 @@ func controllersNote(all []desk.ControllerStatus) string {
 	return "No other one stands by: while this one does not run, readers go on by what they have stored. With the database in PostgreSQL, others can stand by on other machines."
 }
 
-// readStanding has each page say that this controller stands by. A page is as good without that.
+// readStanding has each page say that this controller stands by, or that nobody leads. A page is as good without that.
 func (c *Console) readStanding(ctx context.Context, v *visit) {
 	if c.desk.Leads() {
 		return
 	}
 	s, err := c.desk.Standing(ctx)
+	if err != nil {
+		return
+	}
+	what := "this site"
+	if s.Several {
+		what = "the cell " + s.Cell
+	}
 	switch {
-	case err != nil:
+	case s.Nobody && s.Several:
+		v.Standing = "Nobody leads " + what + " now."
 	case s.Nobody:
 		v.Standing = "No controller leads this site now."
 	case s.Leader != nil && v.Actor.May(desk.SetBrokers):
-		v.Standing = "This controller stands by: " + s.Leader.Where() + " leads this site."
+		v.Standing = "This controller stands by: " + s.Leader.Where() + " leads " + what + "."
 	case s.Leader != nil:
-		v.Standing = "This controller stands by: another one leads this site."
+		v.Standing = "This controller stands by: another one leads " + what + "."
 	}
 }

@@ -127,9 +127,7 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	if err != nil {
 		return err
 	}
-	if standing.Nobody {
-		p.Lead = nobodyLeads
-	}
+	p.Lead = nobodyLeads(standing)
 	p.Count = len(p.Alerts) + len(p.Alarms) + len(p.Duress)
 	for _, banner := range []string{p.Full, p.Lead, p.Broker, p.Doubt} {
 		if banner != "" {

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 
@@ -90,6 +91,18 @@ func (c Client) Readers(ctx context.Context) (readers []*desk.Reader, err error)
 func (c Client) Brokers(ctx context.Context) (brokers *desk.Brokers, err error) {
 	err = c.do(ctx, http.MethodGet, "/desk/brokers?"+url.Values{"who": {c.Who}}.Encode(), nil, &brokers)
 	return brokers, err
+}
+
+// Cells is desk.Cells.
+func (c Client) Cells(ctx context.Context) (cells *desk.Cells, err error) {
+	err = c.do(ctx, http.MethodGet, "/desk/cells?"+url.Values{"who": {c.Who}}.Encode(), nil, &cells)
+	return cells, err
+}
+
+// CellReaders is desk.CellReaders.
+func (c Client) CellReaders(ctx context.Context, cell int64) (readers []desk.CellReader, err error) {
+	err = c.do(ctx, http.MethodGet, "/desk/cells/readers?"+url.Values{"who": {c.Who}, "cell": {strconv.FormatInt(cell, 10)}}.Encode(), nil, &readers)
+	return readers, err
 }
 
 // Controllers is desk.Controllers.

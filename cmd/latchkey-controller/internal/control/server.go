@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -156,6 +157,19 @@ func handler(ctx context.Context, d *desk.Desk) http.Handler {
 	mux.HandleFunc("GET /desk/brokers", func(w http.ResponseWriter, r *http.Request) {
 		brokers, err := d.Brokers(r.Context(), desk.AtCommandLine(r.FormValue("who")))
 		answer(w, brokers, err)
+	})
+	mux.HandleFunc("GET /desk/cells", func(w http.ResponseWriter, r *http.Request) {
+		cells, err := d.Cells(r.Context(), desk.AtCommandLine(r.FormValue("who")))
+		answer(w, cells, err)
+	})
+	mux.HandleFunc("GET /desk/cells/readers", func(w http.ResponseWriter, r *http.Request) {
+		cell, err := strconv.ParseInt(r.FormValue("cell"), 10, 64)
+		if err != nil {
+			http.Error(w, "no such cell", http.StatusBadRequest)
+			return
+		}
+		readers, err := d.CellReaders(r.Context(), desk.AtCommandLine(r.FormValue("who")), cell)
+		answer(w, readers, err)
 	})
 	mux.HandleFunc("GET /desk/controllers", func(w http.ResponseWriter, r *http.Request) {
 		controllers, err := d.Controllers(r.Context(), desk.AtCommandLine(r.FormValue("who")))

@@ -79,6 +79,10 @@ const (
 	RenewBudget  Act = "reader.budget" // of a TPM that has lost it
 	WriteGrant   Act = "reader.grant"  // for a reader without a link
 	SetBrokers   Act = "readers.brokers"
+	AddCell      Act = "cell.add"
+	EditCell     Act = "cell.edit"
+	RemoveCell   Act = "cell.remove"
+	MoveReaders  Act = "readers.move" // to another cell
 
 	ViewTokens  Act = "tokens.view"
 	MakeToken   Act = "token.make"
@@ -215,6 +219,10 @@ var rules = map[Act]rule{
 	RenewBudget:  {may: supers, past: "gave the TPM at %s a new budget", infinitive: "give the TPM at %s a new budget", fresh: true, extent: ofSite},
 	WriteGrant:   {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true, extent: ofSite},
 	SetBrokers:   {may: owners, past: "changed the brokers of %s", infinitive: "change the brokers of %s", extent: ofSite},
+	AddCell:      {may: owners, past: "added the cell %s", infinitive: "add the cell %s", extent: ofSite},
+	EditCell:     {may: owners, past: "changed the cell %s", infinitive: "change the cell %s", extent: ofSite},
+	RemoveCell:   {may: owners, past: "removed the cell %s", infinitive: "remove the cell %s", extent: ofSite},
+	MoveReaders:  {may: owners, past: "moved %s", infinitive: "move %s to another cell", extent: ofSite},
 
 	// A token acts without a password.
 	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens", extent: harmless},

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func parseRequest(signed []byte) (*wire.Request, string, error) {
 }
 
 // An AdoptForm is the second step of an adoption. Its fields in errors are "reader",
-// "door", "place", "time-zone", "access", "schedule", "broker", "fingerprint".
+// "door", "place", "time-zone", "access", "schedule", "broker", "cell", "fingerprint".
 type AdoptForm struct {
 	Reader      string        // id
 	Request     []byte        // as uploaded
@@ -69,7 +70,8 @@ type AdoptForm struct {
 	TimeZone    string        // "": unchanged; for a new reader the site's
 	Access      []wire.Access // who may open; empty: nobody yet; nil: unchanged, not for a new reader
 	Uses        []UseSchedule // whose hours in Access become those of schedules
-	Broker      string        // URLs of brokers, in order, with spaces between; "": unchanged
+	Broker      string        // URLs of brokers, in order, with spaces between; "": those of the cell; if it has none, unchanged
+	Cell        string        // name; "": unchanged; for a new reader the only one, or that with the fewest readers
 }
 
 // Adopt makes a board a reader and passes the sealed bundle to save; if save fails,
@@ -118,6 +120,14 @@ func (one *adopting) run(adopter *site.Adopter, tx *store.Tx, now time.Time) err
 	if isNew && form.Access == nil {
 		return wrong("access", "Choose who may open the door of this new reader: everyone, some groups, or nobody yet")
 	}
+	cells, err := tx.Cells()
+	if err != nil {
+		return err
+	}
+	cell, brokers, err := cellFor(tx, cells, one.id, isNew, form.Cell, brokers)
+	if err != nil {
+		return err
+	}
 	form.edit(policy)
 	if err := takeHours(tx, policy, form.Uses); err != nil {
 		return err
@@ -132,8 +142,11 @@ func (one *adopting) run(adopter *site.Adopter, tx *store.Tx, now time.Time) err
 	if err != nil {
 		return refusedIn("", err)
 	}
-	if err := noteUses(tx, one.id, form.Uses); err != nil {
+	if err := errors.Join(tx.SetCellOf(one.id, store.ReaderCell{Cell: cell.ID}), noteUses(tx, one.id, form.Uses)); err != nil {
 		return err
+	}
+	if len(cells) > 1 {
+		adoption.Cell = cell.Name
 	}
 	if adoption.TPM {
 		target.text = "with the board and TPM " + strings.TrimPrefix(target.text, "with the board ")

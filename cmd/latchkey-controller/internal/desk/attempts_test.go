@@ -489,7 +489,29 @@ var attempts = map[Act][]attempt{
 		}),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Brokers(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Controllers(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Cells(ctx, a); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.CellReaders(ctx, a, 0); return err }),
+		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.CellDoubts(ctx, a); return err }),
 	},
+	AddCell: {act(func(w *world, ctx context.Context, a Actor) error {
+		w.n++
+		_, err := w.AddCell(ctx, a, CellForm{Name: fmt.Sprint("added-", w.n), Brokers: fmt.Sprintf("ssl://added-%d.example", w.n)})
+		if errors.Is(err, errCellsNeedPostgreSQL) { // whoever may is told so
+			return nil
+		}
+		return err
+	})},
+	EditCell: {inCell(func(w *world, ctx context.Context, a Actor, _ string, id int64) error {
+		_, err := w.EditCell(ctx, a, CellForm{ID: id, Name: fmt.Sprint("edited-", id), Brokers: fmt.Sprintf("ssl://edited-%d.example", id)})
+		return err
+	})},
+	RemoveCell: {inCell(func(w *world, ctx context.Context, a Actor, _ string, id int64) error {
+		return w.RemoveCell(ctx, a, id, 0)
+	})},
+	MoveReaders: {inCell(func(w *world, ctx context.Context, a Actor, reader string, id int64) error {
+		_, err := w.MoveReaders(ctx, a, MoveForm{Readers: []string{reader}, Cell: id, Anyway: true})
+		return err
+	})},
 	RenewBudget: {func(w *world) func(context.Context, Actor) error {
 		r := w.tpmReader()
 		r.says(wire.TPMState{Ref: r.budget().Ref, Budget: wire.Budget{Limit: 500}})
@@ -671,6 +693,16 @@ var attempts = map[Act][]attempt{
 func act(do func(*world, context.Context, Actor) error) attempt {
 	return func(w *world) func(context.Context, Actor) error {
 		return func(ctx context.Context, a Actor) error { return do(w, ctx, a) }
+	}
+}
+
+// inCell attempts an act on a new cell, and perhaps a reader of another one.
+func inCell(do func(w *world, ctx context.Context, a Actor, reader string, id int64) error) attempt {
+	return func(w *world) func(context.Context, Actor) error {
+		reader := w.reader()
+		w.n++
+		id := w.cell(fmt.Sprint("cell-", w.n))
+		return func(ctx context.Context, a Actor) error { return do(w, ctx, a, reader, id) }
 	}
 }
 

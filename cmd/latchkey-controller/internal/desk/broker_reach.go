@@ -7,10 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
-// connected returns the connections of the controller that leads.
+// connected returns the connections of the controllers that lead. With an UnheardError, those of some cells are missing.
 func (d *Desk) connected(ctx context.Context) ([]BrokerStatus, error) {
 	if d.live == nil {
 		return nil, nil
@@ -18,31 +19,42 @@ func (d *Desk) connected(ctx context.Context) ([]BrokerStatus, error) {
 	all, err := d.live.Brokers(ctx)
 	all = slices.Clone(all)
 	for i := range all {
-		all[i].Why = brokerTrouble(all[i].Why)
+		all[i].Why, all[i].Cell = brokerTrouble(all[i].Why), cmp.Or(all[i].Cell, d.cell)
 	}
 	return all, err
 }
 
-// connectedNow is connected, and none if that is not known now.
+// connectedNow is connected, without those that are not known now.
 func (d *Desk) connectedNow(ctx context.Context) ([]BrokerStatus, error) {
 	all, err := d.connected(ctx)
-	if d.unheard(err) {
-		return nil, nil
-	}
+	_, err = d.unheard(err)
 	return all, err
 }
 
-// ofLeader says whether connected is to the own broker of the controller that leads, and by which names readers may know
-// a broker on its machine.
-func (d *Desk) ofLeader(ctx context.Context) (embedded bool, here []string, err error) {
-	if d.live == nil || d.Leads() {
-		return d.embedded, d.here, nil
+// ofLeaders notes whether the home cell is connected to the own broker of the controller that leads it, and by which names readers
+// may know a broker on the machine of each one that leads.
+func (d *Desk) ofLeaders(ctx context.Context, b *Brokers) error {
+	b.Embedded, b.Here = d.embedded, d.here
+	if d.live == nil || !d.site.Shared() {
+		return nil
 	}
-	s, err := d.Standing(ctx)
-	if err == nil && s.Leader != nil {
-		return false, []string{s.Leader.Machine, s.Leader.Address}, nil
+	all, _, err := d.controllers(ctx)
+	b.HereOf = map[int64][]string{}
+	for _, c := range all {
+		here := []string{c.Machine, c.Address}
+		switch {
+		case !c.Leads:
+			continue
+		case c.This:
+			here = d.here
+		}
+		if c.Cell == store.HomeCell {
+			b.Embedded, b.Here = d.embedded && c.This, here
+		} else {
+			b.HereOf[c.Cell] = here
+		}
 	}
-	return d.embedded, d.here, err
+	return err
 }
 
 // BrokersDown returns the brokers that the controller which leads does not reach, though it has reached
@@ -99,23 +111,34 @@ func brokerTrouble(why string) string {
 	return why
 }
 
-// NotHeard returns the brokers to which readers are told to go, and to which the controller is not
-// connected, sorted; none if no controller runs.
+// NotHeard returns the brokers to which readers are told to go, and to which the controller that leads their cell is not
+// connected, sorted; none if no controller runs. Cells of which that is not known are left out.
 func (b *Brokers) NotHeard() []string {
-	var all []string
-	for i := range b.Readers {
-		all = append(all, b.Readers[i].Wanted()...)
+	var unheard []string
+	for _, cell := range b.cellsOf("") {
+		var all []string
+		for i := range b.Readers {
+			if b.Readers[i].Cell == cell {
+				all = append(all, b.Readers[i].Wanted()...)
+			}
+		}
+		slices.Sort(all)
+		unheard = append(unheard, b.notHeard(cell, slices.Compact(all))...)
 	}
-	slices.Sort(all)
-	return b.notHeard(slices.Compact(all))
+	slices.Sort(unheard)
+	return slices.Compact(unheard)
 }
 
-func (b *Brokers) notHeard(urls []string) (unheard []string) {
-	if len(b.Connected) == 0 {
+// notHeard returns those of some brokers to which the controller that leads a cell is not connected; none if that is not
+// known.
+func (b *Brokers) notHeard(cell int64, urls []string) (unheard []string) {
+	if len(b.Connected) == 0 || b.Unheard.Has(cell) {
 		return nil
 	}
 	for _, url := range urls {
-		if !slices.ContainsFunc(b.Connected, func(s BrokerStatus) bool { return s.URL == url || b.isHere(s.URL, url) }) {
+		if !slices.ContainsFunc(b.Connected, func(s BrokerStatus) bool {
+			return s.Cell == cell && (s.URL == url || b.isHere(s, url))
+		}) {
 			unheard = append(unheard, url)
 		}
 	}
@@ -124,17 +147,22 @@ func (b *Brokers) notHeard(urls []string) (unheard []string) {
 
 // isHere says whether a connection to this machine itself, as that to the embedded broker is, goes
 // to the broker that readers know by a URL. They may know it by a name that only their bundle tells.
-func (b *Brokers) isHere(connection, url string) bool {
-	c, err := wire.ParseBroker(connection)
-	if err != nil || !b.Embedded && !isLoopback(c.Host) {
+func (b *Brokers) isHere(s BrokerStatus, url string) bool {
+	home := s.Cell == store.HomeCell
+	c, err := wire.ParseBroker(s.URL)
+	if err != nil || !(b.Embedded && home) && !isLoopback(c.Host) {
 		return false
 	}
 	to, err := wire.ParseBroker(url)
 	if err != nil || to.Port != c.Port || to.Plain != c.Plain {
 		return false
 	}
-	inBundle := func(r ReaderBrokers) bool { return slices.Contains(r.Bundle, url) }
-	return slices.ContainsFunc(b.Here, func(name string) bool { return strings.EqualFold(name, to.Host) }) || slices.ContainsFunc(b.Readers, inBundle)
+	here := b.Here
+	if !home {
+		here = b.HereOf[s.Cell]
+	}
+	inBundle := func(r ReaderBrokers) bool { return r.Cell == s.Cell && slices.Contains(r.Bundle, url) }
+	return slices.ContainsFunc(here, func(name string) bool { return strings.EqualFold(name, to.Host) }) || slices.ContainsFunc(b.Readers, inBundle)
 }
 
 func isLoopback(host string) bool {

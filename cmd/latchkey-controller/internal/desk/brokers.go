@@ -30,9 +30,11 @@ type BrokerStatus = link.BrokerStatus
 
 // Brokers are the brokers of a site.
 type Brokers struct {
-	Connected []BrokerStatus // those of this controller; none if none runs in this process
-	Embedded  bool           // the connection is to the controller's own broker
-	Here      []string       // names and addresses of its machine
+	Connected []BrokerStatus     // those of the controllers that lead; none if none runs in this process
+	Unheard   Unheard            // cells whose connections are not known now
+	Embedded  bool               // the connection of the home cell is to the controller's own broker
+	Here      []string           // names and addresses of the machine whose controller leads the home cell
+	HereOf    map[int64][]string // and of those that lead other cells
 	Readers   []ReaderBrokers
 	Revision  string // for a form that changes those of readers
 	TooOld    int    // readers that keep to their bundle's first one until they are updated
@@ -41,6 +43,7 @@ type Brokers struct {
 // ReaderBrokers are the brokers that a reader is told of.
 type ReaderBrokers struct {
 	Reader string
+	Cell   int64
 	Policy []string // in order, in place of the bundle's; none: the bundle's
 	Bundle []string
 	At     string // the controller's connection over which it was heard last, if it is online; "": none
@@ -76,14 +79,16 @@ func (d *Desk) Brokers(ctx context.Context, a Actor) (b *Brokers, err error) {
 	if err != nil || d.live == nil {
 		return b, err
 	}
-	if b.Connected, err = d.connectedNow(ctx); err != nil {
-		return nil, err
+	if b.Connected, err = d.connected(ctx); err != nil {
+		if b.Unheard, err = d.unheard(err); err != nil {
+			return nil, err
+		}
 	}
-	if b.Embedded, b.Here, err = d.ofLeader(ctx); err != nil || len(b.Connected) == 0 {
+	if err := d.ofLeaders(ctx, b); err != nil || len(b.Connected) == 0 {
 		return b, err
 	}
 	live, err := d.live.Readers(ctx)
-	if err != nil && !d.unheard(err) {
+	if _, err = d.unheard(err); err != nil {
 		return nil, err
 	}
 	at := map[string]string{}
@@ -104,9 +109,13 @@ func readersBrokers(tx *store.Tx) (*Brokers, error) {
 	if err != nil {
 		return nil, err
 	}
+	cells, err := tx.ReaderCells()
+	if err != nil {
+		return nil, err
+	}
 	var all []string
 	for _, p := range policies {
-		r := ReaderBrokers{Reader: p.Reader, Policy: p.Brokers}
+		r := ReaderBrokers{Reader: p.Reader, Cell: cells[p.Reader].Cell, Policy: p.Brokers}
 		if r.Bundle, err = tx.BrokersOf(p.Reader); err != nil {
 			return nil, err
 		}
@@ -135,8 +144,9 @@ type BrokersForm struct {
 }
 
 // SetBrokers has the policy of a reader, or of all, name brokers, and returns how many readers
-// that changes. A reader goes to the first one when it has heard the controller there. Fields:
-// "brokers", "reader", "anyway".
+// that changes. A reader goes to the first one when it has heard the controller there. Where cells name
+// the brokers of their readers, those of all are set with EditCell, and a reader comes to those of another
+// cell with MoveReaders. Fields: "brokers", "reader", "anyway".
 func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (changed int, err error) {
 	target := &auditTarget{reader: form.Reader, subject: form.Reader}
 	if form.Reader == "" {
@@ -145,10 +155,18 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 	if err := d.check(ctx, a, SetBrokers, target); err != nil { // before the controller that leads is asked
 		return 0, err
 	}
-	connected, unknown := d.connected(ctx)
-	embedded, here, err := d.ofLeader(ctx)
-	if err != nil {
-		return 0, err
+	running := form.Running
+	var unknown error // why some connections are not known
+	if running == nil {
+		running = new(Brokers)
+		if running.Connected, unknown = d.connected(ctx); unknown != nil {
+			if running.Unheard, err = d.unheard(unknown); err != nil {
+				running.Unheard.All = true
+			}
+		}
+		if err := d.ofLeaders(ctx, running); err != nil {
+			return 0, err
+		}
 	}
 	err = d.act(ctx, a, SetBrokers, target, func(tx *store.Tx, now time.Time) error {
 		brokers, err := form.parse()
@@ -165,13 +183,19 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 		if form.Reader != "" && !slices.ContainsFunc(before.Readers, func(r ReaderBrokers) bool { return r.Reader == form.Reader }) {
 			return wrong("reader", "There is no reader %q: choose one of those that are adopted", cut(form.Reader, wire.MaxName))
 		}
-		before.Connected, before.Embedded, before.Here = connected, embedded, here
-		if r := form.Running; r != nil {
-			before.Connected, before.Embedded, before.Here = r.Connected, r.Embedded, r.Here
-		} else if unknown != nil {
-			return unknown
+		if err := form.keepToCells(tx, before, brokers); err != nil {
+			return err
 		}
-		if unheard := before.notHeard(brokers); len(unheard) > 0 && !form.Anyway {
+		before.RunningAs(running)
+		var unheard []string
+		for _, cell := range before.cellsOf(form.Reader) {
+			if unknown != nil && running.Unheard.Has(cell) {
+				return unknown
+			}
+			unheard = append(unheard, before.notHeard(cell, brokers)...)
+		}
+		slices.Sort(unheard)
+		if unheard = slices.Compact(unheard); len(unheard) > 0 && !form.Anyway {
 			return wrongField("anyway", errors.New(NotHeard(unheard)))
 		}
 		for _, r := range before.Readers {
@@ -196,6 +220,49 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 		return nil
 	})
 	return changed, err
+}
+
+// RunningAs takes over what another one says of the controllers that lead, and their connections.
+func (b *Brokers) RunningAs(other *Brokers) {
+	b.Connected, b.Unheard, b.Embedded, b.Here, b.HereOf = other.Connected, other.Unheard, other.Embedded, other.Here, other.HereOf
+}
+
+// cellsOf returns the cell of a reader, or those of all readers.
+func (b *Brokers) cellsOf(reader string) (cells []int64) {
+	for _, r := range b.Readers {
+		if (reader == "" || r.Reader == reader) && !slices.Contains(cells, r.Cell) {
+			cells = append(cells, r.Cell)
+		}
+	}
+	return cells
+}
+
+// keepToCells refuses brokers for all readers where their cells name them, and such of another cell for one.
+func (f *BrokersForm) keepToCells(tx *store.Tx, before *Brokers, brokers []string) error {
+	cells, err := tx.Cells()
+	if err != nil {
+		return err
+	}
+	if f.Reader == "" {
+		for _, c := range cells {
+			if len(c.Brokers) > 0 {
+				return wrong("reader", "The cell %s names the brokers of its readers: change those of the cell, or choose one reader", c.Name)
+			}
+		}
+		return nil
+	}
+	of, err := tx.CellOf(f.Reader)
+	if err != nil {
+		return err
+	}
+	if f.Bundle {
+		i := slices.IndexFunc(before.Readers, func(r ReaderBrokers) bool { return r.Reader == f.Reader })
+		brokers = before.Readers[i].Bundle
+	}
+	if err := refuseOthersBrokers("brokers", cells, nil, of.Cell, brokers); err != nil {
+		return wrong("brokers", "%s. To have %s go there, move it to that cell", Fields(err)["brokers"], f.Reader)
+	}
+	return nil
 }
 
 // parse returns the brokers that a form names; none: those of each reader's bundle.

@@ -197,24 +197,24 @@ func TestABrokerThatTheControllerIsNotConnectedToIsSetOnlyAnyway(t *testing.T) {
 // The controller is connected to its own broker by an address that readers do not know.
 func TestTheEmbeddedBrokerIsKnownByTheNamesOfItsMachine(t *testing.T) {
 	b := &Brokers{
-		Connected: []BrokerStatus{{URL: "ssl://127.0.0.1:8883", Up: true}},
+		Connected: []BrokerStatus{{Cell: store.HomeCell, URL: "ssl://127.0.0.1:8883", Up: true}},
 		Here:      []string{"localhost", "Controller", "192.0.2.7"},
-		Readers:   []ReaderBrokers{{Reader: "front", Bundle: []string{"ssl://doors.example:8883"}}},
+		Readers:   []ReaderBrokers{{Reader: "front", Cell: store.HomeCell, Bundle: []string{"ssl://doors.example:8883"}}},
 	}
 	given := []string{"ssl://controller:8883", "ssl://192.0.2.7:8883", "ssl://doors.example:8883", "ssl://192.0.2.7:8884", "ssl://nosuch.example:8883"}
-	if unheard := b.notHeard(given); !slices.Equal(unheard, given[3:]) {
+	if unheard := b.notHeard(store.HomeCell, given); !slices.Equal(unheard, given[3:]) {
 		t.Errorf("%q", unheard)
 	}
 	b.Connected[0].URL = "ssl://192.0.2.9:8883"
-	if unheard := b.notHeard(given); len(unheard) != len(given) {
+	if unheard := b.notHeard(store.HomeCell, given); len(unheard) != len(given) {
 		t.Errorf("%q", unheard)
 	}
 	b.Embedded = true // which listens at one address only
-	if unheard := b.notHeard(given); !slices.Equal(unheard, given[3:]) {
+	if unheard := b.notHeard(store.HomeCell, given); !slices.Equal(unheard, given[3:]) {
 		t.Errorf("%q", unheard)
 	}
 	b.Connected = nil
-	if unheard := b.notHeard(given); unheard != nil {
+	if unheard := b.notHeard(store.HomeCell, given); unheard != nil {
 		t.Errorf("without a controller: %q", unheard)
 	}
 }

@@ -98,8 +98,10 @@ func (d *Desk) canAsk(ctx context.Context, reader string) error {
 		return err
 	}
 	lives, err := d.lives(ctx)
-	if err == nil && (lives[reader] == nil || !lives[reader].Online) {
-		err = ErrReaderAway
+	if live := lives.of[reader]; err == nil && (live == nil || !live.Online) {
+		if err = ErrReaderAway; lives.unheard[reader] {
+			err = lives.why
+		}
 	}
 	return err
 }

@@ -40,13 +40,13 @@ func (d *Desk) Doubt(ctx context.Context) (string, error) {
 func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 	target := &auditTarget{subject: d.site.Name}
 	leader := "" // another process; "": none, or it is not known
-	if !d.Leads() {
-		s, err := d.Standing(ctx)
+	if !d.leadsSite() {
+		c, err := d.leaderOf(ctx, store.HomeCell)
 		if err != nil {
 			return err
 		}
-		if s.Leader != nil {
-			leader = s.Leader.Where()
+		if c != nil {
+			leader = c.Where()
 		}
 	}
 	err := d.act(ctx, a, ConfirmClock, target, func(tx *store.Tx, _ time.Time) error {

@@ -2,21 +2,22 @@ package desk
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// A ControllerStatus is a process that leads the site, or stands by.
+// A ControllerStatus is a process that leads a cell of the site, or stands by.
 type ControllerStatus struct {
-	Machine string    // its name
-	Address string    // as the database sees it; "": the database is on this machine, or it is not known
-	Since   time.Time // since when it leads, or stands by; zero: not known
-	Leads   bool
-	Term    uint64 // of its lead; 0: it stands by
-	This    bool   // it is this process
+	Machine  string    // its name
+	Address  string    // as the database sees it; "": the database is on this machine, or it is not known
+	Cell     int64     // that it leads, or stands by for
+	CellName string    // of that
+	Since    time.Time // since when it leads, or stands by; zero: not known
+	Leads    bool
+	Term     uint64 // of its lead; 0: it stands by
+	This     bool   // it is this process
 }
 
 // Where names the controller for people: "the controller on garage (192.0.2.7)".
@@ -27,44 +28,84 @@ func (c ControllerStatus) Where() string {
 	return "the controller on " + c.Machine + " (" + c.Address + ")"
 }
 
-// Controllers returns the controllers of the site, who leads first, then those that stand by, by their age; none if none
-// runs, or, with SQLite, none in this process.
+// Controllers returns the controllers of the site: who leads the home cell first, then those that lead other cells, then
+// those that stand by, by their age; none if none runs, or, with SQLite, none in this process.
 func (d *Desk) Controllers(ctx context.Context, a Actor) ([]ControllerStatus, error) {
 	if err := d.check(ctx, a, SetBrokers, new(auditTarget)); err != nil {
 		return nil, err
 	}
-	return d.controllers(ctx)
+	all, _, err := d.controllers(ctx)
+	return all, err
 }
 
-func (d *Desk) controllers(ctx context.Context) (all []ControllerStatus, err error) {
+func (d *Desk) controllers(ctx context.Context) (all []ControllerStatus, cells []store.Cell, err error) {
+	err = d.site.View(ctx, func(tx *store.Tx) error { cells, err = tx.Cells(); return err })
+	if err != nil {
+		return nil, nil, err
+	}
 	rows, err := d.site.Controllers(ctx)
 	for _, c := range rows {
 		if c.This && d.live == nil { // with SQLite each process is taken for one
 			continue
 		}
-		all = append(all, ControllerStatus{Machine: Clean(c.Name), Address: c.From, Since: c.Since, Leads: c.Leads, Term: c.Term, This: c.This})
+		s := ControllerStatus{Machine: Clean(c.Name), Address: c.From, Cell: c.Cell, Since: c.Since, Leads: c.Leads, Term: c.Term, This: c.This}
+		for _, cell := range cells {
+			if cell.ID == s.Cell {
+				s.CellName = cell.Name
+			}
+		}
+		all = append(all, s)
 	}
-	return all, err
+	return all, cells, err
 }
 
-// A Standing is how this process stands to the lead.
+// A Standing is how this process stands to the lead of its cell, and whether each cell is led.
 type Standing struct {
 	Leads    bool
 	Term     uint64            // of its lead; 0: it does not lead
-	Leader   *ControllerStatus // who leads, if that is another one
-	Nobody   bool              // controllers run, and none leads
-	StandBys int               // how many stand by, with this one if it does
+	Leader   *ControllerStatus // who leads the cell, if that is another one
+	StandBys int               // how many stand by for the cell, with this one if it does
+	Nobody   bool              // controllers run for the cell, or it has readers, and none leads it
+	Cell     string            // name
+	Several  bool              // the site has others
+	Cells    []LedCell         // those that have readers or controllers, the home cell first; there is one if the site has no others
+}
+
+// A LedCell says whether anybody leads a cell.
+type LedCell struct {
+	ID   int64
+	Name string
+	Led  bool
+}
+
+// Unled names what nobody leads: "this site", "the cell north" or "the cells north and south"; "": all is led.
+func (s *Standing) Unled() string {
+	var names []string
+	for _, c := range s.Cells {
+		if !c.Led {
+			names = append(names, c.Name)
+		}
+	}
+	if len(names) > 0 && !s.Several {
+		return "this site"
+	}
+	return namesOfCells(names)
 }
 
 // Standing returns how this controller stands to the lead.
 func (d *Desk) Standing(ctx context.Context) (*Standing, error) {
-	all, err := d.controllers(ctx)
+	all, cells, err := d.controllers(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &Standing{Leads: d.Leads()}
+	s := &Standing{Leads: d.Leads(), Several: len(cells) > 1}
+	led, used := map[int64]bool{}, map[int64]bool{}
 	for i := range all {
-		switch c := &all[i]; {
+		c := &all[i]
+		used[c.Cell] = true
+		led[c.Cell] = led[c.Cell] || c.Leads
+		switch {
+		case c.Cell != d.cell:
 		case c.Leads && c.This:
 			s.Term = c.Term
 		case !c.Leads:
@@ -73,48 +114,90 @@ func (d *Desk) Standing(ctx context.Context) (*Standing, error) {
 			s.Leader = c
 		}
 	}
-	s.Nobody = !s.Leads && s.Leader == nil && len(all) > 0
-	return s, nil
+	led[d.cell] = s.Leads || s.Leader != nil
+	if len(cells) > 1 {
+		err = d.site.View(ctx, func(tx *store.Tx) error {
+			with, err := tx.CellsWithReaders()
+			for _, id := range with {
+				used[id] = true
+			}
+			return err
+		})
+	}
+	for _, c := range cells {
+		if c.ID == d.cell {
+			s.Cell, s.Nobody = c.Name, used[c.ID] && !led[c.ID]
+		}
+		if used[c.ID] {
+			s.Cells = append(s.Cells, LedCell{c.ID, c.Name, led[c.ID]})
+		}
+	}
+	return s, err
 }
 
-// Leads says whether this process is a controller that leads the site.
+// Leads says whether this process is a controller that leads its cell.
 func (d *Desk) Leads() bool { return d.live != nil && d.site.Leads() }
+
+// leadsSite says whether it leads the home cell, and so does what is the site's.
+func (d *Desk) leadsSite() bool { return d.Leads() && d.cell == store.HomeCell }
 
 // watchLeadEvery is how often WatchLead looks.
 const watchLeadEvery = time.Second
 
-// WatchLead calls changed when this controller, or another one, begins or ends to lead, until ctx ends.
+// WatchLead calls changed when this controller, or another one, begins or ends to lead a cell, until ctx ends.
 func (d *Desk) WatchLead(ctx context.Context, changed func()) {
 	tick := time.NewTicker(watchLeadEvery)
 	defer tick.Stop()
-	for last, _ := d.leader(ctx); ; {
+	for last, _ := d.leaders(ctx); ; {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if now, err := d.leader(ctx); err == nil && now != last {
+		if now, err := d.leaders(ctx); err == nil && now != last {
 			last = now
 			changed()
 		}
 	}
 }
 
-// leader identifies who leads; "": nobody. Whoever leads need not ask the database.
-func (d *Desk) leader(ctx context.Context) (string, error) {
+// leaders identifies who leads which cell; "": nobody leads any. Whoever leads the only one need not ask who does.
+func (d *Desk) leaders(ctx context.Context) (string, error) {
 	if d.Leads() {
-		return "this", nil
+		if several, err := d.several(ctx); err != nil || !several {
+			return "this", err
+		}
 	}
-	s, err := d.Standing(ctx)
-	if err != nil || s.Leader == nil {
-		return "", err
+	all, _, err := d.controllers(ctx)
+	id := ""
+	for _, c := range all {
+		if c.Leads && !c.This || c.This && d.Leads() { // otherwise this one is about to notice
+			id += fmt.Sprintf("%d in term %d,", c.Cell, c.Term)
+		}
 	}
-	return fmt.Sprint("term ", s.Leader.Term), nil
+	return id, err
 }
 
-// unheard says whether an error means that what readers and brokers do is not known now, since the controller that leads
-// does not answer, or there is none. What is stored is as good as ever.
-func (d *Desk) unheard(err error) bool {
-	var away *store.UnavailableError
-	return errors.As(err, &away) && !d.site.Leads()
+// several says whether the site has more than one cell.
+func (d *Desk) several(ctx context.Context) (several bool, err error) {
+	if !d.site.Shared() {
+		return false, nil
+	}
+	err = d.site.View(ctx, func(tx *store.Tx) error {
+		cells, err := tx.Cells()
+		several = len(cells) > 1
+		return err
+	})
+	return several, err
+}
+
+// leaderOf returns who leads a cell, if that is another process; nil: nobody does, or it is not known.
+func (d *Desk) leaderOf(ctx context.Context, cell int64) (*ControllerStatus, error) {
+	all, _, err := d.controllers(ctx)
+	for i := range all {
+		if c := &all[i]; c.Cell == cell && c.Leads && !c.This {
+			return c, err
+		}
+	}
+	return nil, err
 }

@@ -92,8 +92,9 @@ func TestAStandByKnowsWhoLeads(t *testing.T) {
 		t.Errorf("a command elsewhere: %+v", got)
 	}
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://127.0.0.1:8883", Up: true}}
-	if embedded, here, err := w.ofLeader(t.Context()); err != nil || embedded || here[0] != s.Leader.Machine {
-		t.Errorf("brokers of the leader are known by %v, %v", here, err)
+	of := new(Brokers)
+	if err := w.ofLeaders(t.Context(), of); err != nil || of.Embedded || of.Here[0] != s.Leader.Machine {
+		t.Errorf("brokers of the leader are known by %+v, %v", of, err)
 	}
 	changed := make(chan bool, 9)
 	watching, stop := context.WithCancel(t.Context())
@@ -113,13 +114,13 @@ func TestALeadThatGoesToAnotherControllerOnTheSameMachineIsAChange(t *testing.T)
 	w := inPostgreSQL(t)
 	lead, err := w.another().Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
-	before, err := w.leader(t.Context())
+	before, err := w.leaders(t.Context())
 	w.must(err)
 	lead.Close()
 	lead, err = w.another().Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
 	defer lead.Close()
-	if after, err := w.leader(t.Context()); err != nil || after == before || before == "" || after == "" {
+	if after, err := w.leaders(t.Context()); err != nil || after == before || before == "" || after == "" {
 		t.Errorf("%q after %q", after, before)
 	}
 }
@@ -191,13 +192,13 @@ func TestALeadThatWasTakenOverIsAnAlarmOfTheSite(t *testing.T) {
 	sitetest.Unled(t, w.dir)()
 	lead, err := w.site.Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
-	w.must(w.site.TellTakenOver(t.Context(), w.time, lead))
+	w.must(w.site.TellTakenOver(t.Context(), w.time, store.HomeCell, lead))
 	lead.Close()
 	if lead, err = w.site.Lead(t.Context(), store.HomeCell, nil); err != nil { // that was given back
 		t.Fatal(err)
 	}
 	defer lead.Close()
-	w.must(w.site.TellTakenOver(t.Context(), w.time, lead))
+	w.must(w.site.TellTakenOver(t.Context(), w.time, store.HomeCell, lead))
 	page, err := w.Activity(t.Context(), as(Owner), Query{Kind: "alarm"})
 	w.must(err)
 	if len(page.Events) != 1 || page.Events[0].Reader != "" || !strings.HasPrefix(page.Events[0].Text.String(), "the controller on gone has stopped leading the site without handing over, and the one on ") {
@@ -226,7 +227,7 @@ func TestALeadThatWasTakenOverOnOneMachineIsAnAlarmThatTellsTheTwoApart(t *testi
 		beat()
 		time.Sleep(100 * time.Millisecond)
 	}
-	w.must(w.site.TellTakenOver(t.Context(), w.time, <-leads))
+	w.must(w.site.TellTakenOver(t.Context(), w.time, store.HomeCell, <-leads))
 	page, err := w.Activity(t.Context(), as(Owner), Query{Kind: "alarm"})
 	w.must(err)
 	want := "a controller on " + host + " has stopped leading the site without handing over, and another one on that machine leads in its place. Doors have worked by themselves meanwhile. Look at its log"

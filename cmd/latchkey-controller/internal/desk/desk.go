@@ -26,6 +26,7 @@ type Live interface {
 	// Personalise has a reader write keys to a card and waits for the outcome. keys
 	// receives the card, which is wiped when keys returns; an error declines it.
 	Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error)
+	// Readers and Brokers return what is known. With an UnheardError that is of some cells only.
 	Readers(ctx context.Context) ([]link.ReaderStatus, error)
 	Brokers(ctx context.Context) ([]link.BrokerStatus, error)
 }
@@ -38,6 +39,7 @@ type Options struct {
 	Log   *slog.Logger         // nil: none
 	Mail  Mailer               // nil: no mail can be sent
 
+	Cell     int64    // that Live serves; 0: the home cell
 	Embedded bool     // Live is connected to the controller's own broker
 	Here     []string // names and addresses of this machine, by which readers may know a broker on it
 
@@ -55,6 +57,7 @@ type Desk struct {
 	log  *slog.Logger
 	mail Mailer
 
+	cell     int64 // of this process
 	embedded bool
 	here     []string
 
@@ -71,7 +74,7 @@ type Desk struct {
 
 // New returns a site's desk.
 func New(o Options) *Desk {
-	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, mail: o.Mail, embedded: o.Embedded, here: o.Here, memory: cmp.Or(o.PasswordMemory, passwordMemory), hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
+	d := &Desk{site: o.Site, live: o.Live, read: o.Clock, log: o.Log, mail: o.Mail, cell: cmp.Or(o.Cell, store.HomeCell), embedded: o.Embedded, here: o.Here, memory: cmp.Or(o.PasswordMemory, passwordMemory), hashing: make(chan struct{}, 2), unknownClients: make(chan struct{}, 16)}
 	if d.read == nil {
 		d.read = clock.Read
 	}

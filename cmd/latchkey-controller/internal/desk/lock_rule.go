@@ -83,7 +83,7 @@ func (d *Desk) LockRule(ctx context.Context, a Actor, door int64) (rule LockRule
 		}
 		var policies []*wire.Policy
 		for _, id := range readers {
-			if live := lives[id]; live != nil && live.State != nil && waits(live.State.Condition) {
+			if live := lives.of[id]; live != nil && live.State != nil && waits(live.State.Condition) {
 				continue
 			}
 			p, err := tx.Policy(id)

@@ -57,6 +57,9 @@ type DoorProgress struct {
 	Since  time.Time     // since when it is offline; zero: it is not, or was never heard of
 	Mode   wire.Mode     // in force there; "": not known
 	Text   string        // "confirmed after 0.4 s", "offline since 9:12, will follow"
+
+	// Unheard says that whether the reader is online is not known now: who leads its cell does not answer, or nobody does.
+	Unheard bool
 }
 
 // confirmed says whether the reader has the mode, in force or below a higher one.
@@ -113,14 +116,20 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 				if err != nil {
 					return err
 				}
-				live := lives[c.Reader]
-				if live == nil && lives != nil {
+				live := lives.of[c.Reader]
+				switch {
+				case lives.unheard[c.Reader]:
+					live = nil
+				case live == nil && lives.of != nil:
 					live = new(link.ReaderStatus)
 				}
 				p.fill(c, level, live, clockTime{now, in})
+				if p.Unheard = lives.of != nil && lives.unheard[c.Reader]; p.Unheard && p.State == ModeOffline {
+					p.Text = "not known now, will follow: no controller that leads its cell answers"
+				}
 				w.Doors = append(w.Doors, p)
 			}
-			w.sum(d.live != nil, lives != nil, elsewhere)
+			w.sum(d.live != nil, lives.of != nil, elsewhere)
 			wanted = append(wanted, w)
 		}
 		return nil
@@ -248,19 +257,21 @@ func (w *WantedMode) sum(running, led bool, elsewhere Elsewhere) {
 	}
 	for _, rest := range []struct {
 		state     Progress
+		unheard   bool
 		one, more string
 	}{
-		{ModeAwaited, "has not confirmed yet", "have not confirmed yet"},
-		{ModeOffline, "is offline and will follow", "are offline and will follow"},
-		{ModeTooOld, "takes no part: update its reader", "take no part: update their readers"},
-		{ModeOverridden, "is in a higher mode, and this not in force there", "are in a higher mode, and this not in force there"},
-		{ModeSuspended, "is locked: its reader's housing is open", "are locked: their readers' housings are open"},
-		{ModeLeft, "had confirmed it, and works otherwise now", "had confirmed it, and work otherwise now"},
-		{ModeConfirmed, "confirmed it, and is offline now", "confirmed it, and are offline now"},
+		{ModeAwaited, false, "has not confirmed yet", "have not confirmed yet"},
+		{ModeOffline, true, "is not heard now and will follow", "are not heard now and will follow"},
+		{ModeOffline, false, "is offline and will follow", "are offline and will follow"},
+		{ModeTooOld, false, "takes no part: update its reader", "take no part: update their readers"},
+		{ModeOverridden, false, "is in a higher mode, and this not in force there", "are in a higher mode, and this not in force there"},
+		{ModeSuspended, false, "is locked: its reader's housing is open", "are locked: their readers' housings are open"},
+		{ModeLeft, false, "had confirmed it, and works otherwise now", "had confirmed it, and work otherwise now"},
+		{ModeConfirmed, false, "confirmed it, and is offline now", "confirmed it, and are offline now"},
 	} {
 		var doors []*DoorProgress
 		for i := range w.Doors {
-			if p := &w.Doors[i]; p.State == rest.state && (p.State != ModeConfirmed || !p.Since.IsZero()) {
+			if p := &w.Doors[i]; p.State == rest.state && (p.Unheard && p.State == ModeOffline) == rest.unheard && (p.State != ModeConfirmed || !p.Since.IsZero()) {
 				doors = append(doors, &w.Doors[i])
 			}
 		}

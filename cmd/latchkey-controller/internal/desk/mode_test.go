@@ -333,12 +333,12 @@ func TestProgressIsToldDoorByDoor(t *testing.T) {
 	w.says("foyer", wire.ModeState{Mode: wire.ModeEvacuation, Cause: wire.CauseFire})
 	got := w.wanted(id)
 	for i, want := range []DoorProgress{
-		{"Attic", "attic", ModeConfirmed, 400 * time.Millisecond, time.Time{}, wire.ModeLockdown, "confirmed after 0.4 s"},
-		{"Barn", "barn", ModeOffline, 0, w.time.Add(-3*time.Hour - 400*time.Millisecond), wire.ModeNormal, "offline since 12:30, will follow"},
-		{"Cellar", "cellar", ModeTooOld, 0, time.Time{}, "", "takes no part: the reader's program is too old for modes; update it"},
-		{"Dock", "dock", ModeAwaited, 0, time.Time{}, wire.ModeNormal, "online, not confirmed yet"},
-		{"Elevator", "elevator", ModeOffline, 0, time.Time{}, "", "not heard of yet, will follow"},
-		{"Foyer", "foyer", ModeOverridden, 400 * time.Millisecond, time.Time{}, wire.ModeEvacuation, "evacuation is in force there: fire"},
+		{"Attic", "attic", ModeConfirmed, 400 * time.Millisecond, time.Time{}, wire.ModeLockdown, "confirmed after 0.4 s", false},
+		{"Barn", "barn", ModeOffline, 0, w.time.Add(-3*time.Hour - 400*time.Millisecond), wire.ModeNormal, "offline since 12:30, will follow", false},
+		{"Cellar", "cellar", ModeTooOld, 0, time.Time{}, "", "takes no part: the reader's program is too old for modes; update it", false},
+		{"Dock", "dock", ModeAwaited, 0, time.Time{}, wire.ModeNormal, "online, not confirmed yet", false},
+		{"Elevator", "elevator", ModeOffline, 0, time.Time{}, "", "not heard of yet, will follow", false},
+		{"Foyer", "foyer", ModeOverridden, 400 * time.Millisecond, time.Time{}, wire.ModeEvacuation, "evacuation is in force there: fire", false},
 	} {
 		if got.Doors[i] != want {
 			t.Errorf("%+v\nnot %+v", got.Doors[i], want)

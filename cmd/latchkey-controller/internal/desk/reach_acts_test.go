@@ -37,7 +37,8 @@ var bounded = map[Act]bounds{
 	EndLockdown: {"-", "-"}, EndEvacuation: {"-", "-"}, EndMode: {"-", "-"}, UndoMode: {"-", "-"}, EndEarly: {"--", "++"},
 	ExportActivity: {"+", "+"},
 	EditSchedules:  {"+++", "+++"}, EditPolicy: {"---", "+-+"}, EditPlaces: {"-----------", "-++++++++++"},
-	AdoptReader: {"----", "----"}, RemoveReader: {"--", "+-"}, RenewBudget: {"-", "-"}, WriteGrant: {"-", "-"}, SetBrokers: {"----", "----"},
+	AdoptReader: {"----", "----"}, RemoveReader: {"--", "+-"}, RenewBudget: {"-", "-"}, WriteGrant: {"-", "-"}, SetBrokers: {"-------", "-------"},
+	AddCell: {"-", "-"}, EditCell: {"-", "-"}, RemoveCell: {"-", "-"}, MoveReaders: {"-", "-"},
 	MakeToken: {"+", "+"}, RevokeToken: {"-", "-"}, // it is somebody else's
 
 	EditMail: {"--", "--"}, SendTestMail: {"-", "-"},

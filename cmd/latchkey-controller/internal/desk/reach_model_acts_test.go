@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -224,6 +225,14 @@ func (m *homeAndAnnex) acts() map[string]func(context.Context, Actor) error {
 			_, err := m.SetBrokers(ctx, a, BrokersForm{Reader: one(m, "reader", id, ""), Brokers: one(m, "brokers", "", "ssl://a.example ssl://b.example")})
 			return err
 		}),
+		"MoveReaders": reader(func(ctx context.Context, a Actor, id string) error {
+			_, err := m.MoveReaders(ctx, a, MoveForm{Readers: []string{id}, Cell: one(m, "cell", store.HomeCell, 2)})
+			return err
+		}),
+		"EditCell": func(ctx context.Context, a Actor) error {
+			_, err := m.EditCell(ctx, a, CellForm{ID: store.HomeCell, Name: one(m, "name", "main", "hall"), Brokers: "ssl://hall.example"})
+			return err
+		},
 		"Order": reader(func(ctx context.Context, a Actor, id string) error {
 			_, err := m.Order(ctx, a, id, one(m, "order", wire.Unlock, wire.Identify))
 			return err

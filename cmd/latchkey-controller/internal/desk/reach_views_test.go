@@ -72,6 +72,9 @@ var looks = map[string][]look{
 	"CountCards":    {of(fewer, func(w tp, c cx, a Actor) (any, error) { return w.CountCards(c, a) })},
 	"Brokers":       {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Brokers(c, a) })},
 	"BrokerClients": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.BrokerClients(c, a) })},
+	"CellDoubts":    {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.CellDoubts(c, a) })},
+	"CellReaders":   {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.CellReaders(c, a, 0) })},
+	"Cells":         {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Cells(c, a) })},
 	"Controllers":   {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Controllers(c, a) })},
 	"Deliveries":    {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Deliveries(c, a, 1, "", 0, 0) })},
 	"Door":          {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Door(c, a, p.door) })},
@@ -196,10 +199,10 @@ var looks = map[string][]look{
 
 // doings are the methods of Desk by which an actor acts. What they may act on is tested with each
 // act. TokenStands is of the token itself.
-var doings = strings.Fields(`AddAdmin AddCard AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AllowWebhookHost
-	BackupTo CheckAdoptions ConfirmCard ConfirmClock DrawPIN DropCard EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
-	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader MoveSite NewCard
-	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveDuressPIN RemoveGroup RemoveBrokerClient
+var doings = strings.Fields(`AddAdmin AddCard AddCell AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AllowWebhookHost
+	BackupTo CheckAdoptions ConfirmCard ConfirmClock DrawPIN DropCard EditCell EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
+	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader MoveReaders MoveSite NewCard
+	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveCell RemoveDuressPIN RemoveGroup RemoveBrokerClient
 	RemoveMail RemovePIN RemovePlace RemoveProvider RemoveReader RemoveSchedule RemoveSuspendedUser RemoveTPMAuthority RemoveUser RemoveWebhook RenameGroup
 	RenewBudget ResendDelivery ReturnCard RevokeToken SetAccessPolicy SetBrokers SetDuressPIN SetEmergency SetGuessBudget SetHolidays SetKeepDays SetLimit SetModeOfAll
 	SetLockRule SetMail SetMode SetPIN SetPINReaders SetPasskeyRoles SetPolicy SetProvider SetRole SetUserGroups SetZone SignOutAdmin SuspendUser

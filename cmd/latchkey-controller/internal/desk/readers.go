@@ -20,6 +20,8 @@ type Reader struct {
 	Hub     string
 	HubID   int64
 	Place   string
+	Cell    string       // name; "": it has no board
+	From    string       // the cell that it is being moved from; "": none
 	Board   string       // fingerprint of the board; "": none, removed or moved to another reader
 	Adopted time.Time    // when the bundle was made
 	Bundle  uint64       // its number
@@ -128,31 +130,6 @@ func (d *Desk) Reader(ctx context.Context, a Actor, id string) (*Reader, error) 
 	return nil, ErrNotFound
 }
 
-// lives returns the live states of readers, by id; nil if nothing is known of them, since no controller runs in this
-// process, or none leads.
-func (d *Desk) lives(ctx context.Context) (map[string]*link.ReaderStatus, error) {
-	if d.live == nil {
-		return nil, nil
-	}
-	lives := map[string]*link.ReaderStatus{}
-	all, err := d.live.Readers(ctx)
-	if d.unheard(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	brokers, err := d.live.Brokers(ctx)
-	several := len(brokers) > 1
-	for i := range all {
-		if !several {
-			all[i].Broker = "" // that goes without saying
-		}
-		lives[all[i].ID] = &all[i]
-	}
-	return lives, err
-}
-
 // readers combines what is stored about readers, as an actor may see it, with their live
 // states. in is the reach by which they were chosen.
 func (d *Desk) readers(ctx context.Context, a Actor) (readers []*Reader, in *reach, err error) {
@@ -196,6 +173,14 @@ func (d *Desk) readers(ctx context.Context, a Actor) (readers []*Reader, in *rea
 		if err != nil {
 			return err
 		}
+		cells, err := tx.Cells()
+		if err != nil {
+			return err
+		}
+		of, err := tx.ReaderCells()
+		if err != nil {
+			return err
+		}
 		inForce := map[string]*store.Bundle{}
 		for _, b := range bundles {
 			inForce[b.Reader] = b
@@ -209,6 +194,7 @@ func (d *Desk) readers(ctx context.Context, a Actor) (readers []*Reader, in *rea
 			if b := inForce[id]; b != nil {
 				r.Board, r.Adopted, r.Bundle, r.Serial = wire.Fingerprint(b.Request), moment(b.Created), b.Number, b.Serial
 			}
+			r.Cell, r.From = readerCell(cells, of[id])
 			if r.Policy, err = tx.Policy(id); err != nil {
 				return fmt.Errorf("policy of %s: %w", id, err)
 			}
@@ -219,10 +205,10 @@ func (d *Desk) readers(ctx context.Context, a Actor) (readers []*Reader, in *rea
 				return err
 			}
 			r.CutOff = r.Bundle != 0 && r.OldProofs() && newPINs
-			if r.Live, err = liveReader(tx, lives[id], head); err != nil {
+			if r.Live, err = liveReader(tx, lives.of[id], head); err != nil {
 				return err
 			}
-			r.Live.Unled = lives == nil && d.live != nil
+			r.Live.Unled = lives.unheard[id]
 			if r.Bundle != 0 {
 				if err := fillBudget(tx, r, d.now(), settings, pins); err != nil {
 					return err

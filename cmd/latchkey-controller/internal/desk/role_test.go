@@ -24,6 +24,7 @@ var may = map[Act]string{
 	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndEvacuation: "OSE", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",
 	EditPolicy: "OS", EditSchedules: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
 	ViewTokens: "OS", MakeToken: "OS", RevokeToken: "OS",
+	AddCell: "O", EditCell: "O", RemoveCell: "O", MoveReaders: "O",
 	SetBrokers: "O", ViewBrokerClients: "O", AddBrokerClient: "O", RemoveBrokerClient: "O",
 	ViewMail: "O", EditMail: "O", SendTestMail: "O",
 	ViewWebhooks: "OS", AddWebhook: "OS", EditWebhook: "OS", NewWebhookSecret: "OS", RemoveWebhook: "OS", TestWebhook: "OS", ResendDelivery: "OS", AllowWebhookHost: "O", ForbidWebhookHost: "O",

@@ -83,9 +83,9 @@ func (d *Desk) Glances(ctx context.Context, a Actor) (map[string]Glance, error) 
 		return nil, err
 	}
 	lives, err := d.lives(ctx)
-	all := make(map[string]Glance, len(lives))
-	for id, live := range lives {
-		if !sight.Reader(id) {
+	all := make(map[string]Glance, len(lives.of))
+	for id, live := range lives.of {
+		if !sight.Reader(id) || lives.unheard[id] {
 			continue
 		}
 		g := Glance{Online: live.Online}

@@ -17,7 +17,7 @@ type Change struct {
 	States   bool  // readers have reported a new state
 }
 
-// lookAgain is how long after a change of readers' states Watch tells a stand-by of them again: what it has from the controller
+// lookAgain is how long after a change of readers' states Watch tells of them again where other controllers are asked for them: what it has from one
 // that leads may be a second old, so that pages and programs together ask for it once a second at most.
 const lookAgain = 1500 * time.Millisecond
 
@@ -42,20 +42,29 @@ func (d *Desk) Watch(ctx context.Context, changed func(Change)) {
 		defer calls.Unlock()
 		newest = c.Activity
 		changed(c)
-		if !c.States || again || d.live == nil || d.Leads() {
+		if !c.States || again || d.live == nil || !d.site.Shared() {
 			return
 		}
 		again = true
 		time.AfterFunc(lookAgain, func() {
 			calls.Lock()
 			defer calls.Unlock()
-			if again = false; ctx.Err() == nil {
+			if again = false; ctx.Err() == nil && d.asksOthers(ctx) {
 				changed(Change{Activity: newest, States: true})
 			}
 		})
 	}
 	activity, states := int64(-1), int64(-1)
 	site.Persist(ctx, d.log, "cannot watch what changes", watchAgain, func() error { return d.watch(ctx, &activity, &states, tell) })
+}
+
+// asksOthers says whether other controllers are asked for what some readers do.
+func (d *Desk) asksOthers(ctx context.Context) bool {
+	if !d.Leads() {
+		return true
+	}
+	several, _ := d.several(ctx)
+	return several
 }
 
 // watch is Watch until the database fails. activity and states are the newest that were told of.

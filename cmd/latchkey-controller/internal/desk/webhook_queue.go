@@ -70,7 +70,7 @@ func (d *Desk) QueueWebhooks(ctx context.Context, body Body) (made int, more boo
 					return
 				}
 				n.Place = places[n.Event.Reader]
-				if live := lives[n.Event.Reader]; live != nil {
+				if live := lives.of[n.Event.Reader]; live != nil {
 					n.Online = live.Online
 					if live.State != nil {
 						n.Runs = live.State.Version

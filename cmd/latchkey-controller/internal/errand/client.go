@@ -3,7 +3,6 @@ package errand
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +20,7 @@ import (
 // good until something is committed: what readers report is, and pages are shown anew then.
 const keepStatus = time.Second
 
-// A Client is a desk.Live that has the controller that leads the site do it. It is safe for concurrent use.
+// A Client is a desk.Live that has the controllers that lead the cells of the site do it. It is safe for concurrent use.
 type Client struct {
 	site    *site.Site
 	cell    int64         // of this process
@@ -29,28 +28,25 @@ type Client struct {
 	up      chan struct{} // closed when it listens
 	leading atomic.Pointer[leads]
 
-	asking chan struct{} // holds an element while the status is asked for, and guards what follows
-	last   reply
-	lastAt time.Time
-	lastOf uint64 // commits when it was asked for
+	asking chan struct{}   // holds an element while statuses are asked for, and guards what follows
+	known  map[int64]reply // what the cells answered last
+	cells  []int64         // of the site, as it was last known, with that of this process first
 
+	cellsAt time.Time
+	cellsOf uint64 // commits when they were looked for
+
+	several atomic.Bool   // the site has more than one cell
 	commits atomic.Uint64 // that were heard of
 
 	mu    sync.Mutex
 	talks map[id]*talk
 }
 
-// A reply is what came of asking for a status.
-type reply struct {
-	readers []link.ReaderStatus
-	brokers []link.BrokerStatus
-	err     error
-}
-
 // A talk is a conversation at a stand-by.
 type talk struct {
 	end
 	inbox chan *message
+	beat  store.Beat // of the lead, when it began
 }
 
 // inboxSize is how many messages of a conversation wait. More are dropped, and the conversation fails:
@@ -59,7 +55,7 @@ const inboxSize = 64
 
 // NewClient returns a client of a process of a cell, which does nothing until it runs.
 func NewClient(s *site.Site, cell int64) *Client {
-	return &Client{site: s, cell: cell, own: newID(), up: make(chan struct{}), asking: make(chan struct{}, 1), talks: map[id]*talk{}}
+	return &Client{site: s, cell: cell, own: newID(), up: make(chan struct{}), asking: make(chan struct{}, 1), known: map[int64]reply{}, talks: map[id]*talk{}}
 }
 
 // Run listens until ctx ends.
@@ -83,7 +79,7 @@ type leads struct {
 	link desk.Live
 }
 
-// Lead says that this process leads until ctx ends, with a link of its own: nobody else is asked.
+// Lead says that this process leads its cell until ctx ends, with a link of its own: nobody else is asked about that cell.
 func (c *Client) Lead(ctx context.Context, l desk.Live) { c.leading.Store(&leads{ctx, l}) }
 
 // led returns the link of this process, and a context for it that ends with ctx and when this process leads no
@@ -142,10 +138,11 @@ func (c *Client) take(posted []byte) {
 	}
 }
 
-// begin asks for something, and returns the first answer. The caller ends the conversation, unless there is an
-// error.
-func (c *Client) begin(ctx context.Context, what kind, limit int) (*talk, *message, error) {
-	t := &talk{end{site: c.site, me: standBy, them: leader, channel: toLeader(c.cell), limit: limit, conversation: newID()}, make(chan *message, inboxSize)}
+// begin asks the controller that leads a cell for something, and returns the first answer. The caller ends the
+// conversation, unless there is an error. silent is a beat of the lead since which nobody has answered: with that, nobody
+// is asked again.
+func (c *Client) begin(ctx context.Context, cell int64, what kind, limit int, silent store.Beat) (*talk, *message, error) {
+	t := &talk{end{site: c.site, me: standBy, them: leader, channel: toLeader(cell), limit: limit, conversation: newID()}, make(chan *message, inboxSize), store.Beat{}}
 	c.mu.Lock()
 	if len(c.talks) >= maxConversations {
 		c.mu.Unlock()
@@ -153,22 +150,27 @@ func (c *Client) begin(ctx context.Context, what kind, limit int) (*talk, *messa
 	}
 	c.talks[t.conversation] = t
 	c.mu.Unlock()
-	m, err := c.ask(ctx, t, what)
+	m, err := c.ask(ctx, t, cell, what, silent)
 	if err != nil {
 		c.end(t)
 	}
 	return t, m, err
 }
 
-func (c *Client) ask(ctx context.Context, t *talk, what kind) (*message, error) {
-	within, cancel := context.WithTimeoutCause(ctx, answerWithin, errNobody)
+func (c *Client) ask(ctx context.Context, t *talk, cell int64, what kind, silent store.Beat) (*message, error) {
+	nobody := c.nobody(cell)
+	within, cancel := context.WithTimeoutCause(ctx, answerWithin, nobody)
 	defer cancel()
 	select {
 	case <-c.up:
 	case <-within.Done():
 		return nil, context.Cause(within)
 	}
-	beat, err := c.site.Beat(within, c.cell)
+	beat, err := c.site.Beat(within, cell)
+	t.beat = beat
+	if errors.Is(err, store.ErrNotFound) || err == nil && silent != (store.Beat{}) && beat == silent {
+		return nil, nobody // nobody has ever led it, or not since then
+	}
 	if err == nil {
 		err = t.say(within, &message{Kind: what, ReplyTo: c.own, Term: beat.Term, Beat: beat.Count})
 	}
@@ -180,7 +182,7 @@ func (c *Client) ask(ctx context.Context, t *talk, what kind) (*message, error) 
 	}
 	m := t.next(within)
 	if m == nil && ctx.Err() == nil && t.started() { // a long one
-		longer, cancel := context.WithTimeoutCause(ctx, statusWithin, errNobody)
+		longer, cancel := context.WithTimeoutCause(ctx, statusWithin, nobody)
 		defer cancel()
 		within, m = longer, t.next(longer)
 	}
@@ -209,107 +211,40 @@ func (t *talk) next(ctx context.Context) *message {
 	}
 }
 
-// Readers implements desk.Live.
-func (c *Client) Readers(ctx context.Context) ([]link.ReaderStatus, error) {
-	if l, within, end := c.led(ctx); l != nil {
-		defer end()
-		if all, err := l.link.Readers(within); !l.lost(ctx, err) {
-			return all, err
-		}
-	}
-	s := c.status(ctx)
-	return slices.Clone(s.readers), s.err
-}
-
-// Brokers implements desk.Live.
-func (c *Client) Brokers(ctx context.Context) ([]link.BrokerStatus, error) {
-	if l, within, end := c.led(ctx); l != nil {
-		defer end()
-		if all, err := l.link.Brokers(within); !l.lost(ctx, err) {
-			return all, err
-		}
-	}
-	s := c.status(ctx)
-	return slices.Clone(s.brokers), s.err
-}
-
-// status returns the newest status, asked for at most keepStatus ago. One caller asks for all that wait.
-func (c *Client) status(ctx context.Context) reply {
-	select {
-	case c.asking <- struct{}{}:
-	case <-ctx.Done():
-		return reply{err: ctx.Err()}
-	}
-	defer func() { <-c.asking }()
-	commits := c.commits.Load()
-	if !c.lastAt.IsZero() && time.Since(c.lastAt) < keepStatus && (commits == c.lastOf || c.last.err != nil) {
-		return c.last
-	}
-	s := c.askStatus(ctx)
-	if ctx.Err() == nil {
-		c.last, c.lastAt, c.lastOf = s, time.Now(), commits
-	}
-	return s
-}
-
-func (c *Client) askStatus(ctx context.Context) (s reply) {
-	t, m, err := c.begin(ctx, askStatus, maxStatus)
-	if err != nil {
-		return reply{err: err}
-	}
-	defer c.end(t)
-	switch m.Kind {
-	case status:
-		s.readers, s.brokers, s.err = unpack(m.Status)
-	case result:
-		_, s.err = m.Result.result(wire.CommandID{})
-	}
-	if s.err == nil && m.Kind != status {
-		s.err = errNobody
-	}
-	return s
-}
-
-// forget has the next status asked for.
-func (c *Client) forget() {
-	select {
-	case c.asking <- struct{}{}:
-		c.lastAt = time.Time{}
-		<-c.asking
-	default: // one is on its way
-	}
-}
-
 // Order implements desk.Live. The error says that nothing was done, unless it is a store.UnsureError. An
 // order of which is not known whether it was carried out has no record.
 func (c *Client) Order(ctx context.Context, o store.Order, take func(uid []byte) (text string, ok bool)) (link.OrderResult, error) {
-	if l, within, end := c.led(ctx); l != nil {
-		defer end()
-		r, err := l.link.Order(within, o, take)
-		return l.ended(ctx, r, err)
-	}
-	return c.order(ctx, o, func(shown *wire.CardToKey) *answer {
-		if take == nil {
-			return new(answer)
+	return c.inCell(ctx, o.Reader, func(cell int64) (link.OrderResult, error) {
+		if l, within, end := c.led(ctx); l != nil && cell == c.cell {
+			defer end()
+			r, err := l.link.Order(within, o, take)
+			return l.ended(ctx, r, err)
 		}
-		text, ok := take(shown.UID)
-		return &answer{Text: plain(text), OK: ok}
+		return c.order(ctx, cell, o, func(shown *wire.CardToKey) *answer {
+			if take == nil {
+				return new(answer)
+			}
+			text, ok := take(shown.UID)
+			return &answer{Text: plain(text), OK: ok}
+		})
 	})
 }
 
 // Personalise implements desk.Live, as Order does.
 func (c *Client) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
-	if l, within, end := c.led(ctx); l != nil {
-		defer end()
-		r, err := l.link.Personalise(within, o, keys)
-		return l.ended(ctx, r, err)
-	}
-	o.Order = wire.Personalise
-	return c.order(ctx, o, func(shown *wire.CardToKey) *answer {
-		sets, err := keys(shown)
-		if err != nil {
-			return &answer{Text: plain(err.Error())}
+	return c.inCell(ctx, o.Reader, func(cell int64) (link.OrderResult, error) {
+		if l, within, end := c.led(ctx); l != nil && cell == c.cell {
+			defer end()
+			r, err := l.link.Personalise(within, o, keys)
+			return l.ended(ctx, r, err)
 		}
-		return &answer{OK: true, Keys: sets}
+		o.Order = wire.Personalise
+		return c.order(ctx, cell, o, func(shown *wire.CardToKey) *answer {
+			sets, err := keys(shown)
+			if err != nil {
+				return &answer{Text: plain(err.Error())}
+			}
+			return &answer{OK: true, Keys: sets}
+		})
 	})
 }

@@ -1,5 +1,5 @@
-// Package errand has a stand-by ask the controller that leads the site for what only that can do: talk
-// to the readers. Both have the site's database open, and speak through it, in messages that nobody keeps
+// Package errand has a controller that stands by ask the one that leads a cell of the site for what only that can do: talk
+// to the readers of the cell. One that leads a cell asks those of other cells in the same way. Both have the site's database open, and speak through it, in messages that nobody keeps
 // (store.Store.Post). Whoever may connect to the database can listen and post, too: each message is sealed
 // with the site's storage key, and bound to its conversation, its direction and its place there.
 //
@@ -192,11 +192,12 @@ func (o *outcome) result(id wire.CommandID) (link.OrderResult, error) {
 
 // What people are told.
 var (
-	errNobody   = &store.UnavailableError{Reason: "no controller leads this site now, so readers cannot be reached; nothing was done. Doors work by themselves meanwhile: try again in some seconds"}
-	errBusyHere = &store.UnavailableError{Reason: "this controller asks the one that leads this site for too much at once; nothing was done. Try again in some seconds"}
-	errBusy     = &store.UnavailableError{Reason: "the controller that leads this site is asked for too much at once; nothing was done. Try again in some seconds"}
-	errLate     = &store.UnavailableError{Reason: "the order came too late to the controller that leads this site, so the reader was not asked for anything; nothing was done. Try again"}
-	errGone     = &store.UnavailableError{Reason: "the controller that led this site has just stopped leading, before it began with this; nothing was done. Try again in some seconds"}
+	errNobody      = &store.UnavailableError{Reason: "no controller leads this site now, so readers cannot be reached; nothing was done. Doors work by themselves meanwhile: try again in some seconds"}
+	errNobodyThere = &store.UnavailableError{Reason: "no controller leads the cell of this reader now, so it cannot be reached; nothing was done. Its door works by itself meanwhile: try again in some seconds"}
+	errBusyHere    = &store.UnavailableError{Reason: "this controller asks the one that leads this site for too much at once; nothing was done. Try again in some seconds"}
+	errBusy        = &store.UnavailableError{Reason: "the controller that leads this site is asked for too much at once; nothing was done. Try again in some seconds"}
+	errLate        = &store.UnavailableError{Reason: "the order came too late to the controller that leads this site, so the reader was not asked for anything; nothing was done. Try again"}
+	errGone        = &store.UnavailableError{Reason: "the controller that led this site has just stopped leading, before it began with this; nothing was done. Try again in some seconds"}
 )
 
 // doubtful is what came of an order that may have been begun.

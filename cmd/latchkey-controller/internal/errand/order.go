@@ -10,20 +10,20 @@ import (
 	"latchkey/sync/wire"
 )
 
-// order has the leader carry out an order. shown is called with a card that a reader was shown, whose bytes are
+// order has the leader of a cell carry out an order. shown is called with a card that a reader was shown, whose bytes are
 // wiped when it returns.
-func (c *Client) order(ctx context.Context, o store.Order, shown func(*wire.CardToKey) *answer) (link.OrderResult, error) {
+func (c *Client) order(ctx context.Context, cell int64, o store.Order, shown func(*wire.CardToKey) *answer) (link.OrderResult, error) {
 	if o.ID == (wire.CommandID{}) {
 		rand.Read(o.ID[:])
 	}
-	t, m, err := c.begin(ctx, askOrder, maxMessage)
+	t, m, err := c.begin(ctx, cell, askOrder, maxMessage, store.Beat{})
 	if err != nil {
 		return link.OrderResult{}, err
 	}
 	defer c.end(t)
 	defer c.forget()
 	if m.Kind != challenge {
-		return link.OrderResult{}, errNobody
+		return link.OrderResult{}, c.nobody(cell)
 	}
 	now := time.Now() // no earlier than the challenge was made, so all ends in time
 	given := &order{ID: o.ID, Reader: o.Reader, Order: o.Order, Who: o.Who, InLockdown: o.InLockdown, ActorID: o.Note.ActorID, ActorName: o.Note.ActorName, Extra: o.Note.Extra}

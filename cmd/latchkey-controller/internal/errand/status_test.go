@@ -38,7 +38,7 @@ func manyReaders(n int) []link.ReaderStatus {
 func TestAStandByKnowsWhatTheLeaderKnowsOfReadersAndBrokers(t *testing.T) {
 	w := newWorld(t)
 	c := w.standBy()
-	f := &fake{readers: manyReaders(1000), brokers: []link.BrokerStatus{{URL: "ssl://a:1", Up: true, Since: time.UnixMilli(5)}, {URL: "ssl://b:1", Why: "refused"}}}
+	f := &fake{readers: manyReaders(1000), brokers: []link.BrokerStatus{{Cell: store.HomeCell, URL: "ssl://a:1", Up: true, Since: time.UnixMilli(5)}, {Cell: store.HomeCell, URL: "ssl://b:1", Why: "refused"}}}
 	w.leads(f)
 	want := slices.Clone(f.readers)
 	for _, r := range f.readers { // what only the link needs

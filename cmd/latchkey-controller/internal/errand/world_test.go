@@ -60,8 +60,9 @@ type world struct {
 	t       *testing.T
 	address string
 	key     []byte
-	leading int     // how many controllers
-	probe   *byHand // asks whether they do
+	leading map[int64]int // how many controllers, by cell
+	term    uint64        // of who leads
+	probe   *byHand       // asks whether they do
 }
 
 func newWorld(t *testing.T) *world {
@@ -70,13 +71,13 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, address: postgrestest.Copy(t, m.address), key: m.key}
+	return &world{t: t, address: postgrestest.Copy(t, m.address), key: m.key, leading: map[int64]int{}}
 }
 
 // newOwnWorld has its database at a server of its own.
 func newOwnWorld(t *testing.T, server *postgrestest.Own) *world {
 	t.Helper()
-	w := &world{t: t, address: server.New("site")}
+	w := &world{t: t, address: server.New("site"), leading: map[int64]int{}}
 	dir := filepath.Join(t.TempDir(), "site")
 	s, err := site.Create(context.Background(), dir, w.address, "home", "UTC", clock.Read())
 	if err != nil {
@@ -110,26 +111,28 @@ func (w *world) site(address string) *site.Site {
 }
 
 // leads has one more controller lead, with a link, until stop is called, or the test ends.
-func (w *world) leads(l *fake) (stop func()) {
+func (w *world) leads(l *fake) (stop func()) { return w.leadsIn(store.HomeCell, l) }
+
+func (w *world) leadsIn(cell int64, l *fake) (stop func()) {
 	w.t.Helper()
 	s := w.site(w.address)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, s, store.HomeCell, l, l.beat, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- Serve(ctx, s, cell, l, l.beat, slog.New(slog.DiscardHandler)) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
 		if err := <-ended; err != nil {
 			w.t.Error(err)
 		}
-		w.leading--
+		w.leading[cell]--
 	})
 	w.t.Cleanup(stop)
-	w.leading++
+	w.leading[cell]++
 	own := id{1}
 	if w.probe == nil {
 		w.probe = w.listens(toStandBy(own))
 	}
-	for end := time.Now().Add(20 * time.Second); !w.allLead(own); {
+	for end := time.Now().Add(20 * time.Second); !w.allLead(cell, own); {
 		if time.Now().After(end) {
 			w.t.Fatal("it does not answer")
 		}
@@ -139,14 +142,14 @@ func (w *world) leads(l *fake) (stop func()) {
 }
 
 // allLead says whether all that are to lead answer.
-func (w *world) allLead(own id) bool {
+func (w *world) allLead(cell int64, own id) bool {
 	w.t.Helper()
-	e := &end{site: w.probe.site, me: standBy, them: leader, channel: toLeader(store.HomeCell), conversation: newID()}
+	e := &end{site: w.probe.site, me: standBy, them: leader, channel: toLeader(cell), conversation: newID()}
 	if err := e.say(w.t.Context(), &message{Kind: askStatus, ReplyTo: own}); err != nil {
 		w.t.Fatal(err)
 	}
 	answered := map[id]bool{}
-	for timer := time.After(300 * time.Millisecond); len(answered) < w.leading; {
+	for timer := time.After(300 * time.Millisecond); len(answered) < w.leading[cell]; {
 		select {
 		case m := <-w.probe.heard:
 			if head, _, _ := parse(m); head.conversation == e.conversation {

@@ -9,6 +9,7 @@ import (
 
 // A BrokerStatus is how the controller's connection to a broker is.
 type BrokerStatus struct {
+	Cell  int64 // of the controller that is connected to it; 0: of the link's own
 	URL   string
 	Up    bool
 	Since time.Time // when that began

@@ -121,6 +121,14 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 		if _, err := s.Check(ctx); err != nil {
 			return fmt.Errorf("the backup is damaged: %w", err)
 		}
+		if database == "" {
+			err := s.store.View(ctx, func(tx *store.Tx) error {
+				return oneCell(tx, "restore it into an empty database there, with --database URL")
+			})
+			if err != nil {
+				return err
+			}
+		}
 		restored = &Restored{Name: s.Name, Controller: s.Fingerprint()}
 		restored.Epoch, err = s.reissue(ctx, at.Wall, 0, func(tx *store.Tx) error {
 			m, err := tx.Clock(at)

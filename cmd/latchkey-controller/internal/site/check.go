@@ -75,7 +75,7 @@ func (s *Site) Check(ctx context.Context) (report Report, err error) {
 		if report.Schedules, err = checkSchedules(tx); err != nil {
 			return err
 		}
-		return errors.Join(s.checkWebhooks(tx), s.checkMail(tx), s.checkOIDC(tx), s.checkBrokerClients(tx))
+		return errors.Join(checkCells(tx), s.checkWebhooks(tx), s.checkMail(tx), s.checkOIDC(tx), s.checkBrokerClients(tx))
 	})
 	return report, err
 }

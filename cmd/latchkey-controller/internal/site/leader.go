@@ -42,20 +42,39 @@ func (s *Site) Controllers(ctx context.Context) ([]store.Controller, error) {
 func machine(name string) string { return strings.TrimPrefix(name, "latchkey-controller on ") }
 
 // TellTakenOver tells people that a lead was taken over from another controller that did not give it back.
-func (s *Site) TellTakenOver(ctx context.Context, at time.Time, lead *store.Lead) error {
+func (s *Site) TellTakenOver(ctx context.Context, at time.Time, cell int64, lead *store.Lead) error {
 	former := machine(lead.After())
 	if former == "" {
 		return nil
 	}
-	text := fmt.Sprintf("the controller on %s has stopped leading the site without handing over, and another one leads in its place", former)
+	led, err := s.led(ctx, cell)
+	if err != nil {
+		return err
+	}
+	text := fmt.Sprintf("the controller on %s has stopped leading %s without handing over, and another one leads in its place", former, led)
 	look := "that machine: its power, its network, and the controller's log there"
 	switch host, err := os.Hostname(); {
 	case err == nil && host == former:
-		text, look = fmt.Sprintf("a controller on %s has stopped leading the site without handing over, and another one on that machine leads in its place", former), "its log"
+		text, look = fmt.Sprintf("a controller on %s has stopped leading %s without handing over, and another one on that machine leads in its place", former, led), "its log"
 	case err == nil:
-		text = fmt.Sprintf("the controller on %s has stopped leading the site without handing over, and the one on %s leads in its place", former, host)
+		text = fmt.Sprintf("the controller on %s has stopped leading %s without handing over, and the one on %s leads in its place", former, led, host)
 	}
 	return s.AddAlarm(ctx, &store.Alarm{Kind: store.LeadTakenOver, At: at.UnixMilli(), Text: text + ". Doors have worked by themselves meanwhile. Look at " + look})
+}
+
+// led says what a leader of a cell leads: "the site", or "the cell north" if there are several.
+func (s *Site) led(ctx context.Context, cell int64) (led string, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Cells()
+		led = "the site"
+		for _, c := range all {
+			if c.ID == cell && len(all) > 1 {
+				led = "the cell " + c.Name
+			}
+		}
+		return err
+	})
+	return led, err
 }
 
 // Beat is store.Store.Beat.

@@ -15,6 +15,11 @@ func (s *Site) Move(ctx context.Context, address string, now time.Time, first fu
 		if err := s.checkStorageKey(tx); err != nil {
 			return err
 		}
+		if address == "" {
+			if err := oneCell(tx, "move their readers to the home cell, and remove the others, before you move the site to SQLite"); err != nil {
+				return err
+			}
+		}
 		return first(tx)
 	}})
 }

@@ -13,6 +13,7 @@ import (
 // An Adoption describes a bundle that was handed out.
 type Adoption struct {
 	Reader     string
+	Cell       string // name; "": the site has only one
 	Number     uint64
 	Board      string       // fingerprint of the request, as on the reader's screen
 	Controller string       // fingerprint of the site's signing key, as shown by latchkeyd adopt

@@ -138,11 +138,11 @@ func (c *candidate) register(ctx context.Context) error {
 // once: it has ended that lead.
 func (c *candidate) patience(row leadRow) time.Duration {
 	var wait time.Duration
-	off := max(c.off, -c.off) >= clockOff
-	if row.holder != "" && (row.holder != c.engine.self || off) {
+	last := max(c.off, -c.off) >= clockOff || c.engine.unfit() // it lets others take it first
+	if row.holder != "" && (row.holder != c.engine.self || last) {
 		wait = takeLead
 	}
-	if off {
+	if last {
 		wait += c.engine.limits.leave
 	}
 	return wait

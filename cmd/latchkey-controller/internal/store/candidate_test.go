@@ -218,6 +218,63 @@ func TestALeaderWhoseClockIsWrongLeavesTheLeadToOneThatIsRight(t *testing.T) {
 	}
 }
 
+// Each of two that cannot lead leaves the lead to the other one once, and no more for a while.
+func TestALeaderThatIsUnfitLeavesTheLeadToAnotherOneOnce(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Database(t)
+	s, other := openAt(t, address), openAt(t, address)
+	unfit := &UnfitError{"it can do nothing"}
+	lead := leadOf(t, s)
+	lead.Unfit(unfit)
+	stays := func(l *Lead) {
+		t.Helper()
+		time.Sleep(clockEvery + 2*beatEvery)
+		select {
+		case <-l.ended:
+			t.Fatal("it leaves the lead", l.Wait(t.Context()))
+		default:
+		}
+	}
+	stays(lead) // to whom
+	next := func(s *Store) chan *Lead {
+		leads := make(chan *Lead, 1)
+		go func() {
+			if lead, err := s.Lead(t.Context(), HomeCell, standBy); err == nil {
+				leads <- lead
+			}
+		}()
+		return leads
+	}
+	second := next(other)
+	if err := lead.Wait(t.Context()); !errors.Is(err, unfit) {
+		t.Error(err)
+	}
+	lead.Close()
+	lead = <-second
+	if lead.After() != "" {
+		t.Errorf("it was taken over from %q", lead.After())
+	}
+	for s, wait := range map[*Store]time.Duration{s: leaveLead, other: 0} { // who has left it waits its turn
+		if got := (&candidate{engine: s.engine.(*postgresEngine)}).patience(leadRow{}); got != wait {
+			t.Errorf("%v, not %v", got, wait)
+		}
+	}
+	third := next(s)
+	lead.Unfit(unfit)
+	if err := lead.Wait(t.Context()); !errors.Is(err, unfit) {
+		t.Error(err)
+	}
+	lead.Close()
+	lead = <-third
+	defer lead.Close()
+	next(other)
+	lead.Unfit(unfit)
+	stays(lead)
+	lead.Unfit(nil)
+	s.engine.(*postgresEngine).leftUnfit = time.Time{}
+	stays(lead)
+}
+
 // A command that has the database for itself does so also against a leader whose connection has just broken.
 func TestWhileACommandWorksAloneNobodyLeadsNorStoresAsALeader(t *testing.T) {
 	t.Parallel()

@@ -91,6 +91,17 @@ func (t *Tx) ReaderCells() (map[string]ReaderCell, error) {
 	return all, err
 }
 
+// CellsWithReaders returns the cells of which readers with a bundle in force are, or are being moved from, each once.
+func (t *Tx) CellsWithReaders() (all []int64, err error) {
+	err = t.rows(`SELECT DISTINCT c.id FROM cell c JOIN readers r ON c.id IN (r.cell, r.from_cell) JOIN bundles b ON b.reader_id = r.id WHERE b.revoked = 0`, nil, func(r scanner) error {
+		var id int64
+		err := r.Scan(&id)
+		all = append(all, id)
+		return err
+	})
+	return all, err
+}
+
 // CellOf returns the cell of a reader, or ErrNotFound.
 func (t *Tx) CellOf(reader string) (c ReaderCell, err error) {
 	err = t.row(`SELECT cell, from_cell FROM readers WHERE id = ?`, []any{reader}, &c.Cell, &c.From)
@@ -99,7 +110,7 @@ func (t *Tx) CellOf(reader string) (c ReaderCell, err error) {
 
 // SetCellOf stores the cell of a reader, which must exist.
 func (t *Tx) SetCellOf(reader string, c ReaderCell) error {
-	return t.exec(`UPDATE readers SET cell = ?, from_cell = ?, cell_changes = cell_changes + 1 WHERE id = ?`, c.Cell, c.From, reader)
+	return t.exec(`UPDATE readers SET cell = ?, from_cell = ?, cell_changes = cell_changes + 1 WHERE id = ? AND (cell <> ? OR from_cell <> ?)`, c.Cell, c.From, reader, c.Cell, c.From)
 }
 
 // HighestTerm returns the highest term of all cells' leads, if the lead of a cell still has its term; otherwise that term.

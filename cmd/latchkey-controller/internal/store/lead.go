@@ -27,10 +27,11 @@ import (
 type Lead struct {
 	term  uint64
 	off   time.Duration
-	ended chan struct{} // closed when it is lost, or given back
-	why   error         // it was lost; nil until ended is closed
-	close func()        // gives it back, once
-	after string        // see After
+	ended chan struct{}              // closed when it is lost, or given back
+	why   error                      // it was lost; nil until ended is closed
+	unfit atomic.Pointer[UnfitError] // see Unfit
+	close func()                     // gives it back, once
+	after string                     // see After
 	beats atomic.Uint64
 }
 
@@ -50,15 +51,27 @@ const (
 	leaveLead  = 1500 * time.Millisecond
 	clockEvery = 5 * time.Second
 	leaveAgain = time.Hour
+	// One that cannot do what a leader is for (Lead.Unfit) leaves the lead in the same way, and again after
+	// unfitAgain, if all others were no better.
+	unfitAgain = 10 * time.Minute
 )
 
-var errClockOff = errors.New("this machine's clock is more than a minute off the database server's, so another one whose clock is right may lead")
+// A UnfitError says why a process has left the lead to others of its own accord.
+type UnfitError struct{ Why string }
+
+func (e *UnfitError) Error() string { return e.Why }
+
+var errClockOff = &UnfitError{"this machine's clock is more than a minute off the database server's, so another one whose clock is right may lead"}
 
 // Lead takes the lead of a cell, as soon as nobody has it, which the caller closes. While another process has it, standBy is
 // called, once for each other one; an error of it ends the attempt.
 func (s *Store) Lead(ctx context.Context, cell int64, standBy func(*ServedError) error) (*Lead, error) {
 	return s.engine.lead(ctx, cell, standBy)
 }
+
+// Unfit says why this process cannot do what a leader is for; nil: it can. While others stand by it leaves the lead to them,
+// as one whose clock is wrong, and then waits its turn for a while.
+func (l *Lead) Unfit(why *UnfitError) { l.unfit.Store(why) }
 
 // Term is the number of this lead. Later ones of a site have higher numbers, unless a clock went back when the
 // database was put back to an older state.
@@ -141,7 +154,7 @@ func (c *candidate) hold(term uint64, asked time.Duration) *Lead {
 		stop()
 		<-l.ended
 		c.engine.leading.Store(nil) // before another one leads: acts of administrators here are not refused then
-		if l.why == nil || errors.Is(l.why, errClockOff) {
+		if left := (*UnfitError)(nil); l.why == nil || errors.As(l.why, &left) {
 			c.release(term)
 		}
 		c.disconnect()
@@ -167,9 +180,9 @@ func (c *candidate) renew(ctx context.Context, l *Lead, heard time.Duration) err
 		if err != nil && (failed == nil || inTime.Err() == nil) {
 			failed = err // at the end, it only says that time is up
 		}
-		leave := false
+		var leave *UnfitError
 		if mine && time.Since(looked) >= clockEvery {
-			leave, looked = c.leaves(inTime), time.Now()
+			leave, looked = c.leaves(inTime, l), time.Now()
 		}
 		cancel()
 		switch {
@@ -177,8 +190,8 @@ func (c *candidate) renew(ctx context.Context, l *Lead, heard time.Duration) err
 			return nil
 		case err == nil && !mine:
 			return errors.New("another one leads now")
-		case leave:
-			return errClockOff
+		case leave != nil:
+			return leave
 		case err == nil:
 			heard, wait, failed = asked, beatEvery, nil
 		case clock.Running()-heard >= keepLead:
@@ -204,19 +217,34 @@ func (c *candidate) beat(ctx context.Context, l *Lead) (mine bool, err error) {
 	return err == nil, err
 }
 
-// leaves says whether this process is to leave the lead to others, as its machine's clock is wrong.
-func (c *candidate) leaves(ctx context.Context) bool {
+// leaves says why this process is to leave the lead to others; nil: it is not.
+func (c *candidate) leaves(ctx context.Context, l *Lead) *UnfitError {
 	var server time.Time
 	var all int
 	wall := c.engine.now()
 	err := c.conn.QueryRow(ctx, `SELECT clock_timestamp(), count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 		AND objsubid = 2 AND classid::bigint = $1 AND objid::bigint = $2`, int64(cellsLock), c.cell).Scan(&server, &all)
 	off := wall.Sub(server)
-	if err != nil || all < 2 || max(off, -off) < clockOff || !c.engine.left.IsZero() && time.Since(c.engine.left) < leaveAgain {
-		return false
+	if err != nil || all < 2 {
+		return nil
 	}
-	c.engine.left = time.Now()
-	return true
+	if max(off, -off) >= clockOff && (c.engine.left.IsZero() || time.Since(c.engine.left) >= leaveAgain) {
+		c.engine.left = time.Now()
+		return errClockOff
+	}
+	why := l.unfit.Load()
+	if why != nil && c.engine.unfit() {
+		return nil
+	}
+	if why != nil {
+		c.engine.leftUnfit = time.Now()
+	}
+	return why
+}
+
+// unfit says whether this process has left the lead a while ago as it could not do what a leader is for.
+func (e *postgresEngine) unfit() bool {
+	return !e.leftUnfit.IsZero() && time.Since(e.leftUnfit) < unfitAgain
 }
 
 // release gives the lead back, if this process still has it.

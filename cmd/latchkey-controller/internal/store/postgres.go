@@ -20,17 +20,18 @@ import (
 // postgresEngine is a database of a PostgreSQL server. Several processes of several machines may
 // use it at once.
 type postgresEngine struct {
-	address string
-	name    string // of the database, and where it is: what people read
-	self    string // the name of all sessions of this process
-	db      *sql.DB
-	writing chan struct{} // holds an element while a transaction of this process writes
-	changes changes       // that this process has heard of
-	limits  limits
-	server  server              // that all connections are to
-	leading atomic.Pointer[led] // nil: this process does not lead
-	now     func() time.Time
-	left    time.Time // when it last left the lead to others for its clock; who leads has it
+	address   string
+	name      string // of the database, and where it is: what people read
+	self      string // the name of all sessions of this process
+	db        *sql.DB
+	writing   chan struct{} // holds an element while a transaction of this process writes
+	changes   changes       // that this process has heard of
+	limits    limits
+	server    server              // that all connections are to
+	leading   atomic.Pointer[led] // nil: this process does not lead
+	now       func() time.Time
+	left      time.Time // when it last left the lead to others for its clock; who leads has it
+	leftUnfit time.Time // the same, as it was unfit
 
 	// reaching says that whoever writes next is being connected.
 	reaching atomic.Bool

@@ -106,6 +106,8 @@ func (e *postgresEngine) failure(err error) error {
 		return e.away("has not what it needs (%s)", reason(err))
 	case errors.Is(err, errOther):
 		return e.away("cannot be used (%s)", reason(err))
+	case refusesTLS(err):
+		return e.away("cannot be used: its server does not speak TLS, which sslmode in the address asks for")
 	case broken(err):
 		return e.away("is not reachable (%s)", reason(err))
 	}
@@ -125,6 +127,8 @@ func (e *postgresEngine) refusal(err error) error {
 		return fmt.Errorf("the database %s cannot be used: %w", e.name, err)
 	}
 	switch c := code(err); {
+	case c == "28P01" && !e.hasPassword():
+		return say("the server asks for a password (%s), and none was found; write host:port:database:role:password into the file that passfile in the address names, or ~/.pgpass, for this host, database and role", reason(err))
 	case c == "28P01": // invalid_password
 		return say("the server does not take the password (%s); put the right one into the file that passfile in the address names, or ~/.pgpass", reason(err))
 	case c == "28000": // invalid_authorization_specification
@@ -143,10 +147,23 @@ func (e *postgresEngine) refusal(err error) error {
 		return say("%s; name the host that takes changes in the address, several with commas between, and turn default_transaction_read_only off", reason(err))
 	case c == "53100", c == "53300", c == lockNotAvailable:
 		return e.failure(err)
+	case refusesTLS(err):
+		return say("its server does not speak TLS, which sslmode in the address asks for; turn ssl on in its postgresql.conf")
 	case broken(err):
 		return say("its server is not reachable (%s); is it running, and are host and port right?", reason(err))
 	}
 	return say("%s", reason(err))
+}
+
+// refusesTLS says whether an error is that a server answers, and speaks no TLS.
+func refusesTLS(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "server refused TLS connection")
+}
+
+// hasPassword says whether there is a password for the database.
+func (e *postgresEngine) hasPassword() bool {
+	config, err := e.connection()
+	return err != nil || config.Password != ""
 }
 
 // reason returns the innermost of an error, on one line: pgx says more around it.

@@ -79,13 +79,13 @@ func TestADatabaseIsRefusedWithWhatToDoAndUnchanged(t *testing.T) {
 		{postgres("missing"), `there is no such database (database "missing" does not exist); create it`},
 		{as("nobody")("guests"), `role "nobody" does not exist`},
 		{as("barred")("guests"), "the server does not let the controller in (pg_hba.conf rejects connection"},
-		{as("locked")("guests"), "the server does not take the password"},
+		{as("locked")("guests"), `the server asks for a password (password authentication failed for user "locked"), and none was found; write`},
 		{as("locked")("guests") + "&passfile=" + wrong, "the server does not take the password"},
 		{strings.Replace(postgres("guests"), fmt.Sprint(server.Port), "1", 1), "is not reachable ("},
 		{"postgres://postgres@localhost:1/guests", "connect: connection refused); is it running"},
 		{"postgres://postgres@127.0.0.1:1,127.0.0.1:2/guests", "is not reachable (127.0.0.1:1: connect: connection refused; 127.0.0.1:2: connect: connection refused); is it running"},
 		{"postgres://postgres@host.invalid/guests", "is not reachable ("},
-		{"postgres://postgres@127.0.0.1:" + strconv.Itoa(server.Port) + "/guests?sslmode=verify-full", "refused TLS"},
+		{"postgres://postgres@127.0.0.1:" + strconv.Itoa(server.Port) + "/guests?sslmode=verify-full", "its server does not speak TLS, which sslmode in the address asks for; turn ssl on"},
 	} {
 		name := strings.TrimPrefix(c.address, "postgres://")
 		before := ""

@@ -1,0 +1,217 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/control"
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+const whatCellsAre = `A cell is up to four brokers and the controllers that serve some of the site's readers there. Each site has
+one, the home cell; from about 10,000 readers on, or where a slow line is between, it may have more. They need
+PostgreSQL. POSTGRESQL.md says more.`
+
+// A cellRow is a cell, in JSON.
+type cellRow struct {
+	Cell        string          `json:"cell"`
+	Home        bool            `json:"home"`
+	Brokers     []string        `json:"brokers"`
+	Controllers []controllerRow `json:"controllers"`
+	Readers     int             `json:"readers"` // with those that come from another cell
+	Coming      int             `json:"coming"`  // of these
+	Leaving     int             `json:"leaving"` // of other cells, that are being moved from this one
+	Online      *int            `json:"online"`  // null: not known
+	Behind      *int            `json:"behind"`  // of those that are online: without the newest credentials or policy; null: not known
+	BehindSince *time.Time      `json:"behind-since,omitempty"`
+
+	ReaderRows []cellReaderRow `json:"of,omitempty"` // the readers
+}
+
+func newCellRow(s *desk.CellStatus) cellRow {
+	row := cellRow{Cell: s.Name, Home: s.Home, Brokers: append([]string{}, s.Brokers...), Controllers: []controllerRow{}, Readers: s.Readers, Coming: s.Coming, Leaving: s.Leaving}
+	for _, c := range s.Controllers {
+		row.Controllers = append(row.Controllers, newControllerRow(c))
+	}
+	if !s.Unheard {
+		row.Online, row.Behind = &s.Online, &s.Behind
+		if !s.BehindSince.IsZero() {
+			row.BehindSince = &s.BehindSince
+		}
+	}
+	return row
+}
+
+// cells returns the cells of the site, and which controller runs, if none does in the directory; "": one does.
+func (c *invocation) cells(ctx context.Context) (cells *desk.Cells, nobody string, err error) {
+	cells, err = c.running(sessionUser()).Cells(ctx)
+	if errors.Is(err, control.ErrNotRunning) {
+		nobody = notRunning(err)
+		cells, err = c.desk.Cells(ctx, c.actor)
+	}
+	return cells, nobody, err
+}
+
+// cell returns the cell with a name.
+func (c *invocation) cell(ctx context.Context, name string) (*desk.CellStatus, error) {
+	cells, _, err := c.cells(ctx)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(cells.All))
+	for i := range cells.All {
+		if names[i] = cells.All[i].Name; names[i] == name {
+			return &cells.All[i], nil
+		}
+	}
+	return nil, fmt.Errorf("there is no cell %.40q; there are: %s", name, strings.Join(names, ", "))
+}
+
+func cellList(c *invocation) action {
+	c.details = whatCellsAre
+	return func(ctx context.Context, _ []string) error {
+		cells, nobody, err := c.cells(ctx)
+		if err != nil {
+			return err
+		}
+		rows, lines := []cellRow{}, []string{}
+		for i := range cells.All {
+			row := newCellRow(&cells.All[i])
+			rows = append(rows, row)
+			lines = append(lines, fmt.Sprintf("%s\t%d\t%s\t%s\t%s\t%s", row.Cell, row.Readers, numberOrDash(row.Online), numberOrDash(row.Behind), cellLed(row.Controllers), orDash(strings.Join(row.Brokers, ", "))))
+		}
+		if err := c.printTable(rows, "", "CELL\tREADERS\tONLINE\tBEHIND\tIS LED BY\tBROKERS\n", lines); err != nil || c.json || nobody == "" {
+			return err
+		}
+		_, err = fmt.Fprintln(c.out, nobody)
+		return err
+	}
+}
+
+func numberOrDash(n *int) string {
+	if n == nil {
+		return "-"
+	}
+	return fmt.Sprint(*n)
+}
+
+// cellLed says who leads a cell, in a few words.
+func cellLed(all []controllerRow) string {
+	switch n := len(all); {
+	case n == 0:
+		return "-"
+	case !all[0].Leads:
+		return fmt.Sprintf("nobody now, of %s", counted(n, "controller"))
+	case n == 1:
+		return all[0].Machine + ", nobody stands by"
+	default:
+		return fmt.Sprintf("%s, %d by", all[0].Machine, n-1)
+	}
+}
+
+// A cellReaderRow is a reader of a cell, in JSON.
+type cellReaderRow struct {
+	Reader string `json:"reader"`
+	Door   string `json:"door"`
+	Cell   string `json:"cell"`
+	From   string `json:"from,omitempty"` // the cell that it is being moved from
+	Online *bool  `json:"online"`         // null: not known
+	Behind *bool  `json:"behind"`
+	TooOld bool   `json:"too-old,omitempty"` // to be moved
+}
+
+func cellShow(c *invocation) action {
+	return func(ctx context.Context, args []string) error {
+		cells, nobody, err := c.cells(ctx)
+		if err != nil {
+			return err
+		}
+		shown, err := c.cell(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		in, err := c.desk.Zone(ctx)
+		if err != nil {
+			return err
+		}
+		readers, err := c.running(sessionUser()).CellReaders(ctx, shown.ID)
+		if errors.Is(err, control.ErrNotRunning) {
+			readers, err = c.desk.CellReaders(ctx, c.actor, shown.ID)
+		}
+		if err != nil {
+			return err
+		}
+		row := newCellRow(shown)
+		lines := []string{"cell\t" + row.Cell}
+		for i, b := range row.Brokers {
+			lines = append(lines, fmt.Sprintf("broker %d\t%s", i+1, b))
+		}
+		for _, k := range row.Controllers {
+			is := "stands by"
+			if k.Leads {
+				is = "leads"
+			}
+			if k.Since != nil {
+				is += " since " + shortTime(*k.Since, in)
+			}
+			lines = append(lines, fmt.Sprintf("%s\t%s", strings.TrimPrefix(where(k), "the "), is))
+		}
+		if row.BehindSince != nil {
+			lines = append(lines, fmt.Sprintf("behind\t%s, the first since %s", counted(*row.Behind, "reader"), shortTime(*row.BehindSince, in)))
+		}
+		for i := range readers {
+			r := newCellReaderRow(cells, &readers[i])
+			row.ReaderRows = append(row.ReaderRows, r)
+			lines = append(lines, fmt.Sprintf("reader %s\t%s", r.Reader, r.text(row.Cell)))
+		}
+		if c.json {
+			return printJSON(c.out, row)
+		}
+		if err := c.printTable(nil, "", "", lines); err != nil || nobody == "" {
+			return err
+		}
+		_, err = fmt.Fprintln(c.out, nobody)
+		return err
+	}
+}
+
+func newCellReaderRow(cells *desk.Cells, r *desk.CellReader) cellReaderRow {
+	row := cellReaderRow{Reader: r.Reader, Door: r.Door, TooOld: r.TooOld}
+	if cell := cells.Cell(r.Cell); cell != nil {
+		row.Cell = cell.Name
+		if !cell.Unheard {
+			row.Online, row.Behind = &r.Online, &r.Behind
+		}
+	}
+	if from := cells.Cell(r.From); from != nil {
+		row.From = from.Name
+	}
+	return row
+}
+
+// text says how a reader is, for who looks at a cell.
+func (r *cellReaderRow) text(cell string) string {
+	parts := []string{"at " + r.Door}
+	switch {
+	case r.Online == nil:
+	case !*r.Online:
+		parts = append(parts, "offline")
+	case *r.Behind:
+		parts = append(parts, "online, not up to date yet")
+	default:
+		parts = append(parts, "online")
+	}
+	switch {
+	case r.From == cell:
+		parts = append(parts, "on its way to "+r.Cell)
+	case r.From != "":
+		parts = append(parts, "on its way from "+r.From)
+	}
+	if r.TooOld {
+		parts = append(parts, "too old to be moved: update it")
+	}
+	return strings.Join(parts, ", ")
+}
