@@ -33,6 +33,7 @@ func TestTheSizesOfSitesInTheReadmeAreThoseOfTheProgram(t *testing.T) {
 		fmt.Sprintf("up to about %d readers | one controller, with SQLite and its own broker", desk.EmbeddedFor),
 		"on different machines, up to " + number + ":",
 		fmt.Sprintf("up to about %[1]s readers | a pair of brokers, each with room for all of them: %[1]s were measured at one", measured[1]),
+		fmt.Sprintf("cells: for each about %s readers a pair of brokers", measured[1]),
 	} {
 		if !strings.Contains(table, claim) {
 			t.Errorf("README does not say: %s", claim)

@@ -25,11 +25,20 @@ type adoptPage struct {
 	Groups       []string // existing ones, without everyone
 	Days         []day    // for hours
 	Schedules    []*desk.Schedule
-	MaySchedules bool // add one
+	MaySchedules bool            // add one
+	Cells        []desk.CellName // to choose from
 	Adoption     *site.Adoption
 	OtherBroker  bool   // the broker is a separate program
 	Download     string // URL of the bundle
 	File         string
+}
+
+// Unnamed says which brokers a reader gets if the form names none.
+func (p *adoptPage) Unnamed() string {
+	if slices.ContainsFunc(p.Cells, func(c desk.CellName) bool { return c.Brokers }) {
+		return "those of its cell"
+	}
+	return "unchanged"
 }
 
 func (c *Console) showAdopt(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adoptPage) error {
@@ -54,7 +63,14 @@ func (c *Console) readRequest(r *http.Request, v *visit, f *form) (answer, error
 	if err != nil {
 		return answer{}, err
 	}
-	next := newForm("request", base64.StdEncoding.EncodeToString(f.file), "reader", request.Reader, "broker", c.broker(r))
+	cells, err := c.desk.CellNames(r.Context(), v.Actor)
+	if err != nil {
+		return answer{}, err
+	}
+	next := newForm("request", base64.StdEncoding.EncodeToString(f.file), "reader", request.Reader)
+	if !slices.ContainsFunc(cells, func(c desk.CellName) bool { return c.Brokers }) {
+		next.Values.Set("broker", c.broker(r))
+	}
 	if request.Reader != "" {
 		next.Values.Set("access", "keep")
 	}
@@ -70,6 +86,9 @@ func (c *Console) showStep2(w http.ResponseWriter, r *http.Request, v *visit, st
 		return err
 	}
 	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	if p.Cells, err = c.desk.CellNames(r.Context(), v.Actor); err != nil {
 		return err
 	}
 	p.MaySchedules = v.May(string(desk.EditSchedules))
@@ -178,7 +197,7 @@ func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte,
 		return nil, "", err
 	}
 	form := desk.AdoptForm{
-		Reader: f.Trim("reader"), Request: request, Door: f.Trim("door"), Place: f.Trim("place"), TimeZone: f.Trim("time-zone"), Broker: f.Trim("broker"), Access: access, Uses: uses,
+		Reader: f.Trim("reader"), Request: request, Door: f.Trim("door"), Place: f.Trim("place"), TimeZone: f.Trim("time-zone"), Broker: f.Trim("broker"), Cell: f.Get("cell"), Access: access, Uses: uses,
 	}
 	if f.Has("compared", "on") {
 		form.Fingerprint = f.Get("fingerprint")

@@ -318,6 +318,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	tours["tokens"] = func(t *testing.T) { tokenTour(t) }
 	tours["brokers"] = func(t *testing.T) { brokerTour(t) }
 	tours["controllers"] = func(t *testing.T) { controllersTour(t) }
+	tours["cells"] = func(t *testing.T) { cellTour(t) }
 	tours["webhooks"] = func(t *testing.T) { webhookTour(t) }
 	tours["mail"] = func(t *testing.T) { mailTour(t) }
 	tours["limits"] = func(t *testing.T) { limitTour(t) }

@@ -27,6 +27,7 @@ type overviewPage struct {
 	Newest     int64
 	Readers    int // with a board
 	Online     int
+	Unheard    int // of which is not known whether they are online
 	Doors      int
 	Users      int
 	Cards      desk.CardCount
@@ -70,8 +71,11 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	for _, reader := range readers {
 		if reader.Removed == "" {
 			p.Readers++
-			if reader.Live.Online {
+			switch {
+			case reader.Live.Online:
 				p.Online++
+			case reader.Live.Unled:
+				p.Unheard++
 			}
 		}
 	}

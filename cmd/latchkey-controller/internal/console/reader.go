@@ -27,7 +27,8 @@ type readerPage struct {
 	EndedEarly time.Time // until then the schedule does not unlock the door; zero: it does
 	ModeGroups []string  // to choose from for the modes
 	Removing   string    // the group to be removed, after confirmation
-	Ask        string
+	readerCell
+	Ask string
 }
 
 // A tab is a part of a page, with its key in the URL.
@@ -92,6 +93,9 @@ func (c *Console) readReader(r *http.Request, v *visit, p *readerPage) (err erro
 		for _, l := range locations {
 			p.Doors = append(p.Doors, l.Doors...)
 		}
+		if err := c.readCellOf(r, v, p); err != nil {
+			return err
+		}
 	default:
 		p.Tab = "overview"
 		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Reader: p.Reader.ID, Limit: 8})
@@ -99,6 +103,9 @@ func (c *Console) readReader(r *http.Request, v *visit, p *readerPage) (err erro
 			return err
 		}
 		p.Events = page.Events
+		if err := c.readCellOf(r, v, p); err != nil {
+			return err
+		}
 	}
 	return err
 }

@@ -118,6 +118,7 @@ func (c *Console) routes() {
 	c.form("POST /readers/{reader}/two-proofs", c.setTwoProofs, c.showReader("two-proofs", ""))
 	c.form("POST /readers/{reader}/calendar", c.setCalendar, c.showReader("access", ""))
 	c.form("POST /readers/{reader}/move", c.moveReader, c.showReader("device", ""))
+	c.form("POST /readers/{reader}/cell", c.moveReaderToCell, c.showReader("device", "cell"))
 	c.form("POST /readers/{reader}/budget", c.renewBudget, c.showReader("device", "budget"))
 	c.form("POST /readers/{reader}/remove", c.removeReader, c.showRemoval)
 
@@ -138,6 +139,14 @@ func (c *Console) routes() {
 	c.form("POST /webhooks/{id}/remove", c.removeWebhook, nil)
 	c.form("POST /webhooks/{id}/test", c.testWebhook, c.showWebhookWrong)
 	c.form("POST /webhooks/{id}/resend", c.resendDelivery, c.showWebhookWrong)
+
+	c.page("GET /cells", c.cells)
+	c.page("GET /cells/new", may(desk.AddCell, fresh(c.showNewCell)))
+	c.form("POST /cells", c.addCell, c.showNewCell)
+	c.page("GET /cells/{id}", c.cell)
+	c.form("POST /cells/{id}", c.editCell, c.showCell)
+	c.form("POST /cells/{id}/move", c.moveToCell, c.showMoving)
+	c.form("POST /cells/{id}/remove", c.removeCell, c.showCellRemoval)
 
 	c.page("GET /settings", c.settings)
 	c.form("POST /settings", c.setSettings, c.showSettings(""))

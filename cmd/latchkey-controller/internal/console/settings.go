@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type settingsPage struct {
 	Authorities []*desk.TPMAuthority
 	Brokers     *desk.Brokers
 	Controllers []desk.ControllerStatus
+	Cells       *desk.Cells
 	activityPage
 }
 
@@ -32,6 +34,18 @@ func (p *settingsPage) Elsewhere() *desk.ControllerStatus {
 		return &p.Controllers[0]
 	}
 	return nil
+}
+
+// Named says whether cells name the brokers of their readers.
+func (p *settingsPage) Named() bool {
+	return slices.ContainsFunc(p.Cells.All, func(c desk.CellStatus) bool { return len(c.Brokers) > 0 })
+}
+
+// Apart returns the readers that are told of other brokers than any cell names.
+func (p *settingsPage) Apart() []desk.ReaderBrokers {
+	return slices.DeleteFunc(slices.Clone(p.Brokers.Readers), func(r desk.ReaderBrokers) bool {
+		return slices.ContainsFunc(p.Cells.All, func(c desk.CellStatus) bool { return slices.Equal(c.Brokers, r.Wanted()) })
+	})
 }
 
 func (c *Console) settings(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -66,6 +80,9 @@ func (c *Console) showSettings(ask string) formPage {
 			return err
 		}
 		if p.Controllers, err = c.desk.Controllers(r.Context(), v.Actor); err != nil {
+			return err
+		}
+		if p.Cells, err = c.desk.Cells(r.Context(), v.Actor); err != nil {
 			return err
 		}
 		if p.Authorities, err = c.desk.TPMAuthorities(r.Context(), v.Actor); err != nil {

@@ -117,6 +117,9 @@ func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return
 func (r *readers) Readers(context.Context) ([]link.ReaderStatus, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if some := (*desk.UnheardError)(nil); r.silent != nil && !errors.As(r.silent, &some) {
+		return nil, r.silent
+	}
 	return r.states, r.silent
 }
 

@@ -246,7 +246,7 @@
   });
 
   each(".tabs [aria-current]", (a) => a.scrollIntoView({ block: "nearest", inline: "nearest" }));
-  $("main :is([aria-invalid=true], .question, #ask)")?.scrollIntoView({ block: "nearest" });
+  $("main :is([aria-invalid=true], .wrong[id], form > .banner[role=alert], .question, #ask)")?.scrollIntoView({ block: "nearest" });
   root.dataset.heard = $("#event-list [data-newest]")?.dataset.newest || "";
   settle(document);
   setInterval(() => times(document), 20000);
