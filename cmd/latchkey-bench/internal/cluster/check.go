@@ -28,13 +28,17 @@ func (k *check) note(format string, args ...any) {
 }
 
 // settle waits until nothing is under way any more, and returns all that is wrong then.
-func (c *Cluster) settle(ctx context.Context, f *fleet.Fleet, l *load, w *watch, counts *Counts) ([]string, error) {
+func (r *run) settle(ctx context.Context) ([]string, error) {
+	c, f, l, counts := r.c, r.f, r.l, r.counts
 	conn, err := c.connect(ctx, "home")
 	if err != nil {
 		return nil, err
 	}
 	defer conn.Close(ctx)
 	k := &check{ctx: ctx, conn: conn, counts: counts}
+	if err := r.cells(ctx, k); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, backWithin, fmt.Errorf("not after %v", backWithin))
 	defer cancel()
 	began := time.Now()
@@ -82,12 +86,14 @@ func (c *Cluster) settle(ctx context.Context, f *fleet.Fleet, l *load, w *watch,
 	if out, err := c.RunIn(k.ctx, c.Home(), "check"); err != nil {
 		k.note("%v %s", err, out)
 	}
+	w := r.watched
 	w.mu.Lock()
 	k.wrong = append(k.wrong, w.wrong...)
 	counts.Acks, counts.Unlooked = w.acks-w.unlooked, w.unlooked
 	w.mu.Unlock()
+	k.wrong = append(k.wrong, l.wrong...)
 	counts.Refused = int(f.Counts().Refused)
-	for _, controller := range c.Controllers {
+	for _, controller := range c.controllers() {
 		counts.Ends += controller.ends
 	}
 	return k.wrong, nil
@@ -267,22 +273,24 @@ func (k *check) records(seen []fleet.Seen) error {
 	})
 }
 
-// terms looks whether each lead had a higher term than the one before.
+// terms looks whether each lead of a cell had a higher term than the one before.
 func (k *check) terms() error {
-	var newest uint64
-	return k.each(`SELECT before, term, holder FROM watch.terms ORDER BY at`, func(row pgx.Rows) error {
+	newest := map[int64]uint64{}
+	return k.each(`SELECT cell, before, term, holder FROM watch.terms ORDER BY at`, func(row pgx.Rows) error {
+		var cell int64
 		var before, term uint64
 		var holder string
-		if err := row.Scan(&before, &term, &holder); err != nil {
+		if err := row.Scan(&cell, &before, &term, &holder); err != nil {
 			return err
 		}
-		if newest == 0 {
-			newest = before
+		last, known := newest[cell]
+		if !known {
+			last = before
 		}
-		if term <= newest || before > newest {
-			k.note("term %d of %s after term %d", term, holder, newest)
+		if term <= last || before > last {
+			k.note("term %d of %s after term %d in cell %d", term, holder, last, cell)
 		}
-		newest = term
+		newest[cell] = term
 		k.counts.Terms++
 		return nil
 	})

@@ -16,7 +16,6 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -28,9 +27,8 @@ import (
 // A Cluster is the processes of one site.
 type Cluster struct {
 	*fleet.Site
-	PostgreSQL  *Part
-	Brokers     []*Part
-	Controllers []*Controller
+	PostgreSQL *Part
+	Cells      []*Cell // the home cell first
 
 	server  string // directory of the PostgreSQL server, with its socket
 	account *syscall.SysProcAttr
@@ -42,12 +40,9 @@ type Controller struct {
 	Dir string
 }
 
-// brokers is how many brokers a cluster has.
-const brokers = 2
-
-// Open makes a cluster with so many controllers and readers, of which nothing runs but PostgreSQL. Who called it
-// closes it, also after an error.
-func Open(ctx context.Context, site *fleet.Site, controllers, readers int) (c *Cluster, err error) {
+// Open makes a cluster with cells of some sizes, of which nothing runs but PostgreSQL. Who called it closes it, also
+// after an error.
+func Open(ctx context.Context, site *fleet.Site, cells ...Size) (c *Cluster, err error) {
 	c = &Cluster{Site: site}
 	if err := c.openServer(ctx); err != nil {
 		return c, err
@@ -58,76 +53,7 @@ func Open(ctx context.Context, site *fleet.Site, controllers, readers int) (c *C
 	if err := c.noted(ctx); err != nil {
 		return c, err
 	}
-	var urls []string
-	for i := range brokers {
-		name := fmt.Sprint("mosquitto-", i+1)
-		address, err := freeAddress()
-		if err != nil {
-			return c, err
-		}
-		urls = append(urls, "ssl://"+address)
-		c.Brokers = append(c.Brokers, &Part{
-			Name: name,
-			log:  filepath.Join(c.Dir, name+".log"),
-			command: func() *exec.Cmd {
-				return exec.Command(c.Mosquitto, "-c", filepath.Join(c.Dir, name, "mosquitto.conf"))
-			},
-			ready: func(context.Context) error {
-				conn, err := net.DialTimeout("tcp", address, time.Second)
-				if err != nil {
-					return err
-				}
-				return conn.Close()
-			},
-		})
-	}
-	if err := c.Adopt(ctx, readers, urls...); err != nil {
-		return c, err
-	}
-	for i, broker := range c.Brokers { // they let in who has been adopted
-		if err := c.ConfigureMosquitto(ctx, broker.Name, strings.TrimPrefix(urls[i], "ssl://")); err != nil {
-			return c, err
-		}
-	}
-	for i := range controllers {
-		if err := c.addController(i, urls); err != nil {
-			return c, err
-		}
-	}
-	return c, nil
-}
-
-// addController makes the directory of a controller.
-func (c *Cluster) addController(i int, urls []string) error {
-	dir := c.Home()
-	if i > 0 {
-		dir = filepath.Join(c.Dir, fmt.Sprint("site-", i+1))
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			return err
-		}
-		for _, name := range []string{"storage.key", "database"} {
-			if err := copyFile(filepath.Join(dir, name), filepath.Join(c.Home(), name)); err != nil {
-				return err
-			}
-		}
-	}
-	args := []string{"serve", "--dir", dir, "--console", "off"}
-	for _, url := range urls {
-		args = append(args, "--broker", url)
-	}
-	name := fmt.Sprint("controller-", i+1)
-	part := &Part{Name: name, log: filepath.Join(c.Dir, name+".log"), command: func() *exec.Cmd { return exec.Command(c.Site.Controller, args...) }}
-	part.ready = func(context.Context) error { return nil }
-	c.Controllers = append(c.Controllers, &Controller{part, dir})
-	return nil
-}
-
-func copyFile(to, from string) error {
-	b, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(to, b, 0o600)
+	return c, c.openCells(ctx, cells)
 }
 
 // freeAddress returns an address at which nobody listens. Its port is not one of those that connections begin at, so
@@ -215,41 +141,51 @@ func (c *Cluster) connect(ctx context.Context, database string) (*pgx.Conn, erro
 	return pgx.Connect(ctx, c.address(database))
 }
 
+// brokers returns those of all cells.
+func (c *Cluster) brokers() (all []*Part) {
+	for _, cell := range c.Cells {
+		all = append(all, cell.Brokers...)
+	}
+	return all
+}
+
+// controllers returns those of all cells.
+func (c *Cluster) controllers() (all []*Controller) {
+	for _, cell := range c.Cells {
+		all = append(all, cell.Controllers...)
+	}
+	return all
+}
+
 // parts returns all.
 func (c *Cluster) parts() (all []*Part) {
 	if c.PostgreSQL != nil {
 		all = append(all, c.PostgreSQL)
 	}
-	all = append(all, c.Brokers...)
-	for _, controller := range c.Controllers {
-		all = append(all, controller.Part)
+	for _, cell := range c.Cells {
+		all = append(all, cell.parts()...)
 	}
 	return all
 }
 
-// Start starts brokers and controllers, and returns once a controller leads.
+// Start starts brokers and controllers, and returns once each cell is led.
 func (c *Cluster) Start(ctx context.Context) error {
 	for _, p := range c.parts()[1:] {
 		if err := p.Start(ctx); err != nil {
 			return err
 		}
 	}
-	return c.AwaitLeader(ctx)
+	return c.AwaitLeaders(ctx)
 }
 
-// Leader returns the controller that leads, and runs; nil: there is none.
-func (c *Cluster) Leader() *Controller {
-	for _, controller := range c.Controllers {
-		if controller.runs() && controller.leads() {
-			return controller
+// AwaitLeaders waits until a controller leads in each cell.
+func (c *Cluster) AwaitLeaders(ctx context.Context) error {
+	for _, cell := range c.Cells {
+		if err := await(ctx, "a controller leads the cell "+cell.Name, func() bool { return cell.Leader() != nil }); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// AwaitLeader waits until a controller leads.
-func (c *Cluster) AwaitLeader(ctx context.Context) error {
-	return await(ctx, "a controller leads", func() bool { return c.Leader() != nil })
 }
 
 // await waits until something is so.

@@ -13,7 +13,7 @@ var deaths = flag.Int("leader-deaths", 20, "how often the leader is killed in th
 
 // BenchmarkFailover measures how long readers hear of nothing new when the leader dies.
 func BenchmarkFailover(b *testing.B) {
-	c, f := newCluster(b, 3, 12)
+	c, f := newCluster(b, Size{2, 3, 12})
 	f.PowerOn(b.Context(), 100*time.Millisecond)
 	defer f.PowerOff()
 	for b.Loop() {

@@ -32,14 +32,14 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// newCluster has a cluster in which a controller leads, and its fleet without power.
-func newCluster(t testing.TB, controllers, readers int) (*Cluster, *fleet.Fleet) {
+// newCluster has a cluster with cells of some sizes, each of which is led, and its fleet without power.
+func newCluster(t testing.TB, sizes ...Size) (*Cluster, *fleet.Fleet) {
 	t.Helper()
 	if err := built(); err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	c, err := Open(t.Context(), &fleet.Site{Dir: dir, Controller: programs.Controller, Mosquitto: programs.Mosquitto}, controllers, readers)
+	c, err := Open(t.Context(), &fleet.Site{Dir: dir, Controller: programs.Controller, Mosquitto: programs.Mosquitto}, sizes...)
 	t.Cleanup(func() {
 		c.Close()
 		if t.Failed() {
@@ -52,6 +52,10 @@ func newCluster(t testing.TB, controllers, readers int) (*Cluster, *fleet.Fleet)
 	if err != nil {
 		t.Fatal(err)
 	}
+	readers := 0
+	for _, size := range sizes {
+		readers += size.Readers
+	}
 	f, err := fleet.Open(dir, readers, 1, fleet.Faults{}, true)
 	if err != nil {
 		t.Fatal(err)
@@ -63,10 +67,22 @@ func newCluster(t testing.TB, controllers, readers int) (*Cluster, *fleet.Fleet)
 // have recorded is stored once, readers hold what administrators have changed, and no order was carried out twice.
 func TestNothingIsLostOrDoneTwiceWhicheverPartOfAClusterIsKilled(t *testing.T) {
 	t.Parallel()
-	c, f := newCluster(t, 3, 12)
-	run := Kills{N: *kills, Seed: *seed, Pause: 8 * time.Second, Records: 30}
-	if run.N < 20 {
-		run.Pause = 4 * time.Second
+	killed(t, *kills, Size{2, 3, 12})
+}
+
+// The same of two cells between which readers are moved. A cell that loses its power, or stands still, with all of its
+// brokers and controllers does not disturb the other.
+func TestNothingIsLostOrDoneTwiceWhicheverPartOfTwoCellsIsKilled(t *testing.T) {
+	t.Parallel()
+	killed(t, max(*kills, victims), Size{2, 2, 7}, Size{1, 2, 5})
+}
+
+// killed has parts of a cluster killed, and fails if anything is wrong then.
+func killed(t *testing.T, n int, cells ...Size) {
+	c, f := newCluster(t, cells...)
+	run := Kills{N: n, Seed: *seed, Pause: 4 * time.Second, Records: 30}
+	if n >= 20 {
+		run.Pause, run.Settle = 8*time.Second, true
 	}
 	counts, wrong, err := run.Run(t.Context(), c, f, t.Output())
 	if err != nil {

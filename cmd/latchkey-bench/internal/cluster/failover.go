@@ -27,9 +27,9 @@ func (c *Cluster) Failover(ctx context.Context, f *fleet.Fleet, n int, random *r
 		if err := whole(ctx, c, f); err != nil {
 			return took, err
 		}
-		leader := c.Leader()
+		leader := c.Cells[0].Leader()
 		var standBy *Controller
-		for _, other := range c.Controllers {
+		for _, other := range c.Cells[0].Controllers {
 			if other == leader {
 				continue
 			}

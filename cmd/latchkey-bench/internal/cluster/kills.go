@@ -12,12 +12,14 @@ import (
 )
 
 // Kills is a run in which parts of a cluster are killed at random moments, or paused, while readers make records and
-// administrators change things and open doors.
+// administrators change things, open doors and, if there are several cells, move readers between them. Then all of a cell
+// loses its power at times, too.
 type Kills struct {
 	N       int           // how often one is killed or paused
 	Seed    uint64        // decides which, when, and for how long
 	Pause   time.Duration // the longest
 	Records float64       // that the readers make a second
+	Settle  bool          // wait for minutes until readers that are moved are of one cell only, in the middle and in the end
 }
 
 // What is killed, one of each in turn, in random order.
@@ -26,10 +28,11 @@ const (
 	aStandBy
 	aBroker
 	theServer
+	aCell // with all of it; only if there are several
 	victims
 )
 
-// Run runs it on a cluster in which a controller leads, with a fleet whose readers have no power, which was opened with
+// Run runs it on a cluster in which each cell is led, with a fleet whose readers have no power, which was opened with
 // keeps. It returns an error if the cluster does not come back, and all that is wrong in the end.
 func (k Kills) Run(ctx context.Context, c *Cluster, f *fleet.Fleet, out io.Writer) (counts Counts, wrong []string, err error) {
 	watched := c.watch(ctx)
@@ -43,7 +46,10 @@ func (k Kills) Run(ctx context.Context, c *Cluster, f *fleet.Fleet, out io.Write
 	if err := c.awaitLevels(ctx); err != nil {
 		return counts, nil, err
 	}
-	l := &load{c: c, readers: f.IDs(), users: map[string]fate{}, greetings: map[string][]string{}}
+	l := &load{c: c, say: saying(out), readers: f.IDs(), users: map[string]fate{}, greetings: map[string][]string{}, cells: map[string][]string{}}
+	if err := l.readCells(ctx); err != nil {
+		return counts, nil, err
+	}
 	loaded, stop := context.WithCancel(ctx)
 	defer stop()
 	var working sync.WaitGroup
@@ -51,16 +57,25 @@ func (k Kills) Run(ctx context.Context, c *Cluster, f *fleet.Fleet, out io.Write
 	working.Go(func() { l.change(loaded, rand.New(rand.NewPCG(k.Seed, 1))) })
 	working.Go(func() { l.unlock(loaded, rand.New(rand.NewPCG(k.Seed, 2)), "Grace") })
 	working.Go(func() { l.unlock(loaded, rand.New(rand.NewPCG(k.Seed, 4)), "Heddy") })
+	if len(c.Cells) > 1 {
+		share := 1.0
+		if k.Settle { // there is time for those who go over by themselves
+			share = 0.7
+		}
+		f.Hurry(share, 3*time.Second)
+		working.Go(func() { l.move(loaded, rand.New(rand.NewPCG(k.Seed, 5))) })
+	}
 	began := time.Now()
-	err = k.kill(ctx, c, f, &counts, out)
+	r := &run{Kills: k, c: c, f: f, l: l, watched: watched, counts: &counts, say: l.say, random: rand.New(rand.NewPCG(k.Seed, 3))}
+	err = r.kill(ctx)
 	counts.Took = time.Since(began)
 	stop()
 	working.Wait()
 	if err != nil {
 		return counts, nil, err
 	}
-	wrong, err = c.settle(ctx, f, l, watched, &counts)
-	return counts, wrong, err
+	wrong, err = r.settle(ctx)
+	return counts, append(r.wrong, wrong...), err
 }
 
 // awaitLevels waits until the controller knows what all readers understand: until then it has policies without what they
@@ -77,73 +92,131 @@ func (c *Cluster) awaitLevels(ctx context.Context) error {
 	})
 }
 
-// kill kills parts, and returns when all of them run again.
-func (k Kills) kill(ctx context.Context, c *Cluster, f *fleet.Fleet, counts *Counts, out io.Writer) error {
-	random := rand.New(rand.NewPCG(k.Seed, 3))
-	between := func(low, high time.Duration) time.Duration {
-		return low + time.Duration(random.Int64N(int64(high-low)))
+// A run is one that has begun.
+type run struct {
+	Kills
+	c       *Cluster
+	f       *fleet.Fleet
+	l       *load
+	watched *watch
+	counts  *Counts
+	say     func(format string, args ...any)
+	random  *rand.Rand
+	wrong   []string
+
+	returning sync.WaitGroup // parts that are away
+	failed    chan error     // of those
+}
+
+func (r *run) between(low, high time.Duration) time.Duration {
+	return low + time.Duration(r.random.Int64N(int64(high-low)))
+}
+
+// saying returns a function that prints lines with the time.
+func saying(out io.Writer) func(format string, args ...any) {
+	var mu sync.Mutex
+	return func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		fmt.Fprintf(out, time.Now().UTC().Format("15:04:05.000")+": "+format+"\n", args...)
 	}
-	var returning sync.WaitGroup
-	defer returning.Wait()
-	failed := make(chan error, k.N)
+}
+
+// kill kills parts, and returns when all of them run again.
+func (r *run) kill(ctx context.Context) error {
+	defer r.returning.Wait()
+	r.failed = make(chan error, r.N)
+	kinds := victims
+	if len(r.c.Cells) == 1 {
+		kinds = aCell
+	}
 	var order []int
-	for n := range k.N {
-		if n%victims == 0 {
-			order = random.Perm(victims)
+	for n := range r.N {
+		if n%kinds == 0 {
+			order = r.random.Perm(kinds)
 		}
 		if n%8 == 7 { // readers that tried in vain for long wait for long
-			if err := whole(ctx, c, f); err != nil {
+			if err := r.whole(ctx); err != nil {
 				return err
 			}
-		} else if random.IntN(2) == 0 {
-			if err := c.AwaitLeader(ctx); err != nil {
+		} else if r.random.IntN(2) == 0 {
+			if err := r.c.AwaitLeaders(ctx); err != nil {
 				return err
 			}
 		}
-		time.Sleep(between(50*time.Millisecond, 1500*time.Millisecond))
-		victim := c.choose(order[n%victims], random)
-		pause, away := random.IntN(4) == 0, between(50*time.Millisecond, 2500*time.Millisecond)
-		if pause {
-			away = between(500*time.Millisecond, k.Pause)
+		if n == r.N/2 && r.Settle && len(r.c.Cells) > 1 {
+			if err := r.calm(ctx); err != nil {
+				return err
+			}
 		}
-		if victim == nil { // all of them are away already
-			victim = c.choose(aBroker, random)
-		}
-		if victim == nil {
-			continue
-		}
-		if pause {
-			fmt.Fprintf(out, "%v: %s is paused for %v\n", time.Now().UTC().Format("15:04:05.000"), victim.Name, away)
-			victim.Pause()
-			counts.Paused++
+		time.Sleep(r.between(50*time.Millisecond, 1500*time.Millisecond))
+		var err error
+		if kind := order[n%kinds]; kind == aCell {
+			err = r.cut(ctx)
 		} else {
-			fmt.Fprintf(out, "%v: %s is killed, for %v\n", time.Now().UTC().Format("15:04:05.000"), victim.Name, away)
-			victim.Kill()
-			counts.Killed[order[n%victims]]++
+			r.killOne(ctx, kind)
 		}
-		returning.Go(func() {
-			time.Sleep(away)
-			if pause {
-				victim.Resume()
-			} else if err := victim.Start(ctx); err != nil {
-				failed <- err
-			}
-		})
+		if err != nil {
+			return err
+		}
 	}
-	returning.Wait()
 	began := time.Now()
-	defer func() { counts.Back = time.Since(began) }()
+	defer func() { r.counts.Back = time.Since(began) }()
+	return r.allBack(ctx)
+}
+
+// killOne kills a part of a kind, or pauses it.
+func (r *run) killOne(ctx context.Context, kind int) {
+	victim := r.c.choose(kind, r.random)
+	pause, away := r.random.IntN(4) == 0, r.between(50*time.Millisecond, 2500*time.Millisecond)
+	if pause {
+		away = r.between(500*time.Millisecond, r.Pause)
+	}
+	if victim == nil { // all of them are away already
+		victim = r.c.choose(aBroker, r.random)
+	}
+	if victim == nil {
+		return
+	}
+	if pause {
+		r.say("%s is paused for %v", victim.Name, away)
+		victim.Pause()
+		r.counts.Paused++
+	} else {
+		r.say("%s is killed, for %v", victim.Name, away)
+		victim.Kill()
+		r.counts.Killed[kind]++
+	}
+	r.returning.Go(func() {
+		time.Sleep(away)
+		if pause {
+			victim.Resume()
+		} else if err := victim.Start(ctx); err != nil {
+			r.failed <- err
+		}
+	})
+}
+
+// allBack waits until all parts run, each cell is led, and all readers are answered.
+func (r *run) allBack(ctx context.Context) error {
+	r.returning.Wait()
 	select {
-	case err := <-failed:
+	case err := <-r.failed:
 		return err
 	default:
 	}
-	return whole(ctx, c, f)
+	return r.whole(ctx)
 }
 
-// choose returns a part of a kind that runs; nil: none does.
+func (r *run) whole(ctx context.Context) error { return whole(ctx, r.c, r.f) }
+
+// choose returns a part of a kind that runs, of any cell; nil: none does.
 func (c *Cluster) choose(kind int, random *rand.Rand) *Part {
-	leader := c.Leader()
+	cell := c.Cells[0]
+	if n := len(c.Cells); n > 1 {
+		cell = c.Cells[random.IntN(n)]
+	}
+	leader := cell.Leader()
 	var of []*Part
 	switch kind {
 	case theLeader:
@@ -152,13 +225,13 @@ func (c *Cluster) choose(kind int, random *rand.Rand) *Part {
 		}
 		fallthrough // who is about to lead
 	case aStandBy:
-		for _, controller := range c.Controllers {
+		for _, controller := range cell.Controllers {
 			if controller != leader {
 				of = append(of, controller.Part)
 			}
 		}
 	case aBroker:
-		of = c.Brokers
+		of = cell.Brokers
 	case theServer:
 		of = []*Part{c.PostgreSQL}
 	}
@@ -174,50 +247,15 @@ func (c *Cluster) choose(kind int, random *rand.Rand) *Part {
 	return running[random.IntN(len(running))]
 }
 
-// backWithin is how long the cluster may take until a controller leads and answers all readers.
+// backWithin is how long the cluster may take until each cell is led and all readers are answered.
 const backWithin = 2 * time.Minute
 
-// whole waits until a controller leads and answers all readers.
+// whole waits until each cell is led and all readers are answered.
 func whole(ctx context.Context, c *Cluster, f *fleet.Fleet) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, backWithin, fmt.Errorf("not after %v", backWithin))
 	defer cancel()
-	if err := c.AwaitLeader(ctx); err != nil {
+	if err := c.AwaitLeaders(ctx); err != nil {
 		return err
 	}
 	return f.AwaitUp(ctx, time.Time{})
-}
-
-// Counts are what a run has counted.
-type Counts struct {
-	Killed   [victims]int
-	Paused   int
-	Ends     int // controllers that ended by themselves
-	Terms    int
-	Records  int
-	Acks     int              // of readers' records, that were looked for in the database when they came
-	Unlooked int              // that could not be, as that was away
-	Changes  int              // that commands said were made
-	Doubtful int              // and those that failed
-	Log      int              // length of the log
-	Policies int              // stored by readers
-	Orders   int              // carried out
-	Unlocks  int              // that commands said were done
-	Refused  int              // messages, by readers
-	Latest   time.Duration    // an order was carried out after it had been asked for
-	Took     time.Duration    // until all parts ran again, a controller led and answered all readers
-	Back     time.Duration    // of that, since all parts ran again
-	Waited   [3]time.Duration // and then until all records were acknowledged, the log and the policies were everywhere
-}
-
-// waited returns Waited, to be read.
-func (c Counts) waited() (all [3]time.Duration) {
-	for i, d := range c.Waited {
-		all[i] = d.Round(100 * time.Millisecond)
-	}
-	return all
-}
-
-func (c Counts) String() string {
-	return fmt.Sprintf("%d leaders, %d stand-bys, %d brokers and %d times PostgreSQL killed, %d times one paused, in %v (the last %v until all readers were up, then %v until all had records acknowledged, log and policies): %d terms; %d records, each stored once (%d acknowledgements looked up at once, %d later); %d changes done and %d failed or doubtful, %d in the log; %d policies at readers; %d of %d orders said to be done, the latest %v after it was asked for; %d messages refused; controllers ended by themselves %d times",
-		c.Killed[theLeader], c.Killed[aStandBy], c.Killed[aBroker], c.Killed[theServer], c.Paused, c.Took.Round(time.Second), c.Back.Round(100*time.Millisecond), c.waited(), c.Terms, c.Records, c.Acks, c.Unlooked, c.Changes, c.Doubtful, c.Log, c.Policies, c.Unlocks, c.Orders, c.Latest.Round(time.Millisecond), c.Refused, c.Ends)
 }

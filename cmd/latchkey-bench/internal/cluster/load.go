@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 )
@@ -13,14 +14,21 @@ import (
 // it in some controller's directory, one after the other, and remembers what it said.
 type load struct {
 	c       *Cluster
+	say     func(format string, args ...any)
 	readers []string
 
+	moving    sync.Mutex // held while a reader is moved
 	mu        sync.Mutex
 	users     map[string]fate     // by name: whether each was added
 	greetings map[string][]string // by reader: those of which one must be in its policy
+	cells     map[string][]string // by reader: names of those of which it must be
+	moves     int                 // readers that were moved, as commands have said
+	notMoved  int                 // or perhaps
+	asked     int                 // users and doors, while a cell is away
 	unlocks   []unlock
 	done      int // changes that a command has said were made
 	failed    int
+	wrong     []string
 }
 
 // A fate is whether something was done.
@@ -47,7 +55,13 @@ const commandWithin = 30 * time.Second
 func (l *load) command(ctx context.Context, at *Controller, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), commandWithin)
 	defer cancel()
-	return l.c.RunIn(ctx, at.Dir, args...)
+	out, err := l.c.RunIn(ctx, at.Dir, args...)
+	if err != nil && strings.Contains(err.Error(), "SQLSTATE 42") { // a statement that can never be carried out
+		l.mu.Lock()
+		l.wrong = append(l.wrong, err.Error())
+		l.mu.Unlock()
+	}
+	return out, err
 }
 
 // count counts a change.
@@ -60,10 +74,16 @@ func (l *load) count(err error) fate {
 	return done
 }
 
+// anywhere returns a controller of any cell.
+func (l *load) anywhere(random *rand.Rand) *Controller {
+	all := l.c.controllers()
+	return all[random.IntN(len(all))]
+}
+
 // change makes changes, one after the other, until ctx ends.
 func (l *load) change(ctx context.Context, random *rand.Rand) {
 	for n := 0; ctx.Err() == nil; n++ {
-		at := l.c.Controllers[random.IntN(len(l.c.Controllers))]
+		at := l.anywhere(random)
 		switch kind := random.IntN(4); {
 		case kind == 0: // a PIN costs processor time
 			name := fmt.Sprint("Ada Pin", n)
@@ -103,26 +123,89 @@ func (l *load) change(ctx context.Context, random *rand.Rand) {
 // unlock opens doors, at the leader as often as anywhere, until ctx ends.
 func (l *load) unlock(ctx context.Context, random *rand.Rand, people string) {
 	for n := 0; ctx.Err() == nil; n++ {
-		at := l.c.Controllers[random.IntN(len(l.c.Controllers))]
-		if leader := l.c.Leader(); leader != nil && random.IntN(2) == 0 {
+		at := l.anywhere(random)
+		if leader := l.c.Cells[random.IntN(len(l.c.Cells))].Leader(); leader != nil && random.IntN(2) == 0 {
 			at = leader
 		}
-		who := fmt.Sprint(people, " ", n)
-		u := unlock{who: "command line (" + who + ")", at: at, began: time.Now()}
-		out, err := l.command(ctx, at, "unlock", l.readers[random.IntN(len(l.readers))], "--by", who, "--json")
-		u.ended = time.Now()
-		var outcome struct{ Done bool }
-		if err == nil {
-			err = json.Unmarshal(out, &outcome)
-		}
-		if u.done = outcome.Done; err != nil {
-			u.text = err.Error()
-		}
-		l.mu.Lock()
-		l.unlocks = append(l.unlocks, u)
-		l.mu.Unlock()
+		l.unlockOnce(ctx, at, l.readers[random.IntN(len(l.readers))], fmt.Sprint(people, " ", n))
 		rest(ctx, random, 300*time.Millisecond)
 	}
+}
+
+// unlockOnce opens the door of a reader for somebody, who does not ask for another.
+func (l *load) unlockOnce(ctx context.Context, at *Controller, reader, who string) error {
+	u := unlock{who: "command line (" + who + ")", at: at, began: time.Now()}
+	out, err := l.command(ctx, at, "unlock", reader, "--by", who, "--json")
+	u.ended = time.Now()
+	var outcome struct{ Done bool }
+	if err == nil {
+		err = json.Unmarshal(out, &outcome)
+	}
+	if u.done = outcome.Done; err != nil {
+		u.text = err.Error()
+	} else if !u.done {
+		err = fmt.Errorf("%s", out)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.unlocks = append(l.unlocks, u)
+	return err
+}
+
+// move moves readers to other cells, one after the other, until ctx ends.
+func (l *load) move(ctx context.Context, random *rand.Rand) {
+	for ctx.Err() == nil {
+		l.moveOne(ctx, l.anywhere(random), l.readers[random.IntN(len(l.readers))], l.c.Cells[random.IntN(len(l.c.Cells))])
+		rest(ctx, random, 3*time.Second)
+	}
+}
+
+// moveOne moves a reader to a cell, in which it may be already.
+func (l *load) moveOne(ctx context.Context, at *Controller, reader string, to *Cell) {
+	l.moving.Lock()
+	defer l.moving.Unlock()
+	out, err := l.command(ctx, at, "cell", "move", reader, "--to", to.Name, "--json")
+	var moved struct{ Readers int } // 0: it was there already
+	if err == nil {
+		err = json.Unmarshal(out, &moved)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err == nil {
+		if moved.Readers > 0 {
+			l.say("%s is moved to the cell %s", reader, to.Name)
+		}
+		l.moves += moved.Readers
+		l.cells[reader] = []string{to.Name}
+		return
+	}
+	l.notMoved++
+	l.cells[reader] = append(l.cells[reader], to.Name)
+}
+
+// readCells reads of which cells readers are before any is moved.
+func (l *load) readCells(ctx context.Context) error {
+	conn, err := l.c.connect(ctx, "home")
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	cells, err := cellsOf(ctx, conn)
+	for reader, cell := range cells {
+		l.cells[reader] = []string{cell}
+	}
+	return err
+}
+
+// addUser adds a user with a card at a controller, and another one each time.
+func (l *load) addUser(ctx context.Context, at *Controller) error {
+	l.asked++
+	name := fmt.Sprint("Iris Card", l.asked)
+	_, err := l.command(ctx, at, "user", "add", "--name", name, "--card", fmt.Sprintf("05%012x", l.asked))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.users[name] = l.count(err)
+	return err
 }
 
 // rest waits for a random time, at most so long.

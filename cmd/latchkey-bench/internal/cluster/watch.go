@@ -19,6 +19,7 @@ type watch struct {
 	mu       sync.Mutex
 	conn     *pgx.Conn // nil: none
 	acks     int
+	stored   map[string]int // records that each reader was told are stored
 	unlooked int
 	wrong    []string
 
@@ -35,9 +36,9 @@ func (c *Cluster) noted(ctx context.Context) error {
 	defer conn.Close(ctx)
 	for _, statement := range []string{
 		`CREATE SCHEMA watch`,
-		`CREATE TABLE watch.terms (at BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, before BIGINT, term BIGINT, holder TEXT)`,
+		`CREATE TABLE watch.terms (at BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, cell BIGINT, before BIGINT, term BIGINT, holder TEXT)`,
 		`CREATE TABLE watch.policies (at BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, reader TEXT, revision BIGINT, policy BYTEA)`,
-		`CREATE FUNCTION watch.term() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO watch.terms (before, term, holder) VALUES (old.term, new.term, new.holder); RETURN NULL; END $$`,
+		`CREATE FUNCTION watch.term() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO watch.terms (cell, before, term, holder) VALUES (new.cell, old.term, new.term, new.holder); RETURN NULL; END $$`,
 		`CREATE FUNCTION watch.policy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO watch.policies (reader, revision, policy) VALUES (new.reader_id, new.revision, new.policy); RETURN NULL; END $$`,
 		`CREATE TRIGGER watch AFTER UPDATE ON public.lead FOR EACH ROW WHEN (old.term <> new.term) EXECUTE FUNCTION watch.term()`,
 		`CREATE TRIGGER watch AFTER INSERT OR UPDATE ON public.policies FOR EACH ROW EXECUTE FUNCTION watch.policy()`,
@@ -51,29 +52,37 @@ func (c *Cluster) noted(ctx context.Context) error {
 
 // watch begins to watch.
 func (c *Cluster) watch(ctx context.Context) *watch {
-	w := &watch{c: c}
+	w := &watch{c: c, stored: map[string]int{}}
 	ctx, w.stop = context.WithCancel(ctx)
 	w.terms.Go(func() { w.lookAtTerms(ctx) })
 	return w
 }
 
-// lookAtTerms looks at the term, until ctx ends. What the database notes is lost with what it is about if a server
+// lookAtTerms looks at each cell's term, until ctx ends. What the database notes is lost with what it is about if a server
 // forgets something that it has shown.
 func (w *watch) lookAtTerms(ctx context.Context) {
 	var conn *pgx.Conn
-	var before uint64
-	var leader string
+	type lead struct {
+		term   uint64
+		holder string
+	}
+	before := map[int64]lead{}
 	for ctx.Err() == nil {
 		if conn == nil || conn.IsClosed() {
 			conn, _ = w.c.connect(ctx, "home")
 		}
-		var term uint64
-		var holder string
-		if conn != nil && conn.QueryRow(ctx, `SELECT term, holder FROM lead`).Scan(&term, &holder) == nil {
-			if term < before || term == before && holder != leader && holder != "" {
-				w.note(fmt.Sprintf("term %d of %q after term %d of %q", term, holder, before, leader))
+		if conn != nil {
+			if rows, err := conn.Query(ctx, `SELECT cell, term, holder FROM lead`); err == nil {
+				var cell int64
+				var is lead
+				pgx.ForEachRow(rows, []any{&cell, &is.term, &is.holder}, func() error {
+					if was := before[cell]; is.term < was.term || is.term == was.term && is.holder != was.holder && is.holder != "" {
+						w.note(fmt.Sprintf("term %d of %q after term %d of %q in cell %d", is.term, is.holder, was.term, was.holder, cell))
+					}
+					before[cell] = is
+					return nil
+				})
 			}
-			before, leader = term, holder
 		}
 		select {
 		case <-ctx.Done():
@@ -113,6 +122,7 @@ func (w *watch) acked(reader string, journal wire.JournalID, from, to uint64, ha
 	ctx, cancel := context.WithTimeout(context.Background(), lookWithin)
 	defer cancel()
 	w.acks++
+	w.stored[reader] += int(to - from + 1)
 	if w.conn == nil || w.conn.IsClosed() {
 		conn, err := w.c.connect(ctx, "home")
 		if err != nil {
@@ -130,4 +140,14 @@ func (w *watch) acked(reader string, journal wire.JournalID, from, to uint64, ha
 	case found != int(to-from+1) || last != 1:
 		w.wrong = append(w.wrong, fmt.Sprintf("%s was told that its records %d to %d are stored, when %d of them were (the last: %d)", reader, from, to, found, last))
 	}
+}
+
+// storedOf returns how many records some readers were told are stored.
+func (w *watch) storedOf(readers []string) (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, reader := range readers {
+		n += w.stored[reader]
+	}
+	return n
 }

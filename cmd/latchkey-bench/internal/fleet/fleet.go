@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -72,6 +73,26 @@ func Open(dir string, n int, seed uint64, faults Faults, keeps bool) (*Fleet, er
 // may wait, as for a disk.
 func (f *Fleet) OnAck(told func(reader string, journal wire.JournalID, from, to uint64, hash wire.Hash)) {
 	f.shared.acked = told
+}
+
+// Hurry has a share of the readers that are told of other brokers lose their connections within a time, and so try the new
+// ones at once: on their own they look after a minute or two.
+func (f *Fleet) Hurry(share float64, within time.Duration) {
+	f.shared.hurry = func() (time.Duration, bool) {
+		return time.Duration(rand.Float64() * float64(within)), rand.Float64() < share
+	}
+}
+
+// At returns at which broker each reader is whom the controller answers, by their addresses. A reader with a second
+// connection, to look at another broker, is left out.
+func (f *Fleet) At() map[string]string {
+	at := map[string]string{}
+	for _, r := range f.readers {
+		if address := r.net.at(); address != "" && r.upSince.Load() != 0 {
+			at[r.id] = address
+		}
+	}
+	return at
 }
 
 // PowerOn starts all readers. Each boots for a time between boot and half as long again.
@@ -214,6 +235,14 @@ func (f *Fleet) AwaitRevision(ctx context.Context, revision uint64, after time.T
 		}
 	}
 	return took, err
+}
+
+// AwaitHeld waits until some readers hold a revision.
+func (f *Fleet) AwaitHeld(ctx context.Context, readers []string, revision uint64) error {
+	_, err := f.await(ctx, len(readers), func(r *reader) bool {
+		return r.cache.Load().Held().Revision >= revision && slices.Contains(readers, r.id)
+	})
+	return err
 }
 
 // AwaitRecords waits until the controller has acknowledged all records.

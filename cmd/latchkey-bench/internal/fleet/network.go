@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,9 +15,9 @@ type network struct {
 
 	dials atomic.Int64 // TCP connections made: a TLS handshake each
 
-	mu   sync.Mutex
-	conn net.Conn // the newest; nil: none
-	off  bool     // there is no power, or no cable
+	mu    sync.Mutex
+	conns []net.Conn // open ones, the newest last: two while a reader looks at another broker
+	off   bool       // there is no power, or no cable
 }
 
 // wrap implements sync.Config.Wrap.
@@ -24,25 +25,56 @@ func (n *network) wrap(conn net.Conn) net.Conn {
 	n.dials.Add(1)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.conn = conn
+	n.conns = append(n.conns, conn)
 	if n.off {
 		conn.Close()
 	}
+	opened := &openConn{conn, n}
 	if n.delay == 0 && n.rate == 0 {
-		return conn
+		return opened
 	}
-	return &slowConn{conn, n}
+	return &slowConn{opened, n}
 }
 
-// cut closes the connection. off: there is none from now on.
+// cut closes all connections. off: there is none from now on.
 func (n *network) cut(off bool) {
 	n.mu.Lock()
-	defer n.mu.Unlock()
 	n.off = off
-	if n.conn != nil {
-		n.conn.Close()
-		n.conn = nil
+	n.mu.Unlock()
+	n.lose()
+}
+
+// lose closes all connections.
+func (n *network) lose() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, conn := range n.conns {
+		conn.Close()
 	}
+}
+
+// at returns the address of the broker, if there is one connection; "": there is none, or several.
+func (n *network) at() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(n.conns) != 1 {
+		return ""
+	}
+	return n.conns[0].RemoteAddr().String()
+}
+
+// An openConn is a connection of which its network knows until it is closed.
+type openConn struct {
+	net.Conn
+	of *network
+}
+
+// Close implements net.Conn.
+func (c *openConn) Close() error {
+	c.of.mu.Lock()
+	c.of.conns = slices.DeleteFunc(c.of.conns, func(other net.Conn) bool { return other == c.Conn })
+	c.of.mu.Unlock()
+	return c.Conn.Close()
 }
 
 // A slowConn is a connection over a slow link.

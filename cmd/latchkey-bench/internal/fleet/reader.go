@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,7 @@ type reader struct {
 	mu      sync.Mutex
 	applied []applied // positions, in order, since they were last asked for
 	lost    []*journal
+	brokers []string // of the policy that is stored; none: the bundle's
 }
 
 // applied says when a reader held a position.
@@ -57,6 +59,7 @@ type shared struct {
 	began     time.Time
 	keeps     bool                                                                         // what readers have seen is kept, to be compared
 	acked     func(reader string, journal wire.JournalID, from, to uint64, hash wire.Hash) // nil: nobody is told
+	hurry     func() (after time.Duration, ok bool)                                        // see Fleet.Hurry; nil: no reader does
 }
 
 func (s *shared) since() time.Duration { return time.Since(s.began) }
@@ -73,6 +76,7 @@ func newReader(s *shared, b *board, bundle *wire.Bundle) (*reader, error) {
 	}
 	r := &reader{id: bundle.Reader, board: b, bundle: bundle, start: snapshot.Manifest().Position(), shared: s}
 	bundle.Snapshot, bundle.Policy, bundle.Authority = nil, nil, nil
+	r.brokers = policy.Policy().Brokers
 	r.policy.Store(policy.Policy().Revision)
 	r.stored.Store(policy.Policy().Revision)
 	if s.keeps {
@@ -121,6 +125,9 @@ func (r *reader) run(ctx context.Context) error {
 		return err
 	}
 	began := time.Now()
+	r.mu.Lock()
+	brokers := r.brokers
+	r.mu.Unlock()
 	client, err := readersync.NewClient(readersync.Config{
 		Options: readersync.Options{
 			Site: r.bundle.Site, SiteName: r.bundle.SiteName, Reader: r.id, Version: "fleet",
@@ -128,6 +135,7 @@ func (r *reader) run(ctx context.Context) error {
 			NotBefore: r.shared.began.Add(-time.Hour), PolicyRevision: r.policy.Load(), PolicyFloor: r.policy.Load(),
 		},
 		Brokers:     r.bundle.Brokers(),
+		Policy:      brokers,
 		Certificate: tls.Certificate{Certificate: [][]byte{r.bundle.Certificate}, PrivateKey: r.board.tls},
 		Authority:   r.shared.authority,
 		Wrap:        r.net.wrap,
@@ -228,6 +236,15 @@ func (r *reader) storePolicy(v *wire.VerifiedPolicy) error {
 		return wire.ErrUnfit
 	case p.Revision > held:
 		r.stored.Store(p.Revision)
+		r.mu.Lock()
+		moved := !slices.Equal(p.Brokers, r.brokers)
+		r.brokers = p.Brokers
+		r.mu.Unlock()
+		if moved && r.shared.hurry != nil {
+			if after, ok := r.shared.hurry(); ok {
+				time.AfterFunc(after, r.net.lose)
+			}
+		}
 	}
 	return nil
 }

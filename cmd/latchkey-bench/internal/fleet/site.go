@@ -79,19 +79,16 @@ func (s *Site) Create(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	return s.Adopt(ctx, n, s.broker)
+	return s.Adopt(ctx, n, "--broker", s.broker)
 }
 
-// Adopt adopts the first n readers of the directory who have no bundle.
-func (s *Site) Adopt(ctx context.Context, n int, brokers ...string) error {
+// Adopt adopts the first n readers of the directory who have no bundle; where says where they find the controller.
+func (s *Site) Adopt(ctx context.Context, n int, where ...string) error {
 	if err := writeRequests(s.Dir, n); err != nil {
 		return err
 	}
 	args := []string{"reader", "add-several", "--requests", filepath.Join(s.Dir, requests), "--out", filepath.Join(s.Dir, bundles), "--group", "everyone"}
-	for _, broker := range brokers {
-		args = append(args, "--broker", broker)
-	}
-	_, err := s.run(ctx, args...)
+	_, err := s.run(ctx, append(args, where...)...)
 	return err
 }
 
@@ -137,10 +134,10 @@ func (s *Site) StartBroker(ctx context.Context) (err error) {
 }
 
 // ConfigureMosquitto has the controller write the configuration of a Mosquitto, into a directory of that name
-// below Dir.
-func (s *Site) ConfigureMosquitto(ctx context.Context, name, address string) error {
+// below Dir. more are further arguments.
+func (s *Site) ConfigureMosquitto(ctx context.Context, name, address string, more ...string) error {
 	dir := filepath.Join(s.Dir, name)
-	if _, err := s.run(ctx, "broker-config", "--out", dir, "--listen", address); err != nil || os.Getuid() != 0 {
+	if _, err := s.run(ctx, append([]string{"broker-config", "--out", dir, "--listen", address}, more...)...); err != nil || os.Getuid() != 0 {
 		return err
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "mosquitto.conf"), os.O_APPEND|os.O_WRONLY, 0)
