@@ -30,6 +30,7 @@ func runFleet(args []string) error {
 	flags.Float64Var(&c.Churn, "churn", 20, "how many connections break a second, at the end")
 	flags.Float64Var(&c.Records, "records", 100, "how many records the readers make a second meanwhile")
 	flags.DurationVar(&c.ChurnsFor, "churn-for", 20*time.Second, "for how long")
+	flags.DurationVar(&c.Calm, "calm", time.Minute, "for how long nothing happens after that")
 	flags.Float64Var(&c.Faults.Slow, "slow", 0.05, "the `share` of readers on a slow link")
 	flags.DurationVar(&c.Faults.SlowDelay, "slow-delay", 100*time.Millisecond, "what a slow link adds to each read and write")
 	flags.IntVar(&c.Faults.SlowRate, "slow-rate", 16<<10, "`bytes` a second on a slow link")

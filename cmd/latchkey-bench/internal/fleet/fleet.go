@@ -277,6 +277,7 @@ func (f *Fleet) Made() map[string][]Made {
 type Counts struct {
 	Dials    int64 // TCP connections made, with a TLS handshake each
 	Ups      int64 // connections that the controller has answered on
+	Bytes    int64 // over all connections, both ways, without the headers of TCP
 	Refused  int64 // messages
 	Records  uint64
 	Acked    uint64
@@ -288,6 +289,7 @@ func (f *Fleet) Counts() (c Counts) {
 	for _, r := range f.readers {
 		c.Dials += r.net.dials.Load()
 		c.Ups += r.ups.Load()
+		c.Bytes += r.net.bytes.Load()
 		c.Refused += r.refused.Load()
 		r.mu.Lock()
 		for _, j := range append(r.lost[:len(r.lost):len(r.lost)], r.journal.Load()) {

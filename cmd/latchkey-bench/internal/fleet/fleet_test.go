@@ -132,7 +132,7 @@ func TestNothingIsLostOrDoubledWhateverBefallsAFleet(t *testing.T) {
 func TestAReaderThatHasLostItsDiskCatchesUp(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, 3)
-	r, err := Scenario{Readers: 3, Boot: 50 * time.Millisecond, Within: time.Minute, Changes: 1, PowerCut: true, Lose: 1}.against(t.Context(), s, io.Discard)
+	r, err := Scenario{Readers: 3, Boot: 50 * time.Millisecond, Within: time.Minute, Changes: 1, PowerCut: true, Lose: 1, Calm: time.Second}.against(t.Context(), s, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

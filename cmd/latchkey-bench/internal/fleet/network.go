@@ -14,6 +14,7 @@ type network struct {
 	rate  int           // bytes a second; 0: any
 
 	dials atomic.Int64 // TCP connections made: a TLS handshake each
+	bytes atomic.Int64 // over them, both ways, without the headers of TCP
 
 	mu    sync.Mutex
 	conns []net.Conn // open ones, the newest last: two while a reader looks at another broker
@@ -75,6 +76,20 @@ func (c *openConn) Close() error {
 	c.of.conns = slices.DeleteFunc(c.of.conns, func(other net.Conn) bool { return other == c.Conn })
 	c.of.mu.Unlock()
 	return c.Conn.Close()
+}
+
+// Read implements net.Conn.
+func (c *openConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.of.bytes.Add(int64(n))
+	return n, err
+}
+
+// Write implements net.Conn.
+func (c *openConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	c.of.bytes.Add(int64(n))
+	return n, err
 }
 
 // A slowConn is a connection over a slow link.

@@ -27,6 +27,8 @@ type Scenario struct {
 	Churn     float64 // connections that break, a second
 	Records   float64 // that are made, a second
 	ChurnsFor time.Duration
+
+	Calm time.Duration // for how long nothing happens, at the end
 }
 
 // A Result is what came of a scenario.
@@ -44,13 +46,14 @@ type Result struct {
 	Broke, Controlled Use // broker and controller at the end
 	Own               Use
 	IdleCPU           [3]float64 // processor time a second while nothing happens: broker, controller, this process
+	CalmBytes         float64    // a reader, in a second of that
 }
 
 // A Return is how all readers came back.
 type Return struct {
 	Took              time.Duration // until the controller answered the last one
 	Half, NinetyNine  time.Duration // and so many in a hundred
-	Dials             int64
+	Dials, Bytes      int64
 	BrokerCPU, CtlCPU time.Duration
 }
 
@@ -130,7 +133,7 @@ func (c Scenario) back(ctx context.Context, out io.Writer, s *Site, f *Fleet, af
 	ctx, cancel := context.WithTimeoutCause(ctx, c.Within, fmt.Errorf("readers up after %v", c.Within))
 	defer cancel()
 	broker, controller := s.Use()
-	dials := f.Counts().Dials
+	counts := f.Counts()
 	begins := time.Now()
 	if !after.IsZero() {
 		begins = after
@@ -146,7 +149,7 @@ func (c Scenario) back(ctx context.Context, out io.Writer, s *Site, f *Fleet, af
 		}
 	}
 	r.Took, r.Half, r.NinetyNine = percentile(took, 100), percentile(took, 50), percentile(took, 99)
-	r.Dials = f.Counts().Dials - dials
+	r.Dials, r.Bytes = f.Counts().Dials-counts.Dials, f.Counts().Bytes-counts.Bytes
 	brokerAfter, controllerAfter := s.Use()
 	r.BrokerCPU, r.CtlCPU = brokerAfter.CPU-broker.CPU, controllerAfter.CPU-controller.CPU
 	if err != nil {
@@ -174,8 +177,8 @@ func (f *Fleet) tell(ctx context.Context, out io.Writer) (told chan struct{}) {
 }
 
 func (r Return) String() string {
-	return fmt.Sprintf("half back after %v, 99 %% after %v, all after %v; %d dials; processor time: broker %v, controller %v",
-		r.Half.Round(time.Millisecond), r.NinetyNine.Round(time.Millisecond), r.Took.Round(time.Millisecond), r.Dials, r.BrokerCPU, r.CtlCPU)
+	return fmt.Sprintf("half back after %v, 99 %% after %v, all after %v; %d dials, %.1f MB; processor time: broker %v, controller %v",
+		r.Half.Round(time.Millisecond), r.NinetyNine.Round(time.Millisecond), r.Took.Round(time.Millisecond), r.Dials, float64(r.Bytes)/1e6, r.BrokerCPU, r.CtlCPU)
 }
 
 func percentile(of []time.Duration, p int) time.Duration {
@@ -245,12 +248,14 @@ func (c Scenario) settle(ctx context.Context, s *Site, f *Fleet, r *Result, say 
 		own, _ := useOf(os.Getpid())
 		return [3]Use{broker, controller, own}
 	}
-	before, idle := uses(), 10*time.Second
-	time.Sleep(idle)
+	before, bytes := uses(), f.Counts().Bytes
+	time.Sleep(c.Calm)
 	after := uses()
+	r.CalmBytes = float64(f.Counts().Bytes-bytes) / c.Calm.Seconds() / float64(c.Readers)
+	say("calm for %v: %.1f bytes a second and reader", c.Calm, r.CalmBytes)
 	r.Broke, r.Controlled, r.Own = after[0], after[1], after[2]
 	for i, name := range []string{"broker", "controller", "readers"} {
-		r.IdleCPU[i] = (after[i].CPU - before[i].CPU).Seconds() / idle.Seconds()
+		r.IdleCPU[i] = (after[i].CPU - before[i].CPU).Seconds() / c.Calm.Seconds()
 		say("%-10s %6.1f kB a reader (most %.1f kB), %d files, processor time %v, idle %.3f s a second", name,
 			float64(after[i].Resident)/1024/float64(c.Readers), float64(after[i].Most)/1024/float64(c.Readers), after[i].Files, after[i].CPU.Round(time.Millisecond), r.IdleCPU[i])
 	}

@@ -84,7 +84,13 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 	if err := form.check(one.id); err != nil {
 		return nil, err
 	}
-	err := d.act(ctx, a, AdoptReader, one.target, func(tx *store.Tx, now time.Time) error { return one.run(d.site.Adopter(tx), tx, now) })
+	snapshot, err := d.site.Contents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = d.act(ctx, a, AdoptReader, one.target, func(tx *store.Tx, now time.Time) error {
+		return one.run(d.site.Adopter(tx, snapshot), tx, now)
+	})
 	return one.adoption, err
 }
 

@@ -60,6 +60,10 @@ func (d *Desk) AdoptSeveral(ctx context.Context, a Actor, forms []AdoptForm, sav
 	} else if len(wrongs) > 0 {
 		return nil, wrongs[0]
 	}
+	snapshot, err := d.site.Contents(ctx)
+	if err != nil {
+		return nil, err
+	}
 	var adopter *site.Adopter
 	all, deeds := make([]adopting, len(forms)), make([]deed, len(forms))
 	failed := ""
@@ -68,7 +72,7 @@ func (d *Desk) AdoptSeveral(ctx context.Context, a Actor, forms []AdoptForm, sav
 		*one = adopting{form: &forms[i], id: TidyName(forms[i].Reader), save: func(bundle []byte) error { return save(i, bundle) }}
 		deeds[i] = deed{AdoptReader, one.auditTarget(), func(tx *store.Tx, now time.Time) error {
 			if i == 0 {
-				adopter = d.site.Adopter(tx)
+				adopter = d.site.Adopter(tx, snapshot)
 			}
 			failed = one.id
 			return one.run(adopter, tx, now)

@@ -257,7 +257,7 @@ func TestAStandByIsToldOfReadersAgain(t *testing.T) {
 	}
 	for n := range 2 {
 		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
-			return tx.SetState(&store.State{Reader: id, Received: w.time.UnixMilli() + int64(n)})
+			return tx.SetStates(&store.State{Reader: id, Received: w.time.UnixMilli() + int64(n)})
 		}))
 		if c := <-changes; !c.States || c.Acts {
 			t.Errorf("%+v", c)

@@ -133,12 +133,12 @@ func (a Actor) keepsLockdown(tx *store.Tx, before, after *wire.Policy, now time.
 // reachesLockdowns refuses an act at a reader where a lockdown is wanted that is out of the
 // actor's reach: that of the whole site.
 func (a Actor) reachesLockdowns(tx *store.Tx, reader string, now time.Time) error {
-	modes, err := tx.ModesAt(reader, now.Unix())
+	modes, err := tx.ModesAt(now.Unix(), reader)
 	if err != nil {
 		return err
 	}
 	wanted := new(auditTarget)
-	for _, m := range modes {
+	for _, m := range modes[reader] {
 		if m.Mode == wire.ModeLockdown {
 			wanted.at = append(wanted.at, whereOf(m))
 		}

@@ -118,21 +118,22 @@ func (d *Desk) Readers(ctx context.Context, a Actor) ([]*Reader, error) {
 
 // Reader returns a reader, or ErrNotFound.
 func (d *Desk) Reader(ctx context.Context, a Actor, id string) (*Reader, error) {
-	readers, err := d.Readers(ctx, a)
+	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
+		return nil, err
+	}
+	readers, _, err := d.readers(ctx, a, id)
+	if err == nil && len(readers) == 0 {
+		err = ErrNotFound
+	}
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range readers {
-		if r.ID == id {
-			return r, nil
-		}
-	}
-	return nil, ErrNotFound
+	return readers[0], nil
 }
 
 // readers combines what is stored about readers, as an actor may see it, with their live
-// states. in is the reach by which they were chosen.
-func (d *Desk) readers(ctx context.Context, a Actor) (readers []*Reader, in *reach, err error) {
+// states: about some, or else all. in is the reach by which they were chosen.
+func (d *Desk) readers(ctx context.Context, a Actor, only ...string) (readers []*Reader, in *reach, err error) {
 	lives, err := d.lives(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -186,7 +187,7 @@ func (d *Desk) readers(ctx context.Context, a Actor) (readers []*Reader, in *rea
 			inForce[b.Reader] = b
 		}
 		for _, id := range ids {
-			if !in.hasReader(id) {
+			if !in.hasReader(id) || len(only) > 0 && !slices.Contains(only, id) {
 				continue
 			}
 			w := places[id]

@@ -36,6 +36,8 @@ type presence struct {
 	fetchConnection     uint64
 	fetchNumber         uint64
 	lag                 lag
+	noted               wire.Hash // see news
+	notedAt             time.Time
 }
 
 type presenceIs int
@@ -109,6 +111,29 @@ func (p *presence) stored(reader string) *store.State {
 		s.Payload = wire.Marshal(p.state)
 	}
 	return s
+}
+
+// noteAgain is how often a reader's state is stored while only its nonce and counter change: states come every 30 s, and
+// those of a hundred thousand readers would be more than all else that is stored.
+const noteAgain = 5 * time.Minute
+
+// news says whether the newest state tells more than the one that was stored last, or that was stored long ago, and
+// counts on it that it is stored now.
+func (p *presence) news() bool {
+	var calm wire.State
+	if p.state != nil {
+		calm = *p.state
+	}
+	calm.Connection, calm.Counter, calm.Nonce = p.connection, 0, wire.Nonce{}
+	if p.is == connected {
+		calm.Counter = 1
+	}
+	hash := wire.Sum(wire.Marshal(&calm))
+	if hash == p.noted && p.heard.Sub(p.notedAt) < noteAgain {
+		return false
+	}
+	p.noted, p.notedAt = hash, p.heard
+	return true
 }
 
 // recall returns the presence that was stored; with an error, what is known without the

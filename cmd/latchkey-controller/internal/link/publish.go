@@ -35,15 +35,24 @@ type publisher struct {
 func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error {
 	p := &publisher{Link: l, keys: map[string][]byte{}, gone: map[string]bool{}}
 	minute := time.Tick(headEvery)
+	var rest <-chan time.Time
 	for failed := ""; ; {
 		var err error
+		awake := changed
+		if rest != nil {
+			awake = nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-l.republish:
 			err = p.bring(ctx)
-		case <-changed:
+		case <-awake:
+			began := time.Now()
 			err = p.bring(ctx)
+			rest = time.After(store.RestAfter(time.Since(began)))
+		case <-rest:
+			rest = nil
 		case id := <-l.strangers:
 			// Most likely it was lost in a restore. Or it was added this moment.
 			if err = p.bring(ctx); err == nil && p.peers != nil && p.peers[id] == nil {

@@ -82,12 +82,11 @@ func (l *Link) track(ctx context.Context) error {
 				}
 			}
 		case <-flush:
-			if len(t.dirty) > 0 {
-				select {
-				case l.states <- t.states():
-					clear(t.dirty)
-				default: // the disk is slow; later
+			if len(t.dirty) > 0 && len(l.states) == 0 { // otherwise the disk is slow; later
+				if states := t.states(); len(states) > 0 {
+					l.states <- states // nobody else sends there
 				}
+				clear(t.dirty)
 			}
 		}
 	}
@@ -120,11 +119,13 @@ func (t *tracker) recall(ctx context.Context) error {
 	})
 }
 
-// states returns what is to be written to the disk.
+// states returns what is to be written to the disk, which is taken to be written then.
 func (t *tracker) states() []*store.State {
 	var states []*store.State
 	for reader := range t.dirty {
-		states = append(states, t.presences[reader].stored(reader))
+		if p := t.presences[reader]; p.news() {
+			states = append(states, p.stored(reader))
+		}
 	}
 	return states
 }

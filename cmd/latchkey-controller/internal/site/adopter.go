@@ -1,6 +1,7 @@
 package site
 
 import (
+	"context"
 	"fmt"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -16,8 +17,24 @@ type Adopter struct {
 	readers map[string]adopted // those with a bundle in force; nil: not read yet
 	boards  map[string]string  // by boardKey, the reader that the board is
 
-	manifest *wire.Manifest // of the newest snapshot; nil: there is none
-	contents []byte         // that snapshot
+	snapshot *Contents // nil: there is none yet
+}
+
+// Contents are a snapshot of the log's head at some time.
+type Contents struct {
+	manifest *wire.Manifest
+	encoded  []byte
+}
+
+// Contents returns a snapshot of the log's head, for an Adopter: to make one of a million credentials takes
+// longer than others should wait, and than the server lets a transaction that writes compute.
+func (s *Site) Contents(ctx context.Context) (*Contents, error) {
+	manifest, entries, err := s.headContents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := wire.WriteSnapshot(manifest, entries, s.signing)
+	return &Contents{manifest, encoded}, err
 }
 
 // adopted is a bundle in force.
@@ -27,8 +44,11 @@ type adopted struct {
 	inFile bool   // the board has its keys in a file
 }
 
-// Adopter returns what adopts boards in a transaction.
-func (s *Site) Adopter(tx *store.Tx) *Adopter { return &Adopter{site: s, tx: tx} }
+// Adopter returns what adopts boards in a transaction. Their bundles have a snapshot that was made before; nil, or one
+// that is too old: one of now.
+func (s *Site) Adopter(tx *store.Tx, snapshot *Contents) *Adopter {
+	return &Adopter{site: s, tx: tx, snapshot: snapshot}
+}
 
 // boardKey returns what requests of one board have in common, and no others: see
 // wire.Request.SameBoard.
@@ -93,25 +113,28 @@ func BoardOf(tx *store.Tx, request *wire.Request) (reader string, err error) {
 	return a.boards[boardKey(request)], err
 }
 
-// snapshot returns a snapshot of the log's head.
-func (a *Adopter) snapshot() (*wire.Manifest, []byte, error) {
+// contents returns the snapshot for bundles, which readers follow the log from.
+func (a *Adopter) contents() (*Contents, error) {
 	if err := a.site.cut(a.tx); err != nil { // deltas continue from the snapshot
-		return nil, nil, err
+		return nil, err
 	}
 	head, err := a.tx.Head()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if a.manifest != nil && a.manifest.Epoch == head.Epoch && a.manifest.Revision == head.Revision {
-		return a.manifest, a.contents, nil
+	if made := a.snapshot; made != nil && made.manifest.Epoch == head.Epoch {
+		if near, err := deltasReach(a.tx, head, made.manifest.Revision, 2); err != nil || near {
+			return made, err
+		}
 	}
 	manifest, entries, err := a.site.contents(a.tx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if a.contents, err = wire.WriteSnapshot(manifest, entries, a.site.signing); err != nil {
-		return nil, nil, err
+	encoded, err := wire.WriteSnapshot(manifest, entries, a.site.signing)
+	if err != nil {
+		return nil, err
 	}
-	a.manifest = manifest
-	return manifest, a.contents, nil
+	a.snapshot = &Contents{manifest, encoded}
+	return a.snapshot, nil
 }

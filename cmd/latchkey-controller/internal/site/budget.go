@@ -2,6 +2,7 @@ package site
 
 import (
 	"context"
+	"crypto/ecdh"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -334,10 +335,15 @@ func (s *Site) Grant(tx *store.Tx, now time.Time, reader string, spent *uint32) 
 			return nil, 0, err
 		}
 	}
-	p, err := s.peer(tx, b)
-	if err != nil {
+	var request wire.Request
+	if err := wire.Unmarshal(b.Request, wire.MaxMessage, &request); err != nil {
 		return nil, 0, err
 	}
-	signed, err = s.epochKey(tx, p)
-	return signed, budget.Granted, err
+	p := &Peer{Reader: reader, Bundle: b.Number}
+	if p.sealing, err = ecdh.X25519().NewPublicKey(request.Sealing[:]); err != nil {
+		return nil, 0, err
+	}
+	keys := map[string][]byte{}
+	err = s.epochKeys(tx, []*Peer{p}, keys)
+	return keys[reader], budget.Granted, err
 }

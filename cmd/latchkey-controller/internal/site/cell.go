@@ -86,7 +86,11 @@ func (s *Site) TakeIn(ctx context.Context, cell int64, reader string, signed []b
 		if is, err = tx.CellOf(reader); err != nil || is.Cell == cell || is.From != 0 {
 			return err
 		}
-		p, err := s.peer(tx, b)
+		policy, err := tx.Policy(reader)
+		if err != nil {
+			return err
+		}
+		p, err := s.peer(b, policy, store.PeerVersion{})
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
@@ -43,28 +44,34 @@ func (s *Site) NewEpoch(tx *store.Tx, now time.Time, above uint64) (uint64, erro
 		return 0, err
 	}
 	defer master.wipe()
-	for _, c := range credentials {
-		material, err := s.vault.Unseal(c.Kind.String(), c.ID, c.Material)
-		if err != nil {
+	for some := range slices.Chunk(credentials, retaggedAtOnce) {
+		for _, c := range some {
+			material, err := s.vault.Unseal(c.Kind.String(), c.ID, c.Material)
+			if err != nil {
+				return 0, err
+			}
+			c.Tag, err = keys.Tag(c.Kind, material)
+			if err == nil {
+				c.CardKey, err = master.wrap(keys, c, material)
+			}
+			clear(material)
+			if err != nil {
+				return 0, err
+			}
+		}
+		if err := tx.Retag(now.Unix(), some, byID); err != nil {
 			return 0, err
 		}
-		c.Tag, err = keys.Tag(c.Kind, material)
-		if err == nil {
-			c.CardKey, err = master.wrap(keys, c, material)
-		}
-		clear(material)
-		if err != nil {
-			return 0, err
-		}
-	}
-	if err := tx.Retag(now.Unix(), credentials, byID); err != nil {
-		return 0, err
 	}
 	if err := s.rewrap(tx); err != nil {
 		return 0, err
 	}
 	return number, notePINKeys(tx, "")
 }
+
+// retaggedAtOnce is how many credentials of an epoch are computed and then stored: the server ends a
+// transaction that computes for as long as all of a million take.
+const retaggedAtOnce = 5000
 
 // addEpoch stores an epoch with a number greater than above and a new site key.
 func addEpoch(tx *store.Tx, v *vault.Vault, now time.Time, above uint64, kdf wire.KDF) (number uint64, err error) {
@@ -150,14 +157,8 @@ func (s *Site) reissue(ctx context.Context, now time.Time, above uint64, first f
 		if err != nil {
 			return err
 		}
-		for _, id := range readers {
-			p, err := tx.Policy(id)
-			if err != nil {
-				return err
-			}
-			if err := putModes(tx, now, p, true); err != nil {
-				return err
-			}
+		if err := putModesOf(tx, now, readers, true); err != nil {
+			return err
 		}
 		if err := tx.SkipIDs(); err != nil {
 			return err

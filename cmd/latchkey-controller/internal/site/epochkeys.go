@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -55,44 +56,65 @@ func (s *Site) tagKeys(tx *store.Tx) (*pin.Keys, error) {
 	return pin.NewKeys(keys)
 }
 
-// keysFor returns the keys of the newest epoch as the reader of a bundle gets them: wrapped
-// to its TPM, or in the clear, without the PIN key if that is for TPMs only. The caller
-// wipes them.
-func (s *Site) keysFor(tx *store.Tx, b *store.Bundle) (keys *wire.EpochKeys, epoch *store.Epoch, err error) {
-	number, err := tx.Keys(b.Reader)
-	if err != nil {
-		return nil, nil, err
+// A keySource has the keys of the newest epoch for the readers of some bundles. Who asked for it wipes it.
+type keySource struct {
+	epoch   *store.Epoch
+	clear   *wire.EpochKeys          // for readers without a TPM; nil: there are none
+	numbers map[string]uint64        // of the newest keys, by reader
+	budgets map[uint64]*store.Budget // in use, by bundle
+}
+
+func (s *Site) keySource(tx *store.Tx, bundles ...*store.Bundle) (*keySource, error) {
+	k, readers, numbers := new(keySource), make([]string, len(bundles)), make([]uint64, len(bundles))
+	for i, b := range bundles {
+		readers[i], numbers[i] = b.Reader, b.Number
 	}
-	budget, err := tx.Budget(b.Number)
-	if err == nil {
-		epoch, err = tx.Epoch()
-		return &wire.EpochKeys{Number: number, TPM: budget.Keys}, epoch, err
+	var err error
+	if k.numbers, err = tx.Keys(readers...); err != nil {
+		return nil, err
 	}
-	if !errors.Is(err, store.ErrNotFound) {
-		return nil, nil, err
+	if k.budgets, err = tx.BudgetsOf(numbers); err != nil {
+		return nil, err
+	}
+	if len(k.budgets) == len(bundles) {
+		k.epoch, err = tx.Epoch()
+		return k, err
 	}
 	settings, err := tx.GuessSettings()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	if keys, epoch, err = s.siteKeys(tx); err != nil {
-		return nil, nil, err
+	if k.clear, k.epoch, err = s.siteKeys(tx); err == nil && settings.OnlyTPM {
+		clear(k.clear.PIN)
+		k.clear.PIN = nil
 	}
-	keys.Number = number
-	if settings.OnlyTPM {
-		clear(keys.PIN)
-		keys.PIN = nil
+	return k, err
+}
+
+// of returns the keys as the reader of a bundle gets them: wrapped to its TPM, or in the clear,
+// without the PIN key if that is for TPMs only.
+func (k *keySource) of(b *store.Bundle) *wire.EpochKeys {
+	if budget := k.budgets[b.Number]; budget != nil {
+		return &wire.EpochKeys{Number: k.numbers[b.Reader], TPM: budget.Keys}
 	}
-	return keys, epoch, nil
+	keys := *k.clear
+	keys.Number = k.numbers[b.Reader]
+	return &keys
+}
+
+func (k *keySource) wipe() {
+	if k.clear != nil {
+		k.clear.Wipe()
+	}
 }
 
 // EpochKeys returns the keys of the newest epoch for readers, by id, sealed to each and signed.
 func (s *Site) EpochKeys(ctx context.Context, peers []*Peer) (signed map[string][]byte, err error) {
 	signed = make(map[string][]byte, len(peers))
 	err = s.store.View(ctx, func(tx *store.Tx) error {
-		for _, p := range peers {
-			if signed[p.Reader], err = s.epochKey(tx, p); err != nil {
-				return fmt.Errorf("reader %s: %w", p.Reader, err)
+		for some := range slices.Chunk(peers, putAtOnce) {
+			if err := s.epochKeys(tx, some, signed); err != nil {
+				return err
 			}
 		}
 		return nil
@@ -100,17 +122,26 @@ func (s *Site) EpochKeys(ctx context.Context, peers []*Peer) (signed map[string]
 	return signed, err
 }
 
-func (s *Site) epochKey(tx *store.Tx, p *Peer) ([]byte, error) {
-	keys, epoch, err := s.keysFor(tx, &store.Bundle{Number: p.Bundle, Reader: p.Reader})
-	if err != nil {
-		return nil, err
+func (s *Site) epochKeys(tx *store.Tx, peers []*Peer, signed map[string][]byte) error {
+	bundles := make([]*store.Bundle, len(peers))
+	for i, p := range peers {
+		bundles[i] = &store.Bundle{Number: p.Bundle, Reader: p.Reader}
 	}
-	defer keys.Wipe()
-	key, err := wire.SealKey(p.Reader, epoch.Number, keys, p.sealing)
+	source, err := s.keySource(tx, bundles...)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return s.Sign(wire.KindKey, key)
+	defer source.wipe()
+	for i, p := range peers {
+		key, err := wire.SealKey(p.Reader, source.epoch.Number, source.of(bundles[i]), p.sealing)
+		if err == nil {
+			signed[p.Reader], err = s.Sign(wire.KindKey, key)
+		}
+		if err != nil {
+			return fmt.Errorf("reader %s: %w", p.Reader, err)
+		}
+	}
+	return nil
 }
 
 // wrapped wraps the keys of the newest epoch to the TPM of a bundle's reader. certified says

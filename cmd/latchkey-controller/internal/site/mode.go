@@ -110,35 +110,52 @@ func spreadModes(tx *store.Tx, now time.Time, m *store.Mode) error {
 	if err != nil {
 		return err
 	}
-	for _, id := range readers {
-		p, err := tx.Policy(id)
+	return putModesOf(tx, now, readers, false)
+}
+
+// putAtOnce is how many readers' policies are changed by one statement.
+const putAtOnce = 1000
+
+// putModesOf is putModes for readers by their ids, which are sorted.
+func putModesOf(tx *store.Tx, now time.Time, readers []string, anew bool) error {
+	for some := range slices.Chunk(readers, putAtOnce) {
+		policies, err := tx.Policies(some)
 		if err != nil {
 			return err
 		}
-		if err := putModes(tx, now, p, false); err != nil {
+		if err := putModes(tx, now, anew, policies...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// putModes puts the modes that are wanted now at a reader into its policy, and stores it
-// with a new revision if this changes it, or anew says that it is another one than is
+// putModes puts the modes that are wanted now at readers into their policies, and stores each
+// with a new revision if this changes it, or anew says that they are others than are
 // stored.
-func putModes(tx *store.Tx, now time.Time, p *wire.Policy, anew bool) error {
-	wanted, err := tx.ModesAt(p.Reader, now.Unix())
+func putModes(tx *store.Tx, now time.Time, anew bool, policies ...*wire.Policy) error {
+	readers := make([]string, len(policies))
+	for i, p := range policies {
+		readers[i] = p.Reader
+	}
+	wanted, err := tx.ModesAt(now.Unix(), readers...)
 	if err != nil {
 		return err
 	}
-	modes := policyModes(wanted)
-	anew = anew || !slices.Equal(p.Modes, modes)
-	p.Modes = modes
-	if anew {
-		if err := tx.SetPolicy(now.Unix(), p); err != nil {
+	var changed []*wire.Policy
+	for _, p := range policies {
+		modes := policyModes(wanted[p.Reader])
+		if anew || !slices.Equal(p.Modes, modes) {
+			p.Modes = modes
+			changed = append(changed, p)
+		}
+	}
+	if len(changed) > 0 {
+		if err := tx.SetPolicies(now.Unix(), changed...); err != nil {
 			return err
 		}
 	}
-	return carryModes(tx, now, p, wanted, anew)
+	return carryModes(tx, now, policies, wanted, changed)
 }
 
 // ReadersOf returns the ids of all readers at the place of a mode, sorted.
@@ -169,34 +186,46 @@ func policyModes(wanted []*store.Mode) (modes []wire.WantedMode) {
 	return modes
 }
 
-// carryModes notes that a reader's policy carries the modes wanted, and no others. anew says
-// that this is a new policy: otherwise a mode that adds nothing to one that the reader has
+// carryModes notes that readers' policies carry the modes wanted, and no others. changed are those
+// that are new: in the others a mode that adds nothing to one that the reader has
 // confirmed is confirmed at once.
-func carryModes(tx *store.Tx, now time.Time, p *wire.Policy, wanted []*store.Mode, anew bool) error {
-	carried, err := tx.ModesCarried(p.Reader)
+func carryModes(tx *store.Tx, now time.Time, policies []*wire.Policy, wanted map[string][]*store.Mode, changed []*wire.Policy) error {
+	carried, added, removed := map[string][]*store.ModeReader{}, []*store.ModeReader(nil), map[int64][]string{}
+	readers, isNew := make([]string, len(policies)), map[*wire.Policy]bool{}
+	for i, p := range policies {
+		readers[i] = p.Reader
+	}
+	for _, p := range changed {
+		isNew[p] = true
+	}
+	all, err := tx.ModesCarried(readers...)
 	if err != nil {
 		return err
 	}
-	for _, c := range carried {
-		if !slices.ContainsFunc(wanted, func(m *store.Mode) bool { return m.ID == c.Mode }) {
-			if err := tx.RemoveModeReader(c); err != nil {
-				return err
-			}
+	for _, c := range all {
+		carried[c.Reader] = append(carried[c.Reader], c)
+		if !slices.ContainsFunc(wanted[c.Reader], func(m *store.Mode) bool { return m.ID == c.Mode }) {
+			removed[c.Mode] = append(removed[c.Mode], c.Reader)
 		}
 	}
-	for _, m := range wanted {
-		if slices.ContainsFunc(carried, func(c *store.ModeReader) bool { return c.Mode == m.ID }) {
-			continue
+	for _, p := range policies {
+		for _, m := range wanted[p.Reader] {
+			if slices.ContainsFunc(carried[p.Reader], func(c *store.ModeReader) bool { return c.Mode == m.ID }) {
+				continue
+			}
+			row := &store.ModeReader{Mode: m.ID, Reader: p.Reader, Revision: p.Revision, Asked: now.UnixMilli()}
+			if !isNew[p] && slices.ContainsFunc(carried[p.Reader], func(c *store.ModeReader) bool { return c.Is == m.Mode && c.Confirmed != 0 }) {
+				row.Confirmed = row.Asked
+			}
+			added = append(added, row)
 		}
-		row := &store.ModeReader{Mode: m.ID, Reader: p.Reader, Revision: p.Revision, Asked: now.UnixMilli()}
-		if !anew && slices.ContainsFunc(carried, func(c *store.ModeReader) bool { return c.Is == m.Mode && c.Confirmed != 0 }) {
-			row.Confirmed = row.Asked
-		}
-		if err := tx.AddModeReader(row); err != nil {
+	}
+	for mode, readers := range removed {
+		if err := tx.RemoveModeReaders(mode, readers); err != nil {
 			return err
 		}
 	}
-	return nil
+	return tx.AddModeReaders(added...)
 }
 
 // A ModeReport is what a reader's state says of modes.
@@ -301,7 +330,7 @@ func (r *ModeReport) take(tx *store.Tx) (renewed bool, err error) {
 	if err != nil || string(wire.Marshal(forLevel(p, level))) == string(wire.Marshal(forLevel(p, r.Level))) {
 		return false, err
 	}
-	return true, putModes(tx, r.At, p, true)
+	return true, putModes(tx, r.At, true, p)
 }
 
 func ignoreAbsent(err error) error {

@@ -142,7 +142,7 @@ func TestAReaderIsTakenInIfItHasAnotherPolicyAndSaysSoNow(t *testing.T) {
 			return err
 		}
 		there = store.ReaderCell{Cell: south.ID}
-		return tx.SetState(&store.State{Reader: "front-door", Bundle: b.Number, Connection: 5, Counter: 3})
+		return tx.SetStates(&store.State{Reader: "front-door", Bundle: b.Number, Connection: 5, Counter: 3})
 	})
 	if err != nil {
 		t.Fatal(err)

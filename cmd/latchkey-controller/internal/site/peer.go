@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdh"
 	"fmt"
+	"slices"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -44,17 +45,28 @@ func (s *Site) NewPeers(ctx context.Context, cell int64, before map[string]*Peer
 			return err
 		}
 		peers = make(map[string]*Peer, len(versions))
+		var anew []string
 		for id, version := range versions {
 			if p := before[id]; p != nil && p.version() == version {
 				peers[id] = p
-				continue
+			} else {
+				anew = append(anew, id)
 			}
-			b, err := tx.BundleOf(id)
-			if err == nil {
-				peers[id], err = s.peer(tx, b)
-			}
+		}
+		slices.Sort(anew)
+		for some := range slices.Chunk(anew, putAtOnce) {
+			bundles, err := tx.BundlesOf(some)
 			if err != nil {
-				return fmt.Errorf("reader %s: %w", id, err)
+				return err
+			}
+			policies, err := tx.Policies(some)
+			if err != nil {
+				return err
+			}
+			for i, id := range some {
+				if peers[id], err = s.peer(bundles[i], policies[i], versions[id]); err != nil {
+					return fmt.Errorf("reader %s: %w", id, err)
+				}
 			}
 		}
 		former, err = tx.FormerIn(cell)
@@ -67,32 +79,18 @@ func (p *Peer) version() store.PeerVersion {
 	return store.PeerVersion{Bundle: p.Bundle, Policy: p.PolicyRevision, Keys: p.Keys, Level: p.Level, Cell: p.Cell}
 }
 
-func (s *Site) peer(tx *store.Tx, b *store.Bundle) (*Peer, error) {
+// peer returns the peer of a bundle in force. Of what is, the keys, the level and the cell count.
+func (s *Site) peer(b *store.Bundle, policy *wire.Policy, is store.PeerVersion) (*Peer, error) {
 	var request wire.Request
-	if err := wire.Unmarshal(b.Request, wire.MaxMessage, &request); err != nil {
-		return nil, err
-	}
-	policy, err := tx.Policy(b.Reader)
+	err := wire.Unmarshal(b.Request, wire.MaxMessage, &request)
 	if err != nil {
 		return nil, err
 	}
-	keys, err := tx.Keys(b.Reader)
-	if err != nil {
-		return nil, err
-	}
-	level, err := tx.ReaderLevel(b.Reader)
-	if err != nil {
-		return nil, err
-	}
-	cell, err := tx.CellOf(b.Reader)
-	if err != nil {
-		return nil, err
-	}
-	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), Serial: b.Serial, PolicyRevision: policy.Revision, Keys: keys, Door: policy.Door, Level: level, Cell: cell}
+	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), Serial: b.Serial, PolicyRevision: policy.Revision, Keys: is.Keys, Door: policy.Door, Level: is.Level, Cell: is.Cell}
 	if p.sealing, err = ecdh.X25519().NewPublicKey(request.Sealing[:]); err != nil {
 		return nil, err
 	}
-	p.Policy, err = forLevel(policy, level).Sign(s.ID, s.signing)
+	p.Policy, err = forLevel(policy, is.Level).Sign(s.ID, s.signing)
 	return p, err
 }
 
@@ -107,14 +105,7 @@ func (s *Site) CardKeys(p *Peer, sets *wire.CardKeySets) (signed []byte, err err
 
 // SetStates stores readers' newest states.
 func (s *Site) SetStates(ctx context.Context, states []*store.State) error {
-	return s.store.Keep(ctx, func(tx *store.Tx) error {
-		for _, state := range states {
-			if err := tx.SetState(state); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return s.store.Keep(ctx, func(tx *store.Tx) error { return tx.SetStates(states...) })
 }
 
 // Watch calls changed whenever any process has changed the database, until ctx ends.

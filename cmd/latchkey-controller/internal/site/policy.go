@@ -55,13 +55,13 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 		return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", store.ErrPolicy, size, wire.MaxMessage-roomForModes)
 	}
 	if was == nil {
-		return putModes(tx, now, p, true)
+		return putModes(tx, now, true, p)
 	}
 	if err := forgetOtherHours(tx, p); err != nil {
 		return err
 	}
 	p.Modes = was.Modes
-	return putModes(tx, now, p, string(wire.Marshal(was)) != string(wire.Marshal(p)))
+	return putModes(tx, now, string(wire.Marshal(was)) != string(wire.Marshal(p)), p)
 }
 
 // roomForModes is what a policy always has room for, in bytes: a lockdown must not fail because

@@ -32,7 +32,7 @@ type Adoption struct {
 
 // Adopt answers a board's request, as Adopter.Adopt does.
 func (s *Site) Adopt(tx *store.Tx, now time.Time, signed []byte, brokers []string, policy *wire.Policy) (*Adoption, []byte, error) {
-	return s.Adopter(tx).Adopt(now, signed, brokers, policy)
+	return s.Adopter(tx, nil).Adopt(now, signed, brokers, policy)
 }
 
 // Adopt answers a board's request: it makes the board the reader of a policy, and
@@ -99,11 +99,12 @@ func (a *Adopter) Adopt(now time.Time, signed []byte, brokers []string, policy *
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, _, err := s.keysFor(tx, row)
+	source, err := s.keySource(tx, row)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer keys.Wipe()
+	defer source.wipe()
+	keys := source.of(row)
 	adoption.NoPIN = request.TPM == nil && len(keys.PIN) == 0
 	// What was sent today under this id, perhaps by a thief, does not count against
 	// the new board.
@@ -138,16 +139,16 @@ func (a *Adopter) Adopt(now time.Time, signed []byte, brokers []string, policy *
 	if err != nil {
 		return nil, nil, err
 	}
-	manifest, snapshot, err := a.snapshot()
+	snapshot, err := a.contents()
 	if err != nil {
 		return nil, nil, err
 	}
-	adoption.Revision, adoption.Count = manifest.Revision, manifest.Count
+	adoption.Revision, adoption.Count = snapshot.manifest.Revision, snapshot.manifest.Count
 	bundle := &wire.Bundle{
 		Number: row.Number, Site: s.ID, SiteName: s.Name, Reader: id,
 		Epoch: epoch.Number, Keys: *keys,
 		Certificate: row.Certificate, Authority: s.authority.root.Raw,
-		Policy: signedPolicy, Snapshot: snapshot,
+		Policy: signedPolicy, Snapshot: snapshot.encoded,
 	}
 	if len(brokers) > 0 {
 		bundle.Broker = brokers[0]

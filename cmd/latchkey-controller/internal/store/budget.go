@@ -54,6 +54,20 @@ func (t *Tx) Budget(bundle uint64) (*Budget, error) {
 	return budgets[0], nil
 }
 
+// BudgetsOf returns the budgets in use of some bundles, by bundle; those without any are missing.
+func (t *Tx) BudgetsOf(bundles []uint64) (map[uint64]*Budget, error) {
+	ids := make([]int64, len(bundles))
+	for i, number := range bundles {
+		ids[i] = int64(number)
+	}
+	budgets, err := t.budgets(`bundle IN `+listedIDs+` ORDER BY id`, list(ids))
+	inUse := map[uint64]*Budget{}
+	for _, b := range budgets {
+		inUse[b.Bundle] = b
+	}
+	return inUse, err
+}
+
 // Budgets returns all budgets that a bundle has had, the oldest first.
 func (t *Tx) Budgets(bundle uint64) ([]*Budget, error) {
 	return t.budgets(`bundle = ? ORDER BY id`, bundle)
@@ -168,10 +182,16 @@ func (t *Tx) AttemptsSince(reader string, since int64) (n int, err error) {
 	return n, err
 }
 
-// Keys returns the number of the newest keys that a reader gets.
-func (t *Tx) Keys(reader string) (number uint64, err error) {
-	err = t.row(`SELECT keys FROM readers WHERE id = ?`, []any{reader}, &number)
-	return number, err
+// Keys returns the numbers of the newest keys that some readers get, by reader.
+func (t *Tx) Keys(readers ...string) (numbers map[string]uint64, err error) {
+	numbers = make(map[string]uint64, len(readers))
+	return numbers, t.rows(`SELECT id, keys FROM readers WHERE id IN `+listed, []any{list(readers)}, func(r scanner) error {
+		var reader string
+		var number uint64
+		err := r.Scan(&reader, &number)
+		numbers[reader] = number
+		return err
+	})
 }
 
 // RaiseKeys notes that a reader gets other keys: their number rises to max(last + 1, now),

@@ -263,7 +263,7 @@ func (m *engineModel) step() {
 			return tx.AddAudit(&Audit{At: now, Who: name, Subject: name, Outcome: Done})
 		})
 	case "state":
-		m.both(act, func(tx *Tx) error { return tx.SetState(&State{Reader: "front", Counter: uint64(n), Offline: n == 1}) })
+		m.both(act, func(tx *Tx) error { return tx.SetStates(&State{Reader: "front", Counter: uint64(n), Offline: n == 1}) })
 	case "mail":
 		m.both(act, func(tx *Tx) error { return tx.SetMail(&Mail{Host: name, User: name, Security: "tls", Names: n == 1}) })
 	case "provider":

@@ -80,9 +80,14 @@ func (t *Tx) GroupNumbered(number int64) (name string, err error) {
 	return name, err
 }
 
-// numberGroups gives the groups that a policy names numbers, if they have none.
-func (t *Tx) numberGroups(p *wire.Policy) error {
-	for _, group := range PolicyGroups(p) {
+// numberGroups gives the groups that policies name numbers, if they have none.
+func (t *Tx) numberGroups(policies ...*wire.Policy) error {
+	var groups []string
+	for _, p := range policies {
+		groups = append(groups, PolicyGroups(p)...)
+	}
+	slices.Sort(groups)
+	for _, group := range slices.Compact(groups) {
 		if err := t.exec(`INSERT INTO groups (name) VALUES (?) ON CONFLICT DO NOTHING`, group); err != nil {
 			return err
 		}

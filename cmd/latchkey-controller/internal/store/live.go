@@ -18,13 +18,17 @@ type State struct {
 	Received   int64  // Unix milliseconds
 }
 
-// SetState replaces a reader's state, unless that is newer: two cells hear of a reader that is being moved.
-func (t *Tx) SetState(s *State) error {
-	return t.exec(`INSERT INTO states (reader_id, bundle, connection, counter, offline, state, received) VALUES (?, ?, ?, ?, ?, ?, ?)
+// SetStates replaces the states of some readers, each once, unless one is newer: two cells hear of a reader that is being
+// moved.
+func (t *Tx) SetStates(states ...*State) error {
+	rows := make([][]any, len(states))
+	for i, s := range states {
+		rows[i] = []any{s.Reader, s.Bundle, s.Connection, s.Counter, s.Offline, append([]byte{}, s.Payload...), s.Received}
+	}
+	return t.insert(`INSERT INTO states (reader_id, bundle, connection, counter, offline, state, received) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (reader_id) DO UPDATE SET bundle = excluded.bundle, connection = excluded.connection, counter = excluded.counter,
 			offline = excluded.offline, state = excluded.state, received = excluded.received
-		WHERE (excluded.bundle, excluded.connection, excluded.counter, excluded.offline) >= (states.bundle, states.connection, states.counter, states.offline)`,
-		s.Reader, s.Bundle, s.Connection, s.Counter, s.Offline, append([]byte{}, s.Payload...), s.Received)
+		WHERE (excluded.bundle, excluded.connection, excluded.counter, excluded.offline) >= (states.bundle, states.connection, states.counter, states.offline)`, rows)
 }
 
 // States returns the newest state of each reader.

@@ -62,27 +62,35 @@ func advance(h *Head, now int64, change []byte) []any {
 	return []any{h.Epoch, h.Revision, change, slices.Clone(h.Hash[:]), now}
 }
 
-// Retag stores all credentials' tags and wrapped card keys for a new epoch, whose log must be empty, and
-// writes that log. credentials are in the order of their ids, users those who have them.
+// Retag stores credentials' tags and wrapped card keys for a new epoch, and adds them to its log, which must have
+// nothing else. credentials are in the order of their ids, users those who have them.
 func (t *Tx) Retag(now int64, credentials []*Credential, users map[uint64]*User) error {
 	head, err := t.Head()
 	if err != nil {
 		return err
 	}
+	var tags, log [][]any
 	for _, c := range credentials {
-		if err := t.exec(`UPDATE credentials SET tag = ?, card_key = ? WHERE id = ?`, c.Tag[:], append([]byte{}, c.CardKey...), c.ID); err != nil {
-			return err
-		}
+		tags = append(tags, []any{c.ID, c.Tag[:], append([]byte{}, c.CardKey...)})
 		change := users[c.User].change(c)
 		if change.Credential == nil {
 			continue
 		}
-		if err := t.appendAt(&head, now, change); err != nil {
+		encoded, err := encodeChange(change)
+		if err != nil {
 			return err
 		}
+		log = append(log, advance(&head, now, encoded))
 	}
-	return nil
+	if err := t.insert(retag, tags); err != nil {
+		return err
+	}
+	return t.insert(insertChange, log)
 }
+
+// retag is a statement for Tx.insert: new tags and keys by the ids of their credentials.
+const retag = `WITH new (id, tag, card_key) AS (VALUES (?, ?, ?))
+	UPDATE credentials SET tag = new.tag, card_key = new.card_key FROM new WHERE credentials.id = new.id`
 
 // skippedIDs is how many ids of a kind are skipped after a restore: more than were assigned
 // since the backup. skippedEvents is the same of events, of which there are more.

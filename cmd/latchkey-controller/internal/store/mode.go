@@ -40,12 +40,25 @@ func (t *Tx) Modes(now int64) ([]*Mode, error) {
 	return t.modes(`FROM modes m WHERE m.ended = 0 AND (m.until = 0 OR m.until > ?) ORDER BY m.id`, now)
 }
 
-// ModesAt returns those of Modes that cover a reader's place.
-func (t *Tx) ModesAt(reader string, now int64) ([]*Mode, error) {
-	return t.modes(`FROM modes m, (SELECT coalesce(d.id, 0) AS door, coalesce(h.location_id, 0) AS location
-			FROM readers r LEFT JOIN doors d ON d.id = r.door_id LEFT JOIN hubs h ON h.id = d.hub_id WHERE r.id = ?) AS here
-		WHERE m.ended = 0 AND (m.until = 0 OR m.until > ?)
-			AND (m.level = 'site' OR m.level = 'location' AND m.place_id = here.location OR m.level = 'door' AND m.place_id = here.door) ORDER BY m.id`, reader, now)
+// ModesAt returns those of Modes that cover the places of some readers, by reader.
+func (t *Tx) ModesAt(now int64, readers ...string) (map[string][]*Mode, error) {
+	all, err := t.Modes(now)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	at := map[string][]*Mode{}
+	return at, t.rows(`SELECT r.id, coalesce(d.id, 0), coalesce(h.location_id, 0)
+		FROM readers r LEFT JOIN doors d ON d.id = r.door_id LEFT JOIN hubs h ON h.id = d.hub_id WHERE r.id IN `+listed, []any{list(readers)}, func(r scanner) error {
+		var reader string
+		var door, location int64
+		err := r.Scan(&reader, &door, &location)
+		for _, m := range all {
+			if m.Level == "site" || m.Level == "location" && m.Place == location || m.Level == "door" && m.Place == door {
+				at[reader] = append(at[reader], m)
+			}
+		}
+		return err
+	})
 }
 
 // ModesOver returns the modes of which nobody has noted that their time is over.
@@ -91,9 +104,9 @@ type ModeReader struct {
 	Confirmed int64  // when the reader said that it works so, Unix milliseconds; 0: not yet
 }
 
-// ModesCarried returns the modes that a reader's policy carries.
-func (t *Tx) ModesCarried(reader string) ([]*ModeReader, error) {
-	return t.modeReaders(`c.reader_id = ?`, reader)
+// ModesCarried returns the modes that some readers' policies carry, by reader.
+func (t *Tx) ModesCarried(readers ...string) ([]*ModeReader, error) {
+	return t.modeReaders(`c.reader_id IN `+listed, list(readers))
 }
 
 // ModesAwaited returns the modes that a reader has not confirmed.
@@ -121,14 +134,18 @@ func (t *Tx) AnyModeAwaited() (any bool, err error) {
 	return any, err
 }
 
-// AddModeReader notes that a reader's policy carries a mode.
-func (t *Tx) AddModeReader(c *ModeReader) error {
-	return t.exec(`INSERT INTO mode_readers (reader_id, mode_id, revision, asked, confirmed) VALUES (?, ?, ?, ?, ?)`, c.Reader, c.Mode, c.Revision, c.Asked, c.Confirmed)
+// AddModeReaders notes that readers' policies carry modes.
+func (t *Tx) AddModeReaders(carried ...*ModeReader) error {
+	rows := make([][]any, len(carried))
+	for i, c := range carried {
+		rows[i] = []any{c.Reader, c.Mode, c.Revision, c.Asked, c.Confirmed}
+	}
+	return t.insert(`INSERT INTO mode_readers (reader_id, mode_id, revision, asked, confirmed) VALUES (?, ?, ?, ?, ?)`, rows)
 }
 
-// RemoveModeReader notes that a reader's policy does not carry a mode any more.
-func (t *Tx) RemoveModeReader(c *ModeReader) error {
-	return t.exec(`DELETE FROM mode_readers WHERE reader_id = ? AND mode_id = ?`, c.Reader, c.Mode)
+// RemoveModeReaders notes that some readers' policies do not carry a mode any more.
+func (t *Tx) RemoveModeReaders(mode int64, readers []string) error {
+	return t.exec(`DELETE FROM mode_readers WHERE mode_id = ? AND reader_id IN `+listed, mode, list(readers))
 }
 
 // ConfirmMode notes that a reader has confirmed a mode, Unix milliseconds, unless it has

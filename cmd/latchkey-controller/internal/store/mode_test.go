@@ -46,7 +46,7 @@ func TestOnlyModesThatEndedLongAgoAreForgotten(t *testing.T) {
 			if err := tx.AddMode(m); err != nil {
 				return err
 			}
-			if err := tx.AddModeReader(&ModeReader{Mode: m.ID, Reader: "front", Revision: uint64(i + 1), Asked: 1}); err != nil {
+			if err := tx.AddModeReaders(&ModeReader{Mode: m.ID, Reader: "front", Revision: uint64(i + 1), Asked: 1}); err != nil {
 				return err
 			}
 			if ended != 0 {

@@ -28,7 +28,7 @@ func TestOfTwoCellsTheNewerStateOfAReaderIsKept(t *testing.T) {
 			{State{Bundle: 1, Connection: 6, Counter: 2}, false},
 		} {
 			c.state.Reader, c.state.Received, c.state.Payload = "front-door", int64(i+1), []byte{byte(i)}
-			update(t, s, func(tx *Tx) error { return tx.SetState(&c.state) })
+			update(t, s, func(tx *Tx) error { return tx.SetStates(&c.state) })
 			var states []*State
 			must(t, s.View(t.Context(), func(tx *Tx) (err error) {
 				states, err = tx.States()
@@ -49,7 +49,7 @@ func TestStatesAreReadOfTheReadersThatACellServes(t *testing.T) {
 			for id, c := range map[string]ReaderCell{"at-home": {1, 0}, "from-home": {2, 1}, "to-home": {1, 2}, "south": {2, 0}, "west": {3, 2}} {
 				must(t, tx.exec(`INSERT INTO readers (id, created) VALUES (?, 1)`, id))
 				must(t, tx.SetCellOf(id, c))
-				must(t, tx.SetState(&State{Reader: id, Bundle: 1}))
+				must(t, tx.SetStates(&State{Reader: id, Bundle: 1}))
 			}
 			for cell, want := range map[int64][3]int{0: {5, 0, 5}, 1: {3, 2, 3}, 2: {4, 3, 4}, 3: {1, 1, 1}} {
 				all, err := tx.StatesIn(cell)

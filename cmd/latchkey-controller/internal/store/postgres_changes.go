@@ -42,9 +42,11 @@ func (e *postgresEngine) watch(ctx context.Context, _ <-chan struct{}, changed f
 	}
 	defer e.changes.leave(heard)
 	for {
+		began := time.Now()
 		if err := changed(); err != nil {
 			return err
 		}
+		rest := RestAfter(time.Since(began))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -55,7 +57,7 @@ func (e *postgresEngine) watch(ctx context.Context, _ <-chan struct{}, changed f
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(wakeGap):
+		case <-time.After(rest):
 		}
 	}
 }

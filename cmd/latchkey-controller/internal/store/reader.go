@@ -45,9 +45,20 @@ func (t *Tx) AddBundle(b *Bundle, moved string) error {
 }
 
 // Bundles returns the bundles in force, in the order of their readers' ids.
-func (t *Tx) Bundles() ([]*Bundle, error) {
+func (t *Tx) Bundles() ([]*Bundle, error) { return t.bundles(`revoked = 0`) }
+
+// BundlesOf returns those of some readers. The error is ErrNotFound if one has none.
+func (t *Tx) BundlesOf(readers []string) ([]*Bundle, error) {
+	bundles, err := t.bundles(`revoked = 0 AND reader_id IN `+listed, list(readers))
+	if err == nil && len(bundles) != len(readers) {
+		err = ErrNotFound
+	}
+	return bundles, err
+}
+
+func (t *Tx) bundles(where string, args ...any) ([]*Bundle, error) {
 	var bundles []*Bundle
-	err := t.rows(`SELECT number, reader_id, created, request, certificate, serial, epoch FROM bundles WHERE revoked = 0 ORDER BY reader_id`, nil, func(r scanner) error {
+	err := t.rows(`SELECT number, reader_id, created, request, certificate, serial, epoch FROM bundles WHERE `+where+` ORDER BY reader_id`, args, func(r scanner) error {
 		var b Bundle
 		bundles = append(bundles, &b)
 		return r.Scan(&b.Number, &b.Reader, &b.Created, &b.Request, &b.Certificate, &b.Serial, &b.Epoch)
@@ -130,34 +141,71 @@ func (t *Tx) Policy(reader string) (*wire.Policy, error) {
 	return wire.ParsePolicy(encoded)
 }
 
+// Policies returns the policies of some readers, by their ids. The error is ErrNotFound if one has none.
+func (t *Tx) Policies(readers []string) (policies []*wire.Policy, err error) {
+	err = t.rows(`SELECT reader_id, policy FROM policies WHERE reader_id IN `+listed+` ORDER BY reader_id`, []any{list(readers)}, func(r scanner) error {
+		var reader string
+		var encoded []byte
+		if err := r.Scan(&reader, &encoded); err != nil {
+			return err
+		}
+		p, err := wire.ParsePolicy(encoded)
+		if err != nil {
+			return fmt.Errorf("policy of %s: %w", reader, err)
+		}
+		policies = append(policies, p)
+		return nil
+	})
+	if err == nil && len(policies) != len(readers) {
+		err = ErrNotFound
+	}
+	return policies, err
+}
+
 // ErrPolicy is the error about a policy that no reader can have.
 var ErrPolicy = errors.New("no reader can have this policy")
 
-// SetPolicy sets p.Revision to max(last + 1, p.Revision + 1, now), now in Unix
-// seconds, checks the policy and stores it. Its reader must exist. The error is ErrPolicy if
-// no reader can have it.
-func (t *Tx) SetPolicy(now int64, p *wire.Policy) error {
-	revision, err := t.next(now, `SELECT coalesce(max(revision), 0) FROM policies WHERE reader_id = ?`, p.Reader)
+// SetPolicy is SetPolicies for one.
+func (t *Tx) SetPolicy(now int64, p *wire.Policy) error { return t.SetPolicies(now, p) }
+
+// SetPolicies sets the Revision of each policy to max(last + 1, Revision + 1, now), now in Unix
+// seconds, checks the policies and stores them. Their readers must exist, and be others each. The
+// error is ErrPolicy if no reader can have one of them.
+func (t *Tx) SetPolicies(now int64, policies ...*wire.Policy) error {
+	readers, last := make([]string, len(policies)), map[string]uint64{}
+	for i, p := range policies {
+		readers[i] = p.Reader
+	}
+	err := t.rows(`SELECT reader_id, revision FROM policies WHERE reader_id IN `+listed, []any{list(readers)}, func(r scanner) error {
+		var reader string
+		var revision uint64
+		err := r.Scan(&reader, &revision)
+		last[reader] = revision
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	p.Revision = max(p.Revision+1, revision)
-	if err := p.Check(); err != nil {
-		return fmt.Errorf("%w: %w", ErrPolicy, err)
+	rows := make([][]any, len(policies))
+	for i, p := range policies {
+		p.Revision = max(last[p.Reader]+1, p.Revision+1, uint64(now))
+		if err := p.Check(); err != nil {
+			return fmt.Errorf("%w: %w", ErrPolicy, err)
+		}
+		encoded, err := wire.Encode(p)
+		if err != nil {
+			return err
+		}
+		if len(encoded) > wire.MaxMessage {
+			return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", ErrPolicy, len(encoded), wire.MaxMessage)
+		}
+		rows[i] = []any{p.Reader, p.Revision, encoded, now}
 	}
-	encoded, err := wire.Encode(p)
-	if err != nil {
+	if err := t.numberGroups(policies...); err != nil {
 		return err
 	}
-	if len(encoded) > wire.MaxMessage {
-		return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", ErrPolicy, len(encoded), wire.MaxMessage)
-	}
-	if err := t.numberGroups(p); err != nil {
-		return err
-	}
-	return t.exec(`INSERT INTO policies (reader_id, revision, policy, changed) VALUES (?, ?, ?, ?)
-		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed`,
-		p.Reader, p.Revision, encoded, now)
+	return t.insert(`INSERT INTO policies (reader_id, revision, policy, changed) VALUES (?, ?, ?, ?)
+		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed`, rows)
 }
 
 // RevokeBundle revokes a reader's bundle in force. The error is ErrNotFound if there is

@@ -11,6 +11,13 @@ import (
 // wakeGap the least time between two questions: many commits are one change.
 const pollEvery, wakeGap = 100 * time.Millisecond, 20 * time.Millisecond
 
+// RestAfter returns how long who has looked for changes, which took so long, rests before the next look: with a hundred
+// thousand readers each look is long, and every controller takes one after each commit of any.
+func RestAfter(took time.Duration) time.Duration {
+	const most = 250 * time.Millisecond
+	return min(max(wakeGap, 4*took), most)
+}
+
 // Watch calls changed at once, and again whenever any process has committed a change,
 // until ctx ends or changed fails.
 func (s *Store) Watch(ctx context.Context, changed func() error) error {
