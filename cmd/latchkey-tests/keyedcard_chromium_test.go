@@ -119,7 +119,7 @@ func (r *testReader) wrongByTaps(page *desk, pin string) {
 		return now["wrong"].(float64) > before["wrong"].(float64) || now["lockout"] != before["lockout"]
 	}
 	for range 5 {
-		r.tapPIN(page.ctx, pin)
+		r.tapAll(page, pin)
 		r.eventually("the wrong PIN is counted, or can be tapped again", func() bool { return counted() || r.offers("pin") })
 		if counted() {
 			return

@@ -197,7 +197,7 @@ func (w *world) serve() *world {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
-	w.server.Config.Handler = c
+	w.server.Config.Handler = withAxe(c)
 	w.server.EnableHTTP2 = true
 	w.server.StartTLS()
 	t.Cleanup(func() {

@@ -33,11 +33,24 @@ type Own struct {
 }
 
 // NewOwn starts a server with settings like "fsync=on". A test that wants one is the same with the flag
-// -postgres, which skips it.
+// -postgres, which skips it. Its system identifier is that of all servers but those of NewOther.
 func NewOwn(t testing.TB, settings ...string) *Own {
 	t.Helper()
 	s := newOwn(t)
-	s.run("initdb", "-D", s.data(), "-A", "trust", "-U", "postgres", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+	first, err := running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.run("cp", "-R", filepath.Join(first.dir, "new"), s.data())
+	s.Start(settings...)
+	return s
+}
+
+// NewOther starts a server with a system identifier of its own, as one that was set up on another machine has.
+func NewOther(t testing.TB, settings ...string) *Own {
+	t.Helper()
+	s := newOwn(t)
+	s.run("initdb", append([]string{"-D", s.data()}, strings.Fields(initdb)...)...)
 	s.Start(settings...)
 	return s
 }

@@ -25,10 +25,13 @@ type server struct {
 
 var running = sync.OnceValues(start)
 
-// serve runs the server whose programs are in $1, in a new directory, until its standard input ends.
+const initdb = `-A trust -U postgres --no-sync -E UTF8 --locale=C.UTF-8` // its flags
+
+// serve runs the server whose programs are in $1, in a new directory, until its standard input ends. Other servers
+// begin with a copy of its data as initdb left them: initdb takes longer than most tests.
 const serve = `
 trap '' HUP INT TERM
-"$1/initdb" -D data -A trust -U postgres --no-sync -E UTF8 --locale=C.UTF-8 >log 2>&1 &&
+"$1/initdb" -D new ` + initdb + ` >log 2>&1 && cp -R new data &&
 	"$1/postgres" -D data -k "$PWD" -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB \
 		-c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off >>log 2>&1 &
 cat

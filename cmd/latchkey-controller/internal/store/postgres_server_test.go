@@ -122,7 +122,7 @@ func TestAnIdleConnectionToWhoWasReplacedIsNotUsed(t *testing.T) {
 
 func TestTwoServersAreNotOneDatabase(t *testing.T) {
 	t.Parallel()
-	one, other := postgrestest.NewOwn(t), postgrestest.NewOwn(t)
+	one, other := postgrestest.NewOwn(t), postgrestest.NewOther(t)
 	for _, server := range []*postgrestest.Own{one, other} {
 		s := openAt(t, server.New("site"))
 		must(t, s.Close())
