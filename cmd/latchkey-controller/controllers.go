@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 func controllerList(c *invocation) action {
 	c.details = `Any number of latchkey-controller serve may work on a site whose database is in PostgreSQL. One leads: it talks
 to the readers. The others stand by, and one of them takes over when it fails. Commands work in the directory
-of each of them.`
+of each of them. SCHEMA is the version of the tables that its program brings: while controllers are upgraded one after the
+other, it tells which are.`
 	return func(ctx context.Context, _ []string) error {
 		all, err := c.controllers(ctx)
 		if err != nil {
@@ -41,7 +43,7 @@ of each of them.`
 			if row.Here {
 				is += ", in this directory"
 			}
-			machine := row.Machine + "\t" + orDash(row.Address) + "\t"
+			machine := fmt.Sprintf("%s\t%s\t%d\t", row.Machine, orDash(row.Address), row.Schema)
 			if standing.Several {
 				machine += orDash(row.Cell) + "\t"
 			}
@@ -51,7 +53,7 @@ of each of them.`
 		if standing.Several {
 			of = "CELL\t"
 		}
-		if err := c.printTable(all, "no controller runs on this site; start one with: latchkey-controller serve --dir DIR", fmt.Sprintf("MACHINE\tADDRESS\t%sIS (%s)\n", of, in), lines); err != nil {
+		if err := c.printTable(all, "no controller runs on this site; start one with: latchkey-controller serve --dir DIR", fmt.Sprintf("MACHINE\tADDRESS\tSCHEMA\t%sIS (%s)\n", of, in), lines); err != nil {
 			return err
 		}
 		switch unled := standing.Unled(); {
@@ -74,6 +76,7 @@ type controllerRow struct {
 	Since   *time.Time `json:"since"`          // since when it leads, or stands by; null: not known
 	Term    uint64     `json:"term,omitempty"` // of its lead
 	Here    bool       `json:"here"`           // in this directory
+	Schema  int        `json:"schema"`         // version of the tables that its program brings; 0: not known
 }
 
 // controllers returns the controllers of the site, who leads first. Without a database server only the one that runs
@@ -126,8 +129,18 @@ func controllersText(all []controllerRow, shared, several bool) string {
 	case n == 1:
 		return where(all[0]) + " leads; no other one stands by"
 	default:
-		return fmt.Sprintf("%d controllers; the one on %s leads", n, strings.TrimPrefix(where(all[0]), "the controller on "))
+		return fmt.Sprintf("%d controllers; the one on %s leads", n, strings.TrimPrefix(where(all[0]), "the controller on ")) + ofSeveralVersions(all)
 	}
+}
+
+// ofSeveralVersions says that an upgrade is not finished; "": all controllers have the same.
+func ofSeveralVersions(all []controllerRow) string {
+	older := func(a, b controllerRow) int { return cmp.Compare(a.Schema, b.Schema) }
+	first, last := slices.MinFunc(all, older), slices.MaxFunc(all, older)
+	if first.Schema == last.Schema {
+		return ""
+	}
+	return fmt.Sprintf(". They are of several versions (schema %d to %d); upgrade %s", first.Schema, last.Schema, where(first))
 }
 
 // namesakes says which machines of controllers have the same name at different addresses, as copies of one disk have, and

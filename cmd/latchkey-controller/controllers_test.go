@@ -17,6 +17,7 @@ func TestItIsSaidHowManyControllersThereAre(t *testing.T) {
 		{[]controllerRow{{Machine: "vm", Leads: true}}, false, false, "the controller on vm serves it"},
 		{[]controllerRow{leads}, true, false, "the controller on vm (127.0.0.1) leads; no other one stands by"},
 		{[]controllerRow{leads, standsBy}, true, false, "2 controllers; the one on vm (127.0.0.1) leads"},
+		{[]controllerRow{{Machine: "vm", Leads: true, Schema: 31}, {Machine: "attic", Schema: 30}, {Machine: "cellar", Schema: 31}}, true, false, "3 controllers; the one on vm leads. They are of several versions (schema 30 to 31); upgrade the controller on attic"},
 		{[]controllerRow{standsBy}, true, false, "the controller on attic runs, but does not lead now"},
 		{[]controllerRow{standsBy, standsBy}, true, false, "2 controllers, of which none leads now"},
 		{[]controllerRow{{Machine: "vm", Cell: "main", Leads: true}, {Machine: "shed", Cell: "north", Leads: true}, standsBy}, true, true, "3 controllers; the controller on vm leads the cell main; the controller on shed leads the cell north"},

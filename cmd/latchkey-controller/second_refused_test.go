@@ -27,7 +27,7 @@ func TestASecondControllerThatCannotBeIsToldWhyAndChangesNothing(t *testing.T) {
 	server.Do("postgres", `CREATE ROLE guest LOGIN`)
 	own := server.Address("site", "postgres")
 	for _, c := range []struct{ what, address, keyFrom, before, after, says string }{
-		{"a newer schema", own, p.at, `UPDATE schema_version SET version = version + 100`, `UPDATE schema_version SET version = version - 100`, "made by a newer latchkey-controller"},
+		{"a newer schema", own, p.at, `WITH v AS (UPDATE schema_version SET version = version + 100) UPDATE schema_works_with SET version = version + 100`, `WITH v AS (UPDATE schema_version SET version = version - 100) UPDATE schema_works_with SET version = version - 100`, "made by a newer latchkey-controller"},
 		{"another site", own, elsewhere, "", "", "storage.key does not open the site home"},
 		{"read-only", own, p.at, `ALTER DATABASE site SET default_transaction_read_only = on`, `ALTER DATABASE site RESET default_transaction_read_only`, "default_transaction_read_only is on"},
 		{"another role", server.Address("site", "guest"), p.at, "", "", "guest"},

@@ -110,9 +110,9 @@ func TestADirectoryJoinsOneSiteOnce(t *testing.T) {
 	refused(t, dir, "is not a URL", "join", "--database", "sqlite", "--storage-key", key)
 	s.server.Do("site", `UPDATE schema_version SET version = version - 1`)
 	refused(t, dir, "of an older latchkey-controller", "join", "--database", address, "--storage-key", key)
-	s.server.Do("site", `UPDATE schema_version SET version = version + 2`)
+	s.server.Do("site", `UPDATE schema_version SET version = version + 2`, `UPDATE schema_works_with SET version = version + 1000`)
 	refused(t, dir, "newer", "join", "--database", address, "--storage-key", key)
-	s.server.Do("site", `UPDATE schema_version SET version = version - 1`)
+	s.server.Do("site", `UPDATE schema_version SET version = version - 1`, `UPDATE schema_works_with SET version = version - 1000`)
 	read, err := os.ReadFile(key)
 	if err != nil {
 		t.Fatal(err)

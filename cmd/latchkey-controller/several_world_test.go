@@ -55,8 +55,14 @@ type member struct {
 // serveMember serves the site in a directory.
 func serveMember(t testing.TB, dir string, flags ...string) *member {
 	t.Helper()
+	return startMember(t, dir, programIn(dir), flags...)
+}
+
+// startMember is serveMember with a program of another version.
+func startMember(t testing.TB, dir string, program func(args ...string) *exec.Cmd, flags ...string) *member {
+	t.Helper()
 	m := &member{t: t, dir: dir, ended: make(chan error, 1)}
-	cmd := programIn(dir)(append([]string{"serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0"}, flags...)...)
+	cmd := program(append([]string{"serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0"}, flags...)...)
 	cmd.Stdout, cmd.Stderr = &m.out, &m.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

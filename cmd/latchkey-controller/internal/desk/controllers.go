@@ -18,6 +18,7 @@ type ControllerStatus struct {
 	Leads    bool
 	Term     uint64 // of its lead; 0: it stands by
 	This     bool   // it is this process
+	Schema   int    // version of the tables that its program brings; 0: not known
 }
 
 // Where names the controller for people: "the controller on garage (192.0.2.7)".
@@ -48,7 +49,7 @@ func (d *Desk) controllers(ctx context.Context) (all []ControllerStatus, cells [
 		if c.This && d.live == nil { // with SQLite each process is taken for one
 			continue
 		}
-		s := ControllerStatus{Machine: Clean(c.Name), Address: c.From, Cell: c.Cell, Since: c.Since, Leads: c.Leads, Term: c.Term, This: c.This}
+		s := ControllerStatus{Machine: Clean(c.Name), Address: c.From, Cell: c.Cell, Since: c.Since, Leads: c.Leads, Term: c.Term, This: c.This, Schema: c.Schema}
 		for _, cell := range cells {
 			if cell.ID == s.Cell {
 				s.CellName = cell.Name

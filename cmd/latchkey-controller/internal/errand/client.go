@@ -189,6 +189,8 @@ func (c *Client) ask(ctx context.Context, t *talk, cell int64, what kind, silent
 	switch {
 	case m == nil:
 		return nil, context.Cause(within)
+	case m.Kind == foreign:
+		return nil, otherVersion(m.Version)
 	case m.Kind == busy:
 		return nil, errBusy
 	}

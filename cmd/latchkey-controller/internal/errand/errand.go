@@ -18,6 +18,10 @@
 // lead one carries it out: that whose challenge the stand-by took. An ask names the newest beat of the lead that
 // the stand-by finds in the database; the leader begins nothing with one that is older than a few beats, or of another
 // term.
+//
+// While controllers are upgraded one after the other, both ends may be of several versions. Each message begins with the
+// version of all messages, and where to answer, in a form that stays; one of another version is not read beyond that. The
+// leader answers it, so whoever asked sees which of both is the older.
 package errand
 
 import (
@@ -67,12 +71,18 @@ const (
 	card // what was shown to the reader
 	result
 	status
+
+	foreign kind = 255 // it is of another version, and nothing else is known of it; never sent
 )
+
+// messages is the version of all messages. It rises when one changes, or what of package wire is in one.
+const messages = 1
 
 // A message is one of either end.
 type message struct {
+	Version uint8           `cbor:"-"` // of one that was heard
+	ReplyTo id              `cbor:"-"` // of an ask
 	Kind    kind            `cbor:"1,keyasint"`
-	ReplyTo id              `cbor:"2,keyasint,omitzero"` // of an ask
 	Order   *order          `cbor:"3,keyasint,omitempty"`
 	Card    *wire.CardToKey `cbor:"4,keyasint,omitempty"` // of an enrolment the UID only
 	Answer  *answer         `cbor:"5,keyasint,omitempty"`
@@ -199,6 +209,16 @@ var (
 	errLate        = &store.UnavailableError{Reason: "the order came too late to the controller that leads this site, so the reader was not asked for anything; nothing was done. Try again"}
 	errGone        = &store.UnavailableError{Reason: "the controller that led this site has just stopped leading, before it began with this; nothing was done. Try again in some seconds"}
 )
+
+// otherVersion is what people are told when the leader's messages are of another version.
+func otherVersion(leader uint8) error {
+	which := "this controller is of an older version than the one that leads this site"
+	upgrade := "upgrade this one"
+	if leader < messages {
+		which, upgrade = "the controller that leads this site is of an older version than this one", "upgrade that one"
+	}
+	return &store.UnavailableError{Reason: which + ", and they do not understand each other, so readers cannot be reached from here; nothing was done. Do this at the one that leads, or " + upgrade}
+}
 
 // doubtful is what came of an order that may have been begun.
 const doubtful = "the controller that leads this site does not answer any more: the order may be carried out or not, and the reader's record will say so; look before you try again"

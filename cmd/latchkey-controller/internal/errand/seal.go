@@ -8,6 +8,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"sync"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -89,7 +91,9 @@ const first, last = 1, 2
 
 // seal returns the parts of a message.
 func (e *end) seal(m *message) (parts [][]byte) {
-	body := wire.Marshal(m)
+	content := wire.Marshal(m)
+	defer clear(content)
+	body := slices.Concat([]byte{messages}, m.ReplyTo[:], content)
 	defer clear(body)
 	e.mu.Lock()
 	h := header{e.conversation, e.challenge, e.said}
@@ -157,9 +161,19 @@ func (e *end) started() bool {
 	return e.heard > 0
 }
 
+// decode reads version ‖ reply to ‖ content.
 func decode(body []byte, limit int) (*message, error) {
 	m := new(message)
-	if err := wire.Unmarshal(body, limit, m); err != nil {
+	if len(body) < 1+len(m.ReplyTo) {
+		return nil, io.ErrUnexpectedEOF
+	}
+	m.Version = body[0]
+	content := body[1+copy(m.ReplyTo[:], body[1:]):]
+	if m.Version != messages {
+		m.Kind = foreign
+		return m, nil
+	}
+	if err := wire.Unmarshal(content, limit, m); err != nil {
 		return nil, err
 	}
 	has := map[kind]bool{giveOrder: m.Order != nil, answerCard: m.Answer != nil, card: m.Card != nil, result: m.Result != nil}

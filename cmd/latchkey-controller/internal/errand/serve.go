@@ -19,7 +19,7 @@ type server struct {
 	beat func() store.Beat // of the lead
 	log  *slog.Logger
 
-	turned chan *conversation // away: there are too many
+	turned chan *conversation // away: there are too many, or it is foreign
 	packs  sync.Mutex         // one status at a time is read and sent
 
 	mu    sync.Mutex
@@ -76,11 +76,11 @@ func (s *server) take(ctx context.Context, posted []byte) {
 func (s *server) begin(ctx context.Context, h header, sealed []byte) {
 	c := &conversation{end: end{site: s.site, me: leader, them: standBy, limit: maxMessage, conversation: h.conversation}, made: clock.Running(), inbox: make(chan *message, inboxSize)}
 	m := c.take(h, sealed)
-	if m == nil || m.Kind != askStatus && m.Kind != askOrder {
+	if m == nil || m.Kind != askStatus && m.Kind != askOrder && m.Kind != foreign {
 		s.log.Debug("what was posted for the controller that leads was not written by another one of this site")
 		return
 	}
-	if now := s.beat(); m.Term != now.Term || m.Beat+askBeats < now.Count { // kept, and posted again
+	if now := s.beat(); m.Kind != foreign && (m.Term != now.Term || m.Beat+askBeats < now.Count) { // kept, and posted again
 		return
 	}
 	c.channel, c.challenge = toStandBy(m.ReplyTo), newID()
@@ -93,7 +93,7 @@ func (s *server) begin(ctx context.Context, h header, sealed []byte) {
 		s.asked[0], s.asked[1] = map[id]bool{}, s.asked[0]
 	}
 	s.asked[0][h.conversation] = true
-	if len(s.all) >= maxConversations {
+	if len(s.all) >= maxConversations || m.Kind == foreign { // that one reads no more of the answer than its version
 		select {
 		case s.turned <- c:
 		default:
@@ -117,7 +117,7 @@ func (s *server) end(c *conversation) {
 	delete(s.all, c.conversation)
 }
 
-// turnAway says to stand-bys that there are too many conversations.
+// turnAway says to stand-bys that there are too many conversations, or that theirs is foreign.
 func (s *server) turnAway(ctx context.Context) {
 	for {
 		select {

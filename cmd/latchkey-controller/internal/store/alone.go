@@ -46,7 +46,7 @@ func (e *postgresEngine) alone(ctx context.Context) (release func(), err error) 
 	var alone, tables bool
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), to_regclass('lead') IS NOT NULL`, int64(controllersLock)).Scan(&alone, &tables)
 	if err == nil && !alone {
-		err = e.served(conn.QueryRow(ctx, worksWith, int64(controllersLock)))
+		err = e.served(conn.QueryRow(ctx, worksWithIt, int64(controllersLock)))
 	} else if err == nil && tables { // a leader whose connection has just broken stores nothing more
 		_, err = conn.Exec(ctx, `UPDATE lead SET term = term + 1, holder = ''`)
 	}
@@ -57,7 +57,8 @@ func (e *postgresEngine) alone(ctx context.Context) (release func(), err error) 
 	return release, nil
 }
 
-// join returns a new connection that shares controllersLock and that of a cell, to a database whose schema is this program's.
+// join returns a new connection that shares controllersLock and those of a cell and of this program's version, to a
+// database whose schema works with it.
 func (e *postgresEngine) join(ctx context.Context, cell int64) (_ *pgx.Conn, err error) {
 	config, err := e.connection()
 	if err != nil {
@@ -72,26 +73,31 @@ func (e *postgresEngine) join(ctx context.Context, cell int64) (_ *pgx.Conn, err
 			conn.Close(context.WithoutCancel(ctx))
 		}
 	}()
-	var joined bool
-	var version, newest int
-	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock_shared($1), (SELECT version FROM schema_version), pg_try_advisory_lock_shared($2, $3)`, int64(controllersLock), cellsLock, int32(cell)).Scan(&joined, &version, nil); err != nil {
+	var joined, open bool
+	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock_shared($1), pg_try_advisory_lock_shared($2, $3), pg_try_advisory_lock_shared($4, $5)`,
+		int64(controllersLock), int32(versionsLock), int32(e.newest()), int32(cellsLock), int32(cell)).Scan(&joined, &open, nil); err != nil {
 		return nil, err
 	}
-	steps, err := postgresMigrations()
-	if newest = firstPostgres + len(steps) - 1; err != nil {
+	// After the locks: from now on it works with what it has come to.
+	version, oldest, err := schema(func(query string) scanner { return conn.QueryRow(ctx, query) })
+	if err != nil {
 		return nil, err
 	}
 	switch {
 	case version >= arrivingVersion:
 		return nil, &finalError{fmt.Errorf("the site has left the database %s; start the controller anew, in its directory there", e.name)}
-	case version != newest:
-		return nil, &finalError{fmt.Errorf("the schema of the database %s has become version %d, of another latchkey-controller; this one works with %d. Install that one here, too", e.name, version, newest)}
+	case version < e.newest():
+		return nil, &finalError{fmt.Errorf("the schema of the database %s has become version %d, of an older latchkey-controller; this one works with %d. Start this one anew: it brings the database up to that", e.name, version, e.newest())}
+	case oldest > e.newest():
+		return nil, &finalError{fmt.Errorf("the schema of the database %s has become version %d, of a newer latchkey-controller, and works with those from version %d on; this one is of %d. Install the newer one here, too, and start it", e.name, version, oldest, e.newest())}
 	case !joined:
-		err = e.served(conn.QueryRow(ctx, worksWith, int64(controllersLock)))
+		err = e.served(conn.QueryRow(ctx, worksWithIt, int64(controllersLock)))
 		if other := (*ServedError)(nil); errors.As(err, &other) {
 			other.Alone = true
 		}
 		return nil, err
+	case !open:
+		return nil, fmt.Errorf("the schema of the database %s is just being changed to one that works with newer versions only", e.name)
 	}
 	return conn, nil
 }
@@ -101,13 +107,14 @@ type finalError struct{ error }
 
 // A Controller is a process that leads a cell of a site, or stands by.
 type Controller struct {
-	Name  string    // the program and its machine
-	From  string    // address; "": a socket, or not known
-	Since time.Time // since when it leads, or stands by; zero: not known
-	Cell  int64     // that it leads, or stands by for
-	Leads bool
-	Term  uint64 // of its lead; 0: it stands by
-	This  bool   // it is this process
+	Name   string    // the program and its machine
+	From   string    // address; "": a socket, or not known
+	Since  time.Time // since when it leads, or stands by; zero: not known
+	Cell   int64     // that it leads, or stands by for
+	Leads  bool
+	Term   uint64 // of its lead; 0: it stands by
+	This   bool   // it is this process
+	Schema int    // version of its program's schema; 0: not known
 }
 
 // Controllers returns all controllers of the site: who leads the home cell first, then those that lead others, then by their age. With SQLite that is one: this
@@ -118,7 +125,7 @@ func (s *Store) Controllers(ctx context.Context) ([]Controller, error) {
 }
 
 func (e *sqliteEngine) controllers(ctx context.Context) ([]Controller, error) {
-	c := Controller{Name: withoutToken(sessionName()), Cell: HomeCell, Leads: true, This: true}
+	c := Controller{Name: withoutToken(sessionName()), Cell: HomeCell, Leads: true, This: true, Schema: e.newest()}
 	if err := e.db.QueryRowContext(ctx, `SELECT term FROM lead`).Scan(&c.Term); err != nil {
 		return nil, err
 	}
@@ -135,9 +142,10 @@ func (e *postgresEngine) controllers(ctx context.Context) (all []Controller, err
 	defer cancel()
 	rows, err := e.db.QueryContext(ctx, `SELECT coalesce(a.application_name, ''), coalesce(host(a.client_addr), ''), coalesce(lead.term, 0),
 			CASE WHEN lead.term <= extract(epoch FROM clock_timestamp()) THEN to_timestamp(lead.term) ELSE a.backend_start END,
-			coalesce(lead.cell, (SELECT min(c.objid::bigint) FROM pg_locks c WHERE c.pid = l.pid AND c.locktype = 'advisory' AND c.objsubid = 2 AND c.classid::bigint = $2), 1) AS of_cell`+
+			coalesce(lead.cell, (SELECT min(c.objid::bigint) FROM pg_locks c WHERE c.pid = l.pid AND c.locktype = 'advisory' AND c.objsubid = 2 AND c.classid::bigint = $2), 1) AS of_cell,
+			coalesce((SELECT v.objid::int`+strings.Replace(holdsVersion, "$1", "$3", 1)+` AND v.pid = l.pid LIMIT 1), 0)`+
 		strings.Replace(holdsLock, "WHERE", "LEFT JOIN lead ON lead.holder = a.application_name WHERE", 1)+
-		` AND l.mode = 'ShareLock' AND a.backend_start IS NOT NULL ORDER BY lead.term IS NULL, of_cell, a.backend_start`, int64(controllersLock), int64(cellsLock))
+		` AND l.mode = 'ShareLock' AND a.backend_start IS NOT NULL ORDER BY lead.term IS NULL, of_cell, a.backend_start`, int64(controllersLock), int64(cellsLock), int64(versionsLock))
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +153,7 @@ func (e *postgresEngine) controllers(ctx context.Context) (all []Controller, err
 	seen := map[string]bool{}
 	for rows.Next() {
 		var c Controller
-		if err := rows.Scan(&c.Name, &c.From, &c.Term, &c.Since, &c.Cell); err != nil {
+		if err := rows.Scan(&c.Name, &c.From, &c.Term, &c.Since, &c.Cell, &c.Schema); err != nil {
 			return nil, err
 		}
 		if seen[c.Name] {
@@ -207,11 +215,11 @@ func (e *ServedError) Error() string {
 	return fmt.Sprintf("the site in %s is served already: by %s%s%s%s; %s", e.Place, e.Name, from, since, others, stop)
 }
 
-// worksWith is the query of who has worked with the database for longest, and how many do besides; $1 is
+// worksWithIt is the query of who has worked with the database for longest, and how many do besides; $1 is
 // controllersLock.
-const worksWith = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start, count(*) OVER () - 1` + holdsLock + ` ORDER BY a.backend_start LIMIT 1`
+const worksWithIt = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start, count(*) OVER () - 1` + holdsLock + ` ORDER BY a.backend_start LIMIT 1`
 
-// served returns a ServedError, of a row of worksWith.
+// served returns a ServedError, of a row of worksWithIt.
 func (e *postgresEngine) served(row scanner) error {
 	who := &ServedError{Place: e.place()}
 	var since *time.Time // of another role it may be secret

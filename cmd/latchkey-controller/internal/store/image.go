@@ -91,6 +91,9 @@ func (*postgresEngine) image(t *Tx, dir string) (*Image, error) {
 		}
 		return fmt.Errorf("copy the database: %w", err)
 	}
+	if err := t.exact(); err != nil {
+		return nil, err
+	}
 	copied, err := unnamedSQLite(t.ctx, dir)
 	if err != nil {
 		return nil, failed(err)

@@ -8,7 +8,7 @@ import (
 )
 
 // SiteAt returns the site that a database of a PostgreSQL server holds, and where that is, for people. It changes
-// nothing: a database whose tables are not those of this program is refused.
+// nothing: a database with whose tables this program does not work is refused.
 func SiteAt(ctx context.Context, address string) (row *Site, place string, err error) {
 	e, err := connectPostgres(address)
 	if err != nil {
@@ -39,13 +39,9 @@ func SiteAt(ctx context.Context, address string) (row *Site, place string, err e
 	return row, e.place(), err
 }
 
-// asItIs refuses a database that is empty, or whose schema is of another version than this program's.
+// asItIs refuses a database that is empty, or whose schema does not work with this program.
 func (e *postgresEngine) asItIs(ctx context.Context) error {
 	if err := e.checkServer(ctx); err != nil {
-		return err
-	}
-	steps, err := postgresMigrations()
-	if err != nil {
 		return err
 	}
 	tx, err := e.beginTx(ctx, &sql.TxOptions{ReadOnly: true}, "")
@@ -53,15 +49,15 @@ func (e *postgresEngine) asItIs(ctx context.Context) error {
 		return err
 	}
 	defer tx.Rollback()
-	at, err := e.version(ctx, tx)
-	switch newest := firstPostgres + len(steps) - 1; {
+	at, worksWith, err := e.version(ctx, tx)
+	switch newest := e.newest(); {
 	case err != nil:
 		return err
 	case at == 0:
 		return errNoSite
 	case at < newest:
 		return fmt.Errorf("its schema is version %d, of an older latchkey-controller; this one works with %d. Install the same one on both machines", at, newest)
-	case at > newest && at < arrivingVersion:
+	case worksWith > newest && at < arrivingVersion:
 		return newerSchema(at, newest)
 	}
 	return nil

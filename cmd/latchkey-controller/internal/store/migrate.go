@@ -14,14 +14,17 @@ const applicationID = 0x4c4b4559
 
 // The schema's migrations, in the order of the files' names. A database's
 // user_version counts those it has been through. Never change a released migration;
-// add a new one.
+// add a new one. What one of PostgreSQL may do, and must say, so that controllers of two versions work side by side,
+// is in side_by_side.go.
 //
 //go:embed migrations
 var migrationFiles embed.FS
 
+const sqliteMigrations = "migrations/sqlite/*.sql"
+
 // migrations returns the SQL of all migrations of SQLite, in order.
 func migrations() ([]string, error) {
-	names, err := fs.Glob(migrationFiles, "migrations/sqlite/*.sql")
+	names, err := fs.Glob(migrationFiles, sqliteMigrations)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +77,7 @@ func newerSchema(at, newest int) error {
 	if at >= arrivingVersion {
 		return errUnderway
 	}
-	return fmt.Errorf("its schema is version %d, made by a newer latchkey-controller; this one supports up to %d. Use the newer one", at, newest)
+	return fmt.Errorf("its schema is version %d, made by a newer latchkey-controller; this one supports up to %d. Install the newer one here, too", at, newest)
 }
 
 // migrateOne takes one step and returns the version reached. Another process may have

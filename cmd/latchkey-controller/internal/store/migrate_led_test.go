@@ -6,53 +6,61 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
 
-func TestASchemaIsNotChangedUnderAControllerOfAnOlderVersion(t *testing.T) {
-	address := newPostgres(t)
-	dir := t.TempDir()
-	s, err := Create(t.Context(), dir, address)
+// ofVersion returns a store of a program with some migrations, which has opened a database, or what it is told.
+func ofVersion(t *testing.T, address string, steps []step) (*Store, error) {
+	t.Helper()
+	e, err := connectPostgres(address)
 	must(t, err)
-	defer s.Close()
-	steps, err := postgresMigrations()
-	must(t, err)
-	newest := firstPostgres + len(steps) - 1
+	e.steps = steps
+	if err := e.ready(t.Context(), true); err != nil {
+		e.close()
+		return nil, err
+	}
+	t.Cleanup(func() { e.close() })
+	return &Store{engine: e}, nil
+}
+
+// addSite adds a site: nobody cares who works with a database that has none.
+func addSite(t *testing.T, s *Store) {
+	t.Helper()
 	update(t, s, func(tx *Tx) error {
-		if err := tx.AddSite(&Site{ID: [16]byte{1}, Name: "home", Signing: []byte{1}, Authority: []byte{1}, Root: []byte{1}, CardMaster: []byte{1}, GrantKey: []byte{1}}); err != nil {
-			return err
-		}
-		for _, later := range append(withoutCells[:], `ALTER TABLE lead RENAME cell TO one`, `ALTER TABLE lead ADD CHECK (one = 1)`) {
-			if err := tx.exec(later); err != nil {
-				return err
-			}
-		}
-		return tx.engine.setVersion(tx, newest-1)
+		return tx.AddSite(&Site{ID: [16]byte{1}, Name: "home", Zone: "UTC", Signing: []byte{1}, Authority: []byte{1}, Root: []byte{1}, CardMaster: []byte{1}, GrantKey: []byte{1}})
 	})
-	config, err := s.engine.(*postgresEngine).connection()
+}
+
+func TestASchemaIsNotChangedUnderAControllerThatKnowsNothingOfNewerOnes(t *testing.T) {
+	t.Parallel()
+	all, err := postgresMigrations()
 	must(t, err)
-	lead, err := pgx.ConnectConfig(t.Context(), config)
+	address := postgrestest.Database(t)
+	s, err := ofVersion(t, address, all[:sideBySide-firstPostgres])
+	must(t, err)
+	addSite(t, s)
+	lead, err := pgx.Connect(t.Context(), address)
 	must(t, err)
 	_, err = lead.Exec(t.Context(), `SELECT pg_advisory_lock_shared($1)`, int64(controllersLock))
 	must(t, err)
-	_, err = Open(t.Context(), dir)
-	if err == nil || !strings.Contains(err.Error(), "its schema is of an older version of the program, and the site in "+s.Place()+" is served already: by latchkey-controller on ") || !strings.HasSuffix(err.Error(), "; stop that controller first") {
+	_, err = ofVersion(t, address, all)
+	if err == nil || !strings.Contains(err.Error(), "its schema is of an older version of the program, and the site in "+s.Place()+" is served already: by ") || !strings.HasSuffix(err.Error(), "; stop that controller first") {
 		t.Errorf("%v", err)
 	}
-	if at := schemaVersion(t, s); at != newest-1 {
+	if at := schemaVersion(t, s); at != sideBySide-1 {
 		t.Errorf("it is version %d then", at)
 	}
 	must(t, lead.Close(t.Context()))
 	for end := time.Now().Add(takeLead); ; {
-		after, err := Open(t.Context(), dir)
-		if err == nil {
-			must(t, after.Close())
+		if _, err = ofVersion(t, address, all); err == nil {
 			break
 		}
 		if time.Now().After(end) {
 			t.Fatal(err)
 		}
 	}
-	if at := schemaVersion(t, s); at != newest {
+	if at := schemaVersion(t, s); at != all[len(all)-1].version {
 		t.Errorf("it is version %d afterwards", at)
 	}
 }

@@ -83,6 +83,9 @@ func (s *Store) MoveTo(ctx context.Context, m Move) (*Moved, error) {
 		if arriving.schema >= arrivingVersion {
 			return errUnderway
 		}
+		if err := t.exact(); err != nil {
+			return err
+		}
 		if err := to.prepareArrival(ctx, arriving); err != nil {
 			return err
 		}
@@ -132,6 +135,9 @@ func (s *Store) prepareArrival(ctx context.Context, arriving *signpost) error {
 			return fmt.Errorf("%s holds the site %s already; a site is moved to an empty database", s.Place(), site.Name)
 		} else if !errors.Is(err, ErrNotFound) {
 			return err
+		}
+		if err := t.exact(); err != nil {
+			return fmt.Errorf("%s: %w", s.Place(), err)
 		}
 		return arriving.set(t)
 	})

@@ -29,6 +29,8 @@ func shellQuoted(text string) string {
 
 func (*postgresEngine) versionQuery() string { return `SELECT version FROM schema_version` }
 
+func (*postgresEngine) worksWithQuery() string { return `SELECT version FROM schema_works_with` }
+
 func (*postgresEngine) setVersion(t *Tx, version int) error {
 	return t.exec(`UPDATE schema_version SET version = ?`, version)
 }
@@ -41,7 +43,7 @@ func (*postgresEngine) stay(t *Tx) error {
 const ours = `(SELECT oid FROM pg_namespace WHERE nspname = current_schema())`
 
 func (*postgresEngine) tables(t *Tx) (all []table, err error) {
-	err = t.rows(`SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = `+ours+` AND relname NOT IN ('schema_version', 'site_move', 'lead')`, nil, func(r scanner) error {
+	err = t.rows(`SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = `+ours+` AND relname NOT IN ('schema_version', 'schema_works_with', 'site_move', 'lead')`, nil, func(r scanner) error {
 		var one table
 		err := r.Scan(&one.name)
 		all = append(all, one)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,13 @@ func (e *sqliteEngine) deletion() string {
 }
 
 func (*sqliteEngine) versionQuery() string { return `SELECT user_version FROM pragma_user_version` }
+
+func (e *sqliteEngine) worksWithQuery() string { return e.versionQuery() }
+
+func (*sqliteEngine) newest() int {
+	names, _ := fs.Glob(migrationFiles, sqliteMigrations) // the pattern is good
+	return len(names)
+}
 
 func (*sqliteEngine) setVersion(t *Tx, version int) error {
 	return t.exec(fmt.Sprintf(`PRAGMA user_version = %d`, version))

@@ -32,6 +32,7 @@ type postgresEngine struct {
 	now       func() time.Time
 	left      time.Time // when it last left the lead to others for its clock; who leads has it
 	leftUnfit time.Time // the same, as it was unfit
+	steps     []step    // the migrations, of which the last leads to this program's schema; a test may have others
 
 	// reaching says that whoever writes next is being connected.
 	reaching atomic.Bool
@@ -50,6 +51,9 @@ func connectPostgres(address string) (*postgresEngine, error) {
 	e := &postgresEngine{address: address, self: sessionName(), writing: make(chan struct{}, 1), limits: limits{busyTimeout, writeIdle, commitTimeout, leaveLead}, now: time.Now}
 	config, err := e.connection()
 	if err != nil {
+		return nil, err
+	}
+	if e.steps, err = postgresMigrations(); err != nil {
 		return nil, err
 	}
 	e.name = describe(config)

@@ -27,6 +27,7 @@ func code(err error) string {
 }
 
 const lockNotAvailable = "55P03" // lock_timeout, too
+const deadlock = "40P01"         // deadlock_detected
 
 // broken says whether an error is that a connection broke, or could not be made.
 func broken(err error) bool {
@@ -92,7 +93,7 @@ func (e *postgresEngine) failure(err error) error {
 	switch c := code(err); {
 	case c == "53100": // disk_full
 		return &FullError{Path: "the database " + e.name}
-	case c == lockNotAvailable, c == "40P01": // deadlock_detected
+	case c == lockNotAvailable, c == deadlock:
 		return &UnavailableError{Reason: busyReason}
 	case c == "57014": // query_canceled
 		return &UnavailableError{Reason: fmt.Sprintf("the server of the database %s canceled this, so nothing was done: it took longer than statement_timeout there, or somebody ended it; try again", e.name)}

@@ -20,6 +20,8 @@ func TestThePageAboutPostgreSQLSaysWhatTheProgramDoes(t *testing.T) {
 		fmt.Sprintf("for %.2f seconds", takeLead.Seconds()),
 		fmt.Sprintf("at most every %.0f minutes", leaveAgain.Minutes()),
 		fmt.Sprintf("no other one does within %.1f seconds", leaveLead.Seconds()),
+		fmt.Sprintf("waits %.1f seconds at most", besideWithin.Seconds()),
+		fmt.Sprintf("older than version %d", sideBySide),
 	} {
 		if !strings.Contains(text, claim) {
 			t.Errorf("it does not say: %s", claim)

@@ -46,7 +46,7 @@ func TestADatabaseIsRefusedWithWhatToDoAndUnchanged(t *testing.T) {
 		}
 		s.Close()
 	}
-	server.Do("newer", `UPDATE schema_version SET version = 9999`)
+	server.Do("newer", `UPDATE schema_version SET version = 9999`, `UPDATE schema_works_with SET version = 9998`)
 	hba := filepath.Join(server.Dir, "data", "pg_hba.conf")
 	rules, err := os.ReadFile(hba)
 	if err != nil {

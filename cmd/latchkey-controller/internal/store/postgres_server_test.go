@@ -111,7 +111,7 @@ func TestAnIdleConnectionToWhoWasReplacedIsNotUsed(t *testing.T) {
 		t.Errorf("%s rows at who was replaced", n)
 	}
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		if second.Ask("site", `SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1`) == "1" {
+		if second.Ask("site", `SELECT count(DISTINCT pid) FROM pg_locks WHERE locktype = 'advisory'`) == "1" {
 			return
 		}
 		if time.Now().After(end) {

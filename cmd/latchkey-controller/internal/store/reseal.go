@@ -11,6 +11,9 @@ type Kinds struct{ Signing, Authority, SiteKey, CardMaster, GrantKey, Password, 
 
 // Reseal replaces every sealed value with what reseal returns for it.
 func (t *Tx) Reseal(reseal func(kind string, id uint64, sealed []byte) ([]byte, error), kinds Kinds) error {
+	if err := t.exact(); err != nil {
+		return err
+	}
 	for _, column := range []struct{ query, set, kind string }{
 		{`SELECT 0, signing FROM site`, `UPDATE site SET signing = ? WHERE ? = 0`, kinds.Signing},
 		{`SELECT 0, authority FROM site`, `UPDATE site SET authority = ? WHERE ? = 0`, kinds.Authority},

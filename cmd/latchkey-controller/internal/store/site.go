@@ -28,12 +28,15 @@ func (t *Tx) Site() (*Site, error) {
 }
 
 // SealedSigning returns the site's signing key, sealed. The error says so if the site has been moved
-// to another database.
+// to another database, or to a schema with which this program does not work.
 func (t *Tx) SealedSigning() (sealed []byte, err error) {
-	var version int
-	err = t.row(`SELECT signing, (`+t.engine.versionQuery()+`) FROM site`, nil, &sealed, &version)
+	var version, worksWith int
+	err = t.row(`SELECT signing, (`+t.engine.versionQuery()+`), (`+t.engine.worksWithQuery()+`) FROM site`, nil, &sealed, &version, &worksWith)
 	if err == nil && version >= arrivingVersion {
 		err = errors.New("the site has just been moved to another database; try again")
+	}
+	if err == nil {
+		err = t.mustWork(version, worksWith)
 	}
 	return sealed, err
 }

@@ -1,7 +1,8 @@
 // Package store keeps one site's tables in SQLite or PostgreSQL: the site, its epochs, the chained
 // credential log, users with their credentials, readers with their bundles and
 // policies. Each act is one transaction, durable when it returns. Several processes
-// may use one database at once.
+// may use one database at once, in PostgreSQL also of two versions of the program: side_by_side.go has the rules for what
+// a new version may change, and write.
 //
 // It sees no secrets: callers seal them (package vault).
 package store

@@ -21,6 +21,10 @@ type mover interface {
 	deletion() string
 	// versionQuery is the query of the schema's version.
 	versionQuery() string
+	// newest is the version of this program's schema. worksWithQuery is the query of the oldest version whose programs work
+	// with the database.
+	newest() int
+	worksWithQuery() string
 	setVersion(t *Tx, version int) error
 	// tables returns all tables but those about the schema and moves.
 	tables(t *Tx) ([]table, error)

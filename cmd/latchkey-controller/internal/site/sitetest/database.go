@@ -91,7 +91,7 @@ func Rows(t testing.TB, dir string) string {
 	defer db.Close()
 	tables := `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('sqlite_sequence', 'lead')`
 	if address, _ := store.Address(dir); address != "" {
-		tables = `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = current_schema()::regnamespace AND relname NOT IN ('schema_version', 'lead')`
+		tables = `SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = current_schema()::regnamespace AND relname NOT IN ('schema_version', 'schema_works_with', 'lead')`
 	}
 	var lines []string
 	for _, table := range query(t, db, tables) {

@@ -1,0 +1,1 @@
+-- See migrations/postgres; programs of one version only work with SQLite.
