@@ -3,6 +3,7 @@ package desk
 import (
 	"cmp"
 	"context"
+	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,6 +18,9 @@ func (d *Desk) connected(ctx context.Context) ([]BrokerStatus, error) {
 		return nil, nil
 	}
 	all, err := d.live.Brokers(ctx)
+	if err != nil && !errors.As(err, new(*UnheardError)) {
+		return nil, err
+	}
 	all = slices.Clone(all)
 	for i := range all {
 		all[i].Why, all[i].Cell = brokerTrouble(all[i].Why), cmp.Or(all[i].Cell, d.cell)

@@ -61,13 +61,15 @@ func (d *Desk) lives(ctx context.Context) (l lives, err error) {
 	if err != nil {
 		return l, err
 	}
-	var brokers []BrokerStatus
-	if !unheard.All {
-		l.of = map[string]*link.ReaderStatus{}
-		brokers, err = d.live.Brokers(ctx)
-		if _, err = d.unheard(err); err != nil {
-			return l, err
-		}
+	if unheard.All {
+		l.cells, l.why = unheard, failed
+		l.unheard, err = d.unheardReaders(ctx, unheard, nil)
+		return l, err
+	}
+	l.of = map[string]*link.ReaderStatus{}
+	brokers, err := d.live.Brokers(ctx)
+	if _, err = d.unheard(err); err != nil {
+		return l, err
 	}
 	in := map[int64]int{} // connections, by cell
 	several := false
@@ -81,7 +83,7 @@ func (d *Desk) lives(ctx context.Context) (l lives, err error) {
 		}
 		l.of[all[i].ID] = &all[i]
 	}
-	if unheard.All || len(unheard.Cells) > 0 {
+	if len(unheard.Cells) > 0 {
 		l.cells, l.why = unheard, failed
 		l.unheard, err = d.unheardReaders(ctx, unheard, l.of)
 	}
