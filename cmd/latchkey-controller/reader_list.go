@@ -28,7 +28,7 @@ func readerList(c *invocation) action {
 			return err
 		}
 		rows, lines := []readerRow{}, []string{}
-		several := slices.ContainsFunc(readers, func(r *desk.Reader) bool { return r.From != "" || r.Cell != readers[0].Cell && r.Bundle != 0 })
+		several := inSeveralCells(readers)
 		heading := ""
 		if several {
 			heading = "CELL\t"
@@ -77,6 +77,17 @@ func readerList(c *invocation) action {
 		_, err = fmt.Fprintf(c.out, "\n%s\n", theft)
 		return err
 	}
+}
+
+// inSeveralCells says whether readers are of different cells.
+func inSeveralCells(readers []*desk.Reader) bool {
+	var names []string
+	for _, r := range readers {
+		names = append(names, r.Cell, r.From)
+	}
+	slices.Sort(names)
+	names = slices.DeleteFunc(slices.Compact(names), func(name string) bool { return name == "" })
+	return len(names) > 1
 }
 
 // describe says in words how a reader is, in one line whatever the reader says.
