@@ -38,10 +38,10 @@ func (t *Tx) CellNamed(name string) (*Cell, error) {
 	return &c, err
 }
 
-// AddCell adds a cell, and sets its id and revision. No other one has its name.
+// AddCell adds a cell, and sets its id, which no other one had before, and its revision. No other one has its name.
 func (t *Tx) AddCell(c *Cell) error {
 	c.Revision = 1
-	return t.row(`INSERT INTO cell (id, name, brokers, revision) SELECT max(id) + 1, ?, ?, 1 FROM cell RETURNING id`, []any{c.Name, strings.Join(c.Brokers, " ")}, &c.ID)
+	return t.row(`INSERT INTO cell (name, brokers, revision) VALUES (?, ?, 1) RETURNING id`, []any{c.Name, strings.Join(c.Brokers, " ")}, &c.ID)
 }
 
 // EditCell stores the name and the brokers of a cell, and sets its revision. No other one has its name.

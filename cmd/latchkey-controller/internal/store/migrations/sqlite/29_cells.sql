@@ -1,6 +1,6 @@
 -- A cell is the brokers of some of a site's readers and the controllers that serve them there. See cell.go.
 CREATE TABLE cell (
-	id       INTEGER PRIMARY KEY,
+	id       INTEGER PRIMARY KEY AUTOINCREMENT, -- no id comes again: certificates of brokers have them
 	name     TEXT NOT NULL UNIQUE,
 	brokers  TEXT NOT NULL,   -- URLs that its readers are told of, in order, with spaces between; '': as each bundle and policy says
 	revision INTEGER NOT NULL -- rises with each change
