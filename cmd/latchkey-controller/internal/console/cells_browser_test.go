@@ -37,7 +37,7 @@ func cellTour(t *testing.T) {
 	w.live.mu.Lock()
 	w.live.silent = &desk.UnheardError{Cells: []int64{2}, Why: &store.UnavailableError{Reason: "nobody leads the cell north"}}
 	w.live.states[1].Online = false
-	w.live.states[2].Current, w.live.states[3].Online = false, false
+	w.live.states[2].Current, w.live.states[2].Behind, w.live.states[3].Online = false, time.Now().Add(-12*time.Second), false
 	w.live.brokers = append(w.live.brokers, link.BrokerStatus{URL: "ssl://broker-1.warehouse.harbour-district.example.com:8883", Cell: 3, Up: true, Since: time.Now()},
 		link.BrokerStatus{URL: "ssl://broker-2.warehouse.harbour-district.example.com:8883", Cell: 3, Why: "connection refused", Since: time.Now()})
 	w.live.mu.Unlock()

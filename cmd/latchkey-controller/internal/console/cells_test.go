@@ -223,10 +223,10 @@ func TestTheListOfCellsShowsWhoLeadsThemAndTheirLag(t *testing.T) {
 	w := inCells(t, "front-door", "gate", "yard")
 	_, err := w.desk.MoveReaders(t.Context(), owner, desk.MoveForm{Readers: []string{"yard"}, Cell: 2, Anyway: true})
 	w.must(err)
-	w.live.states[1].Current = false
+	w.live.states[1].Current, w.live.states[1].Behind = false, time.Now().Add(-3*time.Minute)
 	b := w.visitor(desk.Owner)
 	got := b.get("/cells")
-	got.shows(t, http.StatusOK, "2 of 2 online, 1 on the way out", "1 reader behind", "Nobody leads", "1 reader, 1 on the way here", "not known: nobody leads")
+	got.shows(t, http.StatusOK, "2 of 2 online, 1 on the way out", "1 reader behind, for 3 min", "Nobody leads", "1 reader, 1 on the way here", "not known: nobody leads")
 	w.live.states[0].Online, w.live.states[2].Online = false, false
 	if got := b.get("/cells/2"); strings.Contains(got.body, ">offline<") {
 		t.Error("nobody hears whether it is online")
@@ -238,7 +238,11 @@ func TestTheListOfCellsShowsWhoLeadsThemAndTheirLag(t *testing.T) {
 	b.get("/cells/2").shows(t, http.StatusOK, "No controller leads this cell now", "serve --cell north")
 	b.get("/readers/yard").shows(t, http.StatusOK, "It is on its way from the cell main to north. It waits until a controller leads north.")
 	w.live.states[2].Online = false
-	b.get("/").shows(t, http.StatusOK, "Nobody leads the cell north", "2 of 3", "readers connected, 1 not known")
+	got = b.get("/")
+	got.shows(t, http.StatusOK, "Nobody leads the cell north", "2 of 3", "readers connected, 1 not known")
+	if strings.Contains(got.body, "is offline") {
+		t.Error("a reader of which nothing is known is said to be offline")
+	}
 	w.live.states[2].Online = true
 	b.get("/settings").shows(t, http.StatusOK, `<a href="/cells/2">north</a>`, "No controller leads this cell now")
 	w.leads(2)

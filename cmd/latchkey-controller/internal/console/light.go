@@ -98,7 +98,7 @@ type alert struct {
 }
 
 // alerts returns the problems of readers. silent says that none can be heard, as no broker answers:
-// then it is no reader's problem that it is offline.
+// then it is no reader's problem that it is offline. Nor is it one's whose cell nobody leads.
 func alerts(readers []*desk.Reader, silent bool) (all []alert) {
 	for _, r := range readers {
 		if r.Removed != "" || r.Board == "" || !r.Live.Known {
@@ -109,7 +109,7 @@ func alerts(readers []*desk.Reader, silent bool) (all []alert) {
 		if r.CutOff {
 			say("bad", "pin", "gets no changes of PINs and cards: its version is too old for a PIN that somebody has. Update it.", false)
 		}
-		if !l.Online && silent {
+		if !l.Online && (silent || l.Unled) {
 			continue
 		}
 		if !l.Online {
