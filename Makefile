@@ -4,6 +4,8 @@ SHELL := /bin/bash
 export CGO_ENABLED ?= 0
 # Go's runtime erases what digits leave behind, where it can: device/SECURITY.md.
 export GOEXPERIMENT ?= $(if $(filter amd64 arm64,$(or $(GOARCH),$(shell go env GOARCH))),runtimesecret)
+# What is built for the programs is compiled as what is tested, vetted and checked: once, wherever the clone is.
+export GOFLAGS ?= -trimpath
 VERSION := $(shell git describe --always --dirty 2>/dev/null || echo devel)
 BUILT := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 LDFLAGS := -s -w -X main.version=$(VERSION) -X main.built=$(BUILT)
@@ -29,7 +31,7 @@ run-cluster: build ## one to take apart: two controllers, PostgreSQL, two broker
 	bin/latchkey-demo --cluster --bin bin --dir var/cluster
 
 # How many packages are tested at once, and how many tests of one.
-PARALLEL := -p $$(n=$$(nproc); echo $$((n < 3 ? 3 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n)))
+PARALLEL := -p $$(n=$$(nproc); echo $$((n < 4 ? 4 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n)))
 
 .PHONY: test
 test: setup build ## everything but the emulated boards
@@ -41,7 +43,7 @@ CONTROLLER := ./cmd/latchkey-controller/internal/
 
 .PHONY: go-test
 go-test:
-	go test -timeout 15m -vet off $(PARALLEL) ./cmd/latchkey-tests $(CONTROLLER)console ./cmd/latchkeyd ./...
+	go test -timeout 15m -vet off $(PARALLEL) ./cmd/latchkey-tests $(CONTROLLER)console ./cmd/latchkey-controller $(CONTROLLER)desk $(CONTROLLER)link ./cmd/latchkey-demo ./cmd/latchkeyd ./...
 
 # What go-test has tested on SQLite, and each act of the desk.
 .PHONY: postgres-test

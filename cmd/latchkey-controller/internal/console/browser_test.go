@@ -160,12 +160,12 @@ type violation struct {
 	}
 }
 
-// accessible runs axe-core, which must be there, on the page that is shown. Contrast takes it as long
-// as all else, and all pages have the same few colours: it is judged on one page in three, unless every
-// look is asked for.
+// accessible runs axe-core, which must be there, on the page that is shown. Contrast takes it longer
+// than all else, and all pages have the same few colours: it is judged on one page in six, unless every
+// look is asked for: make soak does.
 func accessible(t *testing.T, ctx context.Context, what string) {
 	t.Helper()
-	contrast := *everyLook || len(what)%3 == 0
+	contrast := *everyLook || len(what)%6 == 0
 	found := eval[string](t, ctx, fmt.Sprintf(`axe.run(document, {resultTypes: ["violations"], preload: false, rules: {"color-contrast": {enabled: %t}}}).then(r => JSON.stringify(r.violations))`, contrast), chromedp.EvalAwaitPromise)
 	var violations []violation
 	if err := json.Unmarshal([]byte(found), &violations); err != nil {
