@@ -34,20 +34,20 @@ func sizeOfReaders(b *testing.B) {
 
 		// A leader begins.
 		var peers map[string]*site.Peer
-		b.ReportMetric(1e6*s.seven(func() (err error) { peers, _, err = s.site.Peers(b.Context()); return err })/n, "µs-signed/reader")
-		b.ReportMetric(1e6*s.seven(func() error { _, err := s.site.EpochKeys(b.Context(), slices.Collect(maps.Values(peers))); return err })/n, "µs-keys/reader")
-		b.ReportMetric(1e6*s.seven(func() (err error) { _, _, err = s.site.NewPeers(b.Context(), store.HomeCell, peers); return err })/n, "µs-unchanged/reader")
+		b.ReportMetric(1e6*s.quickest(func() (err error) { peers, _, err = s.site.Peers(b.Context()); return err })/n, "µs-signed/reader")
+		b.ReportMetric(1e6*s.quickest(func() error { _, err := s.site.EpochKeys(b.Context(), slices.Collect(maps.Values(peers))); return err })/n, "µs-keys/reader")
+		b.ReportMetric(1e6*s.quickest(func() (err error) { _, _, err = s.site.NewPeers(b.Context(), store.HomeCell, peers); return err })/n, "µs-unchanged/reader")
 		// What each commit has each leader ask.
-		b.ReportMetric(1e6*s.seven(func() error {
+		b.ReportMetric(1e6*s.quickest(func() error {
 			return s.site.View(b.Context(), func(tx *store.Tx) error { _, err := tx.Versions(); return err })
 		})/n, "µs-asked/reader")
-		b.ReportMetric(1e6*s.seven(func() error {
+		b.ReportMetric(1e6*s.quickest(func() error {
 			return s.site.View(b.Context(), func(tx *store.Tx) error { _, _, err := tx.Newest(); return err })
 		})/n, "µs-newest/reader")
 
 		// States: of a cell's readers a fifteenth reports in the two seconds between two writes.
 		i := 0
-		b.ReportMetric(1e6*s.seven(func() error {
+		b.ReportMetric(1e6*s.quickest(func() error {
 			i++
 			return s.site.SetStates(b.Context(), s.states(i**sizedReaders/15, *sizedReaders/15))
 		})/(n/15), "µs/state")
@@ -59,12 +59,16 @@ func sizeOfReaders(b *testing.B) {
 
 		// A page, and a lockdown of all doors.
 		b.ReportMetric(1e6*s.seconds(func() error { _, err := s.desk.Readers(b.Context(), as(Viewer)); return err })/n, "µs-page/reader")
-		b.ReportMetric(1e3*s.seconds(func() error { _, err := s.desk.Reader(b.Context(), as(Viewer), s.readers[0]); return err }), "ms-page/one")
-		m := &store.Mode{Mode: wire.ModeLockdown, Level: "site", Who: "root", At: time.Now().UnixMilli()}
-		b.ReportMetric(1e6*s.seconds(func() error {
-			return s.site.Update(b.Context(), func(tx *store.Tx) error { return site.AddMode(tx, time.Now(), m) })
-		})/n, "µs-lockdown/reader")
-		s.update(func(tx *store.Tx) error { return site.EndMode(tx, time.Now(), m, "root") })
+		b.ReportMetric(1e3*s.quickest(func() error { _, err := s.desk.Reader(b.Context(), as(Viewer), s.readers[0]); return err }), "ms-page/one")
+		var lockdown []float64
+		for range 3 {
+			m := &store.Mode{Mode: wire.ModeLockdown, Level: "site", Who: "root", At: time.Now().UnixMilli()}
+			lockdown = append(lockdown, s.seconds(func() error {
+				return s.site.Update(b.Context(), func(tx *store.Tx) error { return site.AddMode(tx, time.Now(), m) })
+			}))
+			s.update(func(tx *store.Tx) error { return site.EndMode(tx, time.Now(), m, "root") })
+		}
+		b.ReportMetric(1e6*slices.Min(lockdown)/n, "µs-lockdown/reader")
 
 		// Records: an opening at each door, as often as it takes for the tables to show what one costs.
 		rounds := max(2, 40_000 / *sizedReaders)
