@@ -53,7 +53,7 @@ func TestABrokerIsConfiguredForACell(t *testing.T) {
 		}
 		return string(said)
 	}
-	is := func(cell int64, readers ...string) {
+	is := func(cell int64) {
 		t.Helper()
 		b, err := os.ReadFile(filepath.Join(out, "broker.pem"))
 		if err != nil {
@@ -71,8 +71,8 @@ func TestABrokerIsConfiguredForACell(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, id := range []string{"stays", "comes", "there"} {
-			if strings.Contains(string(access), "user "+id+"\n") != slices.Contains(readers, id) {
+		for _, id := range []string{"stays", "comes", "there"} { // who is moved hears of changes at once
+			if !strings.Contains(string(access), "user "+id+"\n") {
 				t.Errorf("cell %d: %s", cell, access)
 			}
 		}
@@ -80,20 +80,20 @@ func TestABrokerIsConfiguredForACell(t *testing.T) {
 	if said := write("--elsewhere", "--name", "two.example", "--cell", south.Name); !strings.Contains(said, ` --cell 'it'\''s south' --broker ssl://one.example:8883 --broker ssl://two.example:8883`) {
 		t.Error(said)
 	}
-	is(south.ID, "comes", "there")
+	is(south.ID)
 	// Written again, it is of the same cell, whatever that is named now.
 	south.Name = "north"
 	change(func(tx *store.Tx) error { return tx.EditCell(south) })
 	if said := write(); !strings.Contains(said, ` --cell 'north' --broker`) {
 		t.Error(said)
 	}
-	is(south.ID, "comes", "there")
+	is(south.ID)
 	if said := write("--cell", "main"); strings.Contains(said, "--cell") {
 		t.Error(said)
 	}
-	is(store.HomeCell, "stays", "comes")
+	is(store.HomeCell)
 	write()
-	is(store.HomeCell, "stays", "comes")
+	is(store.HomeCell)
 	write("--cell", "north")
 	change(func(tx *store.Tx) error {
 		for _, id := range []string{"comes", "there"} {

@@ -30,7 +30,8 @@ looks at times of validity: if an older version made a reader's bundle while its
 Mosquitto may refuse that reader until it has a new bundle. Each broker gets a directory, and so a key,
 of its own: for a second one on another machine, add --elsewhere and its --name, and take the directory there.
 Written again, a directory keeps its --listen, --name, --elsewhere, --at and --cell unless others are given.
-The certificate names the cell, and only controllers of that connect to the broker.`
+The certificate names the cell, and only controllers of that connect to the broker. Readers of other cells are let
+in, too: they may be moved.`
 	var given brokerPlace
 	out := c.String("out", "", "the configuration's `directory`")
 	c.StringVar(&given.Listen, "listen", defaultListen, "the broker's `address` for readers")
@@ -81,11 +82,17 @@ The certificate names the cell, and only controllers of that connect to the brok
 		if m.Revoked, err = c.site.Revoked(ctx, time.Now()); err != nil {
 			return err
 		}
-		peers, _, err := c.site.NewPeers(ctx, cell.ID, nil)
+		peers, _, err := c.site.Peers(ctx)
 		if err != nil {
 			return err
 		}
-		m.Readers = slices.Collect(maps.Keys(peers))
+		for id, peer := range peers {
+			if peer.Cell.Cell == cell.ID {
+				m.Readers = append(m.Readers, id)
+			} else {
+				m.Others = append(m.Others, id)
+			}
+		}
 		brokerClients, err := c.site.BrokerClients(ctx)
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -116,5 +117,40 @@ func (r *run) cells(ctx context.Context, k *check) error {
 		slices.Sort(astray)
 		k.note("%v: %v", err, astray)
 	}
+	for _, at := range r.c.controllers() {
+		says := ""
+		err := await(within, at.Name+" says that all readers of all cells are online", func() bool {
+			says = r.list(within, at)
+			return says == ""
+		})
+		if err != nil {
+			k.note("%v: %s", err, says)
+		}
+	}
 	return nil
+}
+
+// list returns what a controller says of cells whose readers are not all online; "": there are none.
+func (r *run) list(ctx context.Context, at *Controller) string {
+	out, err := r.c.RunIn(ctx, at.Dir, "cell", "list", "--json")
+	var cells []struct {
+		Readers int
+		Online  *int
+	}
+	if err == nil {
+		err = json.Unmarshal(out, &cells)
+	}
+	if err != nil {
+		return err.Error()
+	}
+	readers := 0
+	for _, cell := range cells {
+		if readers += cell.Readers; cell.Online == nil || *cell.Online != cell.Readers {
+			return string(out)
+		}
+	}
+	if readers != len(r.f.IDs()) {
+		return string(out)
+	}
+	return ""
 }

@@ -35,7 +35,8 @@ type Mosquitto struct {
 	Authority   []byte           // DER
 	Revoked     []byte           // certificate revocation list, DER
 	Controller  string           // name in the controller's certificate
-	Readers     []string         // that have a bundle in force
+	Readers     []string         // of the cell that have a bundle in force
+	Others      []string         // of other cells: they are let in when they are moved, before anybody writes this again
 	At          string           // absolute path of the directory in which Mosquitto finds the files; "": where Write writes them
 
 	Bridge        string   // name in the certificate with which the controller shows readers to broker clients
@@ -145,7 +146,7 @@ func (m *Mosquitto) access() string {
 		fmt.Fprintf(&b, "user %s\ntopic deny latchkey/#\ntopic read %[2]s#\ntopic write %[2]s+/command/+\ntopic read %s#\ntopic write %s\n\n", name, shown(m.Site), discovery, birth)
 	}
 	site, own, published := channels()
-	for _, reader := range slices.Sorted(slices.Values(m.Readers)) {
+	for _, reader := range slices.Sorted(slices.Values(slices.Concat(m.Readers, m.Others))) {
 		fmt.Fprintf(&b, "user %s\n", reader)
 		for _, c := range site {
 			fmt.Fprintf(&b, "topic read %s\n", c.Topic(m.Site, ""))
