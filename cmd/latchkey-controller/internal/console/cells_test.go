@@ -282,7 +282,7 @@ func TestAReaderIsAdoptedIntoACell(t *testing.T) {
 		t.Errorf("%+v", w.of("gate"))
 	}
 	signed, print = w.request()
-	step = b.send("/devices/adopt", "request", signed)
+	b.send("/devices/adopt", "request", signed)
 	b.post("/devices/adopt/reader", "compared", "on", "request", base64.StdEncoding.EncodeToString(signed), "fingerprint", print, "reader", "gate", "access", "keep", "cell", "").shows(t, http.StatusOK, "The bundle for gate is ready")
 	if w.of("gate").Cell != 2 {
 		t.Errorf("it has another board, and is of another cell: %+v", w.of("gate"))

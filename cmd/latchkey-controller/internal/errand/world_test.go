@@ -61,7 +61,6 @@ type world struct {
 	address string
 	key     []byte
 	leading map[int64]int // how many controllers, by cell
-	term    uint64        // of who leads
 	probe   *byHand       // asks whether they do
 }
 

@@ -178,5 +178,3 @@ const expands = `-- Works with %d
 ALTER TABLE readers ADD COLUMN note TEXT NOT NULL DEFAULT 'none';
 CREATE TABLE notes (id BIGINT PRIMARY KEY, reader TEXT NOT NULL REFERENCES readers (id));
 `
-
-const contracts = "-- Works with %d\nALTER TABLE users DROP COLUMN phone_of_old;\n"
