@@ -97,7 +97,7 @@ func (c *invocation) controllers(ctx context.Context) ([]controllerRow, error) {
 }
 
 func newControllerRow(s desk.ControllerStatus) controllerRow {
-	row := controllerRow{Machine: s.Machine, Cell: s.CellName, Address: s.Address, Leads: s.Leads, Term: s.Term, Here: s.This}
+	row := controllerRow{Machine: s.Machine, Cell: s.CellName, Address: s.Address, Leads: s.Leads, Term: s.Term, Here: s.This, Schema: s.Schema}
 	if !s.Since.IsZero() {
 		row.Since = &s.Since
 	}
@@ -115,7 +115,7 @@ func controllersText(all []controllerRow, shared, several bool) string {
 				text += "; " + where(c) + " leads the cell " + c.Cell
 			}
 		}
-		return text
+		return text + ofSeveralVersions(all)
 	case all == nil:
 		return "its controllers are not known"
 	case n == 0:

@@ -21,6 +21,7 @@ func TestItIsSaidHowManyControllersThereAre(t *testing.T) {
 		{[]controllerRow{standsBy}, true, false, "the controller on attic runs, but does not lead now"},
 		{[]controllerRow{standsBy, standsBy}, true, false, "2 controllers, of which none leads now"},
 		{[]controllerRow{{Machine: "vm", Cell: "main", Leads: true}, {Machine: "shed", Cell: "north", Leads: true}, standsBy}, true, true, "3 controllers; the controller on vm leads the cell main; the controller on shed leads the cell north"},
+		{[]controllerRow{{Machine: "vm", Cell: "main", Leads: true, Schema: 31}, {Machine: "shed", Cell: "north", Leads: true, Schema: 30}}, true, true, "2 controllers; the controller on vm leads the cell main; the controller on shed leads the cell north. They are of several versions (schema 30 to 31); upgrade the controller on shed"},
 		{[]controllerRow{}, true, true, "no controller runs"},
 	} {
 		if got := controllersText(test.all, test.shared, test.several); got != test.want {
