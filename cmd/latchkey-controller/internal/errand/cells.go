@@ -225,14 +225,21 @@ func (c *Client) nobody(cell int64) error {
 
 // forget has the next status asked for.
 func (c *Client) forget() {
-	select {
-	case c.asking <- struct{}{}:
+	c.ifNobodyAsks(func() { // otherwise one is on its way
 		for cell, r := range c.known {
 			r.at = time.Time{}
 			c.known[cell] = r
 		}
+	})
+}
+
+// ifNobodyAsks does something with what is known, unless statuses are asked for, which may take seconds.
+func (c *Client) ifNobodyAsks(do func()) {
+	select {
+	case c.asking <- struct{}{}:
+		do()
 		<-c.asking
-	default: // one is on its way
+	default:
 	}
 }
 
@@ -267,14 +274,36 @@ func (c *Client) cellOf(ctx context.Context, reader string) (int64, error) {
 	case err != nil || of.From == 0:
 		return of.Cell, err
 	}
-	all, err := c.readers(ctx)
+	there, err := c.readersOf(ctx, of.Cell)
 	if err != nil {
 		return 0, err
 	}
-	for _, cell := range all {
-		if cell.cell == of.Cell && slices.ContainsFunc(cell.readers, func(r link.ReaderStatus) bool { return r.ID == reader && r.Online }) {
-			return of.Cell, nil
-		}
+	if slices.ContainsFunc(there, func(r link.ReaderStatus) bool { return r.ID == reader && r.Online }) {
+		return of.Cell, nil
 	}
 	return of.From, nil
+}
+
+// readersOf returns the readers of one cell, none if nobody there says. It waits for no other cell, nor for who does.
+func (c *Client) readersOf(ctx context.Context, cell int64) ([]link.ReaderStatus, error) {
+	if l, within, end := c.led(ctx); l != nil && cell == c.cell {
+		defer end()
+		all, err := l.link.Readers(within)
+		if !l.lost(ctx, err) {
+			return all, err
+		}
+	}
+	commits := c.commits.Load()
+	var r reply
+	c.ifNobodyAsks(func() { r = c.known[cell] })
+	if r.fresh(commits) {
+		return r.readers, nil
+	}
+	r = c.askStatus(ctx, cell, r.silent)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	r.at, r.of = time.Now(), commits
+	c.ifNobodyAsks(func() { c.known[cell] = r })
+	return r.readers, nil
 }

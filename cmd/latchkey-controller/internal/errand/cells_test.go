@@ -158,6 +158,39 @@ func TestOrdersGoToTheLeaderOfTheReadersCell(t *testing.T) {
 	}
 }
 
+// Of a reader that is being moved only its new cell says whether it is there.
+func TestACellThatDoesNotAnswerDelaysNoOrdersToReadersOfOthers(t *testing.T) {
+	w := newWorld(t)
+	w.cells()
+	w.do(`INSERT INTO lead (cell, term, beat, holder) VALUES (3, 7, 5, 'south')`)
+	w.do(`INSERT INTO readers (id, created, cell, from_cell) VALUES ('moving', 1, 2, 1), ('moved', 1, 2, 1), ('back', 1, 1, 2)`)
+	home, other := &fake{readers: []link.ReaderStatus{{ID: "back", Online: true}}}, &fake{readers: []link.ReaderStatus{{ID: "moving"}, {ID: "moved", Online: true}}}
+	w.leadsIn(north, other)
+	heard := w.listens(toLeader(south))
+	c, standBy := w.standBy(), w.standBy()
+	c.Lead(t.Context(), home)
+	w.leads(home)
+	for name, c := range map[string]*Client{"of who leads": c, "of who stands by": standBy} {
+		for _, busy := range []bool{false, true} {
+			if busy { // somebody waits for the cells that do not answer
+				c.asking <- struct{}{}
+			}
+			for reader, at := range map[string]*fake{"moving": home, "moved": other, "back": home} {
+				home.orders.Store(0)
+				other.orders.Store(0)
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				if r, err := c.Order(ctx, unlockAt(reader), nil); err != nil || !r.Done || at.orders.Load() != 1 || home.orders.Load()+other.orders.Load() != 1 {
+					t.Errorf("%s: %s, busy %t: %+v, %v; %d orders at home, %d in the north", name, reader, busy, r, err, home.orders.Load(), other.orders.Load())
+				}
+				cancel()
+			}
+		}
+	}
+	if n := len(heard.heard); n > 0 {
+		t.Errorf("the other cell was asked %d times", n)
+	}
+}
+
 func unlockAt(reader string) store.Order {
 	o := unlock
 	o.Reader = reader

@@ -52,7 +52,7 @@ func TestWhatAnotherCellHasHeardCountsByConnectionAndCounter(t *testing.T) {
 func newTracker(cell int64, peers map[string]*site.Peer) *tracker {
 	l := &Link{o: Options{Cell: cell, SettleAfter: time.Minute}, links: make(chan map[string]bool, 1), come: make(chan []*site.Peer, 1)}
 	l.peers.Store(&peers)
-	return &tracker{Link: l, presences: map[string]*presence{}, outages: outages{up: map[string]time.Time{}, out: map[string]bool{}}, linkNews: map[string]bool{}, settled: map[string]*site.Peer{}}
+	return &tracker{Link: l, presences: map[string]*presence{}, dirty: map[string]bool{}, outages: outages{up: map[string]time.Time{}, out: map[string]bool{}}, linkNews: map[string]bool{}, settled: map[string]*site.Peer{}}
 }
 
 func TestOnlyTheCellOfAReaderTellsOfItsOutages(t *testing.T) {
@@ -69,11 +69,20 @@ func TestOnlyTheCellOfAReaderTellsOfItsOutages(t *testing.T) {
 		}
 		return news
 	}
-	// It is where it was, and the new cell hears of it every 30 s.
+	// It is where it was, and the new cell hears of each state that is stored there, with the nonce that it is to answer.
 	for s := 0; s <= 300; s += 30 {
-		from.presence("front-door").take(at(s), 1, &wire.State{Connection: 1, Counter: uint64(s + 1), Nonce: wire.Nonce{1}}, false)
-		if _, err := to.presence("front-door").hearOf(at(s), &store.State{Bundle: 1, Connection: 1, Counter: uint64(s + 1)}); err != nil {
-			t.Fatal(err)
+		said := wire.State{Reader: "front-door", Version: "model", Journal: wire.JournalID{1}, First: 1, Condition: &wire.Condition{Strike: wire.StrikeOff, Door: wire.DoorIsClosed},
+			Connection: 1, Counter: uint64(s + 1), Nonce: wire.Nonce{byte(s/30 + 1)}}
+		from.presence("front-door").take(at(s), 1, &said, false)
+		from.dirty["front-door"] = true
+		for _, stored := range from.states() {
+			if _, err := to.presence("front-door").hearOf(at(s), stored); err != nil {
+				t.Fatal(err)
+			}
+		}
+		clear(from.dirty)
+		if to.presence("front-door").nonce != said.Nonce {
+			t.Errorf("%d s: the new cell does not know what it has said", s)
 		}
 		if news := told(s); len(news) != 0 && news["front-door"] {
 			t.Errorf("%d s: out of reach", s)
@@ -93,6 +102,43 @@ func TestOnlyTheCellOfAReaderTellsOfItsOutages(t *testing.T) {
 	to.presence("front-door").take(at(501), 1, &wire.State{Connection: 2, Counter: 1, Nonce: wire.Nonce{1}}, false)
 	if news, ok := told(501)["front-door"]; !ok || news {
 		t.Error("nobody tells that it is back")
+	}
+}
+
+// The other cell's leader goes on hearing it.
+func TestNoReaderIsOutOfReachBecauseTheDatabaseIs(t *testing.T) {
+	tr := newTracker(2, map[string]*site.Peer{"front-door": {Bundle: 1, Cell: store.ReaderCell{Cell: 2, From: 1}}, "back-door": {Bundle: 1, Cell: store.ReaderCell{Cell: 2}}})
+	first := true
+	heard := func(second int) {
+		t.Helper()
+		if _, err := tr.presence("front-door").hearOf(at(second), &store.State{Bundle: 1, Connection: 1, Counter: uint64(second + 1)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	heard(0)
+	tr.presence("back-door").take(at(0), 1, &wire.State{Connection: 1, Counter: 1, Nonce: wire.Nonce{1}}, false)
+	out := map[string]int{}
+	for s := range 1000 {
+		tr.deaf.Store(s >= 5 && s < 500)
+		if s == 530 {
+			heard(s)
+		}
+		tr.noteOutages(at(s))
+		select {
+		case news := <-tr.links:
+			for reader, is := range news {
+				if is {
+					out[reader] = s
+				} else if !first {
+					t.Errorf("%d s: %s is back", s, reader)
+				}
+			}
+			first = false
+		default:
+		}
+	}
+	if out["back-door"] == 0 || out["back-door"] > 200 || out["front-door"] <= 530+95 {
+		t.Errorf("out of reach: %v", out)
 	}
 }
 

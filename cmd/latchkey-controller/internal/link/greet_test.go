@@ -48,7 +48,7 @@ func newPublisher(t *testing.T, readers ...string) (*publisher, *session) {
 	return p, first
 }
 
-func adopt(t *testing.T, p *publisher, reader string) {
+func adopt(t *testing.T, p *publisher, reader string) *boardtest.Board {
 	t.Helper()
 	b := boardtest.New(t)
 	err := p.o.Site.Update(t.Context(), func(tx *store.Tx) error {
@@ -61,6 +61,7 @@ func adopt(t *testing.T, p *publisher, reader string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return b
 }
 
 // keysIn takes all that waits, and returns the keys.

@@ -70,9 +70,10 @@ type Link struct {
 	links        chan map[string]bool       // which readers are out of reach now, and which are back, to be stored
 	answers      chan answers               // records that answer orders
 	rollbacks    chan rollback              // to be checked
-	astray       chan message               // states of readers that this cell does not serve
+	astray       *queue[message]            // states of readers that this cell does not serve
 	moved        chan struct{}              // readers' cells may have changed
 	elsewhere    chan []heardElsewhere      // what other cells hear of readers that are being moved
+	deaf         atomic.Bool                // what they hear cannot be read now
 	come         chan []*site.Peer          // readers that have come over from another cell, to be stored
 	term         atomic.Uint64              // that readers are told: of the lead, or higher, see lookAtMoves
 	republish    chan struct{}              // has the publisher publish everything to a broker that was connected
@@ -102,7 +103,7 @@ func New(o Options) (*Link, error) {
 		links:        make(chan map[string]bool, 1),
 		answers:      make(chan answers, 64),
 		rollbacks:    make(chan rollback, 1),
-		astray:       make(chan message, 1),
+		astray:       newQueue[message](1),
 		moved:        make(chan struct{}, 1),
 		elsewhere:    make(chan []heardElsewhere),
 		come:         make(chan []*site.Peer, 1),
@@ -115,6 +116,7 @@ func New(o Options) (*Link, error) {
 		ended:        make(chan struct{}),
 	}
 	l.term.Store(o.Term)
+	l.astray.most = mostAstray
 	same := newSameBroker()
 	for i, url := range o.Brokers {
 		broker, err := wire.ParseBroker(url)
@@ -226,10 +228,7 @@ func (l *Link) arrive(m message) {
 	if m.reader != "" && (*l.peers.Load())[m.reader] == nil {
 		l.refused.log(m.reader, m.channel, strange)
 		if !m.retained && m.channel == wire.OnState && l.o.Cell != site.AllCells {
-			select {
-			case l.astray <- m:
-			default: // it comes again
-			}
+			l.astray.put(m.reader, m) // if too many wait, it comes again
 		}
 		if m.retained {
 			select {

@@ -17,7 +17,7 @@ import (
 //	 +---moved back------+
 //
 // It goes over only once it has heard the controller there, which has to answer a state that the reader has told A: see
-// sync/connect.go. A's link stores that, as ever; B's reads it, and answers it at its own brokers. The reader refuses what
+// sync/connect.go. A's link stores each at once; B's reads it, and answers it at its own brokers. The reader refuses what
 // names a lower term than it has heard, so B's link names from then on the highest of all cells' leads.
 //
 // A reader that comes here though another cell alone serves it, and that has another policy than the site, has lost it, or
@@ -25,7 +25,8 @@ import (
 // too, as if it were being moved from here, until it has the site's policy and has come over. One that has that policy, and
 // comes because none of its brokers is in reach, is not: a cell whose brokers fail must not fill another one.
 //
-// B's link tells of outages, for which it counts what A has heard. Without a controller in B nobody does.
+// B's link tells of outages, for which it counts what A has heard, and of none while that cannot be read. Without a controller
+// in B nobody does.
 
 // movingEvery is how often a link looks at what other cells have heard of readers that are being moved. Readers listen for
 // an answer to their newest two states, and tell one every 30 s.
@@ -52,6 +53,7 @@ func (l *Link) followMoves(ctx context.Context) error {
 	failed := ""
 	for tick := time.Tick(movingEvery); ; {
 		err := l.lookAtMoves(ctx, last)
+		l.deaf.Store(err != nil)
 		if err == nil {
 			failed = ""
 		} else if ctx.Err() == nil && err.Error() != failed {
@@ -199,15 +201,16 @@ func (rec *recorder) takeSettled(ctx context.Context, peers []*site.Peer) error 
 	return err
 }
 
-// takeInEvery is how often a reader may be taken in: each look reads the database, and anybody with a certificate asks for it.
-const takeInEvery = time.Second
+// takeInEvery is how often it is looked whether a reader is to be taken in, of all that ask in turn: each look reads the
+// database, and anybody with a certificate asks for it. mostAstray bounds how many wait for that, as whoever has the broker
+// makes up names.
+const takeInEvery, mostAstray = 100 * time.Millisecond, 1024
 
 // takeIn has this cell serve a reader of another one that has come astray.
 func (p *publisher) takeIn(ctx context.Context, m message) error {
-	if p.peers[m.reader] != nil || time.Since(p.looked) < takeInEvery {
+	if p.peers[m.reader] != nil {
 		return nil
 	}
-	p.looked = time.Now()
 	taken, err := p.o.Site.TakeIn(ctx, p.o.Cell, m.reader, m.payload)
 	if err == nil && taken {
 		p.o.Log.Warn("a reader of another cell is here, with another policy than it is to have: it is served here until it has gone over", "reader", m.reader)

@@ -2,11 +2,14 @@ package link_test
 
 import (
 	"context"
+	"crypto/tls"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
@@ -174,6 +177,49 @@ func TestAReaderThatIsMovedGoesOverAndLosesNothing(t *testing.T) {
 	defer m.mu.Unlock()
 	if len(m.done) != 1 || m.lost > 0 {
 		t.Errorf("%d orders, lost %d times", len(m.done), m.lost)
+	}
+}
+
+// A reader looks at its new brokers a minute or two after it has its policy, and counts only answers to its newest two states.
+func TestTheNewCellAnswersAllThatAReaderTellsTheOldOne(t *testing.T) {
+	t.Parallel()
+	home, south := newCells(t, (*world).embed)
+	m := home.reader("front-door")
+	home.move("front-door", south, home)
+	until(t, "both cells know", func() bool {
+		return (*home.serials.Load())["front-door"].Cell.From == home.cell && south.serves("front-door") != nil
+	})
+	until(t, "the reader has the policy", func() bool {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.policy.Revision > 1
+	})
+	client, err := south.dial("front-door", &tls.Config{Certificates: []tls.Certificate{m.certificate()}, RootCAs: roots(south.site), MinVersion: tls.VersionTLS13}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan wire.Nonce, 100)
+	client.Subscribe(m.topic(wire.OnNow), 1, func(_ mqtt.Client, message mqtt.Message) {
+		if now, err := wire.OpenNow(m.bundle.Site, message.Payload(), m.bundle.Controller[:]); err == nil {
+			answered <- now.Nonce
+		}
+	}).WaitTimeout(5 * time.Second)
+	for n := range 4 {
+		m.say()
+		m.mu.Lock()
+		newest := m.nonces[len(m.nonces)-1]
+		m.mu.Unlock()
+		for end := time.After(30 * time.Second); ; {
+			select {
+			case nonce := <-answered:
+				if nonce != newest {
+					continue
+				}
+			case <-end:
+				t.Fatalf("state %d is not answered", n)
+			}
+			break
+		}
 	}
 }
 

@@ -58,6 +58,10 @@ func (t *tracker) noteOutages(now time.Time) {
 		if !t.owns(peer) {
 			continue
 		}
+		if peer.Cell.From != 0 && t.deaf.Load() { // the other cell may hear it: the minute begins again
+			t.outages.up[id] = now
+			continue
+		}
 		p := t.presence(id)
 		mine := p.bundle == peer.Bundle
 		if t.outages.look(now, id, mine && p.is != unheard, mine && p.reachable(now)) {

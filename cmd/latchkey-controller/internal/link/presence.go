@@ -114,7 +114,8 @@ func (p *presence) stored(reader string) *store.State {
 }
 
 // noteAgain is how often a reader's state is stored while only its nonce and counter change: states come every 30 s, and
-// those of a hundred thousand readers would be more than all else that is stored.
+// those of a hundred thousand readers would be more than all else that is stored. Those of readers that are being moved are
+// stored all, see tracker.states.
 const noteAgain = 5 * time.Minute
 
 // news says whether the newest state tells more than the one that was stored last, or that was stored long ago, and

@@ -27,7 +27,6 @@ type publisher struct {
 	former   []string              // readers that are there no more, as of versions
 	gone     map[string]bool       // readers that the link serves no more, or never has, and of which brokers may retain something
 	position wire.Position         // as published
-	looked   time.Time             // when it was looked last whether to take a reader in
 	head     <-chan time.Time      // when the head at position is to be published; nil: it was
 }
 
@@ -35,7 +34,8 @@ type publisher struct {
 func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error {
 	p := &publisher{Link: l, keys: map[string][]byte{}, gone: map[string]bool{}}
 	minute := time.Tick(headEvery)
-	var rest <-chan time.Time
+	var rest, takeIn <-chan time.Time
+	astray := l.astray.ready
 	for failed := ""; ; {
 		var err error
 		awake := changed
@@ -58,8 +58,13 @@ func (l *Link) publishChanges(ctx context.Context, changed chan struct{}) error 
 			if err = p.bring(ctx); err == nil && p.peers != nil && p.peers[id] == nil {
 				p.forget(id)
 			}
-		case m := <-l.astray:
-			err = p.takeIn(ctx, m)
+		case <-astray:
+			if m, ok := l.astray.next(); ok {
+				err = p.takeIn(ctx, m)
+			}
+			astray, takeIn = nil, time.After(takeInEvery)
+		case <-takeIn:
+			astray, takeIn = l.astray.ready, nil
 		case <-p.head:
 			p.sendHead()
 		case <-minute:

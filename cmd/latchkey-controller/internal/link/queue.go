@@ -9,6 +9,7 @@ import (
 // items delays no other.
 type queue[T any] struct {
 	each  int // the most items of one reader
+	most  int // the most readers that have items; 0: there is no bound, as they are the site's own
 	ready chan struct{}
 
 	mu      sync.Mutex
@@ -20,12 +21,12 @@ func newQueue[T any](each int) *queue[T] {
 	return &queue[T]{each: each, ready: make(chan struct{}, 1), waiting: map[string][]T{}}
 }
 
-// put adds an item of a reader; false: the reader has too many, and nothing was added.
+// put adds an item of a reader; false: the reader has too many, or too many others have some, and nothing was added.
 func (q *queue[T]) put(reader string, v T) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	mine := q.waiting[reader]
-	if len(mine) >= q.each {
+	if len(mine) >= q.each || len(mine) == 0 && q.most > 0 && len(q.turns) >= q.most {
 		return false
 	}
 	if len(mine) == 0 {

@@ -3,6 +3,8 @@ package link
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
@@ -17,17 +19,17 @@ const batchSize = 32
 // storeReports stores records and acknowledges them, and stores the newest states. Records
 // that cannot be stored are not acknowledged, and come again.
 func (l *Link) storeReports(ctx context.Context) error {
-	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}, renewed: map[string]time.Time{}, links: map[string]bool{}}
+	rec := recorder{Link: l, delivered: map[string]delivered{}, raised: map[string]time.Time{}, renewed: map[string]time.Time{}, links: map[string]bool{}, unstored: map[string]*store.State{}}
 	minute := time.Tick(time.Minute)
 	for {
 		var err error
 		select {
 		case <-ctx.Done():
-			return nil
+			return l.storeLast(ctx, slices.Collect(maps.Values(rec.unstored)))
 		case first := <-l.batches:
 			err = rec.store(ctx, l.drain(first))
 		case states := <-l.states:
-			err = l.o.Site.SetStates(ctx, states)
+			err = rec.takeStates(ctx, states)
 		case a := <-l.ahead:
 			err = rec.raisePolicy(ctx, a)
 		case k := <-l.keyStates:
@@ -39,7 +41,7 @@ func (l *Link) storeReports(ctx context.Context) error {
 		case links := <-l.links:
 			err = rec.takeOutages(ctx, links)
 		case <-minute:
-			err = errors.Join(l.o.Site.AlarmGaps(ctx, clock.Read()), rec.takeOutages(ctx, nil))
+			err = errors.Join(l.o.Site.AlarmGaps(ctx, clock.Read()), rec.takeOutages(ctx, nil), rec.takeStates(ctx, nil))
 		}
 		if ctx.Err() == nil {
 			rec.logFailure(err)
@@ -57,6 +59,24 @@ type recorder struct {
 
 	renewed map[string]time.Time // by reader: when it got its policy in another form
 	links   map[string]bool      // by reader: whether it is out of reach; could not be stored yet
+
+	unstored map[string]*store.State // by reader: its newest state; it could not be stored yet
+}
+
+// takeStates stores readers' newest states. What cannot be stored is kept for another attempt: the tracker takes it to be
+// stored, and hands on no state again that tells the same.
+func (rec *recorder) takeStates(ctx context.Context, states []*store.State) error {
+	for _, s := range states {
+		rec.unstored[s.Reader] = s
+	}
+	if len(rec.unstored) == 0 {
+		return nil
+	}
+	err := rec.o.Site.SetStates(ctx, slices.Collect(maps.Values(rec.unstored)))
+	if err == nil {
+		clear(rec.unstored)
+	}
+	return err
 }
 
 // delivered is the last record that answered an order before it was known to be stored.

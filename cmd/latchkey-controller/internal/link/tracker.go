@@ -49,7 +49,12 @@ func (l *Link) track(ctx context.Context) error {
 			for t.asking > 0 {
 				t.cardAnswered(<-t.cards)
 			}
-			return l.storeLast(ctx, t.states())
+			var wait []*store.State
+			select {
+			case wait = <-l.states:
+			default:
+			}
+			return l.storeLast(ctx, wait, t.states())
 		case <-l.inbox.ready:
 			for range messagesAtOnce {
 				m, ok := l.inbox.next()
@@ -119,11 +124,14 @@ func (t *tracker) recall(ctx context.Context) error {
 	})
 }
 
-// states returns what is to be written to the disk, which is taken to be written then.
+// states returns what is to be written to the disk, which is taken to be written then. Of a reader that is being moved that
+// is each state: the other cell answers it, and hears by it that the reader is in reach.
 func (t *tracker) states() []*store.State {
 	var states []*store.State
+	peers := *t.peers.Load()
 	for reader := range t.dirty {
-		if p := t.presences[reader]; p.news() {
+		p, peer := t.presences[reader], peers[reader]
+		if p.news() || peer != nil && peer.Cell.From != 0 {
 			states = append(states, p.stored(reader))
 		}
 	}
@@ -142,12 +150,20 @@ func (t *tracker) presence(reader string) *presence {
 // lastFor is how long storing what readers said last may take: the process ends.
 const lastFor = 2 * time.Second
 
-// storeLast stores states when the link ends, unless another controller leads, which knows better.
-func (l *Link) storeLast(ctx context.Context, states []*store.State) error {
+// storeLast stores states, a list after the other, when the link ends, unless another controller leads, which knows better.
+func (l *Link) storeLast(ctx context.Context, lists ...[]*store.State) error {
 	if errors.As(context.Cause(ctx), new(*store.LostLeadError)) {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFor)
 	defer cancel()
-	return l.o.Site.SetStates(ctx, states)
+	for _, states := range lists {
+		if len(states) == 0 {
+			continue
+		}
+		if err := l.o.Site.SetStates(ctx, states); err != nil {
+			return err
+		}
+	}
+	return nil
 }
