@@ -24,7 +24,7 @@ import (
 )
 
 // A leading is what serve has in leading a cell: it leads, or stands by. Who leads the home cell does what is the site's,
-// too.
+// too; while nobody does, the leader of another one maintains the site.
 type leading struct {
 	c             *invocation
 	cell          *store.Cell
@@ -232,6 +232,7 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 	if l.own != nil {
 		group.Go(func() error { l.own.followBrokerClients(leads, l.c.desk, l.c.site, l.log); return nil })
 	}
+	group.Go(func() error { return l.c.desk.Maintain(leads) })
 	if l.home() {
 		return l.beginSite(leads, group)
 	}
@@ -239,7 +240,8 @@ func (l *leading) begin(leads context.Context, group *errgroup.Group, high *high
 }
 
 // beginTime has the site's time known: it goes by this machine's clocks if this is the home cell, and desk.Maintain
-// keeps it then. In another cell it is followed until the group ends.
+// keeps it then. In another cell it is followed until the group ends; desk.Maintain keeps it while nobody leads the
+// home cell.
 func (l *leading) beginTime(leads context.Context, group *errgroup.Group) error {
 	if l.home() {
 		_, err := l.c.site.KeepTime(leads, clock.Read())
@@ -285,7 +287,6 @@ func (l *leading) beginSite(leads context.Context, group *errgroup.Group) error 
 		return err
 	}
 	sender := webhook.New(webhook.Options{Desk: l.c.desk, Body: api.WebhookBody(l.c.site.ID), Log: l.log})
-	group.Go(func() error { return l.c.desk.Maintain(leads) })
 	group.Go(func() error { return mail.Run(leads, l.c.desk, l.log) })
 	group.Go(func() error { return sender.Run(leads) })
 	if shown != nil {

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"errors"
+	"maps"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
@@ -41,7 +42,7 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 	target := &auditTarget{subject: d.site.Name}
 	leader := "" // another process; "": none, or it is not known
 	if !d.leadsSite() {
-		c, err := d.leaderOf(ctx, store.HomeCell)
+		c, err := d.timekeeper(ctx)
 		if err != nil {
 			return err
 		}
@@ -76,7 +77,8 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 
 // Maintain advances the site's time, notes the end of modes, removes visitors whose end is a day
 // ago, and deletes old activity and secrets that are over, every minute, until ctx ends. It logs
-// errors and retries: most likely the disk is full, which must not stop the controller.
+// errors and retries: most likely the disk is full, which must not stop the controller. In a cell but the home cell it does
+// so only while nobody leads any cell before it.
 func (d *Desk) Maintain(ctx context.Context) error {
 	for failed := ""; ; {
 		err := d.maintain(ctx)
@@ -99,8 +101,39 @@ func (d *Desk) Maintain(ctx context.Context) error {
 	}
 }
 
+// A cellsBefore is what the leaders of the cells before this one have been seen to do.
+type cellsBefore struct {
+	beats map[int64]store.Beat // by the cells' ids; nil: it is not known
+	since time.Duration        // when they were first seen to be these, of clock.Reading.Since
+}
+
+// leaderless is how long nobody has led the cells before this one until it is for the leader of this one to maintain the site.
+// Who stands by there takes their leads within seconds.
+const leaderless = 3 * time.Minute
+
+// maintains says whether it is for the leader of this cell to maintain the site. It is for one, but for a minute it may be two
+// when a cell before it has a leader again: each checks what is to be done in the transaction that does it.
+func (d *Desk) maintains(ctx context.Context) (bool, error) {
+	if d.cell == store.HomeCell {
+		return true, nil
+	}
+	now := d.read().Since
+	beats, err := d.site.BeatsBefore(ctx, d.cell)
+	if err != nil { // then they may not have been able to tell that they lead
+		d.before = cellsBefore{}
+		return false, err
+	}
+	if d.before.beats == nil || !maps.Equal(beats, d.before.beats) {
+		d.before = cellsBefore{beats, now}
+	}
+	return now-d.before.since >= leaderless, nil
+}
+
 // maintain is one round of Maintain.
 func (d *Desk) maintain(ctx context.Context) error {
+	if is, err := d.maintains(ctx); err != nil || !is {
+		return err
+	}
 	doubt, err := d.site.KeepTime(ctx, d.read())
 	if err != nil {
 		return err

@@ -192,13 +192,18 @@ func (d *Desk) several(ctx context.Context) (several bool, err error) {
 	return several, err
 }
 
-// leaderOf returns who leads a cell, if that is another process; nil: nobody does, or it is not known.
-func (d *Desk) leaderOf(ctx context.Context, cell int64) (*ControllerStatus, error) {
+// timekeeper returns whose clock counts, if that is another process; nil: nobody's does, or it is not known. It leads the first
+// cell, by its id, that is led.
+func (d *Desk) timekeeper(ctx context.Context) (*ControllerStatus, error) {
 	all, _, err := d.controllers(ctx)
+	var first *ControllerStatus
 	for i := range all {
-		if c := &all[i]; c.Cell == cell && c.Leads && !c.This {
-			return c, err
+		if c := &all[i]; c.Leads && (first == nil || c.Cell < first.Cell || c.Cell == first.Cell && first.This) {
+			first = c
 		}
 	}
-	return nil, err
+	if err != nil || first == nil || first.This {
+		return nil, err
+	}
+	return first, nil
 }

@@ -62,6 +62,7 @@ type Desk struct {
 	here     []string
 
 	doubted        bool // the clock was in doubt in the last round of Maintain
+	before         cellsBefore
 	passkeys       passkeys
 	providers      providers
 	enrolments     enrolments

@@ -82,6 +82,11 @@ func (s *Site) Beat(ctx context.Context, cell int64) (store.Beat, error) {
 	return s.store.Beat(ctx, cell)
 }
 
+// BeatsBefore is store.Store.BeatsBefore.
+func (s *Site) BeatsBefore(ctx context.Context, cell int64) (map[int64]store.Beat, error) {
+	return s.store.BeatsBefore(ctx, cell)
+}
+
 // Shared says whether controllers on several machines can work with the site.
 func (s *Site) Shared() bool { return s.store.Kind() == "PostgreSQL" }
 

@@ -94,6 +94,21 @@ func (s *Store) Beat(ctx context.Context, cell int64) (b Beat, err error) {
 	return b, err
 }
 
+// BeatsBefore returns the newest beat of whoever leads, or led last, each cell with a lower id than a cell, by their ids.
+func (s *Store) BeatsBefore(ctx context.Context, cell int64) (map[int64]Beat, error) {
+	beats := map[int64]Beat{}
+	err := s.View(ctx, func(t *Tx) error {
+		return t.rows(`SELECT cell, term, beat FROM lead WHERE cell < ?`, []any{cell}, func(row scanner) error {
+			var id int64
+			var b Beat
+			err := row.Scan(&id, &b.Term, &b.Count)
+			beats[id] = b
+			return err
+		})
+	})
+	return beats, err
+}
+
 // Off is how far this machine's clock was ahead of the database server's when the lead was taken; 0 for SQLite.
 func (l *Lead) Off() time.Duration { return l.off }
 
