@@ -25,7 +25,7 @@ func TestABrokerIsConfiguredForACell(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	south := &store.Cell{Name: "it's south", Brokers: []string{"ssl://one.example:8883"}}
+	south := &store.Cell{Name: "south", Brokers: []string{"ssl://one.example:8883"}}
 	change := func(act func(*store.Tx) error) {
 		t.Helper()
 		if err := s.Update(t.Context(), act); err != nil {
@@ -77,18 +77,20 @@ func TestABrokerIsConfiguredForACell(t *testing.T) {
 			}
 		}
 	}
-	if said := write("--elsewhere", "--name", "two.example", "--cell", south.Name); !strings.Contains(said, ` --cell 'it'\''s south' --broker ssl://one.example:8883 --broker ssl://two.example:8883`) {
+	said := write("--elsewhere", "--name", "two.example", "--cell", south.Name)
+	if !strings.Contains(said, "restart it. Then, on the machines of the cell's controllers, in their directories:\n\n  latchkey-controller serve --dir DIR --cell south --broker ssl://one.example:8883\n") ||
+		!strings.HasPrefix(said, "warning: ssl://two.example:8883 is none of the brokers of the cell south") {
 		t.Error(said)
 	}
 	is(south.ID)
 	// Written again, it is of the same cell, whatever that is named now.
-	south.Name = "north"
+	south.Name, south.Brokers = "north", append(south.Brokers, "ssl://TWO.example:8883")
 	change(func(tx *store.Tx) error { return tx.EditCell(south) })
-	if said := write(); !strings.Contains(said, ` --cell 'north' --broker`) {
+	if said := write(); !strings.Contains(said, " --cell north --broker") || strings.Contains(said, "warning:") {
 		t.Error(said)
 	}
 	is(south.ID)
-	if said := write("--cell", "main"); strings.Contains(said, "--cell") {
+	if said := write("--cell", "main"); strings.Contains(said, "--cell") || !strings.Contains(said, "Then, here:\n\n  latchkey-controller serve --dir "+dir) {
 		t.Error(said)
 	}
 	is(store.HomeCell)

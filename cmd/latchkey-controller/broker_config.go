@@ -108,18 +108,22 @@ in, too: they may be moved.`
 		if place.Elsewhere {
 			host = names[0]
 		}
-		serve := "latchkey-controller serve --dir " + c.dir
-		if cell.ID != store.HomeCell {
-			serve += " --cell " + "'" + strings.ReplaceAll(cell.Name, "'", `'\''`) + "'"
-		}
-		others := cell.Brokers
-		if len(others) == 0 {
-			if others, err = otherBrokers(ctx, c); err != nil {
+		url := "ssl://" + net.JoinHostPort(host, port)
+		brokers := cell.Brokers
+		if len(brokers) == 0 {
+			others, err := otherBrokers(ctx, c)
+			if err != nil {
 				return err
 			}
+			brokers = withBroker(others, url)
+		} else if !slices.ContainsFunc(brokers, func(b string) bool { return isAt(b, names, port) }) {
+			fmt.Fprintf(c.err, "warning: %s is none of the brokers of the cell %s, so its readers do not go there: name it with latchkey-controller cell edit, with the others (%s), or give the --name that is among these\n", url, cell.Name, strings.Join(brokers, ", "))
 		}
-		url := "ssl://" + net.JoinHostPort(host, port)
-		for _, b := range withBroker(others, url) {
+		serve, where := "latchkey-controller serve --dir "+c.dir, "here"
+		if cell.ID != store.HomeCell { // its controllers have directories of their own
+			serve, where = "latchkey-controller serve --dir DIR --cell "+cell.Name, "on the machines of the cell's controllers, in their directories"
+		}
+		for _, b := range brokers {
 			serve += " --broker " + b
 		}
 		config := filepath.Join(*out, broker.ConfigFile)
@@ -128,11 +132,12 @@ in, too: they may be moved.`
 
   chown -R mosquitto: %[2]s
   mosquitto -c %[1]s
-  %[3]s
 
 If it runs already, chown, then systemctl reload mosquitto or kill -HUP; for the revoked certificates
-restart it.
-`, config, *out, serve)
+restart it. Then, %[4]s:
+
+  %[3]s
+`, config, *out, serve, where)
 		}
 		return c.report(map[string]string{"config": config, "at": place.At}, `%[1]s and its files are written, for %[2]s. The broker's key is among them: let nobody else read it.
 Copy all of them to that machine, into %[3]s:
@@ -146,10 +151,10 @@ There, Mosquitto reads them as its own user:
   mosquitto -c %[3]s/%[4]s
 
 If it runs already, chown, then systemctl reload mosquitto or kill -HUP; for the revoked certificates
-restart it. Then, here:
+restart it. Then, %[6]s:
 
   %[5]s
-`, *out, host, place.At, broker.ConfigFile, serve)
+`, *out, host, place.At, broker.ConfigFile, serve, where)
 	}
 }
 
@@ -202,6 +207,12 @@ func otherBrokers(ctx context.Context, c *invocation) (urls []string, err error)
 		}
 	}
 	return urls, nil
+}
+
+// isAt says whether a broker is at a port of a machine with some names and addresses.
+func isAt(url string, names []string, port string) bool {
+	b, err := wire.ParseBroker(url)
+	return err == nil && b.Port == port && slices.ContainsFunc(names, func(name string) bool { return strings.EqualFold(name, b.Host) })
 }
 
 // withBroker adds a broker to others unless it is there, or they are as many as there may be.

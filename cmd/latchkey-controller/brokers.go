@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/control"
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -17,7 +18,7 @@ for a while and hears the controller there. The controller must be connected to 
 that none of them serves for a quarter of an hour tries those of its bundle as well.`
 	var form desk.BrokersForm
 	given := 0
-	c.StringVar(&form.Reader, "reader", "", "set them for this reader only, by its `id`; otherwise for all")
+	c.StringVar(&form.Reader, "reader", "", "set them for this reader only, by its `id`; otherwise for all, unless a cell names the brokers of its readers: cell edit sets those")
 	c.Func("broker", "a broker's `URL`; may be repeated, in order", func(url string) error {
 		if strings.TrimSpace(url) == "" {
 			return errors.New("write a URL like ssl://broker.example:8883; --bundle goes back to the brokers of the bundles")
@@ -85,7 +86,7 @@ func setBrokers(ctx context.Context, c *invocation, form desk.BrokersForm, nobod
 		after.RunningAs(form.Running)
 		if unheard := after.NotHeard(); len(unheard) > 0 {
 			result["not-connected"] = unheard
-			says += desk.NotHeard(unheard) + "\n"
+			says += strings.Join(after.NotHeardTexts(), "\n") + "\n"
 		}
 	}
 	return c.report(result, "%s", says)
@@ -96,12 +97,34 @@ func showBrokers(ctx context.Context, c *invocation, b *desk.Brokers) error {
 	if err != nil {
 		return err
 	}
+	if len(b.Cells) < 2 {
+		showConnected(c, b, "", in)
+	} else {
+		for _, cell := range b.Cells {
+			fmt.Fprintf(c.out, "cell %s\n", cell.Name)
+			if b.Unheard.Has(cell.ID) {
+				fmt.Fprintln(c.out, "  its connections are not known now: no controller that leads it answers")
+			}
+			showConnected(c, b.Of(cell.ID), "  ", in)
+		}
+	}
+	for _, text := range b.NotHeardTexts() {
+		fmt.Fprintln(c.out, text)
+	}
+	if b.TooOld > 0 {
+		fmt.Fprintf(c.out, "%s too old for this, and keep to the first one of their bundle: update them\n", counted(b.TooOld, "reader"))
+	}
+	return nil
+}
+
+// showConnected prints connections, and where readers go, each line with an indent.
+func showConnected(c *invocation, b *desk.Brokers, indent string, in *time.Location) {
 	for _, s := range b.Connected {
 		is := "is connected"
 		if !s.Up {
 			is = "is out of reach"
 		}
-		fmt.Fprintf(c.out, "%s %s since %s", s.URL, is, shortTime(s.Since, in))
+		fmt.Fprintf(c.out, "%s%s %s since %s", indent, s.URL, is, shortTime(s.Since, in))
 		if s.Why != "" {
 			fmt.Fprintf(c.out, ": %s", s.Why)
 		}
@@ -111,21 +134,14 @@ func showBrokers(ctx context.Context, c *invocation, b *desk.Brokers) error {
 		fmt.Fprintln(c.out)
 	}
 	if common := b.Common(); common != nil {
-		fmt.Fprintf(c.out, "readers go to %s\n", strings.Join(common, ", then "))
-	} else {
-		for _, r := range b.Readers {
-			fmt.Fprintf(c.out, "%s goes to %s", r.Reader, orDash(strings.Join(r.Wanted(), ", then ")))
-			if r.At != "" && len(b.Connected) > 1 {
-				fmt.Fprintf(c.out, "; now at %s", r.At)
-			}
-			fmt.Fprintln(c.out)
+		fmt.Fprintf(c.out, "%sreaders go to %s\n", indent, strings.Join(common, ", then "))
+		return
+	}
+	for _, r := range b.Readers {
+		fmt.Fprintf(c.out, "%s%s goes to %s", indent, r.Reader, orDash(strings.Join(r.Wanted(), ", then ")))
+		if r.At != "" && len(b.Connected) > 1 {
+			fmt.Fprintf(c.out, "; now at %s", r.At)
 		}
+		fmt.Fprintln(c.out)
 	}
-	if unheard := b.NotHeard(); len(unheard) > 0 {
-		fmt.Fprintln(c.out, desk.NotHeard(unheard))
-	}
-	if b.TooOld > 0 {
-		fmt.Fprintf(c.out, "%s too old for this, and keep to the first one of their bundle: update them\n", counted(b.TooOld, "reader"))
-	}
-	return nil
 }

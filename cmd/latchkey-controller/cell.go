@@ -19,6 +19,7 @@ PostgreSQL. POSTGRESQL.md says more.`
 type cellRow struct {
 	Cell        string          `json:"cell"`
 	Home        bool            `json:"home"`
+	State       desk.CellState  `json:"state,omitempty"` // none: not known
 	Brokers     []string        `json:"brokers"`
 	Controllers []controllerRow `json:"controllers"`
 	Readers     int             `json:"readers"` // with those that come from another cell
@@ -31,10 +32,13 @@ type cellRow struct {
 	ReaderRows []cellReaderRow `json:"of,omitempty"` // the readers
 }
 
-func newCellRow(s *desk.CellStatus) cellRow {
+func newCellRow(s *desk.CellStatus, running bool) cellRow {
 	row := cellRow{Cell: s.Name, Home: s.Home, Brokers: append([]string{}, s.Brokers...), Controllers: []controllerRow{}, Readers: s.Readers, Coming: s.Coming, Leaving: s.Leaving}
 	for _, c := range s.Controllers {
 		row.Controllers = append(row.Controllers, newControllerRow(c))
+	}
+	if running || s.State() != desk.CellSilent {
+		row.State = s.State()
 	}
 	if !s.Unheard {
 		row.Online, row.Behind = &s.Online, &s.Behind
@@ -79,11 +83,12 @@ func cellList(c *invocation) action {
 		}
 		rows, lines := []cellRow{}, []string{}
 		for i := range cells.All {
-			row := newCellRow(&cells.All[i])
+			row := newCellRow(&cells.All[i], nobody == "")
 			rows = append(rows, row)
-			lines = append(lines, fmt.Sprintf("%s\t%d\t%s\t%s\t%s\t%s", row.Cell, row.Readers, numberOrDash(row.Online), numberOrDash(row.Behind), cellLed(row.Controllers), orDash(strings.Join(row.Brokers, ", "))))
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%d\t%s\t%s\t%d\t%d\t%s\t%s", row.Cell, orDash(string(row.State)), row.Readers, numberOrDash(row.Online), numberOrDash(row.Behind), row.Coming, row.Leaving,
+				cellLed(row.Controllers), orDash(strings.Join(row.Brokers, ", "))))
 		}
-		if err := c.printTable(rows, "", "CELL\tREADERS\tONLINE\tBEHIND\tIS LED BY\tBROKERS\n", lines); err != nil || c.json || nobody == "" {
+		if err := c.printTable(rows, "", "CELL\tSTATE\tREADERS\tONLINE\tBEHIND\tCOMING\tLEAVING\tIS LED BY\tBROKERS\n", lines); err != nil || c.json || nobody == "" {
 			return err
 		}
 		_, err = fmt.Fprintln(c.out, nobody)
@@ -100,15 +105,23 @@ func numberOrDash(n *int) string {
 
 // cellLed says who leads a cell, in a few words.
 func cellLed(all []controllerRow) string {
-	switch n := len(all); {
-	case n == 0:
+	if len(all) == 0 {
 		return "-"
-	case !all[0].Leads:
-		return fmt.Sprintf("nobody now, of %s", counted(n, "controller"))
-	case n == 1:
-		return all[0].Machine + ", nobody stands by"
+	}
+	if !all[0].Leads {
+		return fmt.Sprintf("nobody now, of %s", counted(len(all), "controller"))
+	}
+	led := all[0].Machine
+	if all[0].Address != "" {
+		led += " (" + all[0].Address + ")"
+	}
+	switch n := len(all) - 1; n {
+	case 0:
+		return led + ", none stands by"
+	case 1:
+		return led + ", 1 stands by"
 	default:
-		return fmt.Sprintf("%s, %d by", all[0].Machine, n-1)
+		return fmt.Sprintf("%s, %d stand by", led, n)
 	}
 }
 
@@ -144,10 +157,13 @@ func cellShow(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		row := newCellRow(shown)
-		lines := []string{"cell\t" + row.Cell}
+		row := newCellRow(shown, nobody == "")
+		lines := []string{"cell\t" + row.Cell, "state\t" + orDash(string(row.State))}
 		for i, b := range row.Brokers {
 			lines = append(lines, fmt.Sprintf("broker %d\t%s", i+1, b))
+		}
+		for _, b := range shown.Away() {
+			lines = append(lines, fmt.Sprintf("out of reach\t%s: %s", b.URL, b.Why))
 		}
 		for _, k := range row.Controllers {
 			is := "stands by"

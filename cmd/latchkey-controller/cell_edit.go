@@ -46,7 +46,7 @@ to it.`
 		for _, b := range cell.Brokers {
 			urls += " --broker " + b
 		}
-		return c.report(newCellRow(cell), `the cell %[1]s is added; no reader is of it yet. Next:
+		return c.report(newCellRow(cell, false), `the cell %[1]s is added; no reader is of it yet. Next:
 
  1. Write the configuration of each of its brokers, a Mosquitto, and start that:
     latchkey-controller broker-config --dir %[2]s --cell %[1]s --out DIR
@@ -82,7 +82,12 @@ for each, and only then set them here.`
 		if cell, err = c.cell(ctx, cell.Name); err != nil {
 			return err
 		}
-		says := fmt.Sprintf("the readers of the cell %s go to %s: %s told; each moves within a few minutes, once it hears a controller there\n", cell.Name, strings.Join(cell.Brokers, ", then "), areOf(change.Changed))
+		says := fmt.Sprintf("the cell %s has the brokers %s: ", cell.Name, strings.Join(cell.Brokers, ", then "))
+		if change.Changed > 0 {
+			says += fmt.Sprintf("%s told of them; each moves within a few minutes, once it hears a controller there\n", areOf(change.Changed))
+		} else {
+			says += "no reader has to be told of them\n"
+		}
 		if change.Kept > 0 {
 			says += fmt.Sprintf("%s to others that were set for them alone, and stay: brokers set --reader changes those\n", goes(change.Kept))
 		}
@@ -129,7 +134,11 @@ func cellRename(c *invocation) action {
 		if cell, err = c.cell(ctx, desk.TidyName(args[1])); err != nil {
 			return err
 		}
-		return c.report(newCellRow(cell), "the cell %s is called %s now: when its controllers start again, that is with --cell %[2]s\n", args[0], cell.Name)
+		says := ""
+		if !cell.Home {
+			says = fmt.Sprintf(": change --cell where its controllers are started, which otherwise fails: serve --cell %s", cell.Name)
+		}
+		return c.report(newCellRow(cell, false), "the cell %s is called %s now%s\n", args[0], cell.Name, says)
 	}
 }
 

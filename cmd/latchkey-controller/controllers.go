@@ -14,8 +14,8 @@ import (
 )
 
 func controllerList(c *invocation) action {
-	c.details = `Any number of latchkey-controller serve may work on a site whose database is in PostgreSQL. One leads: it talks
-to the readers. The others stand by, and one of them takes over when it fails. Commands work in the directory
+	c.details = `Any number of latchkey-controller serve may work on a site whose database is in PostgreSQL. One leads each cell:
+it talks to the readers there. The others stand by, and one of the cell takes over when it fails. Commands work in the directory
 of each of them. SCHEMA is the version of the tables that its program brings: while controllers are upgraded one after the
 other, it tells which are.`
 	return func(ctx context.Context, _ []string) error {
@@ -59,7 +59,7 @@ other, it tells which are.`
 		switch unled := standing.Unled(); {
 		case c.json || unled == "":
 		case standing.Several:
-			fmt.Fprintln(c.out, "nobody leads", unled, "now; one that stands by takes over within seconds. If this stays, look at the logs of those that are to (serve --cell)")
+			fmt.Fprintf(c.out, "nobody leads %s now; %s\n", unled, standing.Remedy())
 		default:
 			fmt.Fprintln(c.out, "none leads now; one that stands by takes over within seconds. If this stays, look at the log of each")
 		}

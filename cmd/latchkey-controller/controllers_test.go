@@ -45,3 +45,19 @@ func TestMachinesWithTheSameNameAreToldApart(t *testing.T) {
 		}
 	}
 }
+
+func TestItIsSaidWhoLeadsACell(t *testing.T) {
+	t.Parallel()
+	leads, standsBy := controllerRow{Machine: "vm", Address: "192.0.2.7", Leads: true}, controllerRow{Machine: "attic"}
+	for want, all := range map[string][]controllerRow{
+		"-":                              nil,
+		"vm (192.0.2.7), none stands by": {leads},
+		"vm (192.0.2.7), 1 stands by":    {leads, standsBy},
+		"vm (192.0.2.7), 2 stand by":     {leads, standsBy, standsBy},
+		"nobody now, of 1 controller":    {standsBy},
+	} {
+		if is := cellLed(all); is != want {
+			t.Errorf("%q, want %q", is, want)
+		}
+	}
+}

@@ -94,7 +94,7 @@ func inSeveralCells(readers []*desk.Reader) bool {
 func describe(l *desk.ReaderStatus, in *time.Location) string {
 	switch {
 	case l.Unled:
-		return "not known now: no controller leads"
+		return "not known now: no controller that leads its cell answers"
 	case !l.Known:
 		return "not heard of yet"
 	case !l.Online:

@@ -80,7 +80,7 @@ func (c *invocation) printRest(ctx context.Context, s *rollout) error {
 		is := "has not confirmed yet"
 		switch {
 		case r.Live.Unled:
-			is = "not known now: no controller leads"
+			is = "not known now: no controller that leads its cell answers"
 		case !r.Live.Known:
 			is = "not heard of yet, will follow"
 		case !r.Live.Online:

@@ -10,6 +10,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -28,7 +29,7 @@ import (
 const defaultListen = ":8883"
 
 func serve(c *invocation) action {
-	c.details = "It has a broker of its own unless --broker names others, and is connected to all of these. It runs until it\nis told to end. It prints a line when readers can connect, and one each with the addresses of console and API.\nSeveral may serve a site in PostgreSQL, each on its own machine (join), all with --broker: one leads, and the\nothers stand by, with console and API, until they lead. POSTGRESQL.md says more."
+	c.details = "It has a broker of its own unless --broker names others, and is connected to all of these. It runs until it\nis told to end. It prints a line when readers can connect, and one each with the addresses of console and API.\nSeveral may serve a site in PostgreSQL, each on its own machine (join), all with --broker: of each cell one\nleads, and the others stand by, with console and API, until they lead. POSTGRESQL.md says more."
 	listen := c.String("listen", defaultListen, "the broker's `address` for readers")
 	var external []string
 	c.Func("broker", "`URL` of another broker, like ssl://broker.example:8883; may be repeated; see broker-config", func(url string) error {
@@ -97,6 +98,11 @@ func serve(c *invocation) action {
 		}
 		if cell.ID != store.HomeCell && home.broker != "" {
 			return errHomeOnly
+		}
+		if len(external) > 0 && len(cell.Brokers) > 0 && !slices.ContainsFunc(external, func(url string) bool {
+			return slices.ContainsFunc(cell.Brokers, func(its string) bool { return sameBroker(its, url) })
+		}) {
+			log.Warn("no --broker is one that the readers of the cell are told of; unless these are other names of the same brokers, no reader is heard: name them as cell show does", "cell", cell.Name, "its", strings.Join(cell.Brokers, " "), "given", strings.Join(external, " "))
 		}
 		l := &leading{c: c, cell: cell, several: several, log: log, listen: *listen, names: names, brokers: external, homeAssistant: &home, live: errand.NewClient(c.site, cell.ID)}
 		c.desk = desk.New(desk.Options{Site: c.site, Live: l.live, Log: log, Mail: mail.Send, Cell: cell.ID, Embedded: len(external) == 0, Here: names})

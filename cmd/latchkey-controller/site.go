@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
@@ -50,9 +52,21 @@ Everything else is in the database. The controllers need brokers that each of th
 			return err
 		}
 		defer s.Close()
+		var cells []store.Cell
+		if err := s.View(ctx, func(tx *store.Tx) (err error) { cells, err = tx.Cells(); return err }); err != nil {
+			return err
+		}
+		serve, which := "latchkey-controller serve --dir "+c.dir+" --broker URL", ""
+		if len(cells) > 1 {
+			var names []string
+			for _, cell := range cells {
+				names = append(names, cell.Name)
+			}
+			serve, which = serve+" --cell NAME", fmt.Sprintf(", with the brokers of one of the cells %s", strings.Join(names, ", "))
+		}
 		return c.report(map[string]string{"site": s.Name, "id": s.ID.String(), "controller": s.Fingerprint(), "database": s.Place()},
-			"site        %s\nid          %s\ncontroller  %s\ndatabase    %s\n\nServe it here, too: latchkey-controller serve --dir %s --broker URL\n",
-			s.Name, s.ID, s.Fingerprint(), s.Place(), c.dir)
+			"site        %s\nid          %s\ncontroller  %s\ndatabase    %s\n\nServe it here, too%s: %s\n",
+			s.Name, s.ID, s.Fingerprint(), s.Place(), which, serve)
 	}
 }
 
@@ -88,6 +102,30 @@ func check(c *invocation) action {
 			return err
 		}
 		doubts = append(doubts, ofCells...)
+		var all struct {
+			site.Report
+			Controllers []controllerRow `json:"controllers"` // null: not known
+		}
+		all.Report = report
+		if all.Controllers, err = c.controllers(ctx); err != nil {
+			doubts = append(doubts, fmt.Sprint("which controllers run is not known: ", err))
+		}
+		if same := namesakes(all.Controllers); same != "" {
+			doubts = append(doubts, same)
+		}
+		standing, err := c.desk.Standing(ctx)
+		if err != nil {
+			doubts = append(doubts, fmt.Sprint("which cells are led is not known: ", err))
+			standing = new(desk.Standing)
+		}
+		if unled := standing.Unled(); standing.Several && unled != "" {
+			doubts = append(doubts, fmt.Sprintf("nobody leads %s, so readers there are neither heard nor told anything: %s", unled, standing.Remedy()))
+		}
+		if cells, _, err := c.cells(ctx); err != nil {
+			doubts = append(doubts, fmt.Sprint("which brokers are reached is not known: ", err))
+		} else {
+			doubts = append(doubts, cells.Doubts()...)
+		}
 		well := "all is well"
 		switch len(doubts) {
 		case 0:
@@ -98,25 +136,6 @@ func check(c *invocation) action {
 		}
 		for _, doubt := range doubts {
 			fmt.Fprintln(c.err, "warning:", doubt)
-		}
-		var all struct {
-			site.Report
-			Controllers []controllerRow `json:"controllers"` // null: not known
-		}
-		all.Report = report
-		if all.Controllers, err = c.controllers(ctx); err != nil {
-			fmt.Fprintln(c.err, "warning: which controllers run is not known:", err)
-		}
-		if same := namesakes(all.Controllers); same != "" {
-			fmt.Fprintln(c.err, "warning:", same)
-		}
-		standing, err := c.desk.Standing(ctx)
-		if err != nil {
-			fmt.Fprintln(c.err, "warning: which cells are led is not known:", err)
-			standing = new(desk.Standing)
-		}
-		if unled := standing.Unled(); standing.Several && unled != "" {
-			fmt.Fprintf(c.err, "warning: nobody leads %s, so readers there are neither heard nor told anything; start a controller there with: latchkey-controller serve --cell NAME, or look at the logs of those that run\n", unled)
 		}
 		return c.report(all, "site %s: %s, %s, %s; log at epoch %d, revision %d: %s\nits database is %s\n%s\n",
 			c.site.Name, counted(report.Users, "user"), counted(report.Credentials, "credential"), counted(report.Readers, "reader"), report.Epoch, report.Revision, well, report.Database, controllersText(all.Controllers, c.site.Shared(), standing.Several))

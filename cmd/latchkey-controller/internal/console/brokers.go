@@ -42,10 +42,11 @@ func (c *Console) notHeard(r *http.Request, v *visit) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if unheard := b.NotHeard(); len(unheard) > 0 {
-		return sentence(desk.NotHeard(unheard)), nil
+	var says []string
+	for _, text := range b.NotHeardTexts() {
+		says = append(says, sentence(text))
 	}
-	return "", nil
+	return strings.Join(says, " "), nil
 }
 
 func (c *Console) setBrokers(r *http.Request, v *visit, f *form) (answer, error) {

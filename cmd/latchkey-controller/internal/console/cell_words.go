@@ -9,23 +9,17 @@ import (
 
 // cellLight returns the status of a cell: the worst that applies.
 func cellLight(s *desk.CellStatus) light {
-	down := 0
-	for _, b := range s.Connected {
-		if !b.Up && b.Why != "" {
-			down++
-		}
-	}
-	switch {
-	case s.Leader() == nil && s.Readers == 0 && len(s.Controllers) == 0:
+	switch s.State() {
+	case desk.CellUnused:
 		return light{"", "No controller yet", "info"}
-	case s.Leader() == nil:
+	case desk.CellUnled:
 		return light{"bad", "Nobody leads", "warning"}
-	case s.Unheard:
+	case desk.CellSilent:
 		return light{"warn", "Does not answer", "warning"}
-	case down > 0 && down == len(s.Connected):
+	case desk.CellCutOff:
 		return light{"bad", "No broker answers", "warning"}
-	case down > 0:
-		return light{"warn", plural(down, "broker", "brokers") + " out of reach", "warning"}
+	case desk.CellBrokersAway:
+		return light{"warn", plural(len(s.Away()), "broker", "brokers") + " out of reach", "warning"}
 	}
 	return light{"good", "Works", "check"}
 }

@@ -18,7 +18,7 @@ func nobodyLeads(s *desk.Standing) string {
 	case !s.Several:
 		return unledMeans
 	}
-	return "Nobody leads " + unled + ": the readers there cannot be reached, and go on by what they have stored. What is changed here reaches them once a controller leads there. One that stands by takes over within seconds. If this stays, look at the logs of the controllers that are to lead there (serve --cell), and at the database."
+	return "Nobody leads " + unled + ": the readers there cannot be reached, and go on by what they have stored. What is changed here reaches them once a controller leads there. " + sentence(s.Remedy())
 }
 
 // noneLeads is unledMeans if none of these controllers leads; "": one does, or none runs.

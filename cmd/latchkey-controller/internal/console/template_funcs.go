@@ -75,7 +75,6 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"noneLeads":    noneLeads, "controllersNote": controllersNote,
 		"shared": c.desk.Shared, "cellLight": cellLight, "standBys": standBysText, "cellWait": cellWait,
 		"cellLag":   func(s *desk.CellStatus) light { return cellLag(s, c.desk.Now()) },
-		"notHeard":  desk.NotHeard,
 		"years":     years,
 		"add":       func(a, b int) int { return a + b },
 		"weekY":     func(i int) int { return 60 * i },

@@ -115,22 +115,50 @@ func brokerTrouble(why string) string {
 	return why
 }
 
+// Of returns what is of a cell: its readers, and the connections of who leads it.
+func (b *Brokers) Of(cell int64) *Brokers {
+	of := *b
+	of.Readers = slices.DeleteFunc(slices.Clone(b.Readers), func(r ReaderBrokers) bool { return r.Cell != cell })
+	of.Connected = slices.DeleteFunc(slices.Clone(b.Connected), func(s BrokerStatus) bool { return s.Cell != cell })
+	return &of
+}
+
+// CellName returns the name of a cell; "": the site has one only, or it was removed.
+func (b *Brokers) CellName(cell int64) string {
+	i := slices.IndexFunc(b.Cells, func(c CellName) bool { return c.ID == cell })
+	if i < 0 || len(b.Cells) == 1 {
+		return ""
+	}
+	return b.Cells[i].Name
+}
+
 // NotHeard returns the brokers to which readers are told to go, and to which the controller that leads their cell is not
 // connected, sorted; none if no controller runs. Cells of which that is not known are left out.
-func (b *Brokers) NotHeard() []string {
-	var unheard []string
+func (b *Brokers) NotHeard() (unheard []string) {
 	for _, cell := range b.cellsOf("") {
-		var all []string
-		for i := range b.Readers {
-			if b.Readers[i].Cell == cell {
-				all = append(all, b.Readers[i].Wanted()...)
-			}
-		}
-		slices.Sort(all)
-		unheard = append(unheard, b.notHeard(cell, slices.Compact(all))...)
+		unheard = append(unheard, b.notHeard(cell, b.wanted(cell))...)
 	}
 	slices.Sort(unheard)
 	return slices.Compact(unheard)
+}
+
+// NotHeardTexts says what NotHeard means, for people, of each cell.
+func (b *Brokers) NotHeardTexts() (texts []string) {
+	for _, cell := range b.cellsOf("") {
+		if unheard := b.notHeard(cell, b.wanted(cell)); len(unheard) > 0 {
+			texts = append(texts, b.notHeardText(cell, unheard))
+		}
+	}
+	return texts
+}
+
+// wanted returns the brokers to which readers of a cell go, sorted.
+func (b *Brokers) wanted(cell int64) (all []string) {
+	for _, r := range b.Of(cell).Readers {
+		all = append(all, r.Wanted()...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // notHeard returns those of some brokers to which the controller that leads a cell is not connected; none if that is not
@@ -185,7 +213,11 @@ func (b *Brokers) HeardOver(url string) (n int) {
 	return n
 }
 
-// NotHeard says what it means that the controller is not connected to brokers of readers.
-func NotHeard(urls []string) string {
-	return "the controller is not connected to " + strings.Join(urls, ", ") + ": readers that go there do not hear it. Start each controller with --broker for each first"
+// notHeardText says what it means that the controller which leads a cell is not connected to brokers of its readers.
+func (b *Brokers) notHeardText(cell int64, urls []string) string {
+	who, of := "the controller", ""
+	if name := b.CellName(cell); name != "" {
+		who, of = "the controller that leads the cell "+name, " of that cell"
+	}
+	return who + " is not connected to " + strings.Join(urls, ", ") + ": readers that go there do not hear it. Start each controller" + of + " with --broker for each first"
 }

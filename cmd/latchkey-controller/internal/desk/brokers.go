@@ -35,6 +35,7 @@ type Brokers struct {
 	Embedded  bool               // the connection of the home cell is to the controller's own broker
 	Here      []string           // names and addresses of the machine whose controller leads the home cell
 	HereOf    map[int64][]string // and of those that lead other cells
+	Cells     []CellName         // of the site, the home cell first
 	Readers   []ReaderBrokers
 	Revision  string // for a form that changes those of readers
 	TooOld    int    // readers that keep to their bundle's first one until they are updated
@@ -113,6 +114,9 @@ func readersBrokers(tx *store.Tx) (*Brokers, error) {
 	if err != nil {
 		return nil, err
 	}
+	if b.Cells, err = cellNames(tx); err != nil {
+		return nil, err
+	}
 	var all []string
 	for _, p := range policies {
 		r := ReaderBrokers{Reader: p.Reader, Cell: cells[p.Reader].Cell, Policy: p.Brokers}
@@ -187,16 +191,17 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 			return err
 		}
 		before.RunningAs(running)
-		var unheard []string
+		var unheard []string // as sentences
 		for _, cell := range before.cellsOf(form.Reader) {
 			if unknown != nil && running.Unheard.Has(cell) {
 				return unknown
 			}
-			unheard = append(unheard, before.notHeard(cell, brokers)...)
+			if urls := before.notHeard(cell, brokers); len(urls) > 0 {
+				unheard = append(unheard, Sentence(before.notHeardText(cell, urls)))
+			}
 		}
-		slices.Sort(unheard)
-		if unheard = slices.Compact(unheard); len(unheard) > 0 && !form.Anyway {
-			return wrongField("anyway", errors.New(NotHeard(unheard)))
+		if len(unheard) > 0 && !form.Anyway {
+			return wrongField("anyway", errors.New(strings.Join(unheard, ". ")))
 		}
 		for _, r := range before.Readers {
 			if form.Reader != "" && r.Reader != form.Reader || slices.Equal(r.Policy, brokers) {
@@ -246,7 +251,7 @@ func (f *BrokersForm) keepToCells(tx *store.Tx, before *Brokers, brokers []strin
 	if f.Reader == "" {
 		for _, c := range cells {
 			if len(c.Brokers) > 0 {
-				return wrong("reader", "The cell %s names the brokers of its readers: change those of the cell, or choose one reader", c.Name)
+				return wrong("reader", "The cell %s names the brokers of its readers: change those of the cell (latchkey-controller cell edit %[1]s), or choose one reader", c.Name)
 			}
 		}
 		return nil

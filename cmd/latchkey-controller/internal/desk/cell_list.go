@@ -20,12 +20,17 @@ type CellName struct {
 // CellNames returns the cells of the site, the home cell first, then by name.
 func (d *Desk) CellNames(ctx context.Context, a Actor) (all []CellName, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
-		cells, err := tx.Cells()
-		for _, c := range cells {
-			all = append(all, CellName{c.ID, c.Name, len(c.Brokers) > 0})
-		}
+		all, err = cellNames(tx)
 		return err
 	})
+	return all, err
+}
+
+func cellNames(tx *store.Tx) (all []CellName, err error) {
+	cells, err := tx.Cells()
+	for _, c := range cells {
+		all = append(all, CellName{c.ID, c.Name, len(c.Brokers) > 0})
+	}
 	return all, err
 }
 

@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -74,9 +75,10 @@ type Standing struct {
 
 // A LedCell says whether anybody leads a cell.
 type LedCell struct {
-	ID   int64
-	Name string
-	Led  bool
+	ID      int64
+	Name    string
+	Led     bool
+	Working bool // controllers are of it, whether one leads or not
 }
 
 // Unled names what nobody leads: "this site", "the cell north" or "the cells north and south"; "": all is led.
@@ -93,6 +95,28 @@ func (s *Standing) Unled() string {
 	return namesOfCells(names)
 }
 
+// Remedy says what to do about that on a site with several cells, for people; "": all is led.
+func (s *Standing) Remedy() string {
+	var without, waiting []string
+	for _, c := range s.Cells {
+		switch {
+		case c.Led:
+		case c.Working:
+			waiting = append(waiting, c.Name)
+		default:
+			without = append(without, c.Name)
+		}
+	}
+	var says []string
+	if len(without) > 0 {
+		says = append(says, "no controller runs for "+namesOfCells(without)+": start one with latchkey-controller serve --dir DIR --cell "+without[0])
+	}
+	if len(waiting) > 0 {
+		says = append(says, "one that stands by for "+namesOfCells(waiting)+" takes over within seconds: if this stays, look at its log, and at the database")
+	}
+	return strings.Join(says, "; ")
+}
+
 // Standing returns how this controller stands to the lead.
 func (d *Desk) Standing(ctx context.Context) (*Standing, error) {
 	all, cells, err := d.controllers(ctx)
@@ -100,10 +124,10 @@ func (d *Desk) Standing(ctx context.Context) (*Standing, error) {
 		return nil, err
 	}
 	s := &Standing{Leads: d.Leads(), Several: len(cells) > 1}
-	led, used := map[int64]bool{}, map[int64]bool{}
+	led, working, used := map[int64]bool{}, map[int64]bool{}, map[int64]bool{}
 	for i := range all {
 		c := &all[i]
-		used[c.Cell] = true
+		used[c.Cell], working[c.Cell] = true, true
 		led[c.Cell] = led[c.Cell] || c.Leads
 		switch {
 		case c.Cell != d.cell:
@@ -130,7 +154,7 @@ func (d *Desk) Standing(ctx context.Context) (*Standing, error) {
 			s.Cell, s.Nobody = c.Name, used[c.ID] && !led[c.ID]
 		}
 		if used[c.ID] {
-			s.Cells = append(s.Cells, LedCell{c.ID, c.Name, led[c.ID]})
+			s.Cells = append(s.Cells, LedCell{c.ID, c.Name, led[c.ID], working[c.ID]})
 		}
 	}
 	return s, err

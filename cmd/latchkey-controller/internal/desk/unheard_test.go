@@ -110,6 +110,11 @@ func TestABrokerIsHeardByTheCellThatIsConnectedToIt(t *testing.T) {
 	if got := b.NotHeard(); !slices.Equal(got, []string{"ssl://a.example:8883", "ssl://shed:8883"}) {
 		t.Errorf("%q", got)
 	}
+	b.Cells = []CellName{{ID: store.HomeCell, Name: "main"}, {ID: north, Name: "north"}}
+	const rest = ": readers that go there do not hear it. Start each controller of that cell with --broker for each first"
+	if got := b.NotHeardTexts(); !slices.Equal(got, []string{"the controller that leads the cell main is not connected to ssl://shed:8883" + rest, "the controller that leads the cell north is not connected to ssl://a.example:8883" + rest}) {
+		t.Errorf("%q", got)
+	}
 }
 
 func TestItIsKnownWhichCellsAreLed(t *testing.T) {
@@ -137,7 +142,7 @@ func TestItIsKnownWhichCellsAreLed(t *testing.T) {
 		if !s.Leads || s.Nobody || s.Cell != cell || !s.Several || s.Leader != nil || s.StandBys != 0 || s.Unled() != "the cell south" {
 			t.Errorf("%+v", s)
 		}
-		if !slices.Equal(s.Cells, []LedCell{{store.HomeCell, "main", true}, {north, "north", true}, {south, "south", false}}) { // none of which there is nothing
+		if !slices.Equal(s.Cells, []LedCell{{store.HomeCell, "main", true, true}, {north, "north", true, true}, {south, "south", false, false}}) { // none of which there is nothing
 			t.Errorf("%+v", s.Cells)
 		}
 		if d.leadsSite() != (cell == "main") {
@@ -191,7 +196,25 @@ func TestWhereThereIsOneCellTheSiteIsLed(t *testing.T) {
 	w := newWorld(t)
 	s, err := w.Standing(t.Context())
 	w.must(err)
-	if s.Several || s.Cell != "main" || s.Unled() != "" || !slices.Equal(s.Cells, []LedCell{{store.HomeCell, "main", true}}) {
+	if s.Several || s.Cell != "main" || s.Unled() != "" || !slices.Equal(s.Cells, []LedCell{{store.HomeCell, "main", true, true}}) {
 		t.Errorf("%+v", s)
+	}
+}
+
+func TestWhatToDoDependsOnWhetherAControllerStandsBy(t *testing.T) {
+	t.Parallel()
+	unled := func(cells ...LedCell) string { return (&Standing{Several: true, Cells: cells}).Remedy() }
+	led, waits, alone := LedCell{1, "main", true, true}, LedCell{2, "north", false, true}, LedCell{3, "south", false, false}
+	for want, is := range map[string]string{
+		"": unled(led),
+		"one that stands by for the cell north takes over within seconds: if this stays, look at its log, and at the database": unled(led, waits),
+		"no controller runs for the cell south: start one with latchkey-controller serve --dir DIR --cell south":               unled(led, alone),
+	} {
+		if is != want {
+			t.Errorf("%q, want %q", is, want)
+		}
+	}
+	if is := unled(waits, alone); !strings.Contains(is, "--cell south; one that stands by for the cell north") {
+		t.Error(is)
 	}
 }

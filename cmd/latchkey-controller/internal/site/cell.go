@@ -24,7 +24,11 @@ func (s *Site) Cell(ctx context.Context, name string) (cell *store.Cell, err err
 				return nil
 			}
 		}
-		return fmt.Errorf("there is no cell %.80q: name one of %s, or add it first with latchkey-controller cell add", name, strings.Join(names, ", "))
+		add := ""
+		if s.Shared() {
+			add = ", or add it first with latchkey-controller cell add"
+		}
+		return fmt.Errorf("there is no cell %.80q: name one of %s%s", name, strings.Join(names, ", "), add)
 	})
 	return cell, err
 }
