@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -235,7 +236,11 @@ func (d *Desk) RemoveCell(ctx context.Context, a Actor, id, revision int64) erro
 		if len(names) > 0 {
 			return wrong("cell", "%s: stop it first, or start it with --cell and the name of another cell", Sentence(strings.Join(namesText("for the cell "+c.Name+" work", names), "")))
 		}
-		return tx.RemoveCell(id)
+		err = tx.RemoveCell(id)
+		if errors.Is(err, store.ErrCellServed) { // since then
+			return wrong("cell", "A controller works for the cell %s: stop it first, or start it with --cell and the name of another cell", c.Name)
+		}
+		return err
 	})
 }
 

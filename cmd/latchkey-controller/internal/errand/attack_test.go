@@ -78,7 +78,7 @@ func TestAMessageThatIsRepeatedAlteredOrOutOfPlaceChangesNothing(t *testing.T) {
 
 	// What the leader says, sent back to it.
 	e = h.asks(own)
-	h.post(toLeader(store.HomeCell), (&end{site: h.site, them: standBy, conversation: e.conversation, challenge: e.challenge, said: 1}).seal(given("front-door"))...)
+	h.post(toLeader(store.HomeCell), (&end{site: h.site, cell: store.HomeCell, them: standBy, conversation: e.conversation, challenge: e.challenge, said: 1}).seal(given("front-door"))...)
 	done("of the other direction", 0)
 
 	// A challenge that the leader never made.
@@ -88,7 +88,7 @@ func TestAMessageThatIsRepeatedAlteredOrOutOfPlaceChangesNothing(t *testing.T) {
 	done("with another challenge", 0)
 
 	// A conversation that was: no challenge is made for it.
-	asked := (&end{site: h.site, them: leader, conversation: newID()}).seal(&message{Kind: askOrder, ReplyTo: own})[0]
+	asked := (&end{site: h.site, cell: store.HomeCell, them: leader, conversation: newID()}).seal(&message{Kind: askOrder, ReplyTo: own})[0]
 	old, _, _ := parse(asked)
 	h.post(toLeader(store.HomeCell), asked, asked)
 	for n := 0; ; {
@@ -123,7 +123,7 @@ func TestAnAskIsGoodForItsTermAndSomeBeats(t *testing.T) {
 	own := newID()
 	h := w.listens(toStandBy(own))
 	ask := func(term, beat uint64) []byte {
-		return (&end{site: h.site, them: leader, conversation: newID()}).seal(&message{Kind: askStatus, ReplyTo: own, Term: term, Beat: beat})[0]
+		return (&end{site: h.site, cell: store.HomeCell, them: leader, conversation: newID()}).seal(&message{Kind: askStatus, ReplyTo: own, Term: term, Beat: beat})[0]
 	}
 	answered := func(what string, term, beat uint64, kept ...[]byte) { // of all, the last only
 		t.Helper()
@@ -326,6 +326,27 @@ func TestNothingIsToldToWhoHasNoKey(t *testing.T) {
 			if bytes.Contains(m, []byte(word)) {
 				t.Errorf("%q is in clear", word)
 			}
+		}
+	}
+}
+
+// Their terms differ, unless the database was put back to an older state.
+func TestWhatTheLeaderOfACellIsAskedIsNothingToThatOfAnother(t *testing.T) {
+	w := newWorld(t)
+	w.cells()
+	w.leadsIn(north, &fake{})
+	own := newID()
+	h := w.listens(toStandBy(own))
+	ask := func(cell int64) []byte {
+		return (&end{site: h.site, cell: cell, them: leader, conversation: newID()}).seal(&message{Kind: askStatus, ReplyTo: own})[0]
+	}
+	h.post(toLeader(north), ask(store.HomeCell))
+	for range 3 { // it would be answered before all of these
+		theirs := ask(north)
+		h.post(toLeader(north), theirs)
+		want, _, _ := parse(theirs)
+		if got, _, _ := parse(h.next()); got.conversation != want.conversation {
+			t.Fatal("what another cell's was asked is answered")
 		}
 	}
 }

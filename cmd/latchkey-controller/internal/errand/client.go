@@ -142,7 +142,7 @@ func (c *Client) take(posted []byte) {
 // conversation, unless there is an error. silent is a beat of the lead since which nobody has answered: with that, nobody
 // is asked again.
 func (c *Client) begin(ctx context.Context, cell int64, what kind, limit int, silent store.Beat) (*talk, *message, error) {
-	t := &talk{end{site: c.site, me: standBy, them: leader, channel: toLeader(cell), limit: limit, conversation: newID()}, make(chan *message, inboxSize), store.Beat{}}
+	t := &talk{end{site: c.site, cell: cell, me: standBy, them: leader, channel: toLeader(cell), limit: limit, conversation: newID()}, make(chan *message, inboxSize), store.Beat{}}
 	c.mu.Lock()
 	if len(c.talks) >= maxConversations {
 		c.mu.Unlock()

@@ -208,7 +208,7 @@ func TestALeaderThatDiesLeavesADoubtOnlyAfterItsChallenge(t *testing.T) {
 func TestAMessageThatIsMissedLosesNoOther(t *testing.T) {
 	w := newWorld(t)
 	s := w.site(w.address)
-	says, hears := &end{site: s, me: leader, them: standBy, challenge: newID()}, &end{site: s, me: standBy, them: leader, limit: 4 * partSize}
+	says, hears := &end{site: s, cell: store.HomeCell, me: leader, them: standBy, challenge: newID()}, &end{site: s, cell: store.HomeCell, me: standBy, them: leader, limit: 4 * partSize}
 	take := func(parts ...[]byte) (whole []*message) {
 		for _, p := range parts {
 			head, sealed, ok := parse(p)

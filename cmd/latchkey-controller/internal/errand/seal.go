@@ -53,9 +53,9 @@ func (h header) bytes() []byte {
 }
 
 // purpose is what a part is sealed for. Whoever hears it cannot send it back, in another conversation or
-// at another place of it.
-func (h header) purpose(to string) string {
-	return fmt.Sprintf("errand to the %s, %x, %x", to, h.conversation, h.challenge)
+// at another place of it, nor on to the leader of another cell, whose term may be what was asked of.
+func (h header) purpose(to string, cell int64) string {
+	return fmt.Sprintf("errand to the %s, of the cell %d, %x, %x", to, cell, h.conversation, h.challenge)
 }
 
 // The two ends.
@@ -65,6 +65,7 @@ const leader, standBy = "leader", "stand-by"
 // one.
 type end struct {
 	site     *site.Site
+	cell     int64  // of the leader
 	me, them string // leader or standBy
 	channel  string // on which they listen
 	limit    int    // of a message that it hears, in bytes
@@ -108,7 +109,7 @@ func (e *end) seal(m *message) (parts [][]byte) {
 		if rest = rest[n:]; len(rest) == 0 {
 			part[0] |= last
 		}
-		parts = append(parts, append(h.bytes(), e.site.Seal(h.purpose(e.them), int64(h.number), part)...))
+		parts = append(parts, append(h.bytes(), e.site.Seal(h.purpose(e.them, e.cell), int64(h.number), part)...))
 		clear(part)
 		if len(rest) == 0 {
 			return parts
@@ -124,7 +125,7 @@ func (e *end) take(h header, sealed []byte) *message {
 	if h.conversation != e.conversation || h.number < e.heard || h.challenge != e.challenge && !(e.me == standBy && e.heard == 0) {
 		return nil
 	}
-	part, err := e.site.Unseal(h.purpose(e.me), int64(h.number), sealed)
+	part, err := e.site.Unseal(h.purpose(e.me, e.cell), int64(h.number), sealed)
 	if err != nil || len(part) == 0 {
 		return nil
 	}

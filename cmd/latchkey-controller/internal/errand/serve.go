@@ -15,6 +15,7 @@ import (
 // A server answers stand-bys while this process leads.
 type server struct {
 	site *site.Site
+	cell int64
 	live desk.Live
 	beat func() store.Beat // of the lead
 	log  *slog.Logger
@@ -41,7 +42,7 @@ type conversation struct {
 // Serve answers what stand-bys ask, with the link of this process, until ctx ends and each order has its
 // outcome. It is for the controller that leads a cell, with the beats of its lead.
 func Serve(ctx context.Context, s *site.Site, cell int64, l desk.Live, beat func() store.Beat, log *slog.Logger) error {
-	sv := &server{site: s, live: l, beat: beat, log: log, turned: make(chan *conversation, maxConversations), all: map[id]*conversation{}, asked: [2]map[id]bool{{}, {}}}
+	sv := &server{site: s, cell: cell, live: l, beat: beat, log: log, turned: make(chan *conversation, maxConversations), all: map[id]*conversation{}, asked: [2]map[id]bool{{}, {}}}
 	defer sv.group.Wait()
 	sv.group.Go(func() { sv.turnAway(ctx) })
 	return s.Listen(ctx, toLeader(cell), func(posted []byte) { sv.take(ctx, posted) })
@@ -74,7 +75,7 @@ func (s *server) take(ctx context.Context, posted []byte) {
 
 // begin begins a conversation with what a stand-by asks for.
 func (s *server) begin(ctx context.Context, h header, sealed []byte) {
-	c := &conversation{end: end{site: s.site, me: leader, them: standBy, limit: maxMessage, conversation: h.conversation}, made: clock.Running(), inbox: make(chan *message, inboxSize)}
+	c := &conversation{end: end{site: s.site, cell: s.cell, me: leader, them: standBy, limit: maxMessage, conversation: h.conversation}, made: clock.Running(), inbox: make(chan *message, inboxSize)}
 	m := c.take(h, sealed)
 	if m == nil || m.Kind != askStatus && m.Kind != askOrder && m.Kind != foreign {
 		s.log.Debug("what was posted for the controller that leads was not written by another one of this site")

@@ -51,7 +51,7 @@ func TestMessagesKeepTheirFormUntilTheirVersionRises(t *testing.T) {
 func (h *byHand) ofVersion(version uint8, e *end, replyTo id) []byte {
 	head := header{conversation: e.conversation, challenge: e.challenge}
 	part := slices.Concat([]byte{first | last, version}, replyTo[:], []byte("what is to come"))
-	return append(head.bytes(), h.site.Seal(head.purpose(e.them), 0, part)...)
+	return append(head.bytes(), h.site.Seal(head.purpose(e.them, e.cell), 0, part)...)
 }
 
 func TestAStandByOfAnotherVersionThanTheLeaderIsToldWhichIsOlder(t *testing.T) {
@@ -71,7 +71,7 @@ func TestAStandByOfAnotherVersionThanTheLeaderIsToldWhichIsOlder(t *testing.T) {
 		}()
 		for range 2 {
 			head, sealed, _ := parse(h.next())
-			e := &end{site: h.site, me: leader, them: standBy, limit: maxMessage, conversation: head.conversation}
+			e := &end{site: h.site, cell: store.HomeCell, me: leader, them: standBy, limit: maxMessage, conversation: head.conversation}
 			asked := e.take(head, sealed)
 			e.challenge = newID()
 			h.post(toStandBy(asked.ReplyTo), h.ofVersion(version, e, id{}))
@@ -88,7 +88,7 @@ func TestALeaderAnswersAnAskOfAnotherVersionOnceAndDoesNothing(t *testing.T) {
 	w.leads(f)
 	own := newID()
 	h := w.listens(toStandBy(own))
-	e := &end{site: h.site, me: standBy, them: leader, limit: maxMessage, conversation: newID()}
+	e := &end{site: h.site, cell: store.HomeCell, me: standBy, them: leader, limit: maxMessage, conversation: newID()}
 	asked := h.ofVersion(messages+1, e, own)
 	h.post(toLeader(store.HomeCell), asked, asked)
 	head, sealed, _ := parse(h.next())

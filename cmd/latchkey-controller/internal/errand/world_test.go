@@ -143,7 +143,7 @@ func (w *world) leadsIn(cell int64, l *fake) (stop func()) {
 // allLead says whether all that are to lead answer.
 func (w *world) allLead(cell int64, own id) bool {
 	w.t.Helper()
-	e := &end{site: w.probe.site, me: standBy, them: leader, channel: toLeader(cell), conversation: newID()}
+	e := &end{site: w.probe.site, cell: cell, me: standBy, them: leader, channel: toLeader(cell), conversation: newID()}
 	if err := e.say(w.t.Context(), &message{Kind: askStatus, ReplyTo: own}); err != nil {
 		w.t.Fatal(err)
 	}
@@ -266,7 +266,7 @@ func (h *byHand) post(channel string, parts ...[]byte) {
 func (h *byHand) answers(m *message) *end {
 	h.t.Helper()
 	head, sealed, _ := parse(h.next())
-	e := &end{site: h.site, me: leader, them: standBy, limit: maxMessage, conversation: head.conversation}
+	e := &end{site: h.site, cell: store.HomeCell, me: leader, them: standBy, limit: maxMessage, conversation: head.conversation}
 	asked := e.take(head, sealed)
 	if asked == nil {
 		h.t.Fatal("this is no ask")
@@ -281,7 +281,7 @@ func (h *byHand) answers(m *message) *end {
 // asks has a stand-by that the test plays ask for an order, and returns its end with the challenge taken.
 func (h *byHand) asks(own id) *end {
 	h.t.Helper()
-	e := &end{site: h.site, me: standBy, them: leader, channel: toLeader(store.HomeCell), limit: maxMessage, conversation: newID()}
+	e := &end{site: h.site, cell: store.HomeCell, me: standBy, them: leader, channel: toLeader(store.HomeCell), limit: maxMessage, conversation: newID()}
 	if err := e.say(h.t.Context(), &message{Kind: askOrder, ReplyTo: own}); err != nil {
 		h.t.Fatal(err)
 	}

@@ -203,7 +203,11 @@ func TestASiteOpensAsItWasMade(t *testing.T) {
 
 func TestASiteIsMadeOnce(t *testing.T) {
 	s, dir := newSite(t)
-	if _, err := Create(t.Context(), dir, "", "other", "UTC", at(noon)); err == nil || !strings.Contains(err.Error(), "home") {
+	address, err := store.Address(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(t.Context(), dir, address, "other", "UTC", at(noon)); err == nil || !strings.Contains(err.Error(), "home") {
 		t.Error(err)
 	}
 	again, err := Open(t.Context(), dir)

@@ -73,9 +73,9 @@ func (e *postgresEngine) join(ctx context.Context, cell int64) (_ *pgx.Conn, err
 			conn.Close(context.WithoutCancel(ctx))
 		}
 	}()
-	var joined, open bool
+	var joined, open, cells bool
 	if err := conn.QueryRow(ctx, `SELECT pg_try_advisory_lock_shared($1), pg_try_advisory_lock_shared($2, $3), pg_try_advisory_lock_shared($4, $5)`,
-		int64(controllersLock), int32(versionsLock), int32(e.newest()), int32(cellsLock), int32(cell)).Scan(&joined, &open, nil); err != nil {
+		int64(controllersLock), int32(versionsLock), int32(e.newest()), int32(cellsLock), int32(cell)).Scan(&joined, &open, &cells); err != nil {
 		return nil, err
 	}
 	// After the locks: from now on it works with what it has come to.
@@ -98,8 +98,17 @@ func (e *postgresEngine) join(ctx context.Context, cell int64) (_ *pgx.Conn, err
 		return nil, err
 	case !open:
 		return nil, fmt.Errorf("the schema of the database %s is just being changed to one that works with newer versions only", e.name)
+	case !cells:
+		return nil, errors.New("the cell of this controller is just being removed from the site")
 	}
 	return conn, nil
+}
+
+func (*sqliteEngine) closeCell(*Tx, int64) (free bool, err error) { return true, nil }
+
+func (*postgresEngine) closeCell(t *Tx, cell int64) (free bool, err error) {
+	err = t.row(`SELECT pg_try_advisory_xact_lock(?, ?)`, []any{int32(cellsLock), int32(cell)}, &free)
+	return free, err
 }
 
 // A finalError is one that does not pass.

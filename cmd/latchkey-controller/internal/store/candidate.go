@@ -148,6 +148,9 @@ func (c *candidate) patience(row leadRow) time.Duration {
 	return wait
 }
 
+// termsLock is the advisory lock of who takes a lead: no two cells' have one term.
+const termsLock = writeLock + 4
+
 // take takes the lead if the row is as it was seen; nil: it is not. Its term is above those of all cells: a reader that is
 // moved refuses what names a lower one than it has heard. All sessions of who had it end with that: one that was
 // stopped would keep the lock of who writes.
@@ -159,13 +162,24 @@ func (c *candidate) take(ctx context.Context, seen leadRow) (*Lead, error) {
 	if former == c.engine.self {
 		former = ""
 	}
-	var term, ended uint64
-	err := c.conn.QueryRow(ctx, `WITH taken AS (
+	// Both are one transaction. The second statement sees what others took that had the lock before.
+	var both pgx.Batch
+	both.Queue(`SELECT pg_advisory_xact_lock($1)`, int64(termsLock))
+	both.Queue(`WITH taken AS (
 			UPDATE lead SET term = greatest((SELECT max(term) FROM lead) + 1, CAST(extract(epoch FROM clock_timestamp()) AS BIGINT)), beat = 0, holder = $1
 			WHERE cell = $6 AND term = $2 AND beat = $3 AND holder = $4 RETURNING term)
 		SELECT term, (SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
 			WHERE taken.term > 0 AND $5 <> '' AND application_name = $5 AND usename = current_user AND datname = current_database()) FROM taken`,
-		c.engine.self, seen.term, seen.beat, seen.holder, former, c.cell).Scan(&term, &ended)
+		c.engine.self, seen.term, seen.beat, seen.holder, former, c.cell)
+	results := c.conn.SendBatch(ctx, &both)
+	var term, ended uint64
+	_, err := results.Exec()
+	if err == nil {
+		err = results.QueryRow().Scan(&term, &ended)
+	}
+	if failed := results.Close(); err == nil {
+		err = failed
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}

@@ -52,8 +52,11 @@ func (t *Tx) EditCell(c *Cell) error {
 // errCellInUse is a mistake of the caller, which has looked.
 var errCellInUse = errors.New("the cell has readers, or is the home cell")
 
+// ErrCellServed says that a controller leads a cell, or stands by for it.
+var ErrCellServed = errors.New("a controller works for the cell")
+
 // RemoveCell removes a cell of which no reader is, nor is being moved from; those without a bundle in force go to the home
-// cell.
+// cell. No controller works for it, otherwise the error is ErrCellServed, nor comes to until the transaction ends.
 func (t *Tx) RemoveCell(id int64) error {
 	var used bool
 	if err := t.row(`SELECT EXISTS (SELECT 1 FROM bundles b JOIN readers r ON r.id = b.reader_id WHERE b.revoked = 0 AND CAST(? AS BIGINT) IN (r.cell, r.from_cell))`, []any{id}, &used); err != nil {
@@ -62,7 +65,16 @@ func (t *Tx) RemoveCell(id int64) error {
 	if used || id == HomeCell {
 		return errCellInUse
 	}
+	if free, err := t.engine.closeCell(t, id); err != nil {
+		return err
+	} else if !free {
+		return ErrCellServed
+	}
 	err := t.exec(`UPDATE readers SET cell = 1, from_cell = 0, cell_changes = cell_changes + 1 WHERE cell = ? OR from_cell = ?`, id, id)
+	if err == nil { // later terms are above its own, too
+		err = t.exec(`INSERT INTO lead (cell, term, beat, holder) SELECT 0, max(term), 0, '' FROM lead WHERE cell IN (0, ?) HAVING count(*) > 0
+			ON CONFLICT (cell) DO UPDATE SET term = excluded.term`, id)
+	}
 	if err == nil {
 		err = t.exec(`DELETE FROM lead WHERE cell = ?`, id)
 	}

@@ -68,6 +68,9 @@ type engine interface {
 	// skipIDs has a table pass over n of the ids that it assigns, and returns the first of them.
 	skipIDs(t *Tx, table string, n int64) (first int64, err error)
 
+	// closeCell lets no controller come to work for a cell until the transaction ends; free: none does so now.
+	closeCell(t *Tx, cell int64) (free bool, err error)
+
 	// partition is Tx.PartitionRecords.
 	partition(t *Tx, now time.Time) error
 

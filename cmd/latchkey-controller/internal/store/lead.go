@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strconv"
@@ -281,7 +282,10 @@ type led struct {
 // who writes was taken.
 func (l *led) deposed(row scanner) error {
 	var term uint64
-	if err := row.Scan(&term); err != nil {
+	switch err := row.Scan(&term); {
+	case errors.Is(err, sql.ErrNoRows):
+		return &UnavailableError{Reason: "the cell of this controller was removed from the site, so nothing was done; start it with --cell and the name of another one"}
+	case err != nil:
 		return err
 	}
 	if term != l.term {

@@ -103,7 +103,7 @@ const (
 // others have kept, like programs and readers, names nothing else from now on.
 func (t *Tx) SkipIDs() error {
 	skipped := map[string]int64{"activity": skippedEvents}
-	for _, table := range []string{"users", "credentials", "groups", "locations", "hubs", "doors", "schedules", "modes", "admins", "tokens", "webhooks"} {
+	for _, table := range []string{"users", "credentials", "groups", "locations", "hubs", "doors", "schedules", "modes", "admins", "tokens", "webhooks", "cell"} {
 		skipped[table] = skippedIDs
 	}
 	for table, n := range skipped {

@@ -45,11 +45,15 @@ func TestAfterARestoreNoIDNamesWhatAnotherOfItsKindWas(t *testing.T) {
 			if err := tx.AddWebhook(hook); err != nil {
 				return err
 			}
+			cell := &Cell{Name: name}
+			if err := tx.AddCell(cell); err != nil {
+				return err
+			}
 			if err := tx.AddAudit(&Audit{Outcome: Done}); err != nil {
 				return err
 			}
 			event, _, err := tx.Newest()
-			ids = map[string]int64{"location": location.ID, "hub": hub.ID, "door": door.ID, "schedule": schedule.ID, "mode": mode.ID, "admin": admin.ID, "token": token.ID, "webhook": hook.ID, "event": event}
+			ids = map[string]int64{"location": location.ID, "hub": hub.ID, "door": door.ID, "schedule": schedule.ID, "mode": mode.ID, "admin": admin.ID, "token": token.ID, "webhook": hook.ID, "cell": cell.ID, "event": event}
 			return err
 		})
 		return ids
