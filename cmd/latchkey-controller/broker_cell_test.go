@@ -5,6 +5,7 @@ import (
 	"encoding/pem"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -53,6 +54,16 @@ func TestABrokerIsConfiguredForACell(t *testing.T) {
 		}
 		return string(said)
 	}
+	// limits returns those of the configuration that grow with the readers.
+	limits := func() string {
+		t.Helper()
+		b, err := os.ReadFile(filepath.Join(out, "mosquitto.conf"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(regexp.MustCompile(`(?m)^max_(?:inflight_messages|queued_messages|queued_bytes|connections) \d+$`).FindAllString(string(b), -1), ", ")
+	}
+	const roomy = "max_inflight_messages 625, max_queued_messages 40000, max_queued_bytes 20480000, max_connections 21024"
 	is := func(cell int64) {
 		t.Helper()
 		b, err := os.ReadFile(filepath.Join(out, "broker.pem"))
@@ -75,6 +86,9 @@ func TestABrokerIsConfiguredForACell(t *testing.T) {
 			if !strings.Contains(string(access), "user "+id+"\n") {
 				t.Errorf("cell %d: %s", cell, access)
 			}
+		}
+		if got := limits(); got != roomy { // others may be moved there
+			t.Errorf("cell %d: %s", cell, got)
 		}
 	}
 	said := write("--elsewhere", "--name", "two.example", "--cell", south.Name)
@@ -110,5 +124,13 @@ func TestABrokerIsConfiguredForACell(t *testing.T) {
 		if err == nil || !strings.Contains(string(said), want) {
 			t.Errorf("%v: %s", err, said)
 		}
+	}
+	write("--cell", "main")
+	if got := limits(); got != roomy {
+		t.Errorf("the first of several cells: %s", got)
+	}
+	write("--cell", "")
+	if got, want := limits(), "max_inflight_messages 64, max_queued_messages 2048, max_queued_bytes 16777216, max_connections 1032"; got != want {
+		t.Errorf("the only cell: %s", got)
 	}
 }

@@ -93,6 +93,11 @@ in, too: they may be moved.`
 				m.Others = append(m.Others, id)
 			}
 		}
+		if several, err := severalCells(ctx, c); err != nil {
+			return err
+		} else if several || *cellName != "" {
+			m.Room = cellReaders
+		}
 		brokerClients, err := c.site.BrokerClients(ctx)
 		if err != nil {
 			return err
@@ -156,6 +161,19 @@ restart it. Then, %[6]s:
   %[5]s
 `, *out, host, place.At, broker.ConfigFile, serve, where)
 	}
+}
+
+// cellReaders is how many readers the limits of a broker of one of several cells are for: it is often set up while the cell
+// is empty, and nobody writes its configuration again when readers are moved there.
+const cellReaders = 10_000
+
+func severalCells(ctx context.Context, c *invocation) (several bool, err error) {
+	err = c.site.View(ctx, func(tx *store.Tx) error {
+		all, err := tx.Cells()
+		several = len(all) > 1
+		return err
+	})
+	return several, err
 }
 
 // cellOfBroker returns the cell that was named, or else the one that the directory was written for, and notes it in the place.

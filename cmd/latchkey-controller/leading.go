@@ -48,7 +48,7 @@ func (l *leading) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.options = link.Options{Site: l.c.site, Cell: l.cell.ID, Brokers: l.brokers, Name: site.ControllerName, Log: l.log, Certificate: own, Readers: func(map[string]*site.Peer) {}}
+	l.options = link.Options{Site: l.c.site, Cell: l.cell.ID, Brokers: l.brokers, Name: site.ControllerName, Log: l.log, Certificate: own, Readers: func(context.Context, map[string]*site.Peer) error { return nil }}
 	defer func() {
 		if l.own != nil {
 			l.own.Close()

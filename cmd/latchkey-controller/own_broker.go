@@ -44,10 +44,11 @@ func startBroker(ctx context.Context, s *site.Site, listen string, names []strin
 	}
 	o.Brokers = []string{"ssl://" + loopback(own.Addr())}
 	told := false
-	o.Readers = func(peers map[string]*site.Peer) {
-		all := make(map[string]string, len(peers))
-		for id, p := range peers {
-			all[id] = p.Serial
+	// A reader of another cell that has lost its policy comes, too: the link decides whom it serves.
+	o.Readers = func(ctx context.Context, peers map[string]*site.Peer) error {
+		all, err := s.Serials(ctx)
+		if err != nil {
+			return err
 		}
 		own.readers.Store(&all)
 		if over := len(peers) > desk.EmbeddedFor; over != told {
@@ -59,6 +60,7 @@ func startBroker(ctx context.Context, s *site.Site, listen string, names []strin
 			o.Log.Error("the broker's certificate may lack a name that a reader was given", "err", err)
 		}
 		own.Expel()
+		return nil
 	}
 	return own, nil
 }

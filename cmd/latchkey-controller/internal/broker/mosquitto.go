@@ -37,6 +37,7 @@ type Mosquitto struct {
 	Controller  string           // name in the controller's certificate
 	Readers     []string         // of the cell that have a bundle in force
 	Others      []string         // of other cells: they are let in when they are moved, before anybody writes this again
+	Room        int              // for how many readers its limits are, at least
 	At          string           // absolute path of the directory in which Mosquitto finds the files; "": where Write writes them
 
 	Bridge        string   // name in the certificate with which the controller shows readers to broker clients
@@ -83,6 +84,7 @@ func (m *Mosquitto) Write(dir string) error {
 // config returns mosquitto.conf (mosquitto.conf(5), version 2.0), for files in dir.
 func (m *Mosquitto) config(dir string) string {
 	path := func(name string) string { return filepath.Join(dir, name) }
+	readers := max(len(m.Readers), m.Room)
 	return fmt.Sprintf(`# Latchkey site %s: written by latchkey-controller broker-config, which
 # writes it again when a reader or a broker client was added or removed.
 
@@ -126,12 +128,12 @@ log_type warning
 log_type notice
 connection_messages true
 `, m.Site, strings.TrimSpace(m.Port+" "+m.Address), path(authorityFile), path(BrokerFile), path(brokerKeyFile), path(revokedFile), path(accessFile),
-		mosquittoLimit, max(64, len(m.Readers)/16), maxQueued, max(maxPending, 4*len(m.Readers)), max(maxQueued, len(m.Readers)<<11), m.connections(), keepAlive)
+		mosquittoLimit, max(64, readers/16), maxQueued, max(maxPending, 4*readers), max(maxQueued, readers<<11), connections(readers), keepAlive)
 }
 
 // connections returns how many there may be at once: while a reader comes back, its former
 // one may still count. Readers may be added before the next restart.
-func (m *Mosquitto) connections() int { return max(maxClients, 2*len(m.Readers)+1024) }
+func connections(readers int) int { return max(maxClients, 2*readers+1024) }
 
 // access returns the access list. In a pattern, %u stands for the name in a reader's
 // certificate. The topics that all readers subscribe to have no such name in them, and

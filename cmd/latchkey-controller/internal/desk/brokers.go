@@ -106,11 +106,7 @@ func (d *Desk) Brokers(ctx context.Context, a Actor) (b *Brokers, err error) {
 
 func readersBrokers(tx *store.Tx) (*Brokers, error) {
 	b := new(Brokers)
-	policies, err := policiesInForce(tx)
-	if err != nil {
-		return nil, err
-	}
-	cells, err := tx.ReaderCells()
+	readers, err := tx.CellBrokers()
 	if err != nil {
 		return nil, err
 	}
@@ -118,16 +114,9 @@ func readersBrokers(tx *store.Tx) (*Brokers, error) {
 		return nil, err
 	}
 	var all []string
-	for _, p := range policies {
-		r := ReaderBrokers{Reader: p.Reader, Cell: cells[p.Reader].Cell, Policy: p.Brokers}
-		if r.Bundle, err = tx.BrokersOf(p.Reader); err != nil {
-			return nil, err
-		}
-		level, err := tx.ReaderLevel(p.Reader)
-		if err != nil {
-			return nil, err
-		}
-		if level != store.LevelUnknown && level < wire.LevelBrokers {
+	for _, is := range readers {
+		r := ReaderBrokers{Reader: is.ID, Cell: is.Cell, Policy: is.Policy, Bundle: is.Bundle}
+		if is.Level != store.LevelUnknown && is.Level < wire.LevelBrokers {
 			b.TooOld++
 		}
 		b.Readers = append(b.Readers, r)
@@ -203,20 +192,16 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 		if len(unheard) > 0 && !form.Anyway {
 			return wrongField("anyway", errors.New(strings.Join(unheard, ". ")))
 		}
+		var readers []string
 		for _, r := range before.Readers {
-			if form.Reader != "" && r.Reader != form.Reader || slices.Equal(r.Policy, brokers) {
-				continue
+			if (form.Reader == "" || r.Reader == form.Reader) && !slices.Equal(r.Policy, brokers) {
+				readers = append(readers, r.Reader)
 			}
-			p, err := site.Policy(tx, r.Reader)
-			if err != nil {
-				return err
-			}
-			p.Brokers = brokers
-			if err := site.SetPolicy(tx, now, p); err != nil {
-				return err
-			}
-			changed++
 		}
+		if err := site.SetBrokers(tx, now, readers, brokers); err != nil {
+			return err
+		}
+		changed = len(readers)
 		target.same = changed == 0
 		target.text = "to " + strings.Join(brokers, ", then ")
 		if len(brokers) == 0 {

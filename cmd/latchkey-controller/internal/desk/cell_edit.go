@@ -152,33 +152,19 @@ func (change *CellChange) brokers(tx *store.Tx, now time.Time, cells []store.Cel
 			former = readers[0].Wanted()
 		}
 	}
+	var changed []string
 	for i := range readers {
 		r := &readers[i]
 		switch {
 		case slices.Equal(r.Wanted(), to):
 		case slices.Equal(r.Policy, c.Brokers) || slices.Equal(r.Wanted(), former):
-			if err := setPolicyBrokers(tx, now, r.ID, to); err != nil {
-				return err
-			}
-			change.Changed++
+			changed = append(changed, r.ID)
 		default:
 			change.Kept++
 		}
 	}
-	return nil
-}
-
-// setPolicyBrokers has a reader's policy name brokers.
-func setPolicyBrokers(tx *store.Tx, now time.Time, reader string, brokers []string) error {
-	p, err := site.Policy(tx, reader)
-	if err != nil {
-		return err
-	}
-	p.Brokers = brokers
-	if err := site.SetPolicy(tx, now, p); err != nil {
-		return fmt.Errorf("%s: %w", reader, err)
-	}
-	return nil
+	change.Changed = len(changed)
+	return site.SetBrokers(tx, now, changed, to)
 }
 
 // RemoveCell removes a cell of which no reader is, from which none is being moved, and for which no controller works. revision

@@ -3,11 +3,11 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -67,13 +67,21 @@ func (d *Desk) MoveReaders(ctx context.Context, a Actor, form MoveForm) (changed
 			if !found {
 				return wrong("readers", "There is no reader %q: choose those that are adopted", cut(id, wire.MaxName))
 			}
-			is, err := moveReader(tx, now, cells, &all[i], to)
+			is, err := moves(cells, &all[i], to)
 			if err != nil {
 				return err
 			}
 			if is {
 				moved = append(moved, id)
 			}
+		}
+		if err := site.SetBrokers(tx, now, moved, to.Brokers); errors.Is(err, store.ErrPolicy) {
+			return wrongField("readers", err)
+		} else if err != nil {
+			return err
+		}
+		if err := tx.MoveToCell(moved, to.ID); err != nil {
+			return err
 		}
 		if says := cellLeads(to, controllers, connected); says != "" && len(moved) > 0 && !form.Anyway {
 			return wrong("anyway", "%s", Sentence(says))
@@ -93,8 +101,8 @@ func (d *Desk) MoveReaders(ctx context.Context, a Actor, form MoveForm) (changed
 	return changed, err
 }
 
-// moveReader moves a reader to a cell, and says whether it was of another one. Field: "readers".
-func moveReader(tx *store.Tx, now time.Time, cells []store.Cell, r *store.CellReader, to *store.Cell) (is bool, err error) {
+// moves says whether a reader is to be moved to a cell: it is of another one. Field: "readers".
+func moves(cells []store.Cell, r *store.CellReader, to *store.Cell) (is bool, err error) {
 	name, from := readerCell(cells, r.ReaderCell)
 	switch {
 	case r.Cell == to.ID:
@@ -103,15 +111,6 @@ func moveReader(tx *store.Tx, now time.Time, cells []store.Cell, r *store.CellRe
 		return false, wrong("readers", "%s is on its way from %s to %s: wait until it has come over, or move it back to %s", r.ID, from, name, from)
 	case tooOldForBrokers(r.Level):
 		return false, wrong("readers", "The program of %s is too old to be told of other brokers, so it would never come over: update it first", r.ID)
-	}
-	if err := setPolicyBrokers(tx, now, r.ID, to.Brokers); err != nil {
-		if errors.Is(err, store.ErrPolicy) {
-			err = wrongField("readers", err)
-		}
-		return false, err
-	}
-	if err := tx.SetCellOf(r.ID, store.ReaderCell{Cell: to.ID, From: r.Cell}); err != nil {
-		return false, fmt.Errorf("%s: %w", r.ID, err)
 	}
 	return true, nil
 }

@@ -44,9 +44,9 @@ type Options struct {
 	Name        string           // in that certificate; it is the client id, too
 	Log         *slog.Logger
 	Term        uint64 // of the lead, see wire.Now.Term; 0: none
-	// Readers is called with the readers that have a valid bundle whenever they
-	// have changed, before anything is published to them.
-	Readers     func(map[string]*site.Peer)
+	// Readers is called with the readers of the cell that have a valid bundle whenever they, or those of other cells,
+	// have changed, before anything is published to them. After an error it is called again.
+	Readers     func(context.Context, map[string]*site.Peer) error
 	SettleAfter time.Duration // how long a reader that is being moved reports over one connection until it has come over; 0: a minute
 }
 
@@ -215,8 +215,7 @@ func (l *Link) begin(ctx context.Context) error {
 	}
 	l.peers.Store(&peers)
 	l.log.Store(log)
-	l.o.Readers(peers)
-	return nil
+	return l.o.Readers(ctx, peers)
 }
 
 // strange is why a message is refused whose reader the link does not serve.

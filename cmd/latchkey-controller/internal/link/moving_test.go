@@ -348,7 +348,17 @@ func TestABrokerOfAnotherCellIsLeftAlone(t *testing.T) {
 // It has lost the policy that tells it of its brokers, and goes by its bundle.
 func TestAReaderThatDoesNotKnowItsCellIsGotOver(t *testing.T) {
 	t.Parallel()
-	home, south := newCells(t, (*world).mosquitto)
+	for name, start := range map[string]func(*world){"embedded": (*world).embed, "mosquitto": (*world).mosquitto} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			isGotOver(t, start)
+		})
+	}
+}
+
+func isGotOver(t *testing.T, start func(*world)) {
+	t.Helper()
+	home, south := newCells(t, start)
 	m := home.reader("front-door")
 	m.disconnect()
 	home.move("front-door", south, home)

@@ -73,7 +73,7 @@ func TestABrokersNamesAreShortAndPlainInTheLog(t *testing.T) {
 	said := &firstLine{done: cancel}
 	address := listener.Addr().String()
 	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"ssl://localhost" + address[strings.LastIndex(address, ":"):]}, Certificate: own, Name: site.ControllerName,
-		Log: slog.New(slog.NewJSONHandler(said, nil)), Readers: func(map[string]*site.Peer) {}})
+		Log: slog.New(slog.NewJSONHandler(said, nil)), Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

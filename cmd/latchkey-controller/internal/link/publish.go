@@ -133,7 +133,9 @@ func (p *publisher) publish(ctx context.Context) error {
 		}
 		p.former = former
 		p.Link.peers.Store(&peers)
-		p.o.Readers(peers)
+		if err := p.o.Readers(ctx, peers); err != nil {
+			return err
+		}
 		signal(p.moved)
 	}
 	log, err := p.o.Site.Log(ctx, p.position)

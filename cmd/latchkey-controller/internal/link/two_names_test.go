@@ -22,7 +22,7 @@ func TestABrokerWithTwoNamesIsConnectedToOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	urls := []string{p.url, own.url, strings.Replace(p.url, "127.0.0.1", "localhost", 1)}
-	l, err := link.New(link.Options{Site: w.site, Brokers: urls, Name: site.ControllerName, Log: w.log(), Certificate: certificate, Readers: func(map[string]*site.Peer) {}})
+	l, err := link.New(link.Options{Site: w.site, Brokers: urls, Name: site.ControllerName, Log: w.log(), Certificate: certificate, Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -124,6 +124,9 @@ func (w *world) embed() {
 			if peers != nil && (*peers)[name] != nil {
 				return (*peers)[name].Serial == serial
 			}
+			if all, err := w.site.Serials(context.Background()); err == nil && peers != nil && all[name] != "" { // it is of another cell
+				return all[name] == serial
+			}
 			brokerClients, err := w.site.BrokerClients(context.Background())
 			return err == nil && brokerClients[name] == serial
 		},
@@ -255,7 +258,7 @@ func (w *world) serve() {
 	l, err := link.New(link.Options{
 		Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Log: w.log(),
 		Certificate: own, Term: w.term, Cell: w.cell, SettleAfter: w.settle,
-		Readers: func(peers map[string]*site.Peer) { w.serials.Store(&peers) },
+		Readers: func(_ context.Context, peers map[string]*site.Peer) error { w.serials.Store(&peers); return nil },
 	})
 	if err != nil {
 		w.t.Fatal(err)

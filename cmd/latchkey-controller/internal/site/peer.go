@@ -75,6 +75,15 @@ func (s *Site) NewPeers(ctx context.Context, cell int64, before map[string]*Peer
 	return peers, former, err
 }
 
+// Serials returns the serial numbers of all readers' certificates that are in force, hexadecimal, by reader.
+func (s *Site) Serials(ctx context.Context) (all map[string]string, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error {
+		all, err = tx.Serials()
+		return err
+	})
+	return all, err
+}
+
 func (p *Peer) version() store.PeerVersion {
 	return store.PeerVersion{Bundle: p.Bundle, Policy: p.PolicyRevision, Keys: p.Keys, Level: p.Level, Cell: p.Cell}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -51,8 +52,12 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	if err := admitVisitors(tx, p); err != nil {
 		return err
 	}
-	if size := sizeWithoutModes(p); size > wire.MaxMessage-roomForModes && (was == nil || size > sizeWithoutModes(was)) {
-		return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", store.ErrPolicy, size, wire.MaxMessage-roomForModes)
+	before := 0
+	if was != nil {
+		before = sizeWithoutModes(was)
+	}
+	if err := checkSize(p, before); err != nil {
+		return err
 	}
 	if was == nil {
 		return putModes(tx, now, true, p)
@@ -64,9 +69,47 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	return putModes(tx, now, string(wire.Marshal(was)) != string(wire.Marshal(p)), p)
 }
 
+// SetBrokers has the policies of some readers name brokers; none: those of their bundles. All else stays, but for Modes, as
+// with SetPolicy. An error says at which reader.
+func SetBrokers(tx *store.Tx, now time.Time, readers, brokers []string) error {
+	for some := range slices.Chunk(slices.Sorted(slices.Values(readers)), putAtOnce) {
+		policies, err := tx.Policies(some)
+		if err != nil {
+			return err
+		}
+		var changed []*wire.Policy
+		for _, p := range policies {
+			if slices.Equal(p.Brokers, brokers) {
+				continue
+			}
+			before := sizeWithoutModes(p)
+			p.Brokers = brokers
+			if err := checkSize(p, before); err != nil {
+				return fmt.Errorf("%s: %w", p.Reader, err)
+			}
+			changed = append(changed, p)
+		}
+		if len(changed) == 0 {
+			continue
+		}
+		if err := putModes(tx, now, true, changed...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // roomForModes is what a policy always has room for, in bytes: a lockdown must not fail because
 // somebody has filled it with hours.
 const roomForModes = 1 << 10
+
+// checkSize refuses a policy without that room, unless it is no larger than before, without Modes.
+func checkSize(p *wire.Policy, before int) error {
+	if size := sizeWithoutModes(p); size > wire.MaxMessage-roomForModes && size > before {
+		return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", store.ErrPolicy, size, wire.MaxMessage-roomForModes)
+	}
+	return nil
+}
 
 func sizeWithoutModes(p *wire.Policy) int {
 	bare := *p

@@ -125,6 +125,11 @@ func (t *Tx) SetCellOf(reader string, c ReaderCell) error {
 	return t.exec(`UPDATE readers SET cell = ?, from_cell = ?, cell_changes = cell_changes + 1 WHERE id = ? AND (cell <> ? OR from_cell <> ?)`, c.Cell, c.From, reader, c.Cell, c.From)
 }
 
+// MoveToCell has some readers, of other cells, be moved to a cell from theirs.
+func (t *Tx) MoveToCell(readers []string, cell int64) error {
+	return t.exec(`UPDATE readers SET from_cell = cell, cell = ?, cell_changes = cell_changes + 1 WHERE cell <> ? AND id IN `+listed, cell, cell, list(readers))
+}
+
 // HighestTerm returns the highest term of all cells' leads, if the lead of a cell still has its term; otherwise that term.
 func (t *Tx) HighestTerm(cell int64, term uint64) (highest uint64, err error) {
 	err = t.row(`SELECT coalesce(max(term), 0) FROM lead WHERE EXISTS (SELECT 1 FROM lead WHERE cell = ? AND term = ?)`, []any{cell, term}, &highest)

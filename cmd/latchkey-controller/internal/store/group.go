@@ -87,12 +87,11 @@ func (t *Tx) numberGroups(policies ...*wire.Policy) error {
 		groups = append(groups, PolicyGroups(p)...)
 	}
 	slices.Sort(groups)
+	var rows [][]any
 	for _, group := range slices.Compact(groups) {
-		if err := t.exec(`INSERT INTO groups (name) VALUES (?) ON CONFLICT DO NOTHING`, group); err != nil {
-			return err
-		}
+		rows = append(rows, []any{group})
 	}
-	return nil
+	return t.insert(`INSERT INTO groups (name) VALUES (?) ON CONFLICT DO NOTHING`, rows)
 }
 
 // PolicyGroups returns the groups that a policy names, sorted.

@@ -56,6 +56,17 @@ func (t *Tx) BundlesOf(readers []string) ([]*Bundle, error) {
 	return bundles, err
 }
 
+// Serials returns the serial numbers of the certificates in the bundles in force, hexadecimal, by reader.
+func (t *Tx) Serials() (map[string]string, error) {
+	all := map[string]string{}
+	return all, t.rows(`SELECT reader_id, serial FROM bundles WHERE revoked = 0`, nil, func(r scanner) error {
+		var reader, serial string
+		err := r.Scan(&reader, &serial)
+		all[reader] = serial
+		return err
+	})
+}
+
 func (t *Tx) bundles(where string, args ...any) ([]*Bundle, error) {
 	var bundles []*Bundle
 	err := t.rows(`SELECT number, reader_id, created, request, certificate, serial, epoch FROM bundles WHERE `+where+` ORDER BY reader_id`, args, func(r scanner) error {
