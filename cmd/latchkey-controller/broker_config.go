@@ -235,7 +235,7 @@ func isAt(url string, names []string, port string) bool {
 
 // withBroker adds a broker to others unless it is there, or they are as many as there may be.
 func withBroker(others []string, url string) []string {
-	same := func(other string) bool { return strings.EqualFold(other, url) }
+	same := func(other string) bool { return wire.SameBroker(other, url) }
 	if slices.ContainsFunc(others, same) || len(others) == wire.MaxBrokers {
 		return others
 	}

@@ -11,9 +11,8 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-const whatCellsAre = `A cell is up to four brokers and the controllers that serve some of the site's readers there. Each site has
-one, the home cell; from about 10,000 readers on, or where a slow line is between, it may have more. They need
-PostgreSQL. POSTGRESQL.md says more.`
+const whatCellsAre = `A cell is up to four brokers, and the controllers that serve up to about 10,000 of the site's readers there.
+Each site has one, the home cell; more need PostgreSQL. POSTGRESQL.md says when a site wants several.`
 
 // A cellRow is a cell, in JSON.
 type cellRow struct {
@@ -29,7 +28,7 @@ type cellRow struct {
 	Behind      *int            `json:"behind"`  // of those that are online: without the newest credentials or policy; null: not known
 	BehindSince *time.Time      `json:"behind-since,omitempty"`
 
-	ReaderRows []cellReaderRow `json:"of,omitempty"` // the readers
+	ReaderRows []cellReaderRow `json:"reader-list,omitempty"` // those that the cell serves
 }
 
 func newCellRow(s *desk.CellStatus, running bool) cellRow {
@@ -65,13 +64,7 @@ func (c *invocation) cell(ctx context.Context, name string) (*desk.CellStatus, e
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, len(cells.All))
-	for i := range cells.All {
-		if names[i] = cells.All[i].Name; names[i] == name {
-			return &cells.All[i], nil
-		}
-	}
-	return nil, fmt.Errorf("there is no cell %.40q; there are: %s", name, strings.Join(names, ", "))
+	return cells.Named(name)
 }
 
 func cellList(c *invocation) action {
@@ -222,9 +215,9 @@ func (r *cellReaderRow) text(cell string) string {
 	}
 	switch {
 	case r.From == cell:
-		parts = append(parts, "on its way to "+r.Cell)
+		parts = append(parts, "being moved to "+r.Cell)
 	case r.From != "":
-		parts = append(parts, "on its way from "+r.From)
+		parts = append(parts, "being moved from "+r.From)
 	}
 	if r.TooOld {
 		parts = append(parts, "too old to be moved: update it")

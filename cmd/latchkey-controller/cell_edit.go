@@ -143,7 +143,7 @@ func cellRename(c *invocation) action {
 }
 
 func cellRemove(c *invocation) action {
-	c.details = "Move its readers to another cell first, wait until they have come over, and stop its controllers."
+	c.details = "Move its readers to another cell first, wait until they have moved, and stop its controllers."
 	return func(ctx context.Context, args []string) error {
 		cell, err := c.cell(ctx, args[0])
 		if err != nil {
@@ -180,7 +180,7 @@ go on. At most %d at once.`, desk.MaxMoved)
 		if changed == 0 {
 			return c.report(result, "nothing is changed: they are of the cell %s already\n", cell.Name)
 		}
-		return c.report(result, "%s on the way to the cell %s; latchkey-controller cell show --dir %s %[2]s shows who has not come over yet\n", areOf(changed), cell.Name, c.dir)
+		return c.report(result, "%s being moved to the cell %s; latchkey-controller cell show --dir %s %[2]s shows which have not moved yet\n", areOf(changed), cell.Name, c.dir)
 	}
 }
 

@@ -35,7 +35,7 @@ func ownCertificate(dir string, s *site.Site, names []string) (*tls.Certificate,
 	if kept, err := tls.X509KeyPair(b, b); err == nil && validFor(&kept, s, names) {
 		return &kept, nil
 	}
-	certificate, err := s.BrokerCertificate(names, site.AllCells)
+	certificate, err := s.ConsoleCertificate(names)
 	if err != nil {
 		return nil, err
 	}

@@ -31,8 +31,8 @@ func TestABrowserMeetsTheSameCertificateAfterEachStart(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !validFor(c, s, names) {
-			t.Errorf("it is not good for %v", names)
+		if is := c.Leaf.Subject; !validFor(c, s, names) || is.CommonName != "console.latchkey" || len(is.OrganizationalUnit) > 0 {
+			t.Errorf("%s is not good for %v", is, names)
 		}
 		return c.Certificate[0]
 	}

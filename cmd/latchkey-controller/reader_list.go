@@ -61,7 +61,7 @@ func readerList(c *invocation) action {
 				cell = orDash(r.Cell) + "\t"
 			}
 			if r.From != "" {
-				is += "; on its way from the cell " + r.From
+				is += "; being moved from the cell " + r.From
 			}
 			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s%s\t%s\t%s", r.ID, r.Policy.Door, orDash(r.Policy.Place), cell, shortTime(r.Adopted, in), orDash(r.Board), is))
 		}

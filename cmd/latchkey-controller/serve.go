@@ -100,7 +100,7 @@ func serve(c *invocation) action {
 			return errHomeOnly
 		}
 		if len(external) > 0 && len(cell.Brokers) > 0 && !slices.ContainsFunc(external, func(url string) bool {
-			return slices.ContainsFunc(cell.Brokers, func(its string) bool { return sameBroker(its, url) })
+			return slices.ContainsFunc(cell.Brokers, func(its string) bool { return wire.SameBroker(its, url) })
 		}) {
 			log.Warn("no --broker is one that the readers of the cell are told of; unless these are other names of the same brokers, no reader is heard: name them as cell show does", "cell", cell.Name, "its", strings.Join(cell.Brokers, " "), "given", strings.Join(external, " "))
 		}
@@ -153,19 +153,12 @@ func (c *invocation) servedCell(ctx context.Context, name string, brokers []stri
 	}
 	for _, other := range all {
 		for _, url := range brokers {
-			if other.ID != cell.ID && slices.ContainsFunc(other.Brokers, func(its string) bool { return sameBroker(its, url) }) {
+			if other.ID != cell.ID && slices.ContainsFunc(other.Brokers, func(its string) bool { return wire.SameBroker(its, url) }) {
 				return nil, false, fmt.Errorf("the broker %s is one of the cell %s, and this controller is to serve the cell %s; name brokers of that one, or serve the other with --cell %[2]s", url, other.Name, cell.Name)
 			}
 		}
 	}
 	return cell, len(all) > 1, nil
-}
-
-// sameBroker says whether two URLs are of one broker.
-func sameBroker(a, b string) bool {
-	one, err := wire.ParseBroker(a)
-	two, failed := wire.ParseBroker(b)
-	return err == nil && failed == nil && one.String() == two.String()
 }
 
 // lock makes this process the only one on this machine that serves a site, or changes what must not

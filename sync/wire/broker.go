@@ -57,6 +57,13 @@ func ParseBroker(s string) (Broker, error) {
 	return b, nil
 }
 
+// SameBroker says whether two URLs are of one broker, whichever way each is written.
+func SameBroker(a, b string) bool {
+	one, err := ParseBroker(a)
+	two, failed := ParseBroker(b)
+	return a == b || err == nil && failed == nil && one == two
+}
+
 // isHostName says whether a name is a host name of RFC 1123 §2.1. It also allows
 // underscores, which people use.
 func isHostName(name string) bool {

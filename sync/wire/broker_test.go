@@ -50,6 +50,20 @@ func TestABrokerIsReadAsPeopleWriteIt(t *testing.T) {
 
 // A resolver that says otherwise is not asked: what goes to localhost may go in
 // the clear.
+func TestOneBrokerIsKnownHoweverItIsWritten(t *testing.T) {
+	for other, same := range map[string]bool{
+		"ssl://north.example": true, "tls://North.Example.:8883/": true, "mqtts://north.example": true,
+		"ssl://north.example:8884": false, "ssl://north": false, "tcp://localhost": false, "": false, "north.example": false,
+	} {
+		if SameBroker("ssl://north.example:8883", other) != same || SameBroker(other, "ssl://north.example:8883") != same {
+			t.Errorf("%q: %t", other, !same)
+		}
+	}
+	if !SameBroker("north", "north") || SameBroker("north", "south") {
+		t.Error("what is no URL is only what it is")
+	}
+}
+
 func TestLocalhostIsThisMachineWhateverAResolverSays(t *testing.T) {
 	asked := net.DefaultResolver
 	t.Cleanup(func() { net.DefaultResolver = asked })

@@ -64,7 +64,7 @@ func (r *run) settled(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, settleWithin, fmt.Errorf("not after %v", settleWithin))
 	defer cancel()
 	now := before
-	err = await(ctx, "no reader is on the way to another cell", func() bool {
+	err = await(ctx, "no reader is being moved to another cell", func() bool {
 		now, err = moving(ctx, conn)
 		return err == nil && len(now) == 0
 	})
@@ -72,7 +72,7 @@ func (r *run) settled(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("%v: %w", now, err)
 	}
-	r.say("%d readers have come over, the last after %v", len(before), time.Since(began).Round(time.Second))
+	r.say("%d readers have moved, the last after %v", len(before), time.Since(began).Round(time.Second))
 	return nil
 }
 

@@ -84,7 +84,7 @@ func standBysText(s *desk.CellStatus) string {
 	return fmt.Sprint(n, " stand by")
 }
 
-// cellWait says what a reader waits for that is on its way to a cell, which is led or not.
+// cellWait says what a reader waits for that is being moved to a cell, which is led or not.
 func cellWait(r *desk.Reader, to string, led bool) string {
 	switch {
 	case !led:
@@ -92,9 +92,9 @@ func cellWait(r *desk.Reader, to string, led bool) string {
 	case r.Live.Unled || !r.Live.Known:
 		return "Whether it has heard of that is not known now."
 	case !r.Live.Online:
-		return "It is offline, and goes over when it is back."
+		return "It is offline, and moves when it is back."
 	case !r.PolicyApplied():
-		return "It has not taken over yet that its brokers are those of " + to + "."
+		return "It does not know yet that its brokers are those of " + to + "."
 	}
-	return "It knows the brokers of " + to + ", and goes there once it hears a controller there; a minute later the move is done."
+	return "It knows the brokers of " + to + ", and goes there once it hears a controller there; a minute later it has moved."
 }

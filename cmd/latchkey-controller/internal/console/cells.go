@@ -227,9 +227,9 @@ func movedNotice(changed int) string {
 	case 0:
 		return "Nothing is changed: that is their cell already."
 	case 1:
-		return "1 reader is on its way. At its door nothing changes meanwhile."
+		return "1 reader is being moved. At its door nothing changes meanwhile."
 	}
-	return thousands(changed) + " readers are on their way. At their doors nothing changes meanwhile."
+	return thousands(changed) + " readers are being moved. At their doors nothing changes meanwhile."
 }
 
 // readerCell is of which cell the reader of a page is.

@@ -112,7 +112,7 @@ func TestACellIsAddedChangedAndRemoved(t *testing.T) {
 	b := w.visitor(desk.Owner)
 	b.get("/settings").shows(t, http.StatusOK, `href="/cells"`)
 	got := b.get("/cells")
-	got.shows(t, http.StatusOK, "A larger site needs several; this one has one.", `href="/cells/new"`, "Nobody leads")
+	got.shows(t, http.StatusOK, "All cells have the same users, groups and keys.", `href="/cells/new"`, "Nobody leads")
 	b.get("/cells/new").shows(t, http.StatusOK, "A new cell", `action="/cells"`)
 	b.post("/cells", "name", "North wing", "brokers", "tcp://north.example").shows(t, http.StatusUnprocessableEntity, "needs TLS", `value="North wing"`, "tcp://north.example</textarea>", "w-cell-name")
 	b.post("/cells", "name", "north", "brokers", "ssl://north.example").shows(t, http.StatusOK, "<h1>north</h1>", "No controller yet", "broker-config --cell north", "serve --cell north --broker "+northBroker)
@@ -186,7 +186,7 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 	w.leads(2)
 	b.post("/cells/1/move", "reader", "gate", "cell", "2").shows(t, http.StatusUnprocessableEntity, "is not connected to "+northBroker)
 	w.connected(homeBroker, northBroker)
-	b.post("/cells/1/move", "reader", "front-door", "reader", "gate", "cell", "2").shows(t, http.StatusOK, "2 readers are on their way. At their doors nothing changes meanwhile.", "on its way from main to north", "2 on the way out")
+	b.post("/cells/1/move", "reader", "front-door", "reader", "gate", "cell", "2").shows(t, http.StatusOK, "2 readers are being moved. At their doors nothing changes meanwhile.", "being moved from main to north", "2 being moved away")
 	if got := w.of("gate"); got != (store.ReaderCell{Cell: 2, From: store.HomeCell}) {
 		t.Errorf("%+v", got)
 	}
@@ -194,13 +194,13 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 	if strings.Contains(got.body, `name="reader" value="gate"`) {
 		t.Error("who has left may be chosen")
 	}
-	b.get("/cells/2").shows(t, http.StatusOK, "2 on the way here", "on its way from main to north", `name="reader" value="gate"`)
+	b.get("/cells/2").shows(t, http.StatusOK, "2 being moved here", "being moved from main to north", `name="reader" value="gate"`)
 	b.post("/cells/2/remove").shows(t, http.StatusUnprocessableEntity, "has 2 readers")
 	b.post("/cells/1/move", "reader", "yard", "cell", "9").shows(t, http.StatusNotFound)
 
 	reader := b.get("/readers/gate?tab=device")
-	reader.shows(t, http.StatusOK, "It is on its way from main to north.", "It knows the brokers of north", "Until it is there, both cells serve it.", "Move it to")
-	b.post("/readers/gate/cell", "cell", "1").shows(t, http.StatusOK, "1 reader is on its way")
+	reader.shows(t, http.StatusOK, "It is being moved from main to north.", "It knows the brokers of north", "Until it has moved, both cells serve it.", "Move it to")
+	b.post("/readers/gate/cell", "cell", "1").shows(t, http.StatusOK, "1 reader is being moved")
 	b.get("/readers/yard?tab=device").shows(t, http.StatusOK, "It is of the cell main.")
 	w.connected(homeBroker)
 	again := b.post("/readers/yard/cell", "cell", "2")
@@ -208,14 +208,14 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 	if !strings.Contains(again.body, `action="/readers/yard/move"`) || strings.Count(again.body, "is not connected to") != 1 {
 		t.Error("another form has its errors")
 	}
-	b.post("/readers/yard/cell", "cell", "2", "anyway", "on").shows(t, http.StatusOK, "It is on its way from main to north.")
+	b.post("/readers/yard/cell", "cell", "2", "anyway", "on").shows(t, http.StatusOK, "It is being moved from main to north.")
 	viewer := w.visitor(desk.Viewer).get("/readers/yard?tab=device")
-	viewer.shows(t, http.StatusOK, "It is on its way from main to north.")
+	viewer.shows(t, http.StatusOK, "It is being moved from main to north.")
 	if strings.Contains(viewer.body, "/readers/yard/cell") {
 		t.Error("who may not move it is offered that")
 	}
 	w.live.states[2].Online = false
-	b.get("/readers/yard?tab=device").shows(t, http.StatusOK, "It is offline, and goes over when it is back.")
+	b.get("/readers/yard?tab=device").shows(t, http.StatusOK, "It is offline, and moves when it is back.")
 }
 
 func TestTheListOfCellsShowsWhoLeadsThemAndTheirLag(t *testing.T) {
@@ -226,7 +226,7 @@ func TestTheListOfCellsShowsWhoLeadsThemAndTheirLag(t *testing.T) {
 	w.live.states[1].Current, w.live.states[1].Behind = false, time.Now().Add(-3*time.Minute)
 	b := w.visitor(desk.Owner)
 	got := b.get("/cells")
-	got.shows(t, http.StatusOK, "2 of 2 online, 1 on the way out", "1 reader behind, for 3 min", "Nobody leads", "1 reader, 1 on the way here", "not known: nobody leads")
+	got.shows(t, http.StatusOK, "2 of 2 online, 1 being moved away", "1 reader behind, for 3 min", "Nobody leads", "1 reader, 1 being moved here", "not known: nobody leads")
 	w.live.states[0].Online, w.live.states[2].Online = false, false
 	if got := b.get("/cells/2"); strings.Contains(got.body, ">offline<") {
 		t.Error("nobody hears whether it is online")
@@ -236,7 +236,7 @@ func TestTheListOfCellsShowsWhoLeadsThemAndTheirLag(t *testing.T) {
 	}
 	w.live.states[0].Online, w.live.states[2].Online = true, true
 	b.get("/cells/2").shows(t, http.StatusOK, "No controller leads this cell now", "serve --cell north")
-	b.get("/readers/yard").shows(t, http.StatusOK, "It is on its way from the cell main to north. It waits until a controller leads north.")
+	b.get("/readers/yard").shows(t, http.StatusOK, "It is being moved from the cell main to north. It waits until a controller leads north.")
 	w.live.states[2].Online = false
 	got = b.get("/")
 	got.shows(t, http.StatusOK, "Nobody leads the cell north", "2 of 3", "readers connected, 1 not known")
@@ -250,8 +250,8 @@ func TestTheListOfCellsShowsWhoLeadsThemAndTheirLag(t *testing.T) {
 	if strings.Contains(got.body, "Nobody leads") {
 		t.Error("it is led, and said otherwise")
 	}
-	got.shows(t, http.StatusOK, "1 of 1 online, 1 on the way here", "all current", "none stands by")
-	b.get("/readers/yard").shows(t, http.StatusOK, "It is on its way from the cell main to north. It knows the brokers of north")
+	got.shows(t, http.StatusOK, "1 of 1 online, 1 being moved here", "all current", "none stands by")
+	b.get("/readers/yard").shows(t, http.StatusOK, "It is being moved from the cell main to north. It knows the brokers of north")
 	part := b.part("cell-list")
 	part.trigger = "cell-list"
 	if got := part.get("/cells"); got.status != http.StatusOK || !strings.HasPrefix(got.body, `<div id="cell-list"`) {

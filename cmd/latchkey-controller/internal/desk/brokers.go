@@ -52,10 +52,7 @@ type ReaderBrokers struct {
 
 // Wanted returns the brokers to which the reader goes, in order.
 func (r *ReaderBrokers) Wanted() []string {
-	if len(r.Policy) > 0 {
-		return r.Policy
-	}
-	return r.Bundle
+	return (&store.CellReader{Bundle: r.Bundle, Policy: r.Policy}).Wanted()
 }
 
 // Differ says whether not all readers go to the same brokers.
@@ -249,10 +246,15 @@ func (f *BrokersForm) keepToCells(tx *store.Tx, before *Brokers, brokers []strin
 		i := slices.IndexFunc(before.Readers, func(r ReaderBrokers) bool { return r.Reader == f.Reader })
 		brokers = before.Readers[i].Bundle
 	}
-	if err := refuseOthersBrokers("brokers", cells, nil, of.Cell, brokers); err != nil {
-		return wrong("brokers", "%s. To have %s go there, move it to that cell", Fields(err)["brokers"], f.Reader)
+	c := cellWithID(cells, of.Cell)
+	if c == nil {
+		return errNoCell()
 	}
-	return nil
+	err = refuseForReader(tx, "brokers", cells, c, f.Reader, brokers)
+	if says := Fields(err)["brokers"]; says != "" {
+		return wrong("brokers", "%s. To have %s go there, move it to that cell", says, f.Reader)
+	}
+	return err
 }
 
 // parse returns the brokers that a form names; none: those of each reader's bundle.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -32,6 +33,19 @@ type CellStatus struct {
 	Behind      int                // of those that are online: without the newest credentials or policy
 	BehindSince time.Time          // since when the one that is so for longest has been; zero: none, or not known
 	Connected   []BrokerStatus     // connections of who leads; none: not known
+}
+
+// Named returns the cell with a name.
+func (c *Cells) Named(name string) (*CellStatus, error) {
+	all := make([]store.Cell, len(c.All))
+	for i := range c.All {
+		all[i] = c.All[i].Cell
+	}
+	found, err := site.CellNamed(all, name)
+	if err != nil {
+		return nil, err
+	}
+	return c.Cell(found.ID), nil
 }
 
 // Leader returns the controller that leads the cell; nil: nobody does.
@@ -201,11 +215,7 @@ func pronoun(n int) string {
 
 // hasBroker says whether a broker is among some, whichever way its URL is written.
 func hasBroker(urls []string, url string) bool {
-	b, err := wire.ParseBroker(url)
-	return slices.ContainsFunc(urls, func(other string) bool {
-		o, failed := wire.ParseBroker(other)
-		return other == url || err == nil && failed == nil && o == b
-	})
+	return slices.ContainsFunc(urls, func(other string) bool { return wire.SameBroker(other, url) })
 }
 
 // cellWithID returns a cell among some; nil: it is not there.
@@ -218,13 +228,11 @@ func cellWithID(all []store.Cell, id int64) *store.Cell {
 
 // cellNamed returns the cell with a name among some. Field: "cell".
 func cellNamed(all []store.Cell, name string) (*store.Cell, error) {
-	names := make([]string, len(all))
-	for i := range all {
-		if names[i] = all[i].Name; names[i] == name {
-			return &all[i], nil
-		}
+	c, err := site.CellNamed(all, name)
+	if err != nil {
+		err = wrong("cell", "%s", Sentence(err.Error()))
 	}
-	return nil, wrong("cell", "There is no cell %q: choose one of %s", cut(name, wire.MaxName), strings.Join(names, ", "))
+	return c, err
 }
 
 // errNoCell refuses an act on a cell that is not there any more.
@@ -232,8 +240,7 @@ func errNoCell() error {
 	return fmt.Errorf("there is no such cell; somebody may have removed it: %w", ErrNotFound)
 }
 
-// refuseOthersBrokers refuses brokers to which the readers of another cell go. Field: the one given. readers may be nil: then
-// only what cells have is looked at.
+// refuseOthersBrokers refuses brokers for a cell to which the readers of another one go. Field: the one given. readers are all.
 func refuseOthersBrokers(field string, cells []store.Cell, readers []store.CellReader, cell int64, brokers []string) error {
 	for _, url := range brokers {
 		for i := range cells {

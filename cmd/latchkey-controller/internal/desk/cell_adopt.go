@@ -2,6 +2,7 @@ package desk
 
 import (
 	"errors"
+	"slices"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -26,7 +27,7 @@ func cellFor(tx *store.Tx, cells []store.Cell, reader string, isNew bool, name s
 		}
 	}
 	if len(given) > 0 {
-		return c, given, refuseOthersBrokers("broker", cells, nil, c.ID, given)
+		return c, given, refuseForReader(tx, "broker", cells, c, reader, given)
 	}
 	if len(c.Brokers) == 0 && len(cells) > 1 && c.ID != was.Cell {
 		return nil, nil, wrong("cell", "The cell %s has no brokers of its own: name those first to which its readers go", c.Name)
@@ -60,4 +61,18 @@ func leastCell(tx *store.Tx, cells []store.Cell) (least *store.Cell, err error) 
 		}
 	}
 	return least, nil
+}
+
+// refuseForReader refuses brokers for a reader of a cell to which the readers of another one go. Field: the one given.
+func refuseForReader(tx *store.Tx, field string, cells []store.Cell, c *store.Cell, reader string, brokers []string) error {
+	foreign := slices.ContainsFunc(brokers, func(url string) bool { return !hasBroker(c.Brokers, url) })
+	if len(cells) == 1 || !foreign { // what all policies say is looked at only if it matters
+		return nil
+	}
+	readers, err := tx.CellBrokers()
+	if err != nil {
+		return err
+	}
+	others := slices.DeleteFunc(readers, func(r store.CellReader) bool { return r.ID == reader })
+	return refuseOthersBrokers(field, cells, others, c.ID, brokers)
 }

@@ -13,7 +13,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// maxCells bounds how many cells a site has.
+// maxCells bounds how many cells a site has, as each page that shows readers asks all of them: with 10,000 readers in each, ten
+// times as many as SIZES.md computes with.
 const maxCells = 100
 
 // A CellForm is what a cell is to be. Its fields in errors are "name", "brokers", "cell", "anyway".
@@ -209,9 +210,9 @@ func (d *Desk) RemoveCell(ctx context.Context, a Actor, id, revision int64) erro
 		}
 		switch {
 		case in > 0:
-			return wrong("cell", "The cell %s has %s: move them to another cell first, and wait until they have come over", c.Name, count(in, "reader"))
+			return wrong("cell", "The cell %s has %s: move them to another cell first, and wait until they have moved", c.Name, count(in, "reader"))
 		case leaving > 0:
-			return wrong("cell", "%s still on the way from %s to another cell, and are heard in both: wait until they have come over", areReaders(leaving), c.Name)
+			return wrong("cell", "%s still being moved from %s to another cell, and heard in both: wait until they have moved", areReaders(leaving), c.Name)
 		}
 		var names []string
 		for _, s := range controllers {

@@ -44,7 +44,7 @@ func (d *Desk) MoveReaders(ctx context.Context, a Actor, form MoveForm) (changed
 		case n == 0:
 			return wrong("readers", "Choose at least one reader")
 		case n > MaxMoved:
-			return wrong("readers", "%d readers at once are too many: move at most %d, and the others when they have come over", n, MaxMoved)
+			return wrong("readers", "%d readers at once are too many: move at most %d, and the others when they have moved", n, MaxMoved)
 		}
 		cells, err := tx.Cells()
 		if err != nil {
@@ -108,9 +108,9 @@ func moves(cells []store.Cell, r *store.CellReader, to *store.Cell) (is bool, er
 	case r.Cell == to.ID:
 		return false, nil
 	case r.From != 0 && r.From != to.ID:
-		return false, wrong("readers", "%s is on its way from %s to %s: wait until it has come over, or move it back to %s", r.ID, from, name, from)
+		return false, wrong("readers", "%s is being moved from %s to %s: wait until it has moved, or move it back to %s", r.ID, from, name, from)
 	case tooOldForBrokers(r.Level):
-		return false, wrong("readers", "The program of %s is too old to be told of other brokers, so it would never come over: update it first", r.ID)
+		return false, wrong("readers", "The program of %s is too old to be told of other brokers, so it would never move: update it first", r.ID)
 	}
 	return true, nil
 }

@@ -52,7 +52,7 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 	w.refused(err, "cell", "The cell main has no brokers of its own")
 	w.home("ssl://a.example:8883")
 	_, err = move(north, front)
-	w.refused(err, "readers", front+" is on its way from main to south: wait until it has come over, or move it back to main")
+	w.refused(err, "readers", front+" is being moved from main to south: wait until it has moved, or move it back to main")
 	moves(store.HomeCell, 1, "Owner moved Door of "+front+" to the cell main", front)
 	is(front, store.HomeCell, south, "ssl://a.example:8883") // it may have come over meanwhile
 	settle(gate)
@@ -62,7 +62,7 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 	w.refused(w.RemoveCell(t.Context(), as(Owner), north, 0), "cell", "The cell north has 1 reader: move them to another cell first")
 	settle(barn)
 	moves(north, 1, "Owner moved Door of "+barn+" to the cell north", barn)
-	w.refused(w.RemoveCell(t.Context(), as(Owner), south, 0), "cell", "3 readers are still on the way from south to another cell")
+	w.refused(w.RemoveCell(t.Context(), as(Owner), south, 0), "cell", "3 readers are still being moved from south to another cell")
 
 	// One that cannot be moved keeps all others where they are.
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {

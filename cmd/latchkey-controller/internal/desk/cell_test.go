@@ -240,6 +240,20 @@ func TestAReaderIsToldOfNoBrokerOfAnotherCell(t *testing.T) {
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetCellOf("gate", store.ReaderCell{Cell: south}) }))
 	_, err = w.SetBrokers(t.Context(), as(Owner), BrokersForm{Reader: "gate", Bundle: true})
 	w.must(err)
+
+	// Nor of one to which a reader of another cell goes, though that cell does not name it.
+	_, err = w.SetBrokers(t.Context(), as(Owner), BrokersForm{Reader: front, Brokers: "ssl://own.example"})
+	w.must(err)
+	_, err = w.SetBrokers(t.Context(), as(Owner), BrokersForm{Reader: "gate", Brokers: "ssl://OWN.example"})
+	w.refused(err, "brokers", front+" of the cell main goes to ssl://own.example:8883: a broker is one cell's. To have gate go there, move it to that cell")
+	form = w.form("barn")
+	form.Cell, form.Broker = "south", "ssl://own.example"
+	_, err = w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil })
+	w.refused(err, "broker", front+" of the cell main goes to ssl://own.example:8883")
+	form = w.form(front) // which takes its own broker with it
+	form.Cell, form.Broker = "south", "ssl://own.example"
+	_, err = w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil })
+	w.must(err)
 }
 
 func TestWhatIsKnownOfCellsIsCounted(t *testing.T) {

@@ -70,7 +70,7 @@ func TestOfACellThatIsNotHeardNothingIsSaidButWhatIsStored(t *testing.T) {
 	if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Reader: here, Brokers: "ssl://a.example"}); err != nil {
 		t.Error(err)
 	}
-	if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Reader: there, Brokers: "ssl://a.example"}); !errors.Is(err, silent) {
+	if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Reader: there, Brokers: "ssl://c.example"}); !errors.Is(err, silent) {
 		t.Errorf("brokers are set that nobody may hear at: %v", err)
 	}
 	if err := w.canAsk(t.Context(), there); !errors.Is(err, silent) {

@@ -16,7 +16,8 @@ import (
 	"latchkey/sync/wire"
 )
 
-// askedAtOnce bounds how many cells are asked for their status side by side.
+// askedAtOnce bounds how many cells are asked for their status side by side: each needs one of the 16 connections to the
+// database that this process has, though only for moments; then it waits for the answer.
 const askedAtOnce = 16
 
 // A reply is what is known of the readers and brokers of a cell.
@@ -42,11 +43,11 @@ func (c *Client) Readers(ctx context.Context) ([]link.ReaderStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	heard, err := heard(all)
-	if len(heard) == 1 {
-		return slices.Clone(heard[0].readers), err
+	known, err := heard(all)
+	if len(known) == 1 {
+		return slices.Clone(known[0].readers), err
 	}
-	return union(heard), err
+	return union(known), err
 }
 
 // readers returns what is known of the readers of each cell.

@@ -15,6 +15,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -23,7 +24,7 @@ import (
 func (w *world) ownBroker() {
 	w.t.Helper()
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
-		Site: "hq", Certificate: w.site.HostCertificates([]string{"127.0.0.1"}, site.AllCells).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName,
+		Site: "hq", Certificate: w.site.HostCertificates([]string{"127.0.0.1"}, store.HomeCell).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName,
 		InForce: func(name, serial string) bool {
 			all, err := w.site.BrokerClients(context.Background())
 			return err == nil && all[name] == serial

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -19,7 +18,7 @@ func TestAReaderThatIsAstrayDelaysNoOther(t *testing.T) {
 	if err := p.o.Site.Update(t.Context(), func(tx *store.Tx) error { return tx.AddCell(south) }); err != nil {
 		t.Fatal(err)
 	}
-	peers, _, err := p.o.Site.NewPeers(t.Context(), site.AllCells, nil)
+	peers, _, err := p.o.Site.Peers(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -117,7 +117,7 @@ func newMoving(t *testing.T, acknowledged time.Duration, before ...string) *movi
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := link.New(link.Options{Site: w.site, Brokers: urls, Name: site.ControllerName, Log: w.log(), Certificate: own, Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
+	l, err := link.New(link.Options{Site: w.site, Cell: store.HomeCell, Brokers: urls, Name: site.ControllerName, Log: w.log(), Certificate: own, Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -44,7 +45,7 @@ func TestABrokerThatDoesNotKnowTheControllerIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := &connection{
-		o: &Options{Site: &site.Site{Name: "home"}, Name: site.ControllerName}, broker: broker, log: slog.New(slog.DiscardHandler),
+		o: &Options{Site: &site.Site{Name: "home"}, Cell: store.HomeCell, Name: site.ControllerName}, broker: broker, log: slog.New(slog.DiscardHandler),
 		same:   newSameBroker(),
 		arrive: func(message) {},
 		up: func() {

@@ -32,7 +32,7 @@ func newPublisher(t *testing.T, readers ...string) (*publisher, *session) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	l, err := New(Options{Site: s, Brokers: []string{"tcp://127.0.0.1:1", "tcp://127.0.0.1:2"}, Log: slog.New(slog.DiscardHandler), Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
+	l, err := New(Options{Site: s, Cell: store.HomeCell, Brokers: []string{"tcp://127.0.0.1:1", "tcp://127.0.0.1:2"}, Log: slog.New(slog.DiscardHandler), Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ import (
 // Options are what New needs.
 type Options struct {
 	Site        *site.Site
-	Cell        int64            // whose readers it serves; site.AllCells: of all
+	Cell        int64            // whose readers it serves
 	Brokers     []string         // URLs, see wire.ParseBroker; at most wire.MaxBrokers
 	Certificate *tls.Certificate // the controller's
 	Name        string           // in that certificate; it is the client id, too
@@ -226,7 +226,7 @@ const strange = "no reader of this site, or removed, or of another cell"
 func (l *Link) arrive(m message) {
 	if m.reader != "" && (*l.peers.Load())[m.reader] == nil {
 		l.refused.log(m.reader, m.channel, strange)
-		if !m.retained && m.channel == wire.OnState && l.o.Cell != site.AllCells {
+		if !m.retained && m.channel == wire.OnState {
 			l.astray.put(m.reader, m) // if too many wait, it comes again
 		}
 		if m.retained {

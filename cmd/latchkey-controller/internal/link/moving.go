@@ -46,9 +46,6 @@ type told struct {
 
 // followMoves hands on what other cells hear of readers that are being moved into this cell or out of it.
 func (l *Link) followMoves(ctx context.Context) error {
-	if l.o.Cell == site.AllCells {
-		return nil
-	}
 	last := map[string]told{}
 	failed := ""
 	for tick := time.Tick(movingEvery); ; {
@@ -74,9 +71,9 @@ func (l *Link) followMoves(ctx context.Context) error {
 func (l *Link) lookAtMoves(ctx context.Context, last map[string]told) error {
 	peers := *l.peers.Load()
 	is := func(id string) bool { return peers[id] != nil && peers[id].Cell.From != 0 }
-	any := false
+	one := false
 	for id := range peers {
-		if any = is(id); any {
+		if one = is(id); one {
 			break
 		}
 	}
@@ -85,7 +82,7 @@ func (l *Link) lookAtMoves(ctx context.Context, last map[string]told) error {
 			delete(last, id)
 		}
 	}
-	if !any {
+	if !one {
 		return nil
 	}
 	moving, err := l.o.Site.Moving(ctx, l.o.Cell, l.o.Term)
@@ -164,7 +161,7 @@ func (p *presence) hearOf(heard time.Time, s *store.State) (newer bool, err erro
 
 // owns says whether this is the cell of a reader, and not that from which it is being moved.
 func (t *tracker) owns(peer *site.Peer) bool {
-	return t.o.Cell == site.AllCells || peer.Cell.Cell == t.o.Cell
+	return peer.Cell.Cell == t.o.Cell
 }
 
 // settle notes a reader that has come over, when it tells a new state: it has been at the same broker for a while, and
@@ -196,7 +193,7 @@ func (t *tracker) handOnSettled() {
 func (rec *recorder) takeSettled(ctx context.Context, peers []*site.Peer) error {
 	settled, err := rec.o.Site.Settle(ctx, rec.o.Cell, peers)
 	if err == nil && len(settled) > 0 {
-		rec.o.Log.Info("readers have come over from another cell", "count", len(settled), "first", settled[0])
+		rec.o.Log.Info("readers have moved here from another cell", "count", len(settled), "first", settled[0])
 	}
 	return err
 }
@@ -213,7 +210,7 @@ func (p *publisher) takeIn(ctx context.Context, m message) error {
 	}
 	taken, err := p.o.Site.TakeIn(ctx, p.o.Cell, m.reader, m.payload)
 	if err == nil && taken {
-		p.o.Log.Warn("a reader of another cell is here, with another policy than it is to have: it is served here until it has gone over", "reader", m.reader)
+		p.o.Log.Warn("a reader of another cell is here, with another policy than it is to have: it is served here until it has moved", "reader", m.reader)
 	}
 	return err
 }

@@ -27,9 +27,6 @@ func (e *OtherCellError) Error() string {
 
 // ofOwnCell returns an error unless a broker's certificate is of the cell that the link serves.
 func (o *Options) ofOwnCell(ctx context.Context, c *x509.Certificate) error {
-	if o.Cell == site.AllCells {
-		return nil
-	}
 	cell, err := site.BrokerCell(c)
 	if err != nil || cell == o.Cell {
 		return err

@@ -19,6 +19,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // firstLine ends what is logged after the first line.
@@ -72,7 +73,7 @@ func TestABrokersNamesAreShortAndPlainInTheLog(t *testing.T) {
 	defer cancel()
 	said := &firstLine{done: cancel}
 	address := listener.Addr().String()
-	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"ssl://localhost" + address[strings.LastIndex(address, ":"):]}, Certificate: own, Name: site.ControllerName,
+	l, err := link.New(link.Options{Site: w.site, Cell: store.HomeCell, Brokers: []string{"ssl://localhost" + address[strings.LastIndex(address, ":"):]}, Certificate: own, Name: site.ControllerName,
 		Log: slog.New(slog.NewJSONHandler(said, nil)), Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
 	if err != nil {
 		t.Fatal(err)

@@ -193,7 +193,8 @@ func (p *publisher) publish(ctx context.Context) error {
 // retained are the channels of a reader whose newest message a broker retains.
 var retained = [...]wire.Channel{wire.OnKey, wire.OnPolicy, wire.OnState}
 
-// mostGone bounds the readers that are kept in gone: as many as a cell may have, but for a broker that makes up names.
+// mostGone bounds the readers that are kept in gone, as a broker may make up names without end: twice as many as a cell is meant
+// for, so that all of its readers can be moved away. A broker that connects later is not told of those beyond.
 const mostGone = 20_000
 
 // forget has the brokers drop what they retain of a reader, also those that come later.

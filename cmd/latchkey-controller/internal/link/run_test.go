@@ -19,7 +19,7 @@ func TestALinkThatIsOverWhileItBeginsIsNoFailure(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
+	l, err := link.New(link.Options{Site: w.site, Cell: store.HomeCell, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +31,7 @@ func TestALinkThatIsOverWhileItBeginsIsNoFailure(t *testing.T) {
 func TestALinkThatIsOverSaysThatNothingWasDone(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(context.Context, map[string]*site.Peer) error { cancel(); return nil }})
+	l, err := link.New(link.Options{Site: w.site, Cell: store.HomeCell, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(context.Context, map[string]*site.Peer) error { cancel(); return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +50,7 @@ func TestALinkThatIsOverSaysThatNothingWasDone(t *testing.T) {
 func TestALinkThatIsOverWhenItHasJustBegunIsNoFailure(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	l, err := link.New(link.Options{Site: w.site, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(context.Context, map[string]*site.Peer) error { cancel(); return nil }})
+	l, err := link.New(link.Options{Site: w.site, Cell: store.HomeCell, Brokers: []string{"tcp://127.0.0.1:1"}, Name: site.ControllerName, Log: slog.New(slog.DiscardHandler), Readers: func(context.Context, map[string]*site.Peer) error { cancel(); return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestALinkOutlastsAFailureOfTheDatabaseAndAcknowledgesNothing(t *testing.T) 
 	}
 	logged := make(lines, 1000)
 	l, err := link.New(link.Options{
-		Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Certificate: own, Log: slog.New(slog.NewTextHandler(logged, nil)),
+		Site: w.site, Cell: store.HomeCell, Brokers: []string{w.broker}, Name: site.ControllerName, Certificate: own, Log: slog.New(slog.NewTextHandler(logged, nil)),
 		Readers: func(_ context.Context, peers map[string]*site.Peer) error {
 			w.serials.Store(&peers)
 			w.site.Close() // as if the disk were gone when it has just begun: whatever is asked of it fails
@@ -136,7 +136,7 @@ func TestWhatAsksALinkWaitsUntilItRunsAndHearsWhenItHasEnded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l, err := link.New(link.Options{Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Certificate: own, Log: w.log(),
+	l, err := link.New(link.Options{Site: w.site, Cell: store.HomeCell, Brokers: []string{w.broker}, Name: site.ControllerName, Certificate: own, Log: w.log(),
 		Readers: func(_ context.Context, peers map[string]*site.Peer) error { w.serials.Store(&peers); return nil }})
 	if err != nil {
 		t.Fatal(err)

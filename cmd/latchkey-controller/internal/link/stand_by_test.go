@@ -74,7 +74,7 @@ func (w *world) another() *site.Site {
 }
 
 func TestAStandByOpensDoorsAndHasCardsReadAndKeyed(t *testing.T) {
-	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), expel: func() {}, known: func() {}}
+	w := &world{t: t, dir: filepath.Join(t.TempDir(), "site"), expel: func() {}, known: func() {}, cell: store.HomeCell}
 	var err error
 	if w.site, err = site.Create(t.Context(), w.dir, postgrestest.Database(t), "home", "UTC", clock.Read()); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // Mosquitto ends the controller's connection when it connects under another name.
@@ -22,7 +23,7 @@ func TestABrokerWithTwoNamesIsConnectedToOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	urls := []string{p.url, own.url, strings.Replace(p.url, "127.0.0.1", "localhost", 1)}
-	l, err := link.New(link.Options{Site: w.site, Brokers: urls, Name: site.ControllerName, Log: w.log(), Certificate: certificate, Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
+	l, err := link.New(link.Options{Site: w.site, Cell: store.HomeCell, Brokers: urls, Name: site.ControllerName, Log: w.log(), Certificate: certificate, Readers: func(context.Context, map[string]*site.Peer) error { return nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

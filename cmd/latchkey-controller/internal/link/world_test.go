@@ -42,7 +42,7 @@ type world struct {
 	known   func() // has a Mosquitto know all readers
 	link    *link.Link
 	term    uint64 // of its lead
-	cell    int64  // that it serves; 0: all
+	cell    int64  // that it serves
 	settle  time.Duration
 	stop    func()
 	users   int
@@ -79,7 +79,7 @@ func newWorld(t testing.TB) *world {
 // newWorldOn keeps the site on a disk.
 func newWorldOn(t testing.TB, disk string) *world {
 	t.Helper()
-	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}, known: func() {}, said: mosquittoLog{t: t}}
+	w := &world{t: t, dir: filepath.Join(disk, "site"), expel: func() {}, known: func() {}, said: mosquittoLog{t: t}, cell: store.HomeCell}
 	newSite(t, w.dir)
 	s, err := site.Open(t.Context(), w.dir)
 	if err != nil {

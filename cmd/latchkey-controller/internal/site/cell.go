@@ -17,20 +17,27 @@ func (s *Site) Cell(ctx context.Context, name string) (cell *store.Cell, err err
 		if err != nil {
 			return err
 		}
-		names := make([]string, len(all))
-		for i := range all {
-			if names[i] = all[i].Name; names[i] == name || name == "" {
-				cell = &all[i]
-				return nil
-			}
+		if name == "" {
+			cell = &all[0]
+			return nil
 		}
-		add := ""
-		if s.Shared() {
-			add = ", or add it first with latchkey-controller cell add"
+		if cell, err = CellNamed(all, name); err != nil && s.Shared() {
+			err = fmt.Errorf("%w, or add it first with latchkey-controller cell add", err)
 		}
-		return fmt.Errorf("there is no cell %.80q: name one of %s%s", name, strings.Join(names, ", "), add)
+		return err
 	})
 	return cell, err
+}
+
+// CellNamed returns the cell with a name among all of a site.
+func CellNamed(all []store.Cell, name string) (*store.Cell, error) {
+	names := make([]string, len(all))
+	for i := range all {
+		if names[i] = all[i].Name; names[i] == name {
+			return &all[i], nil
+		}
+	}
+	return nil, fmt.Errorf("there is no cell %.40q: choose one of %s", name, strings.Join(names, ", "))
 }
 
 // Settle ends the move of readers that have come over to a cell: only that serves them from now on. Those that were moved,

@@ -37,12 +37,22 @@ func (s *Site) ReissuedRoot() ([]byte, error) {
 }
 
 // BrokerCertificate returns a new certificate for a broker of a cell with these names and
-// addresses. It names the cell, by its id, as the organizational unit; that of the home cell, or of AllCells, names none.
+// addresses. It names the cell, by its id, as the organizational unit; that of the home cell names none.
 func (s *Site) BrokerCertificate(hosts []string, cell int64) (*tls.Certificate, error) {
-	template := &x509.Certificate{Subject: pkix.Name{CommonName: "broker.latchkey"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
-	if cell != store.HomeCell && cell != AllCells {
-		template.Subject.OrganizationalUnit = []string{cellUnit + strconv.FormatInt(cell, 10)}
+	name := pkix.Name{CommonName: "broker.latchkey"}
+	if cell != store.HomeCell {
+		name.OrganizationalUnit = []string{cellUnit + strconv.FormatInt(cell, 10)}
 	}
+	return s.serverCertificate(name, hosts)
+}
+
+// ConsoleCertificate returns a new certificate for the console with these names and addresses.
+func (s *Site) ConsoleCertificate(hosts []string) (*tls.Certificate, error) {
+	return s.serverCertificate(pkix.Name{CommonName: "console.latchkey"}, hosts)
+}
+
+func (s *Site) serverCertificate(name pkix.Name, hosts []string) (*tls.Certificate, error) {
+	template := &x509.Certificate{Subject: name, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
 	for _, host := range hosts {
 		if ip := net.ParseIP(host); ip != nil {
 			template.IPAddresses = append(template.IPAddresses, ip)

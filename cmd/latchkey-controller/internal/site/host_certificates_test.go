@@ -6,6 +6,7 @@ import (
 	"net"
 	"testing"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -13,7 +14,7 @@ import (
 // running controller of.
 func TestTheBrokersCertificateCoversWhatReadersWereGiven(t *testing.T) {
 	s, _ := newSite(t)
-	c := s.HostCertificates([]string{"localhost"}, AllCells)
+	c := s.HostCertificates([]string{"localhost"}, store.HomeCell)
 	conn, other := net.Pipe()
 	defer conn.Close()
 	defer other.Close()

@@ -104,7 +104,7 @@ func TestOnlyTheCellOfAReaderHasItsOutageNoted(t *testing.T) {
 
 func TestABrokersCertificateNamesItsCell(t *testing.T) {
 	s := withReader(t)
-	for cell, want := range map[int64]int64{AllCells: store.HomeCell, store.HomeCell: store.HomeCell, 2: 2, 12345678: 12345678} {
+	for cell, want := range map[int64]int64{store.HomeCell: store.HomeCell, 2: 2, 12345678: 12345678} {
 		made, err := s.BrokerCertificate([]string{"localhost"}, cell)
 		if err != nil {
 			t.Fatal(err)

@@ -28,7 +28,7 @@ func (s *Site) TakeOutages(ctx context.Context, cell int64, at clock.Reading, ou
 			}
 			if is, err := tx.CellOf(reader); err != nil {
 				return err
-			} else if cell != AllCells && is.Cell != cell {
+			} else if is.Cell != cell {
 				continue
 			}
 			event := &store.Alarm{Reader: reader, Kind: store.ReaderOnline, At: at.Wall.UnixMilli(), Text: "the reader is connected again"}

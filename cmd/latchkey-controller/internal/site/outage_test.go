@@ -16,7 +16,7 @@ func TestAnOutageIsOneEventHoweverOftenItIsReported(t *testing.T) {
 		{"front-door": false}, {"front-door": false},
 		{"front-door": true},
 	} {
-		if err := s.TakeOutages(t.Context(), AllCells, at(noon), out); err != nil {
+		if err := s.TakeOutages(t.Context(), store.HomeCell, at(noon), out); err != nil {
 			t.Fatal(err)
 		}
 	}

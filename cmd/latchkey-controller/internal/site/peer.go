@@ -30,11 +30,9 @@ type Peer struct {
 // Peers returns the readers with a bundle in force, by id, and the ids of those that
 // had one.
 func (s *Site) Peers(ctx context.Context) (peers map[string]*Peer, former []string, err error) {
-	return s.NewPeers(ctx, AllCells, nil)
+	const all = 0
+	return s.NewPeers(ctx, all, nil)
 }
-
-// AllCells stands for all cells of a site.
-const AllCells int64 = 0
 
 // NewPeers is Peers of the readers that a cell serves, for who has read them before: what has not changed since is taken from
 // there, rather than that each change of one policy has those of ten thousand readers signed.

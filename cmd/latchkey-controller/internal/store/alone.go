@@ -46,7 +46,7 @@ func (e *postgresEngine) alone(ctx context.Context) (release func(), err error) 
 	var alone, tables bool
 	err = conn.QueryRow(ctx, `SELECT pg_try_advisory_lock($1), to_regclass('lead') IS NOT NULL`, int64(controllersLock)).Scan(&alone, &tables)
 	if err == nil && !alone {
-		err = e.served(conn.QueryRow(ctx, worksWithIt, int64(controllersLock)))
+		err = e.served(conn.QueryRow(ctx, longestAtWork, int64(controllersLock)))
 	} else if err == nil && tables { // a leader whose connection has just broken stores nothing more
 		_, err = conn.Exec(ctx, `UPDATE lead SET term = term + 1, holder = ''`)
 	}
@@ -91,7 +91,7 @@ func (e *postgresEngine) join(ctx context.Context, cell int64) (_ *pgx.Conn, err
 	case oldest > e.newest():
 		return nil, &finalError{fmt.Errorf("the schema of the database %s has become version %d, of a newer latchkey-controller, and works with those from version %d on; this one is of %d. Install the newer one here, too, and start it", e.name, version, oldest, e.newest())}
 	case !joined:
-		err = e.served(conn.QueryRow(ctx, worksWithIt, int64(controllersLock)))
+		err = e.served(conn.QueryRow(ctx, longestAtWork, int64(controllersLock)))
 		if other := (*ServedError)(nil); errors.As(err, &other) {
 			other.Alone = true
 		}
@@ -224,11 +224,11 @@ func (e *ServedError) Error() string {
 	return fmt.Sprintf("the site in %s is served already: by %s%s%s%s; %s", e.Place, e.Name, from, since, others, stop)
 }
 
-// worksWithIt is the query of who has worked with the database for longest, and how many do besides; $1 is
+// longestAtWork is the query of who has worked with the database for longest, and how many do besides; $1 is
 // controllersLock.
-const worksWithIt = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start, count(*) OVER () - 1` + holdsLock + ` ORDER BY a.backend_start LIMIT 1`
+const longestAtWork = `SELECT coalesce(nullif(a.application_name, ''), format('the server''s process %s, of the role %s', l.pid, coalesce(a.usename, 'unknown'))), coalesce(host(a.client_addr), ''), a.backend_start, count(*) OVER () - 1` + holdsLock + ` ORDER BY a.backend_start LIMIT 1`
 
-// served returns a ServedError, of a row of worksWithIt.
+// served returns a ServedError, of a row of longestAtWork.
 func (e *postgresEngine) served(row scanner) error {
 	who := &ServedError{Place: e.place()}
 	var since *time.Time // of another role it may be secret

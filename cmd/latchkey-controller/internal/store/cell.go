@@ -29,15 +29,6 @@ func (t *Tx) Cells() (all []Cell, err error) {
 	return all, err
 }
 
-// CellNamed returns the cell with a name, or ErrNotFound.
-func (t *Tx) CellNamed(name string) (*Cell, error) {
-	c := Cell{Name: name}
-	var brokers string
-	err := t.row(`SELECT id, brokers, revision FROM cell WHERE name = ?`, []any{name}, &c.ID, &brokers, &c.Revision)
-	c.Brokers = strings.Fields(brokers)
-	return &c, err
-}
-
 // AddCell adds a cell, and sets its id, which no other one had before, and its revision. No other one has its name.
 func (t *Tx) AddCell(c *Cell) error {
 	c.Revision = 1

@@ -19,8 +19,8 @@ import (
 //     programs from N on use no longer: a release takes away only what the release before had ceased to use.
 //   - Without that line no older program works with it. Then all controllers must be stopped for it.
 //   - Older programs read and write meanwhile. What one cannot read (a new kind of record, a new key in a CBOR value,
-//     a new value of a column) is written only once Tx.WorksWith says that the database is open to none that cannot: from
-//     the release on whose migration says so.
+//     a new value of a column) is written only once schema_works_with says that the database is open to none that cannot:
+//     from the release on whose migration says so.
 //
 // The table schema_works_with has the oldest version that works with the tables as they are. A controller shares an
 // advisory lock, of the class versionsLock and the version of its schema, for as long as it is connected; whoever raises
@@ -57,13 +57,6 @@ func newStep(sql string, version int) (step, error) {
 		return s, fmt.Errorf("it cannot work with %d: programs from %d on are asked for, and older ones than its own", s.worksWith, sideBySide)
 	}
 	return s, nil
-}
-
-// WorksWith returns the oldest version of the schema whose programs the database is open to: what they cannot read is
-// not written. With SQLite that is this program's own.
-func (t *Tx) WorksWith() (version int, err error) {
-	err = t.row(t.engine.worksWithQuery(), nil, &version)
-	return version, err
 }
 
 // mustWork returns an error if the database has come to a schema, at, that this program does not work with. It is for
@@ -124,7 +117,7 @@ func (e *postgresEngine) enter(ctx context.Context, tx *sql.Tx, at, worked, work
 		return false, err
 	}
 	if at < sideBySide {
-		return false, fmt.Errorf("its schema is of an older version of the program, and %w", e.served(tx.QueryRowContext(ctx, worksWithIt, int64(controllersLock))))
+		return false, fmt.Errorf("its schema is of an older version of the program, and %w", e.served(tx.QueryRowContext(ctx, longestAtWork, int64(controllersLock))))
 	}
 	var older *int
 	err = tx.QueryRowContext(ctx, `SELECT min(v) FROM generate_series($1::int, $2::int) AS v WHERE NOT pg_try_advisory_xact_lock($3, v)`, worked, worksWith-1, int32(versionsLock)).Scan(&older)

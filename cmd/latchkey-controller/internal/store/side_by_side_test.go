@@ -39,7 +39,7 @@ func TestANewerVersionTakesOverFromOneThatRunsAndNobodyStops(t *testing.T) {
 		t.Errorf("%+v", all)
 	}
 	must(t, older.View(t.Context(), func(tx *Tx) error {
-		if v, err := tx.WorksWith(); err != nil || v != r.now {
+		if v, err := worksWith(tx); err != nil || v != r.now {
 			t.Errorf("works with %d, %v", v, err)
 		}
 		return nil
@@ -198,6 +198,12 @@ func TestAnOlderProgramLeavesWhatIsAboutAllTablesToTheNewer(t *testing.T) {
 	}
 }
 
+// worksWith returns the oldest version of the schema whose programs the database is open to.
+func worksWith(tx *Tx) (version int, err error) {
+	err = tx.row(tx.engine.worksWithQuery(), nil, &version)
+	return version, err
+}
+
 func TestSQLiteWorksWithThisVersionOnly(t *testing.T) {
 	t.Parallel()
 	s, err := Create(t.Context(), t.TempDir(), "")
@@ -209,7 +215,7 @@ func TestSQLiteWorksWithThisVersionOnly(t *testing.T) {
 	}
 	must(t, sealed())
 	update(t, s, func(tx *Tx) error {
-		if v, err := tx.WorksWith(); err != nil || v != s.engine.newest() {
+		if v, err := worksWith(tx); err != nil || v != s.engine.newest() {
 			t.Errorf("works with %d, %v", v, err)
 		}
 		return tx.engine.setVersion(tx, s.engine.newest()+1)
