@@ -48,7 +48,7 @@ func TestTheOwnBrokerLetsInReadersOfOtherCells(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer own.Close()
-	all, _, err := s.Peers(t.Context())
+	all, err := s.Serials(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestTheOwnBrokerLetsInReadersOfOtherCells(t *testing.T) {
 		}
 		n := 0
 		for _, id := range want {
-			if own.readers.have(id, all[id].Serial) {
+			if own.readers.have(id, all[id]) {
 				n++
 			}
 			if own.readers.have(id, "00") {

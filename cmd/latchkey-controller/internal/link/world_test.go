@@ -121,10 +121,8 @@ func (w *world) embed() {
 		Site: w.site.Name, Certificate: w.site.HostCertificates(hosts, w.cell).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName, Log: w.log(),
 		InForce: func(name, serial string) bool {
 			peers := w.serials.Load()
-			if peers != nil && (*peers)[name] != nil {
-				return (*peers)[name].Serial == serial
-			}
-			if all, err := w.site.Serials(context.Background()); err == nil && peers != nil && all[name] != "" { // it is of another cell
+			all, err := w.site.Serials(context.Background())
+			if err == nil && peers != nil && all[name] != "" { // perhaps of another cell
 				return all[name] == serial
 			}
 			brokerClients, err := w.site.BrokerClients(context.Background())

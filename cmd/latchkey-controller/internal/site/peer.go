@@ -16,7 +16,6 @@ type Peer struct {
 	Reader         string
 	Bundle         uint64           // its number
 	Signing        crypto.PublicKey // of the board's messages: Ed25519, or P-256 in a TPM
-	Serial         string           // of its certificate, hexadecimal
 	Policy         []byte           // signed, in the form that it understands
 	PolicyRevision uint64
 	Keys           uint64 // number of the newest keys that it gets
@@ -93,7 +92,7 @@ func (s *Site) peer(b *store.Bundle, policy *wire.Policy, is store.PeerVersion) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), Serial: b.Serial, PolicyRevision: policy.Revision, Keys: is.Keys, Door: policy.Door, Level: is.Level, Cell: is.Cell}
+	p := &Peer{Reader: b.Reader, Bundle: b.Number, Signing: request.VerifyingKey(), PolicyRevision: policy.Revision, Keys: is.Keys, Door: policy.Door, Level: is.Level, Cell: is.Cell}
 	if p.sealing, err = ecdh.X25519().NewPublicKey(request.Sealing[:]); err != nil {
 		return nil, err
 	}
