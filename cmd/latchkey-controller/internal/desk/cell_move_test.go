@@ -168,7 +168,7 @@ func TestABoardIsAdoptedIntoACell(t *testing.T) {
 	form = w.form("d")
 	form.Cell = "west"
 	_, err = w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil })
-	w.refused(err, "cell", `There is no cell "west": choose one of main, south`)
+	w.refused(err, "cell", `There is no cell "west": name one of main, south`)
 
 	w.home("ssl://a.example:8883")
 	adopt("e", "", "", south, s...)                                      // with the fewest readers: 1, and 2 in the home cell

@@ -37,7 +37,7 @@ func CellNamed(all []store.Cell, name string) (*store.Cell, error) {
 			return &all[i], nil
 		}
 	}
-	return nil, fmt.Errorf("there is no cell %.40q: choose one of %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("there is no cell %.80q: name one of %s", name, strings.Join(names, ", "))
 }
 
 // Settle ends the move of readers that have come over to a cell: only that serves them from now on. Those that were moved,
