@@ -106,7 +106,9 @@ func (w *world) admit() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.serials.Store(&peers)
+	if err := w.readers(w.t.Context(), peers); err != nil {
+		w.t.Fatal(err)
+	}
 	w.known()
 }
 

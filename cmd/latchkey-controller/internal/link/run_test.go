@@ -70,10 +70,10 @@ func TestALinkOutlastsAFailureOfTheDatabaseAndAcknowledgesNothing(t *testing.T) 
 	logged := make(lines, 1000)
 	l, err := link.New(link.Options{
 		Site: w.site, Cell: store.HomeCell, Brokers: []string{w.broker}, Name: site.ControllerName, Certificate: own, Log: slog.New(slog.NewTextHandler(logged, nil)),
-		Readers: func(_ context.Context, peers map[string]*site.Peer) error {
-			w.serials.Store(&peers)
+		Readers: func(ctx context.Context, peers map[string]*site.Peer) error {
+			err := w.readers(ctx, peers)
 			w.site.Close() // as if the disk were gone when it has just begun: whatever is asked of it fails
-			return nil
+			return err
 		},
 	})
 	if err != nil {
@@ -137,7 +137,7 @@ func TestWhatAsksALinkWaitsUntilItRunsAndHearsWhenItHasEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	l, err := link.New(link.Options{Site: w.site, Cell: store.HomeCell, Brokers: []string{w.broker}, Name: site.ControllerName, Certificate: own, Log: w.log(),
-		Readers: func(_ context.Context, peers map[string]*site.Peer) error { w.serials.Store(&peers); return nil }})
+		Readers: w.readers})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,7 @@ type world struct {
 	site    *site.Site
 	broker  string // URL
 	serials atomic.Pointer[map[string]*site.Peer]
+	letIn   atomic.Pointer[map[string]string] // by the embedded broker: serial numbers of all readers of the site
 	expel   func()
 	adopted bool   // a reader was, and a Mosquitto does not know it
 	known   func() // has a Mosquitto know all readers
@@ -115,15 +116,23 @@ func (l testLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// readers is Options.Readers of links to the embedded broker.
+func (w *world) readers(ctx context.Context, peers map[string]*site.Peer) error {
+	all, err := w.site.Serials(ctx)
+	if err == nil {
+		w.letIn.Store(&all)
+		w.serials.Store(&peers)
+	}
+	return err
+}
+
 // embed starts the embedded broker.
 func (w *world) embed() {
 	b, err := broker.Start(w.t.Context(), "127.0.0.1:0", broker.Options{
 		Site: w.site.Name, Certificate: w.site.HostCertificates(hosts, w.cell).Certificate, Authority: w.site.Authority(), Controller: site.ControllerName, Bridge: site.HomeAssistantName, Log: w.log(),
 		InForce: func(name, serial string) bool {
-			peers := w.serials.Load()
-			all, err := w.site.Serials(context.Background())
-			if err == nil && peers != nil && all[name] != "" { // perhaps of another cell
-				return all[name] == serial
+			if all := w.letIn.Load(); all != nil && (*all)[name] != "" {
+				return (*all)[name] == serial
 			}
 			brokerClients, err := w.site.BrokerClients(context.Background())
 			return err == nil && brokerClients[name] == serial
@@ -256,7 +265,7 @@ func (w *world) serve() {
 	l, err := link.New(link.Options{
 		Site: w.site, Brokers: []string{w.broker}, Name: site.ControllerName, Log: w.log(),
 		Certificate: own, Term: w.term, Cell: w.cell, SettleAfter: w.settle,
-		Readers: func(_ context.Context, peers map[string]*site.Peer) error { w.serials.Store(&peers); return nil },
+		Readers: w.readers,
 	})
 	if err != nil {
 		w.t.Fatal(err)
