@@ -2,6 +2,7 @@ package tests
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,6 +28,9 @@ func (r *testReader) holds(secret string) (found bool) {
 		found = found || bytes.Contains(b, []byte(secret))
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) { // the reader has just replaced it
+		return r.holds(secret)
+	}
 	if err != nil {
 		r.t.Fatal(err)
 	}
