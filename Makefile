@@ -31,7 +31,7 @@ run-cluster: build ## one to take apart: two controllers, PostgreSQL, two broker
 	bin/latchkey-demo --cluster --bin bin --dir var/cluster
 
 # How many packages are tested at once, and how many tests of one.
-PARALLEL := -p $$(n=$$(nproc); echo $$((n < 4 ? 4 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n)))
+PARALLEL := -p $$(n=$$(nproc); echo $$((n < 3 ? 3 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n)))
 
 .PHONY: test
 test: setup build ## everything but the emulated boards

@@ -63,7 +63,6 @@ func TestAReaderSaysWhatItHasMeasured(t *testing.T) {
 		`latchkey_derivation_seconds_count`:                     3,
 		`latchkey_lookup_seconds_count`:                         3,
 		`latchkey_chip_errors_total{chip="panel"}`:              0,
-		`latchkey_chip_resets_total{chip="nfc"}`:                1,
 		`latchkey_pin_ready`:                                    1,
 		`latchkey_link_up`:                                      0,
 	} {
@@ -76,6 +75,7 @@ func TestAReaderSaysWhatItHasMeasured(t *testing.T) {
 		`latchkey_chip_transfers_total{chip="panel"}`, `latchkey_chip_transfers_total{chip="touch"}`, `latchkey_chip_transfers_total{chip="nfc"}`,
 		`latchkey_wakeups_total`, `process_cpu_seconds_total`, `process_resident_memory_bytes`, `latchkey_running_seconds`,
 		`latchkey_credentials_age_seconds`, `latchkey_credentials_revision`,
+		`latchkey_chip_resets_total{chip="nfc"}`, // once as it begins, and again if a busy machine lets it wait
 	} {
 		if got[key] <= 0 {
 			t.Errorf("%s is %v", key, got[key])
