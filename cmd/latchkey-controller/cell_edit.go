@@ -84,7 +84,7 @@ for each, and only then set them here.`
 		}
 		says := fmt.Sprintf("the cell %s has the brokers %s: ", cell.Name, strings.Join(cell.Brokers, ", then "))
 		if change.Changed > 0 {
-			says += fmt.Sprintf("%s told of them; each moves within a few minutes, once it hears a controller there\n", areOf(change.Changed))
+			says += fmt.Sprintf("%s told of them; each moves within a few minutes, once it hears a controller there\n", desk.AreReaders(change.Changed))
 		} else {
 			says += "no reader has to be told of them\n"
 		}
@@ -180,14 +180,6 @@ go on. At most %d at once.`, desk.MaxMoved)
 		if changed == 0 {
 			return c.report(result, "nothing is changed: they are of the cell %s already\n", cell.Name)
 		}
-		return c.report(result, "%s being moved to the cell %s; latchkey-controller cell show --dir %s %[2]s shows which have not moved yet\n", areOf(changed), cell.Name, c.dir)
+		return c.report(result, "%s being moved to the cell %s; latchkey-controller cell show --dir %s %[2]s shows which have not moved yet\n", desk.AreReaders(changed), cell.Name, c.dir)
 	}
-}
-
-// areOf returns a number of readers as the subject of a sentence: "1 reader is", "2 readers are".
-func areOf(n int) string {
-	if n == 1 {
-		return "1 reader is"
-	}
-	return counted(n, "reader") + " are"
 }

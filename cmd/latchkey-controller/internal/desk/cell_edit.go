@@ -212,7 +212,7 @@ func (d *Desk) RemoveCell(ctx context.Context, a Actor, id, revision int64) erro
 		case in > 0:
 			return wrong("cell", "The cell %s has %s: move them to another cell first, and wait until they have moved", c.Name, count(in, "reader"))
 		case leaving > 0:
-			return wrong("cell", "%s still being moved from %s to another cell, and heard in both: wait until they have moved", areReaders(leaving), c.Name)
+			return wrong("cell", "%s still being moved from %s to another cell, and heard in both: wait until they have moved", AreReaders(leaving), c.Name)
 		}
 		var names []string
 		for _, s := range controllers {
@@ -231,8 +231,8 @@ func (d *Desk) RemoveCell(ctx context.Context, a Actor, id, revision int64) erro
 	})
 }
 
-// areReaders returns a number of readers as the subject of a sentence: "1 reader is", "2 readers are".
-func areReaders(n int) string {
+// AreReaders returns a number of readers as the subject of a sentence: "1 reader is", "2 readers are".
+func AreReaders(n int) string {
 	if n == 1 {
 		return "1 reader is"
 	}
