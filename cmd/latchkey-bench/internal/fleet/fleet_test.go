@@ -5,6 +5,8 @@ import (
 	"context"
 	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -27,13 +29,13 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// newSite makes a site with n readers that runs.
-func newSite(t testing.TB, n int) *Site {
+// newSite makes a site with n readers that runs; conf are more lines for its broker's configuration.
+func newSite(t testing.TB, n int, conf string) *Site {
 	t.Helper()
 	if err := built(); err != nil {
 		t.Fatal(err)
 	}
-	s := &Site{Dir: t.TempDir(), Controller: programs.Controller, Mosquitto: programs.Mosquitto}
+	s := &Site{Dir: t.TempDir(), Controller: programs.Controller, Mosquitto: programs.Mosquitto, conf: conf}
 	if err := s.Create(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func newSite(t testing.TB, n int) *Site {
 func TestNothingIsLostOrDoubledWhateverBefallsAFleet(t *testing.T) {
 	t.Parallel()
 	const n = 30
-	s := newSite(t, n)
+	s := newSite(t, n, "")
 	f, err := Open(s.Dir, n, 1, Faults{Slow: 0.2, SlowDelay: 5 * time.Millisecond, SlowRate: 64 << 10, WrongClocks: 0.2}, true)
 	if err != nil {
 		t.Fatal(err)
@@ -131,13 +133,49 @@ func TestNothingIsLostOrDoubledWhateverBefallsAFleet(t *testing.T) {
 // A board that has lost its disk is again what it was when it was adopted, and catches up.
 func TestAReaderThatHasLostItsDiskCatchesUp(t *testing.T) {
 	t.Parallel()
-	s := newSite(t, 3)
+	s := newSite(t, 3, "")
 	r, err := Scenario{Readers: 3, Boot: 50 * time.Millisecond, Within: time.Minute, Changes: 1, PowerCut: true, Lose: 1, Calm: time.Second}.against(t.Context(), s, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if r.Lost != 3 || r.Behind != 0 || r.Counts.Records != r.Counts.Acked+r.Counts.LostDisk {
 		t.Errorf("%+v", r)
+	}
+}
+
+// The broker spreads a change: the controller sends it once, however many readers there are.
+func TestAChangeIsOneMessageOfTheControllers(t *testing.T) {
+	t.Parallel()
+	const n = 12
+	s := newSite(t, n, "log_type all\n")
+	f, err := Open(s.Dir, n, 1, Faults{}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	f.PowerOn(ctx, 100*time.Millisecond)
+	defer f.PowerOff()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(f.AwaitUp(ctx, time.Time{}))
+	const changes = 3
+	for i := range changes {
+		at, err := s.AddUser(ctx)
+		must(err)
+		_, err = f.AwaitRevision(ctx, uint64(i+1), at)
+		must(err)
+	}
+	log, err := os.ReadFile(filepath.Join(s.Dir, "mosquitto.log"))
+	must(err)
+	received := regexp.MustCompile(`(?m)Received PUBLISH from (\S+) .*'latchkey/v1/home/credentials'`).FindAllSubmatch(log, -1)
+	sent := regexp.MustCompile(`(?m)Sending PUBLISH to (\S+) .*'latchkey/v1/home/credentials'`).FindAllSubmatch(log, -1)
+	if len(received) != changes || len(sent) != changes*n {
+		t.Errorf("the broker received %d messages with changes and sent %d, not %d and %d: %s", len(received), len(sent), changes, changes*n, received)
 	}
 }
 

@@ -23,6 +23,7 @@ type Site struct {
 	Controller string // the program
 	Mosquitto  string // the program
 
+	conf       string // more lines for the broker's configuration
 	broker     string // URL
 	port       string
 	mosquitto  *Process
@@ -115,6 +116,9 @@ func (s *Site) StartBroker(ctx context.Context) (err error) {
 	if err := s.ConfigureMosquitto(ctx, "mosquitto", "127.0.0.1:"+s.port); err != nil {
 		return err
 	}
+	if err := addLines(filepath.Join(s.Dir, "mosquitto", "mosquitto.conf"), s.conf); err != nil {
+		return err
+	}
 	if s.mosquitto, err = Start(filepath.Join(s.Dir, "mosquitto.log"), exec.Command(s.Mosquitto, "-c", filepath.Join(s.Dir, "mosquitto", "mosquitto.conf"))); err != nil {
 		return err
 	}
@@ -140,11 +144,15 @@ func (s *Site) ConfigureMosquitto(ctx context.Context, name, address string, mor
 	if _, err := s.run(ctx, append([]string{"broker-config", "--out", dir, "--listen", address}, more...)...); err != nil || os.Getuid() != 0 {
 		return err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, "mosquitto.conf"), os.O_APPEND|os.O_WRONLY, 0)
+	return addLines(filepath.Join(dir, "mosquitto.conf"), "user root\nconnection_messages false\n") // the directory is not for Mosquitto's own user
+}
+
+func addLines(file, lines string) error {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(f, "user root\nconnection_messages false\n") // the directory is not for Mosquitto's own user
+	_, err = io.WriteString(f, lines)
 	return errors.Join(err, f.Close())
 }
 
