@@ -30,8 +30,8 @@ type changes struct {
 
 var errClosed = errors.New("watch database: it is closed")
 
-// listenAgain bounds the waits before the server is connected to again.
-const listenAgain, listenAgainAtMost = 100 * time.Millisecond, 5 * time.Second
+// listenAgain bounds the waits before the server is connected to again: who leads hears nobody before that.
+const listenAgain, listenAgainAtMost = 100 * time.Millisecond, 500 * time.Millisecond
 
 // watch calls changed at once, when it is told of a commit, and when it listens again after a connection
 // broke: then there may have been some.
