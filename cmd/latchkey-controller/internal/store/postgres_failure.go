@@ -198,5 +198,8 @@ func reason(err error) string {
 		}
 		return where + network.Err.Error()
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "it does not answer"
+	}
 	return strings.Join(strings.Fields(err.Error()), " ")
 }
