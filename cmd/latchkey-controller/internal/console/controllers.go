@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -27,6 +28,24 @@ func noneLeads(all []desk.ControllerStatus) string {
 		return unledMeans
 	}
 	return ""
+}
+
+// upgradeNote says that controllers are of several versions, and which to upgrade; "": they are of one.
+func upgradeNote(all []desk.ControllerStatus) string {
+	newest := 0
+	for _, c := range all {
+		newest = max(newest, c.Schema)
+	}
+	var older []string
+	for _, c := range all {
+		if c.Schema < newest {
+			older = append(older, c.Where())
+		}
+	}
+	if older == nil {
+		return ""
+	}
+	return "The controllers are of several versions. Finish the upgrade: " + strings.Join(older, ", ") + "."
 }
 
 // controllersNote says what the number of controllers means; "": that one does not lead is more urgent.

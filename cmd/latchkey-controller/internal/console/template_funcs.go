@@ -72,7 +72,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"ago":          func(t time.Time) string { return ago(c.desk.Now().Sub(t)) },
 		"tone":         tone,
 		"odds":         oneIn,
-		"noneLeads":    noneLeads, "controllersNote": controllersNote,
+		"noneLeads":    noneLeads, "controllersNote": controllersNote, "upgradeNote": upgradeNote,
 		"shared": c.desk.Shared, "cellLight": cellLight, "standBys": standBysText, "cellWait": cellWait,
 		"cellLag":   func(s *desk.CellStatus) light { return cellLag(s, c.desk.Now()) },
 		"years":     years,
