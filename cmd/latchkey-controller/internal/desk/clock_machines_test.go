@@ -22,9 +22,7 @@ func (w *world) ahead(d time.Duration) *Desk {
 func TestAStandByWithAWrongClockEndsNoLockdownAndSetsModesByTheTimeOfReaders(t *testing.T) {
 	t.Parallel()
 	for _, off := range []time.Duration{2 * time.Hour, -2 * time.Hour, 0} {
-		w := inPostgreSQL(t)
-		w.time = time.Now().Round(time.Millisecond) // that of the database server
-		w.started = w.time
+		w := nowInPostgreSQL(t)
 		_, err := w.site.KeepTime(t.Context(), w.clock())
 		w.must(err)
 		w.readerAt("front", "home", "front")
@@ -52,9 +50,7 @@ func TestAStandByWithAWrongClockEndsNoLockdownAndSetsModesByTheTimeOfReaders(t *
 
 func TestAModeThatIsSetWhileTheLeadersClockIsInDoubtEndsByTheTimeOfReaders(t *testing.T) {
 	t.Parallel()
-	w := inPostgreSQL(t)
-	w.time = time.Now().Round(time.Millisecond)
-	w.started = w.time
+	w := nowInPostgreSQL(t)
 	_, err := w.site.KeepTime(t.Context(), w.clock())
 	w.must(err)
 	w.readerAt("front", "home", "front")

@@ -20,7 +20,20 @@ import (
 // inPostgreSQL is a world whose database is in PostgreSQL.
 func inPostgreSQL(t *testing.T) *world {
 	t.Helper()
+	return beginning().inPostgreSQL(t)
+}
+
+// nowInPostgreSQL is inPostgreSQL with the time of the database's server.
+func nowInPostgreSQL(t *testing.T) *world {
+	t.Helper()
 	w := beginning()
+	w.time = time.Now().Round(time.Millisecond)
+	w.started = w.time
+	return w.inPostgreSQL(t)
+}
+
+func (w *world) inPostgreSQL(t *testing.T) *world {
+	t.Helper()
 	w.t, w.dir = t, filepath.Join(t.TempDir(), "site")
 	made, err := site.Create(t.Context(), w.dir, postgrestest.Database(t), "home", "UTC", w.clock())
 	w.must(err)
