@@ -21,6 +21,12 @@ func browser(t testing.TB) context.Context {
 	return ctx
 }
 
+// between is how long a browser has its rest between two questions for what is not there yet: chromedp asks it every
+// 5 ms, or has it paint one frame after the other.
+const between = 50 * time.Millisecond
+
+func seldom() chromedp.QueryOption { return chromedp.RetryInterval(between) }
+
 // opensByTaps taps a PIN on the reader's page, which a browser shows, until the door
 // opens: on a busy machine a tap may be missed, or come after the page of the PIN has gone.
 func (r *testReader) opensByTaps(ctx context.Context, pin string) {
@@ -50,7 +56,7 @@ func (r *testReader) tapPIN(ctx context.Context, pin string) {
 		before := r.pixels()
 		ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 		defer cancel()
-		if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(`button[data-name="`+name+`"]`), chromedp.NodeVisible)); err != nil {
+		if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(`button[data-name="`+name+`"]`), chromedp.NodeVisible, seldom())); err != nil {
 			r.t.Logf("tap %s: %v", name, err)
 			return false
 		}
@@ -92,7 +98,7 @@ func TestInTheBrowserAPersonTapsAPINAndTheDoorOpens(t *testing.T) {
 		return err == nil && says
 	})
 	before := reader.line("door-open")
-	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS("#leaf"), chromedp.NodeVisible)); err != nil {
+	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS("#leaf"), chromedp.NodeVisible, seldom())); err != nil {
 		t.Fatal(err)
 	}
 	reader.eventually("the door that is pushed swings open", func() bool { return !before && reader.line("door-open") })

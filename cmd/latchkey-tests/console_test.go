@@ -44,16 +44,16 @@ func (d *desk) click(text string) {
 	d.t.Helper()
 	at := chromedp.Search(fmt.Sprintf(
 		`//*[(self::a or self::button or self::label) and (normalize-space()=%q or @aria-label=%[1]q or span[starts-with(normalize-space(), %[1]q)])]`, text))
-	d.do(text, chromedp.WaitVisible(at))
+	d.do(text, chromedp.WaitVisible(at, seldom()))
 	d.settle()
-	d.do("click "+text, chromedp.Click(at, chromedp.NodeVisible))
+	d.do("click "+text, chromedp.Click(at, chromedp.NodeVisible, seldom()))
 }
 
 func (d *desk) clickOn(css string) {
 	d.t.Helper()
-	d.do(css, chromedp.WaitVisible(chromedp.CSS(css)))
+	d.do(css, chromedp.WaitVisible(chromedp.CSS(css), seldom()))
 	d.settle()
-	d.do("click "+css, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible))
+	d.do("click "+css, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible, seldom()))
 }
 
 // settle waits until no part of the page is being replaced: what comes with it may
@@ -61,7 +61,7 @@ func (d *desk) clickOn(css string) {
 func (d *desk) settle() {
 	d.t.Helper()
 	settled := `!document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")`
-	if _, err := chromedp.Run(d.ctx, chromedp.Poll[bool](settled, chromedp.WithPollingTimeout(time.Minute))); err != nil {
+	if _, err := chromedp.Run(d.ctx, chromedp.Poll[bool](settled, chromedp.WithPollingInterval(between), chromedp.WithPollingTimeout(time.Minute))); err != nil {
 		d.t.Fatal("the page does not settle: ", err)
 	}
 }
@@ -70,7 +70,7 @@ func (d *desk) settle() {
 // and a click may meet the one before.
 func (d *desk) follow(css string) {
 	d.t.Helper()
-	d.do("the link "+css, chromedp.WaitVisible(chromedp.CSS(css)))
+	d.do("the link "+css, chromedp.WaitVisible(chromedp.CSS(css), seldom()))
 	to, err := chromedp.Run(d.ctx, chromedp.Evaluate[string](fmt.Sprintf(`document.querySelector(%q).href`, css)))
 	if err != nil {
 		d.t.Fatal(err)
@@ -84,7 +84,7 @@ func (d *desk) turn(css string, on bool) {
 	d.t.Helper()
 	before := d.place(css)
 	d.clickOn(css)
-	d.do("turned "+css, chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf("%s[aria-checked=%t]", css, on))))
+	d.do("turned "+css, chromedp.WaitVisible(chromedp.CSS(fmt.Sprintf("%s[aria-checked=%t]", css, on)), seldom()))
 	d.sees("The reader has applied this.")
 	if after := d.place(css); after != before {
 		d.t.Errorf("%s was at %s and is at %s", css, before, after)
@@ -94,7 +94,7 @@ func (d *desk) turn(css string, on bool) {
 // place is where something is in the window.
 func (d *desk) place(css string) string {
 	d.t.Helper()
-	d.do("see "+css, chromedp.WaitVisible(chromedp.CSS(css)))
+	d.do("see "+css, chromedp.WaitVisible(chromedp.CSS(css), seldom()))
 	at, err := chromedp.Run(d.ctx, chromedp.Evaluate[string](fmt.Sprintf(`(r => r.x + ", " + r.y)(document.querySelector(%q).getBoundingClientRect())`, css)))
 	if err != nil {
 		d.t.Fatal(err)
@@ -106,7 +106,7 @@ func (d *desk) place(css string) string {
 func (d *desk) fill(fields ...string) {
 	d.t.Helper()
 	for i := 0; i < len(fields); i += 2 {
-		d.do("fill "+fields[i], chromedp.SendKeys(chromedp.CSS(`[name="`+fields[i]+`"]`), fields[i+1], chromedp.NodeVisible))
+		d.do("fill "+fields[i], chromedp.SendKeys(chromedp.CSS(`[name="`+fields[i]+`"]`), fields[i+1], chromedp.NodeVisible, seldom()))
 	}
 }
 
@@ -114,15 +114,15 @@ func (d *desk) fill(fields ...string) {
 func (d *desk) sees(texts ...string) {
 	d.t.Helper()
 	for _, text := range texts {
-		d.do("see "+text, chromedp.WaitVisible(chromedp.Search(fmt.Sprintf(`//*[contains(normalize-space(), %q)]`, text))))
+		d.do("see "+text, chromedp.WaitVisible(chromedp.Search(fmt.Sprintf(`//*[contains(normalize-space(), %q)]`, text)), seldom()))
 	}
 }
 
 // newPIN reads the PIN that is shown once, and copies it.
 func (d *desk) newPIN() string {
 	d.t.Helper()
-	d.do("the new PIN", chromedp.WaitVisible(chromedp.CSS("#pin-digits")))
-	shown, err := chromedp.Run(d.ctx, chromedp.Text(chromedp.CSS("#pin-digits")))
+	d.do("the new PIN", chromedp.WaitVisible(chromedp.CSS("#pin-digits"), seldom()))
+	shown, err := chromedp.Run(d.ctx, chromedp.Text(chromedp.CSS("#pin-digits"), seldom()))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -191,15 +191,10 @@ func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
 
 	// Activity is open while the PIN is typed at the reader's page.
 	owner.visit("/activity")
-	page := browser(t)
-	if err := chromedp.Do(page, chromedp.Navigate(reader.url)); err != nil {
-		t.Fatal(err)
-	}
-	reader.opensByTaps(page, pin)
-	if err := chromedp.Do(page, chromedp.Navigate("about:blank")); err != nil { // painting the board takes a processor
-		t.Fatal(err)
-	}
-	owner.do("the grant", chromedp.WaitVisible(chromedp.Search(`//*[contains(@class,"event")][contains(., "Grace Hopper") and contains(., "Granted")]`)))
+	page := owner.board(reader)
+	reader.opensByTaps(page.ctx, pin)
+	page.do("leave", chromedp.Navigate("about:blank")) // painting the board takes a processor
+	owner.do("the grant", chromedp.WaitVisible(chromedp.Search(`//*[contains(@class,"event")][contains(., "Grace Hopper") and contains(., "Granted")]`), seldom()))
 	reader.closed()
 
 	policy := reader.status()["policy_revision"]
@@ -255,20 +250,20 @@ func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
 
 	owner.visit("/settings/administrators?ask=add")
 	owner.fill("name", "Vera Viewer")
-	owner.do("the role", chromedp.SetValue(chromedp.CSS("#f-role"), "limited-view"))
+	owner.do("the role", chromedp.SetValue(chromedp.CSS("#f-role"), "limited-view", seldom()))
 	owner.click("Add and make a link")
-	owner.do("the link", chromedp.WaitVisible(chromedp.CSS("#one-time-link")))
-	link, err := chromedp.Run(owner.ctx, chromedp.Text(chromedp.CSS("#one-time-link")))
+	owner.do("the link", chromedp.WaitVisible(chromedp.CSS("#one-time-link"), seldom()))
+	link, err := chromedp.Run(owner.ctx, chromedp.Text(chromedp.CSS("#one-time-link"), seldom()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	viewer := &desk{t, browser(t), owner.url}
+	viewer := &desk{t, owner.stranger(), owner.url}
 	viewer.do("the link", chromedp.Navigate(strings.TrimSpace(link)))
 	viewer.fill("password", "staple battery horse correct", "again", "staple battery horse correct")
 	viewer.click("Set the password and sign in")
-	viewer.do("signed in", chromedp.WaitVisible(chromedp.CSS(`form[action="/sign-out"]`))) // the link's page has the name, too
+	viewer.do("signed in", chromedp.WaitVisible(chromedp.CSS(`form[action="/sign-out"]`), seldom())) // the link's page has the name, too
 	viewer.visit("/readers/front-door")
-	viewer.do("the reader's page", chromedp.WaitVisible(chromedp.CSS("#main h1")))
+	viewer.do("the reader's page", chromedp.WaitVisible(chromedp.CSS("#main h1"), seldom()))
 	reader.eventually("the wrong PIN's screen has gone", func() bool { return reader.offers("pin") })
 	for path, body := range map[string]string{
 		"/users":                     "first=Eve&pin=auto",

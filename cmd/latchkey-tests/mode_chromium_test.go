@@ -31,7 +31,7 @@ func TestInTwoTabsADoorIsLockedDownByOnePressAndEvacuated(t *testing.T) {
 	reader.start()
 	reader.linked()
 	console := c.signInOwner(browser(t))
-	page := console.tab(reader.url)
+	page := console.board(reader)
 	page.becomes("the reader is at home", atHome)
 
 	console.visit("/")
@@ -47,7 +47,7 @@ func TestInTwoTabsADoorIsLockedDownByOnePressAndEvacuated(t *testing.T) {
 	if mode := reader.mode(); mode != "lockdown" {
 		t.Errorf("after a restart the mode is %s", mode)
 	}
-	page = console.tab(reader.url)
+	page = console.board(reader)
 	page.becomes("no PIN can be entered after a restart", `document.querySelectorAll("#targets button").length === 0 && `+released)
 	before := reader.cards("known")
 	reader.showCard(bobUID)

@@ -55,67 +55,68 @@ func (r *testReader) pinOpens(pin, how string) {
 // One site, a reader with a TPM and one without; one delta serves both.
 func TestAReaderWithATPMAndOneWithoutAtOneSite(t *testing.T) {
 	t.Parallel()
-	onBothBrokers(t, func(t *testing.T, c *controller) {
-		// The site trusts a maker of TPMs: a chip that nobody has certified is not adopted.
-		maker := swtpm.NewMaker(t)
-		chip := maker.New()
-		c.tell("", "tpm-authority", "add", maker.Authority())
-		nobodys := withTPM(t, "side-door", swtpm.New(t))
-		do(t, "", "latchkeyd", "identity", "--config", nobodys.config(), "--out", nobodys.path("request"))
-		if _, sorry, err := try(t, "", "latchkey-controller", "reader", "add", "--dir", c.dir, "--reader", "side-door", "--group", "everyone", "--request", nobodys.path("request"), "--out", nobodys.path("bundle")); err == nil || !strings.Contains(sorry, "TPM has no certificate of its maker") {
-			t.Errorf("%v: %s", err, sorry)
-		}
-		front := withTPM(t, "front-door", chip)
-		front.start()
-		c.adoptRunning(t, front, "front-door")
-		c.knowReaders()
-		back := c.adopt(t, "back-door")
-		back.start()
-		front.linked()
-		back.linked()
-		front.pinOpens(adaPIN, "Ada's PIN, checked by the TPM,")
-		front.opensByCard(bobUID, "Bob's card")
-		front.closed()
-		back.pinOpens(adaPIN, "Ada's PIN, with the key in a file,")
+	c := adaAndBobLinked(t, true) // which hears of readers while it runs
+	c.startBroker()
+	c.serve()
+	// The site trusts a maker of TPMs: a chip that nobody has certified is not adopted.
+	maker := swtpm.NewMaker(t)
+	chip := maker.New()
+	c.tell("", "tpm-authority", "add", maker.Authority())
+	nobodys := withTPM(t, "side-door", swtpm.New(t))
+	do(t, "", "latchkeyd", "identity", "--config", nobodys.config(), "--out", nobodys.path("request"))
+	if _, sorry, err := try(t, "", "latchkey-controller", "reader", "add", "--dir", c.dir, "--reader", "side-door", "--group", "everyone", "--request", nobodys.path("request"), "--out", nobodys.path("bundle")); err == nil || !strings.Contains(sorry, "TPM has no certificate of its maker") {
+		t.Errorf("%v: %s", err, sorry)
+	}
+	front := withTPM(t, "front-door", chip)
+	front.start()
+	c.adoptRunning(t, front, "front-door")
+	c.knowReaders()
+	back := c.adopt(t, "back-door")
+	back.start()
+	front.linked()
+	back.linked()
+	front.pinOpens(adaPIN, "Ada's PIN, checked by the TPM,")
+	front.opensByCard(bobUID, "Bob's card")
+	front.closed()
+	back.pinOpens(adaPIN, "Ada's PIN, with the key in a file,")
 
-		c.addPIN(t, "Grace Hopper", gracePIN)
-		for _, r := range []*testReader{front, back} {
-			r.eventually("the delta has come", func() bool { return r.revision() == back.revision() && r.offers("pin") })
-			r.pinOpens(gracePIN, "a PIN that came by a delta")
-		}
-		if spent, limit := front.budget(); spent != 2 || limit != 500 {
-			t.Errorf("the TPM has checked %v of %v PINs", spent, limit)
-		}
-		front.wrong(wrongPIN)
-		front.eventually("the TPM has counted that", func() bool { spent, _ := front.budget(); return spent == 3 })
+	c.addPIN(t, "Grace Hopper", gracePIN)
+	for _, r := range []*testReader{front, back} {
+		r.eventually("the delta has come", func() bool { return r.revision() == back.revision() && r.offers("pin") })
+		r.pinOpens(gracePIN, "a PIN that came by a delta")
+	}
+	if spent, limit := front.budget(); spent != 2 || limit != 500 {
+		t.Errorf("the TPM has checked %v of %v PINs", spent, limit)
+	}
+	front.wrong(wrongPIN)
+	front.eventually("the TPM has counted that", func() bool { spent, _ := front.budget(); return spent == 3 })
 
-		// A power cut of both, and the TPM comes late.
-		front.kill()
-		chip.Cut()
-		front.start()
-		front.eventually("there is no TPM: no PIN", func() bool { return !front.offers("pin") })
-		chip.Power("startup-clear")
-		front.eventually("the TPM has come", func() bool { return front.offers("pin") })
-		front.pinOpens(adaPIN, "Ada's PIN, after a power cut,")
+	// A power cut of both, and the TPM comes late.
+	front.kill()
+	chip.Cut()
+	front.start()
+	front.eventually("there is no TPM: no PIN", func() bool { return !front.offers("pin") })
+	chip.Power("startup-clear")
+	front.eventually("the TPM has come", func() bool { return front.offers("pin") })
+	front.pinOpens(adaPIN, "Ada's PIN, after a power cut,")
 
-		// No key of the site is on the disk.
-		key, err := cache.ReadKey(front.keyFile())
-		if err != nil || key.TPM == nil || key.PIN != nil || key.Card != nil || key.TPM.Activation == nil {
-			t.Error("keys in the clear, or for a TPM that nobody has certified", err)
-		}
+	// No key of the site is on the disk.
+	key, err := cache.ReadKey(front.keyFile())
+	if err != nil || key.TPM == nil || key.PIN != nil || key.Card != nil || key.TPM.Activation == nil {
+		t.Error("keys in the clear, or for a TPM that nobody has certified", err)
+	}
 
-		// The back door's thief would have all PINs.
-		c.tell("", "settings", "set", "--pins", "tpm-only")
-		back.eventually("the reader without a TPM offers no PIN any more", func() bool { return !back.offers("pin") })
-		back.opensByCard(bobUID, "Bob's card")
-		front.eventually("the reader with a TPM has the new epoch's keys", func() bool { return front.status()["epoch"] == back.status()["epoch"] && front.offers("pin") })
-		front.pinOpens(adaPIN, "Ada's PIN, in the new epoch,")
-		for _, r := range []*testReader{front, back} {
-			if key, err := cache.ReadKey(r.keyFile()); err != nil || key.PIN != nil {
-				t.Error("a PIN key in a file", err)
-			}
+	// The back door's thief would have all PINs.
+	c.tell("", "settings", "set", "--pins", "tpm-only")
+	back.eventually("the reader without a TPM offers no PIN any more", func() bool { return !back.offers("pin") })
+	back.opensByCard(bobUID, "Bob's card")
+	front.eventually("the reader with a TPM has the new epoch's keys", func() bool { return front.status()["epoch"] == back.status()["epoch"] && front.offers("pin") })
+	front.pinOpens(adaPIN, "Ada's PIN, in the new epoch,")
+	for _, r := range []*testReader{front, back} {
+		if key, err := cache.ReadKey(r.keyFile()); err != nil || key.PIN != nil {
+			t.Error("a PIN key in a file", err)
 		}
-	})
+	}
 }
 
 // keyFile is the key file of the newest epoch.

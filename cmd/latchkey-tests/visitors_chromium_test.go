@@ -11,8 +11,8 @@ import (
 // slipPIN returns the PIN of the slip that is shown.
 func (d *desk) slipPIN() string {
 	d.t.Helper()
-	d.do("the slip", chromedp.WaitVisible(chromedp.CSS("#slip-digits")))
-	shown, err := chromedp.Run(d.ctx, chromedp.Text(chromedp.CSS("#slip-digits")))
+	d.do("the slip", chromedp.WaitVisible(chromedp.CSS("#slip-digits"), seldom()))
+	shown, err := chromedp.Run(d.ctx, chromedp.Text(chromedp.CSS("#slip-digits"), seldom()))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestInTwoTabsAVisitorIsInvitedComesAndIsGone(t *testing.T) {
 	console.visit("/visitors/new")
 	console.fill("first", "Rosalind", "last", "Franklin")
 	tomorrow := time.Now().UTC().AddDate(0, 0, 1).Format("2006-01-02T15:04")
-	console.do("fill in the end", chromedp.SetValue(chromedp.CSS("#f-until"), tomorrow))
+	console.do("fill in the end", chromedp.SetValue(chromedp.CSS("#f-until"), tomorrow, seldom()))
 	console.clickOn("#f-door-1")
 	console.picture("visitors-1-console-invitation")
 	revision := reader.revision()

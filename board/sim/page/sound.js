@@ -16,6 +16,7 @@ export function buzzer(active) {
 }
 
 function wake() {
+  if (muted) return;
   if (!volume) {
     const audio = new AudioContext();
     volume = audio.createGain();
@@ -36,5 +37,7 @@ for (const gesture of ['pointerdown', 'keydown']) addEventListener(gesture, wake
 mute.addEventListener('click', () => {
   muted = !muted;
   mute.setAttribute('aria-pressed', muted);
+  if (muted) volume?.context.suspend(); // silence takes a processor, too
+  else wake();
   follow();
 });

@@ -144,7 +144,7 @@ func unnamedSQLite(ctx context.Context, dir string) (*sqliteEngine, error) {
 	if err == nil {
 		err = os.Remove(path)
 	}
-	e := &sqliteEngine{db, reserve{dir}}
+	e := &sqliteEngine{db: db, reserve: reserve{dir}}
 	if err == nil {
 		err = e.migrate(ctx)
 	}

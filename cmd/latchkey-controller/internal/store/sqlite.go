@@ -24,6 +24,7 @@ const File = "site.db"
 type sqliteEngine struct {
 	db      *sql.DB
 	reserve reserve
+	version dataVersion
 }
 
 // busyTimeout is how long one process waits for another's lock.
@@ -69,7 +70,7 @@ func connectSQLite(dir string) (*sqliteEngine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteEngine{db, r}, nil
+	return &sqliteEngine{db: db, reserve: r}, nil
 }
 
 func (e *sqliteEngine) place() string { return filepath.Join(e.reserve.dir, File) }

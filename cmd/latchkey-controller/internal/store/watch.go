@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"sync"
 	"time"
@@ -26,39 +27,35 @@ func (s *Store) Watch(ctx context.Context, changed func() error) error {
 	return s.engine.watch(ctx, woken, changed)
 }
 
-// watch is woken by commits of this process; for others it polls SQLite's data_version ten times
-// a second.
+// watch is woken by commits of this process; for others SQLite's data_version is asked for ten times
+// a second, by whichever watch comes first.
 func (e *sqliteEngine) watch(ctx context.Context, woken <-chan struct{}, changed func() error) error {
-	conn, err := e.db.Conn(ctx)
-	if err != nil && ctx.Err() != nil {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("watch database: %w", err)
-	}
-	defer conn.Close()
-	ticker := time.NewTicker(pollEvery)
-	defer ticker.Stop()
+	e.version.join()
+	defer e.version.leave()
+	since := time.Now() // a question of then will do
 	for last := int64(-1); ; {
 		asked := time.Now()
-		var version int64
-		if err := conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); ctx.Err() != nil {
+		changes, err := e.version.changesSince(ctx, e.db, since)
+		if ctx.Err() != nil {
 			return nil
-		} else if err != nil {
+		}
+		if err != nil {
 			return fmt.Errorf("watch database: %w", err)
 		}
-		if version != last {
-			last = version
+		if changes != last {
+			last = changes
 			if err := changed(); err != nil {
 				return err
 			}
 		}
+		since = e.version.next()
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-time.After(time.Until(since)):
 			continue
 		case <-woken:
+			since = time.Now()
 		}
 		if rest := wakeGap - time.Since(asked); rest > 0 {
 			select {
@@ -68,6 +65,77 @@ func (e *sqliteEngine) watch(ctx context.Context, woken <-chan struct{}, changed
 			}
 		}
 	}
+}
+
+// dataVersion is SQLite's data_version as all watches of a process see it: on one connection, and asked for
+// once where several want it at a time. Its zero value is ready.
+type dataVersion struct {
+	mu      sync.Mutex
+	watches int
+	began   time.Time // the first of those
+	conn    *sql.Conn // nil: there is none yet, or it failed
+	version int64     // of that connection: another's does not compare
+	changes int64     // counts what versions there were
+	asked   time.Time // for the last one
+}
+
+func (d *dataVersion) join() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.watches == 0 {
+		d.began = time.Now()
+	}
+	d.watches++
+}
+
+func (d *dataVersion) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.watches--; d.watches == 0 {
+		d.disconnect()
+	}
+}
+
+func (d *dataVersion) disconnect() {
+	if d.conn != nil {
+		d.conn.Close()
+		d.conn = nil
+	}
+}
+
+// next returns when all watches ask next.
+func (d *dataVersion) next() time.Time {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	return now.Add(pollEvery - now.Sub(d.began)%pollEvery)
+}
+
+// changesSince returns a number that is another one after a commit, as it was at a time or later.
+func (d *dataVersion) changesSince(ctx context.Context, db *sql.DB, at time.Time) (int64, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.conn != nil && !d.asked.Before(at) {
+		return d.changes, nil
+	}
+	asked, before := time.Now(), d.conn
+	if d.conn == nil {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return 0, err
+		}
+		d.conn = conn
+	}
+	var version int64
+	if err := d.conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
+		d.disconnect()
+		return 0, err
+	}
+	if before == nil || version != d.version {
+		d.changes++
+	}
+	d.version, d.asked = version, asked
+	return d.changes, nil
 }
 
 // wakes wakes the watches of this process. Its zero value is ready.

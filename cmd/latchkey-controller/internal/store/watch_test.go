@@ -69,3 +69,58 @@ func TestACommitOfThisProcessWakesAWatchBeforeItsNextQuestion(t *testing.T) {
 		s.wakes.wake() // nobody is there any more
 	})
 }
+
+func TestEveryWatchHearsOfACommitOfAnotherProcessOnce(t *testing.T) {
+	postgrestest.SQLiteOnly(t)
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s, err := Create(t.Context(), dir, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		other, err := Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		watch := func() (heard chan struct{}, stop func()) {
+			heard = make(chan struct{}, 8)
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- s.Watch(ctx, func() error { heard <- struct{}{}; return nil }) }()
+			<-heard
+			return heard, func() {
+				cancel()
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		commit := func() {
+			t.Helper()
+			if err := other.Update(t.Context(), func(tx *Tx) error { return tx.AddAlarm(&Alarm{Kind: ClockDoubted}) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		first, stopFirst := watch()
+		time.Sleep(pollEvery / 3)
+		second, stopSecond := watch()
+		for range 3 {
+			commit()
+			time.Sleep(3 * pollEvery)
+			if len(first) != 1 || len(second) != 1 {
+				t.Fatalf("heard %d and %d times of one commit", len(first), len(second))
+			}
+			<-first
+			<-second
+		}
+		stopFirst() // whoever asked, the other goes on
+		commit()
+		time.Sleep(3 * pollEvery)
+		if len(second) == 0 {
+			t.Error("with one watch less, a commit is not heard of")
+		}
+		stopSecond()
+	})
+}
