@@ -22,6 +22,7 @@ func Open(t testing.TB, within time.Duration) context.Context {
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("enable-features", "NetworkServiceInProcess2"), // not a process more
 	)...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
@@ -29,6 +30,18 @@ func Open(t testing.TB, within time.Duration) context.Context {
 	ctx, cancel = context.WithTimeout(ctx, within)
 	t.Cleanup(cancel)
 	if err := chromedp.Do(ctx); err != nil { // starts it
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// Beside opens a window beside one that is open, in its browser, which has nothing else in common with it: no
+// cookie and no cache. It is closed when the test ends.
+func Beside(t testing.TB, ctx context.Context) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(ctx, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return ctx

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 )
 
 // brokerTour looks at pages about brokers.
-func brokerTour(t *testing.T) {
+func brokerTour(t *testing.T, beside context.Context) {
 	w := newWorld(t)
 	w.adopt("front-door", "Front door", "Main building")
 	w.adopt("gate", "Gate", "Main building")
@@ -29,7 +30,7 @@ func brokerTour(t *testing.T) {
 		w.must(err)
 	}
 	set(desk.BrokersForm{Brokers: first + " " + second})
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{{"brokers-doors", "/", ""}, {"brokers-settings", "/settings#brokers", ""}, {"brokers-reader", "/readers/gate", ""}})
 	set(desk.BrokersForm{Reader: "gate", Brokers: "ssl://nosuch.example", Anyway: true})
 	tour(t, ctx, w, []stop{{"brokers-differ", "/settings#brokers", ""}})

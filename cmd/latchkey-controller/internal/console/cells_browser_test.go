@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -12,12 +13,12 @@ import (
 )
 
 // cellTour looks at a site with one cell, and at one with several.
-func cellTour(t *testing.T) {
+func cellTour(t *testing.T, beside context.Context) {
 	w := inPostgreSQL(t)
 	w.adopt("front-door", "Front door", "Main building")
 	_, leads := w.run()
 	<-leads
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{{"cells-one", "/cells", ""}, {"cells-new", "/cells/new", ""}})
 	contented(t, complaints)
 
@@ -41,7 +42,7 @@ func cellTour(t *testing.T) {
 	w.live.brokers = append(w.live.brokers, link.BrokerStatus{URL: "ssl://broker-1.warehouse.harbour-district.example.com:8883", Cell: 3, Up: true, Since: time.Now()},
 		link.BrokerStatus{URL: "ssl://broker-2.warehouse.harbour-district.example.com:8883", Cell: 3, Why: "connection refused", Since: time.Now()})
 	w.live.mu.Unlock()
-	ctx, complaints = chromium(t, w, desk.Owner)
+	ctx, complaints = chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{
 		{"cells", "/cells", ""},
 		{"cell-home", "/cells/1", ""},
@@ -56,7 +57,7 @@ func cellTour(t *testing.T) {
 		{"cell-reader-moving", "/readers/yard?tab=device", ""},
 		{"cells-doors", "/", ""},
 	})
-	wide := size(looks[0].width, looks[0].height)
+	wide := wide
 	do(t, ctx, wide, arrive(w.server.URL+"/cells/new"), chromedp.SendKeys(chromedp.CSS("#f-cell-name"), "North wing"), chromedp.SendKeys(chromedp.CSS("#f-brokers"), "tcp://north.example"), chromedp.Click(chromedp.CSS(`form[action="/cells"] .primary`)), chromedp.WaitVisible(chromedp.CSS("#w-brokers")))
 	lookAt(t, ctx, "cells-new-wrong")
 	do(t, ctx, wide, arrive(w.server.URL+"/cells/1"), chromedp.SetValue(chromedp.CSS("#f-brokers"), "ssl://broker-3.example"), chromedp.Click(chromedp.CSS(`form[action="/cells/1"] .primary`)), chromedp.WaitVisible(chromedp.CSS("#w-anyway")))

@@ -157,19 +157,19 @@ func TestAnUpgradeThatIsNotFinishedSaysWhatIsLeft(t *testing.T) {
 }
 
 // controllersTour looks at a stand-by, and at a site that nobody leads.
-func controllersTour(t *testing.T) {
+func controllersTour(t *testing.T, beside context.Context) {
 	const showControllers = `document.querySelector("#controllers").scrollIntoView(); window.settled = true`
 	w := inPostgreSQL(t)
 	w.adopt("front-door", "Front door", "Main building")
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a.example:8883", Up: true}}
 	w.led()
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{{"controllers-standby", "/", ""}, {"controllers-settings", "/settings", showControllers}})
 	contented(t, complaints)
 	w = inPostgreSQL(t)
 	w.adopt("front-door", "Front door", "Main building")
 	led := w.unled()
-	ctx, complaints = chromium(t, w, desk.Owner)
+	ctx, complaints = chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{{"controllers-unled", "/", ""}, {"controllers-unled-settings", "/settings", showControllers}, {"controllers-unled-reader", "/readers/front-door", ""}})
 	contented(t, complaints)
 	led()

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -8,7 +9,7 @@ import (
 )
 
 // groupTour looks at the pages of groups.
-func groupTour(t *testing.T) {
+func groupTour(t *testing.T, beside context.Context) {
 	t.Helper()
 	w := newWorld(t)
 	w.stage()
@@ -18,7 +19,7 @@ func groupTour(t *testing.T) {
 	})
 	w.must(err)
 	w.must(w.desk.GiveAccess(t.Context(), owner, "staff", "", []desk.Where{{Level: desk.Doors, ID: 1}, {Level: desk.Doors, ID: 5}}, &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}, desk.UseSchedule{}))
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	const submit = `document.querySelector("#panel form[method=post] button[type=submit]").click()`
 	tour(t, ctx, w, []stop{
 		{"groups", "/groups", ""},

@@ -23,7 +23,7 @@ func until(t *testing.T, ctx context.Context, what, condition string) {
 func TestInTheBrowserAPINIsGivenFoundAndCopiedWithoutLoadingThePageAgain(t *testing.T) {
 	w := small(t)
 	w.user("Bob", "Martin", false, "", "staff")
-	ctx, _ := chromium(t, w, desk.Owner)
+	ctx, _ := chromium(t, t.Context(), w, desk.Owner)
 	do(t, ctx, arrive(w.server.URL+"/users"))
 	eval[bool](t, ctx, `window.same = true`)
 	until(t, ctx, "htmx is there", `typeof htmx === "object"`)
@@ -59,7 +59,7 @@ func TestInTheBrowserAPINIsGivenFoundAndCopiedWithoutLoadingThePageAgain(t *test
 
 func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 	w := small(t)
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, t.Context(), w, desk.Owner)
 	front := w.journal("front-door")
 	do(t, ctx, arrive(w.server.URL+"/activity"))
 	eval[bool](t, ctx, `window.same = true`)
@@ -95,7 +95,7 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 func TestInTheBrowserOfTwoQuickClicksTheLastCounts(t *testing.T) {
 	w := small(t)
 	w.user("Bob", "Martin", false, "", "staff")
-	ctx, _ := chromium(t, w, desk.Owner)
+	ctx, _ := chromium(t, t.Context(), w, desk.Owner)
 	do(t, ctx, arrive(w.server.URL+"/users/1"))
 	until(t, ctx, "htmx is there", `typeof htmx === "object"`)
 	for _, clicks := range [][3]string{
@@ -109,7 +109,7 @@ func TestInTheBrowserOfTwoQuickClicksTheLastCounts(t *testing.T) {
 
 func TestInTheBrowserASwitchFollowsWhatOthersDoAndStaysWhereItIs(t *testing.T) {
 	w := small(t)
-	ctx, _ := chromium(t, w, desk.Owner)
+	ctx, _ := chromium(t, t.Context(), w, desk.Owner)
 	const place = `(r => r.x + ", " + r.y)(document.querySelector("#pin-switch-front-door").getBoundingClientRect())`
 	for _, page := range []string{"/doors/1?tab=config", "/hubs/1", "/readers/front-door?tab=authentication"} {
 		do(t, ctx, arrive(w.server.URL+page))
@@ -128,7 +128,7 @@ func TestInTheBrowserASwitchFollowsWhatOthersDoAndStaysWhereItIs(t *testing.T) {
 
 func TestInTheBrowserNothingIsReplacedBelowAFinger(t *testing.T) {
 	w := small(t)
-	ctx, _ := chromium(t, w, desk.Owner)
+	ctx, _ := chromium(t, t.Context(), w, desk.Owner)
 	mouse := func(what input.DispatchMouseEventType, css string) {
 		t.Helper()
 		at := eval[[2]float64](t, ctx, `(r => [r.x + r.width / 2, r.y + r.height / 2])(document.querySelector("`+css+`").getBoundingClientRect())`)
@@ -157,7 +157,7 @@ func TestInTheBrowserNothingIsReplacedBelowAFinger(t *testing.T) {
 
 func TestInTheBrowserAQuestionBelowTheFoldIsScrolledTo(t *testing.T) {
 	w := small(t)
-	ctx, _ := chromium(t, w, desk.Owner)
+	ctx, _ := chromium(t, t.Context(), w, desk.Owner)
 	do(t, ctx, size(390, 700), arrive(w.server.URL+"/readers/front-door?tab=device&ask=lost"))
 	until(t, ctx, "the question is seen", `(at => at.top >= 0 && at.bottom <= innerHeight + 1)(document.querySelector(".question").getBoundingClientRect())`)
 	if eval[float64](t, ctx, `document.querySelector("main").scrollHeight`) <= 700 {
@@ -167,7 +167,7 @@ func TestInTheBrowserAQuestionBelowTheFoldIsScrolledTo(t *testing.T) {
 
 func TestInTheBrowserOnePressLocksDownAndThePageFollowsWhatTheDoorReports(t *testing.T) {
 	w := small(t)
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, t.Context(), w, desk.Owner)
 	front := w.journal("front-door")
 	reports := func(mode wire.ModeState) {
 		w.live.enters("front-door", mode)
@@ -203,7 +203,7 @@ func TestInTheBrowserADoorByDoorListStaysOpenWhileItFollows(t *testing.T) {
 	w.adopt("back-door", "Back door", "Main building")
 	_, err := w.desk.SetMode(t.Context(), owner, desk.Where{}, wire.ModeLockdown, 0)
 	w.must(err)
-	ctx, _ := chromium(t, w, desk.Owner)
+	ctx, _ := chromium(t, t.Context(), w, desk.Owner)
 	for _, page := range []string{"/", "/locations/1"} {
 		w.live.enters("back-door", wire.ModeState{Mode: wire.ModeNormal})
 		do(t, ctx, arrive(w.server.URL+page), chromedp.Click(chromedp.CSS(".mode.lockdown summary")))

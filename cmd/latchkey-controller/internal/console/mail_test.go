@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -9,10 +10,10 @@ import (
 )
 
 // mailTour looks at the page of notices by e-mail.
-func mailTour(t *testing.T) {
+func mailTour(t *testing.T, beside context.Context) {
 	t.Helper()
 	w := newWorld(t)
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{{"mail-none", "/mail", ""}})
 	eval[bool](t, ctx, `const form = document.querySelector("form.columns"); form.noValidate = true; form.sender.value = "nobody"; form.querySelector("button[type=submit]").click(); true`)
 	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#w-sender")))

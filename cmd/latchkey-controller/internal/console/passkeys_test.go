@@ -38,7 +38,7 @@ func (w *world) atOrigin(t *testing.T, ctx context.Context, role desk.Role) {
 
 func TestAPasskeyOfABrowserSignsInAndConfirmsActs(t *testing.T) {
 	w := newWorld(t)
-	ctx, complaints := window(t)
+	ctx, complaints := window(t, t.Context())
 	device(t, ctx)
 	w.atOrigin(t, ctx, desk.Owner)
 	do(t, ctx, arrive(w.origin()+"/settings/account"))

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -14,7 +15,7 @@ import (
 
 // limitTour looks at the choice of an administrator's locations, and at what those see who are
 // limited to some.
-func limitTour(t *testing.T) {
+func limitTour(t *testing.T, beside context.Context) {
 	t.Helper()
 	w := newWorld(t)
 	w.stage()
@@ -29,7 +30,7 @@ func limitTour(t *testing.T) {
 		admin, err := tx.AdminNamed("Niklaus Wirth")
 		return errors.Join(err, tx.LimitAdmin(admin.ID, true, nil))
 	}))
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	const page, some = "/settings/administrators", `document.querySelector("#f-at-some").click(); `
 	tour(t, ctx, w, []stop{
 		{"limits-administrators", page, ""},
@@ -42,7 +43,7 @@ func limitTour(t *testing.T) {
 	contented(t, complaints)
 
 	w.limited(desk.Super, 2)
-	ctx, complaints = chromium(t, w, desk.Super)
+	ctx, complaints = chromium(t, beside, w, desk.Super)
 	tour(t, ctx, w, []stop{
 		{"limited-doors", "/", ""},
 		{"limited-mode", "/?ask=mode", ""},

@@ -286,7 +286,7 @@ func TestAKeptFormStillSaysWhatChangedMeanwhile(t *testing.T) {
 func TestABrowserKeepsAFormThatWasBegunWhenTheSessionEnds(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	ctx, _ := chromium(t, w, desk.Owner)
+	ctx, _ := chromium(t, t.Context(), w, desk.Owner)
 	do(t, ctx, arrive(w.server.URL+"/users"), chromedp.Click(chromedp.CSS(`a[href="/users/new"]`)), chromedp.WaitVisible(chromedp.CSS("#f-first")),
 		chromedp.SendKeys(chromedp.CSS("#f-first"), "Eve"), chromedp.Click(chromedp.CSS("#f-pin-typed")), chromedp.SendKeys(chromedp.CSS("#f-digits"), "58310274"))
 	grace, err := w.desk.FindAdmin(t.Context(), owner, names[desk.Owner])
@@ -298,7 +298,7 @@ func TestABrowserKeepsAFormThatWasBegunWhenTheSessionEnds(t *testing.T) {
 	w.server.CloseClientConnections() // the page listens anew, and hears that the session is over
 	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#signed-out")), chromedp.Click(chromedp.CSS("#panel button[type=submit]")), chromedp.WaitVisible(chromedp.CSS("#f-password")))
 	lookAt(t, ctx, "sign-in-kept")
-	do(t, ctx, size(looks[0].width, looks[0].height), chromedp.SendKeys(chromedp.CSS("#f-name"), names[desk.Owner]), chromedp.SendKeys(chromedp.CSS("#f-password"), password),
+	do(t, ctx, wide, chromedp.SendKeys(chromedp.CSS("#f-name"), names[desk.Owner]), chromedp.SendKeys(chromedp.CSS("#f-password"), password),
 		chromedp.Click(chromedp.CSS("button.primary")), chromedp.WaitVisible(chromedp.CSS("#f-first")))
 	if got := eval[string](t, ctx, `document.querySelector("#f-first").value + "/" + document.querySelector("#f-digits").value`); got != "Eve/" {
 		t.Errorf("given back: %q", got)

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -164,10 +165,10 @@ func TestOfAScheduleThatManyDoorsUseOnlySomeAreShown(t *testing.T) {
 }
 
 // scheduleTour looks at schedules, and at doors that use them.
-func scheduleTour(t *testing.T) {
+func scheduleTour(t *testing.T, beside context.Context) {
 	w := newWorld(t)
 	w.stage()
-	ctx, complaints := chromium(t, w, desk.Super)
+	ctx, complaints := chromium(t, beside, w, desk.Super)
 	tour(t, ctx, w, []stop{{"schedules-none", "/schedules", ""}})
 	w.officeHours("front-door", "lab")
 	night, err := desk.ParseHours(map[string]string{"mon": "22-6", "tue": "22-6", "wed": "22-6", "thu": "22-6", "sat": "10-12, 14-16, 17-18", "sun": "22-6", "holiday": "0-24"})
@@ -190,13 +191,13 @@ func scheduleTour(t *testing.T) {
 		{"schedule-opening", "/readers/front-door?tab=opening", ""},
 		{"schedule-two-proofs", "/readers/front-door?tab=two-proofs", ""},
 	})
-	do(t, ctx, size(looks[0].width, looks[0].height), arrive(w.server.URL+"/schedules/2"),
+	do(t, ctx, wide, arrive(w.server.URL+"/schedules/2"),
 		chromedp.Click(chromedp.CSS("button[name=copy]")), chromedp.WaitVisible(chromedp.CSS(".banner.info")))
 	lookAt(t, ctx, "schedule-copied")
-	do(t, ctx, size(looks[0].width, looks[0].height), chromedp.SendKeys(chromedp.CSS("#f-fri"), ", x"), chromedp.SendKeys(chromedp.CSS("#f-sat"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-fri")))
+	do(t, ctx, wide, chromedp.SendKeys(chromedp.CSS("#f-fri"), ", x"), chromedp.SendKeys(chromedp.CSS("#f-sat"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-fri")))
 	lookAt(t, ctx, "schedule-wrong")
 	contented(t, complaints)
-	ctx, complaints = chromium(t, w, desk.Viewer)
+	ctx, complaints = chromium(t, beside, w, desk.Viewer)
 	tour(t, ctx, w, []stop{{"viewer-schedules", "/schedules", ""}, {"viewer-schedule", "/schedules/2", ""}})
 	contented(t, complaints)
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net/http"
 	"regexp"
 	"strings"
@@ -62,10 +63,10 @@ func TestTheTokensPageSaysWhereTheAPIIs(t *testing.T) {
 }
 
 // tokenTour looks at the page of tokens.
-func tokenTour(t *testing.T) {
+func tokenTour(t *testing.T, beside context.Context) {
 	t.Helper()
 	w := newWorld(t)
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{{"tokens-none", "/tokens", ""}})
 	for _, form := range []desk.TokenForm{
 		{Name: "Home Assistant", Scopes: []desk.Scope{desk.ScopeRead, desk.ScopeActivity, desk.ScopeOperate}, Days: 365},

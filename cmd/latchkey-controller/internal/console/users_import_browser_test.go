@@ -12,7 +12,7 @@ func TestPagesAboutManyUsersHaveNoBarrier(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.stage()
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, t.Context(), w, desk.Owner)
 	choose := func(file string) string {
 		return `const chosen = new DataTransfer(); chosen.items.add(new File([` + "`" + file + "`" + `], "users.csv")); document.querySelector("#f-file").files = chosen.files; document.querySelector("#main form button[type=submit]").click(); true`
 	}
@@ -32,7 +32,7 @@ func TestPagesAboutManyUsersHaveNoBarrier(t *testing.T) {
 		{"import-slips", "", `document.querySelector("#f-deliver-slips").click(); document.querySelector("#main form button[type=submit]").click(); true`, ".slip"},
 	} {
 		if s.path != "" {
-			do(t, ctx, size(looks[0].width, looks[0].height), arrive(w.server.URL+s.path))
+			do(t, ctx, wide, arrive(w.server.URL+s.path))
 		}
 		eval[bool](t, ctx, s.script)
 		do(t, ctx, chromedp.WaitVisible(chromedp.CSS(s.shows)))

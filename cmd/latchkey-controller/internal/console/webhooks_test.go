@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"html"
 	"net/http"
 	"strings"
@@ -97,11 +98,11 @@ func (w *world) deliveries(name, url string) {
 }
 
 // webhookTour looks at the pages of webhooks.
-func webhookTour(t *testing.T) {
+func webhookTour(t *testing.T, beside context.Context) {
 	t.Helper()
 	w := newWorld(t)
 	w.adopt("front-door", "Front door", "Main building")
-	ctx, complaints := chromium(t, w, desk.Owner)
+	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{{"webhooks-none", "/webhooks", ""}})
 	_, err := w.desk.AllowWebhookHost(t.Context(), owner, "n8n.home:5678")
 	w.must(err)
