@@ -7,45 +7,47 @@ import (
 	"latchkey/sync/wire"
 )
 
-// normal returns the state moved to where all states are counted from, so that
-// time goes on and the walk ends nevertheless. What it forgets is the running
+// normal moves a state to where all states are counted from, so that
+// time goes on and the walk ends nevertheless. What was shown and reported follows
+// from the rest. What it forgets is the running
 // time that guesses have to their credit, the users that a lockout would name,
 // the ids of commands, the counts of refusals and of lost appends, the screen that passes, and what waits to be
 // stored but is not folded: they decide nothing, or have tests of their own.
-func (n node) normal(w *world) node {
+func (w *walk) normal(n *node) {
+	world := &w.world
 	m := moved{
 		clock:   walkClock - n.r.elapsed,
 		running: walkRunning - n.r.running(),
 		seq:     walkSeq - n.r.durable.Seq,
 		batch:   walkSeq - n.r.journal.appended,
 		spent:   walkSeq - n.r.durable.Budget.Spent,
-		world:   w,
+		world:   world,
 	}
-	if w.moments != nil && n.r.clock.known {
-		n.r.clock.offset = w.moments[n.moment].Wall.UnixMilli() - walkClock.Milliseconds()
+	if world.moments != nil && n.r.clock.known {
+		n.r.clock.offset = world.moments[n.moment].Wall.UnixMilli() - walkClock.Milliseconds()
 	}
-	for i, renewed := range w.renewed {
+	for i, renewed := range world.renewed {
 		if n.r.policy == renewed {
-			n.r.policy = w.policies[i]
+			n.r.policy = world.policies[i]
 		}
 	}
 	queue := make([][]wire.Record, len(n.queue))
 	for i, batch := range n.queue {
 		for _, record := range batch {
 			if slices.Contains(folded, record.Kind) && (record.Kind != wire.AccessGranted && record.Kind != wire.ProofGiven || record.By == wire.ByPIN || record.By == wire.ByBoth) {
-				queue[i] = append(queue[i], m.record(record))
+				queue[i] = append(queue[i], w.record(m, record))
 			}
 		}
 	}
-	if w.forget != nil {
-		w.forget(&n)
+	if world.forget != nil {
+		world.forget(n)
 	}
-	n.row, n.guesses = min(n.row, w.wrong), min(n.guesses, w.guesses)
+	n.row, n.guesses, n.queue = min(n.row, world.wrong), min(n.guesses, world.guesses), queue
 	m.times(&n.known.at)
-	normal := node{moment: n.moment, r: m.reader(n.r), disk: m.durable(n.disk), queue: queue, row: n.row, guesses: n.guesses, known: n.known, uses: n.uses}
+	m.reader(&n.r)
+	n.disk = m.durable(n.disk)
 	// Charges that the TPM was never asked for: more than two are as many.
-	normal.spent = max(n.spent+m.spent, walkSeq-2)
-	return normal
+	n.spent = max(n.spent+m.spent, walkSeq-2)
 }
 
 // folded are the kinds of records that change the durable state.
@@ -64,7 +66,7 @@ type moved struct {
 	world               *world
 }
 
-func (m moved) times(times ...*time.Duration) {
+func (m *moved) times(times ...*time.Duration) {
 	for _, at := range times {
 		if *at != 0 {
 			*at += m.clock
@@ -72,7 +74,7 @@ func (m moved) times(times ...*time.Duration) {
 	}
 }
 
-func (m moved) reader(r Reader) Reader {
+func (m *moved) reader(r *Reader) {
 	m.times(&r.attempt.deadline, &r.card.deadline, &r.card.wait, &r.proof.start, &r.proof.end, &r.enrol.start, &r.enrol.end, &r.enrol.last,
 		&r.strike.pulse, &r.strike.hold, &r.strike.renew, &r.strike.grace, &r.door.since,
 		&r.blink, &r.journal.probe, &r.journal.due)
@@ -103,11 +105,10 @@ func (m moved) reader(r Reader) Reader {
 	r.card.seq = walkSeq
 	r.tpm.Budget.Spent = 0 // far from its limit
 	r.commands, r.collapsed, r.notice = commands{}, collapsed{}, notice{}
-	r.view, r.state = r.makeView(), r.makeState()
-	return r
+	r.view, r.state = View{}, State{}
 }
 
-func (m moved) durable(d Durable) Durable {
+func (m *moved) durable(d Durable) Durable {
 	d.Running, d.Leaked, d.Time = walkRunning, walkRunning, 0
 	d.Resets = [maxResets]uint64{}
 	if m.world.policies != nil {
@@ -127,8 +128,14 @@ func (m moved) durable(d Durable) Durable {
 	return m.world.capped(d)
 }
 
+// movedState is a durable state, encoded, and how far it is moved.
+type movedState struct {
+	state      string
+	seq, spent uint64
+}
+
 // record moves a record that waits to be stored.
-func (m moved) record(r wire.Record) wire.Record {
+func (w *walk) record(m moved, r wire.Record) wire.Record {
 	r.Running, r.Time, r.User = walkRunning, 0, 0
 	if r.Seq != 0 {
 		r.Seq += m.seq
@@ -137,11 +144,15 @@ func (m moved) record(r wire.Record) wire.Record {
 		r.Count = uint64(uint32(r.Count) + m.spent)
 	}
 	if r.State != nil {
-		state, err := Restore(r.State)
-		if err != nil {
-			panic(err)
+		key := movedState{string(r.State), m.seq, uint64(m.spent)}
+		if w.moved[key] == nil {
+			state, err := Restore(r.State)
+			if err != nil {
+				panic(err)
+			}
+			w.moved[key] = m.durable(state).Encode()
 		}
-		r.State, r.Count = m.durable(state).Encode(), 0
+		r.State, r.Count = w.moved[key], 0
 	}
 	return r
 }

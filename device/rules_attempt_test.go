@@ -66,7 +66,7 @@ func attemptsFall(e *edge) (met bool, err error) {
 }
 
 func limitsHold(e *edge) (met bool, err error) {
-	p, d := policyOf(e.after.r), e.after.r.durable
+	p, d := policyOf(&e.after.r), &e.after.r.durable
 	if d.Guesses < e.after.guesses {
 		return true, fmt.Errorf("%d guesses were seen, %d are counted", e.after.guesses, d.Guesses)
 	}
@@ -132,7 +132,7 @@ func outcomeWaits(e *edge) (met bool, err error) {
 func identifyCharges(e *edge) (met bool, err error) {
 	for _, action := range e.actions {
 		identify, ok := action.(Identify)
-		before := e.before.r
+		before := &e.before.r
 		if !ok || identify.Kind != wire.PIN || before.counted {
 			continue
 		}
@@ -153,7 +153,7 @@ func identifyCharges(e *edge) (met bool, err error) {
 func identifyCounts(e *edge) (met bool, err error) {
 	for _, action := range e.actions {
 		identify, ok := action.(Identify)
-		before, after := e.before.r, e.after.r
+		before, after := &e.before.r, &e.after.r
 		if !ok || identify.Kind != wire.PIN || !before.counted {
 			continue
 		}
@@ -184,9 +184,8 @@ func neverOverspent(e *edge) (met bool, err error) {
 }
 
 func foldIsState(e *edge) (met bool, err error) {
-	disk, whole := e.after.disk, e.after.r.journal.fault == ""
+	whole := e.after.r.journal.fault == ""
 	for _, batch := range e.after.queue {
-		disk.fold(batch)
 		whole = whole || len(batch) > 0 && batch[0].Kind == wire.JournalResumed
 	}
 	if !whole {
@@ -195,7 +194,7 @@ func foldIsState(e *edge) (met bool, err error) {
 		}
 		return false, nil
 	}
-	disk = e.world.capped(disk)
+	disk := e.world.capped(e.fold)
 	if state := e.world.capped(e.after.r.durable); disk != state {
 		return true, fmt.Errorf("\nfold  %+v\nstate %+v", disk, state)
 	}

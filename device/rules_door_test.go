@@ -9,7 +9,7 @@ import (
 
 func strikeGoesOn(e *edge) (met bool, err error) {
 	input, _ := e.event.(Input)
-	p, b := e.policy(), e.before.r
+	p, b := e.policy(), &e.before.r
 	exit := input.Name == InputExit && input.Active && b.door.exit == exitUp && (b.policy.policy == nil ||
 		(!b.tamper || !p.TamperStopsExit) && (b.journal.unstored() == "" || p.ExitUnstored))
 	mode, _ := e.modeAfter()
@@ -32,7 +32,7 @@ func strikeGoesOn(e *edge) (met bool, err error) {
 
 func strikeGoesOff(e *edge) (met bool, err error) {
 	input, _ := e.event.(Input)
-	b := e.before.r
+	b := &e.before.r
 	mode, _ := e.modeAfter()
 	may := b.strike.hold != 0 && !mode.Holds() || mode == wire.ModeLocked || mode == wire.ModeLockdown ||
 		b.strike.hold != 0 && mode == wire.ModeUnlocked && e.after.r.tamper ||
@@ -81,35 +81,35 @@ func presentedOnce(e *edge) (met bool, err error) {
 func repeatsChangeNothing(e *edge) (met bool, err error) {
 	switch event := e.event.(type) {
 	case Identified:
-		b := e.before.r
+		b := &e.before.r
 		late := event.Kind == wire.PIN && (event.Seq != b.durable.Pending || b.attempt.waits || b.attempt.state == attemptAnswered || b.attempt.state == attemptCounting) ||
 			event.Kind == wire.Card && (event.Seq != b.card.seq || b.card.deadline == 0)
-		if late && (b != e.after.r || len(e.actions) > 0) {
+		if late && (*b != e.after.r || len(e.actions) > 0) {
 			return true, errors.New("a late answer did")
 		}
 	case Stored:
-		b := e.before.r
+		b := &e.before.r
 		unasked := event.Batch <= b.journal.answered || event.Batch > b.journal.appended
-		if unasked && (b != e.after.r || len(e.actions) > 0) {
+		if unasked && (*b != e.after.r || len(e.actions) > 0) {
 			return true, errors.New("an unasked Stored did")
 		}
 	case Command:
 	default:
 		return false, nil
 	}
-	again := e.after.r
-	if actions := again.Step(e.now, e.event); again != e.after.r || len(actions) > 0 {
+	e.again = e.after.r
+	if actions := e.again.Step(e.now, e.event); e.again != e.after.r || len(actions) > 0 {
 		return true, fmt.Errorf("the second time %v", actions)
 	}
 	return true, nil
 }
 
 func tickIsIdle(e *edge) (met bool, err error) {
-	again := e.after.r
-	if actions := again.Step(e.now, Tick{}); again != e.after.r || len(actions) > 0 {
+	e.again = e.after.r
+	if actions := e.again.Step(e.now, Tick{}); e.again != e.after.r || len(actions) > 0 {
 		return true, fmt.Errorf("%v", actions)
 	}
-	if at, ok := again.Deadline(); ok && at <= e.now.Monotonic {
+	if at, ok := e.again.Deadline(); ok && at <= e.now.Monotonic {
 		return true, errors.New("its deadline is past")
 	}
 	return true, nil
@@ -144,7 +144,7 @@ func actionsInOrder(e *edge) (met bool, err error) {
 		}
 		rank = next
 	}
-	r := e.after.r
+	r := &e.after.r
 	if r.view != r.makeView() || r.state != r.makeState() {
 		return true, errors.New("the reader is not what was shown or reported")
 	}
@@ -157,7 +157,8 @@ func denialsAreAlike(e *edge) (met bool, err error) {
 	if !ok || !identified || outcome != Unknown {
 		return false, nil
 	}
-	other := e.before.r
+	other := &e.again
+	*other = e.before.r
 	event.Outcome, event.Credential = Known, evePIN
 	other.Step(e.now, event)
 	a, b := e.after.r.view, other.view

@@ -11,7 +11,7 @@ import (
 
 // specMode says, in other words than the reader's, which mode is in force, and when it
 // ends at the latest.
-func specMode(r Reader, durable Durable, now Now) (mode wire.Mode, ends time.Time) {
+func specMode(r *Reader, now Now) (mode wire.Mode, ends time.Time) {
 	never := time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 	if r.fire {
 		return wire.ModeEvacuation, never
@@ -37,7 +37,7 @@ func specMode(r Reader, durable Durable, now Now) (mode wire.Mode, ends time.Tim
 		minute := now.Wall.Hour()*60 + now.Wall.Minute()
 		for _, span := range o.Schedule.Week { // the walk's zone is UTC, and it has no holidays
 			if time.Weekday(span.Day) == now.Wall.Weekday() && int(span.From) <= minute && minute < int(span.To) &&
-				(o.First == "" || durable.FirstUntil == midnight(now).UnixMilli()) {
+				(o.First == "" || r.durable.FirstUntil == midnight(now).UnixMilli()) {
 				y, m, d := now.Wall.Date()
 				return wire.ModeUnlocked, time.Date(y, m, d, 0, int(span.To), 0, 0, time.UTC)
 			}
@@ -57,7 +57,7 @@ func (e *edge) modeBefore() wire.Mode { return e.before.r.mode.Mode }
 
 // modeAfter is the mode after the edge, and when it ends.
 func (e *edge) modeAfter() (wire.Mode, time.Time) {
-	return specMode(e.after.r, e.after.r.durable, e.now)
+	return specMode(&e.after.r, e.now)
 }
 
 func highestMode(e *edge) (met bool, err error) {
@@ -72,7 +72,7 @@ func highestMode(e *edge) (met bool, err error) {
 }
 
 func holdEnds(e *edge) (met bool, err error) {
-	after := e.after.r
+	after := &e.after.r
 	mode, ends := e.modeAfter()
 	held := mode == wire.ModeEvacuation || mode == wire.ModeUnlocked && !after.tamper
 	if on := after.strike.hold != 0; on != held {
@@ -99,7 +99,7 @@ func lockedOut(e *edge) (met bool, err error) {
 	if mode != wire.ModeLocked && mode != wire.ModeLockdown {
 		return false, nil
 	}
-	after := e.after.r
+	after := &e.after.r
 	if e.modeBefore() != mode && !e.crashed() && after.strike.on() {
 		return true, errors.New("a pulse from before goes on")
 	}
@@ -136,7 +136,7 @@ func firstPersonComes(e *edge) (met bool, err error) {
 	if before == after {
 		return false, nil
 	}
-	o := policyOf(e.after.r).Opening
+	o := policyOf(&e.after.r).Opening
 	if o == nil || !e.now.Trusted || !e.cardOpens() && !e.pinOpens() {
 		return true, errors.New("nobody came")
 	}

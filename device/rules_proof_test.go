@@ -37,7 +37,7 @@ func copiesChangeNothing(e *edge) (met bool, err error) {
 }
 
 func keysOpenNothing(e *edge) (met bool, err error) {
-	b := e.before.r
+	b := &e.before.r
 	if b.enrol.state != enrolReading || b.enrol.order != wire.Personalise {
 		return false, nil
 	}

@@ -17,7 +17,7 @@ type first struct {
 }
 
 // specTwo says, in other words than the reader's, whether two proofs are demanded.
-func specTwo(p wire.Policy, now Now) bool {
+func specTwo(p *wire.Policy, now Now) bool {
 	if p.TwoProofs == nil || p.TwoProofs.Schedule == nil || !now.Trusted {
 		return p.TwoProofs != nil
 	}
@@ -33,6 +33,9 @@ func specTwo(p wire.Policy, now Now) bool {
 // waits returns the first proof before the edge that still stands, of a kind other than that
 // of the second; nil: there is none.
 func (e *edge) waits(second wire.CredentialKind) *wire.Credential {
+	if e.before.r.proof.credential == nil {
+		return nil
+	}
 	r := e.before.r // as it is when its deadlines have passed
 	t := turn{Reader: &r, now: e.now}
 	r.elapsed = e.now.Monotonic
@@ -98,7 +101,7 @@ func secondCharges(e *edge) (met bool, err error) {
 }
 
 func proofEndsInTime(e *edge) (met bool, err error) {
-	after := e.after.r
+	after := &e.after.r
 	if after.proof.credential == nil {
 		return false, nil
 	}

@@ -108,11 +108,14 @@ func (e *edge) pinOpens() bool {
 			return false
 		}
 	}
+	if !ok || outcome != Known || !opens(wire.PIN, c) || !e.lets(c) {
+		return false
+	}
 	before := e.before.r
 	if _, answer := e.event.(Stored); answer {
 		before.journal.late = false // the disk answers
 	}
-	return ok && outcome == Known && opens(wire.PIN, c) && e.lets(c) && before.pinReason() == ""
+	return before.pinReason() == ""
 }
 
 // completed says whether the edge is the journal's answer to the use of a PIN with limits to
@@ -163,13 +166,13 @@ func (e *edge) unlocks() bool {
 
 // policy returns the policy before the edge; one that allows nothing if there
 // is none.
-func (e *edge) policy() wire.Policy { return policyOf(e.before.r) }
+func (e *edge) policy() *wire.Policy { return policyOf(&e.before.r) }
 
-func policyOf(r Reader) wire.Policy {
+func policyOf(r *Reader) *wire.Policy {
 	if p := r.policy.policy; p != nil {
-		return *p
+		return p
 	}
-	return wire.Policy{Limit: 10, GuessLimit: 60}
+	return &wire.Policy{Limit: 10, GuessLimit: 60}
 }
 
 func (e *edge) crashed() bool { return e.event == nil }
@@ -236,7 +239,7 @@ func (e *edge) records() []wire.Record {
 
 // cardsWork says whether the policy lets cards open as things are.
 func (e *edge) cardsWork() bool {
-	p, r := e.policy(), e.before.r
+	p, r := e.policy(), &e.before.r
 	return r.policy.policy != nil && r.parts.Is(wire.SubjectKey) != Failed &&
 		(!r.tamper || !p.TamperStopsCard) && (r.journal.unstored() == "" || p.CardsUnstored) &&
 		(p.CardsBehind || !r.durable.Held().Above(r.held))

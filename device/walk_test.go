@@ -20,10 +20,13 @@ type walk struct {
 	world world
 	seed  maphash.Seed
 	seen  map[walkKey]origin
-	todo  []node
-	edge  edge // the one that is taken: as many are taken as there are, and none is kept
+	todo  []*node
+	at    *node     // the state that is left
+	folds []Durable // of it: its disk with none, one, ... of what is on the way
+	edge  edge      // the one that is taken: as many are taken as there are, and none is kept
 	edges int
-	fired map[string]int // how often the condition of each rule was met
+	fired [len(rules)]int // how often the condition of each rule was met
+	moved map[movedState][]byte
 }
 
 // walkKey tells states apart: a random hash, under which two of a million
@@ -70,6 +73,7 @@ func (w *world) capped(d Durable) Durable {
 // node is a state: the reader, what is on its disk, and what is on the way
 // there. Beside them it counts what an onlooker has learnt.
 type node struct {
+	key   walkKey // of a state that is to be left
 	r     Reader
 	disk  Durable // the fold of what is stored
 	queue [][]wire.Record
@@ -90,6 +94,8 @@ type edge struct {
 	world   *world
 	before  node
 	after   node
+	fold    Durable // of what is stored and what is on its way, after it
+	again   Reader  // for rules that try something
 	actions []Action
 }
 
@@ -120,41 +126,47 @@ func (w *world) now(n *node, clock time.Duration) Now {
 // run walks to the fixpoint.
 func (w *walk) run() {
 	w.seed = maphash.MakeSeed()
-	w.seen = map[walkKey]origin{}
+	w.seen, w.moved = map[walkKey]origin{}, map[movedState][]byte{}
 	now := w.world.now(&node{}, walkClock)
 	r, actions := New(Durable{}, w.world.start, now)
 	w.edge = edge{now: now, after: node{r: r}, actions: actions}
-	w.reach(&w.edge, walkKey(0))
+	w.at = &node{}
+	w.reach(&w.edge)
 	for len(w.todo) > 0 {
 		n := w.todo[0]
-		w.todo[0] = node{}
+		w.todo[0] = nil
 		w.todo = w.todo[1:]
 		w.leave(n)
 	}
 }
 
 // leave takes every edge out of a state.
-func (w *walk) leave(n node) {
-	from := w.key(n)
-	now := w.world.now(&n, n.r.elapsed)
-	for _, event := range w.world.events(&n) {
-		w.step(n, event, now, from)
+func (w *walk) leave(n *node) {
+	w.at, w.folds = n, append(w.folds[:0], n.disk)
+	for _, batch := range n.queue {
+		fold := w.folds[len(w.folds)-1]
+		fold.fold(batch)
+		w.folds = append(w.folds, fold)
+	}
+	now := w.world.now(n, n.r.elapsed)
+	for _, event := range w.world.events(n) {
+		w.step(event, now)
 	}
 	for _, at := range n.ends() {
-		w.step(n, Tick{}, w.world.now(&n, at), from)
+		w.step(Tick{}, w.world.now(n, at))
 	}
 	if len(n.queue) > 0 {
 		batch := n.r.journal.answered + 1
-		w.step(n, Stored{Batch: batch}, now, from)
+		w.step(Stored{Batch: batch}, now)
 		if w.world.faults {
-			w.step(n, Stored{Batch: batch, Fault: "disk full"}, now, from)
+			w.step(Stored{Batch: batch, Fault: "disk full"}, now)
 			if len(n.queue[0]) > 0 {
-				w.storedFault(n, batch, now, from)
+				w.storedFault(batch, now)
 			}
 		}
 	}
 	for _, disk := range n.crashes() {
-		w.crash(n, disk, from)
+		w.crash(disk)
 	}
 }
 
@@ -173,48 +185,52 @@ func (n *node) ends() []time.Duration {
 }
 
 // step hands one event to the reader, and what it appends to the disk.
-func (w *walk) step(n node, event Event, now Now, from walkKey) {
+func (w *walk) step(event Event, now Now) {
+	e, n := &w.edge, w.at
+	e.before = *n
 	if m, ok := event.(moment); ok {
-		n.moment = int(m)
-		event, now = Tick{}, w.world.now(&n, n.r.elapsed)
+		e.before.moment = int(m)
+		event, now = Tick{}, w.world.now(&e.before, n.r.elapsed)
 	}
-	e := &w.edge
-	*e = edge{event: event, now: now, before: n, after: n}
-	e.after.queue = slices.Clone(n.queue)
+	e.event, e.now, e.after = event, now, e.before
+	e.after.queue, e.fold = slices.Clone(n.queue), w.folds[len(n.queue)]
 	e.actions = e.after.r.Step(now, event)
 	if stored, ok := event.(Stored); ok && stored.Batch == n.r.journal.answered+1 && len(n.queue) > 0 {
-		if stored.Fault == "" {
-			e.after.disk.fold(n.queue[0])
-		}
 		e.after.queue = e.after.queue[1:]
+		if stored.Fault == "" {
+			e.after.disk = w.folds[1]
+		} else {
+			e.fold = n.disk
+			for _, batch := range e.after.queue {
+				e.fold.fold(batch)
+			}
+		}
 	}
-	w.reach(e, from)
+	w.reach(e)
 }
 
 // storedFault is a fault after which the records are on the disk for all that:
 // they were written, and only the flush failed.
-func (w *walk) storedFault(n node, batch uint64, now Now, from walkKey) {
-	event := Stored{Batch: batch, Fault: "disk full"}
-	e := &w.edge
-	*e = edge{event: event, now: now, before: n, after: n}
-	e.after.queue = slices.Clone(n.queue[1:])
-	e.after.disk.fold(n.queue[0])
-	e.actions = e.after.r.Step(now, event)
-	w.reach(e, from)
+func (w *walk) storedFault(batch uint64, now Now) {
+	e, n := &w.edge, w.at
+	e.event, e.now, e.before, e.after = Stored{Batch: batch, Fault: "disk full"}, now, *n, *n
+	e.after.queue, e.fold = slices.Clone(n.queue[1:]), w.folds[len(n.queue)]
+	e.after.disk = w.folds[1]
+	e.actions = e.after.r.Step(now, e.event)
+	w.reach(e)
 }
 
 // crash starts the reader again from what is on the disk.
-func (w *walk) crash(n node, disk Durable, from walkKey) {
+func (w *walk) crash(disk Durable) {
+	e, n := &w.edge, w.at
 	start := w.world.start
 	start.NewJournal = !disk.Began
 	start.Policy = n.r.policy
 	start.Held = n.r.held
-	now := w.world.now(&n, n.r.elapsed)
-	e := &w.edge
-	*e = edge{now: now, before: n, after: n}
-	e.before.disk, e.after.disk, e.after.queue = disk, disk, nil
-	e.after.r, e.actions = New(disk, start, now)
-	w.reach(e, from)
+	e.event, e.now, e.before, e.after = nil, w.world.now(n, n.r.elapsed), *n, *n
+	e.before.disk, e.after.disk, e.after.queue, e.fold = disk, disk, nil, disk
+	e.after.r, e.actions = New(disk, start, e.now)
+	w.reach(e)
 }
 
 // crashes returns what may be on the disk after a power cut: any number of the
@@ -240,11 +256,12 @@ func (d *Durable) fold(records []wire.Record) {
 }
 
 // reach checks an edge and remembers where it leads to.
-func (w *walk) reach(e *edge, from walkKey) {
+func (w *walk) reach(e *edge) {
 	w.edges++
 	for _, action := range e.actions {
 		if appended, ok := action.(Append); ok {
 			e.after.queue = append(e.after.queue, appended.Records)
+			e.fold.fold(appended.Records)
 		}
 		if identify, ok := action.(Identify); ok && identify.Kind == wire.PIN && e.after.r.counted {
 			e.after.spent++
@@ -256,10 +273,10 @@ func (w *walk) reach(e *edge, from walkKey) {
 		rule := &rules[i]
 		met, err := rule.check(e)
 		if met {
-			w.fired[rule.name]++
+			w.fired[i]++
 		}
 		if err != nil {
-			w.t.Fatalf("Not so: %s\nbroken by %q after %s: %v\nbefore %s\nafter  %s\nactions %v", rule.name, e.label(), w.path(from), err, e.before, e.after, e.actions)
+			w.t.Fatalf("Not so: %s\nbroken by %q after %s: %v\nbefore %s\nafter  %s\nactions %v", rule.name, e.label(), w.path(w.at.key), err, e.before, e.after, e.actions)
 		}
 	}
 	if w.world.queue == 0 {
@@ -276,18 +293,29 @@ func (w *walk) reach(e *edge, from walkKey) {
 	if len(e.after.queue) > max(1, w.world.queue) {
 		return // the disk answers first
 	}
-	n := e.after.normal(&w.world)
-	key := w.key(n)
-	if _, seen := w.seen[key]; seen {
+	n := &e.after
+	if e.event != nil && n.is(w.at) {
 		return
 	}
-	w.seen[key] = origin{from, e.label()}
-	w.todo = append(w.todo, n)
+	w.normal(n)
+	n.key = w.key(n)
+	if _, seen := w.seen[n.key]; seen {
+		return
+	}
+	w.seen[n.key] = origin{w.at.key, e.label()}
+	n.r.view, n.r.state = n.r.makeView(), n.r.makeState()
+	kept := *n
+	w.todo = append(w.todo, &kept)
 }
 
-// key tells states apart. What was shown and reported follows from the rest.
-func (w *walk) key(n node) walkKey {
-	n.r.view, n.r.state = View{}, State{}
+// is says whether nothing has changed since a state. The journal counts what is on its way.
+func (n *node) is(before *node) bool {
+	return n.r == before.r && n.disk == before.disk && n.moment == before.moment && n.known == before.known &&
+		n.spent == before.spent && n.row == before.row && n.uses == before.uses && n.guesses == before.guesses
+}
+
+// key tells normal states apart.
+func (w *walk) key(n *node) walkKey {
 	var h maphash.Hash
 	h.SetSeed(w.seed)
 	maphash.WriteComparable(&h, n.r)

@@ -81,8 +81,11 @@ func TestNothingIsLostOrDoneTwiceWhicheverPartOfTwoCellsIsKilled(t *testing.T) {
 func killed(t *testing.T, n int, cells ...Size) {
 	c, f := newCluster(t, cells...)
 	run := Kills{N: n, Seed: *seed, Pause: 4 * time.Second, Records: 30}
+	if len(cells) > 1 { // it goes on for longer
+		run.Ease = 3
+	}
 	if n >= 20 {
-		run.Pause, run.Settle = 8*time.Second, true
+		run.Pause, run.Ease, run.Settle = 8*time.Second, 0, true
 	}
 	counts, wrong, err := run.Run(t.Context(), c, f, t.Output())
 	if err != nil {

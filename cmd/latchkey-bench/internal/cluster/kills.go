@@ -19,6 +19,7 @@ type Kills struct {
 	Seed    uint64        // decides which, when, and for how long
 	Pause   time.Duration // the longest
 	Records float64       // that the readers make a second
+	Ease    int           // how much longer than usual administrators rest, as a factor; 0: not
 	Settle  bool          // wait for minutes until readers that are moved are of one cell only, in the middle and in the end
 }
 
@@ -46,7 +47,7 @@ func (k Kills) Run(ctx context.Context, c *Cluster, f *fleet.Fleet, out io.Write
 	if err := c.awaitLevels(ctx); err != nil {
 		return counts, nil, err
 	}
-	l := &load{c: c, say: saying(out), readers: f.IDs(), users: map[string]fate{}, greetings: map[string][]string{}, cells: map[string][]string{}}
+	l := &load{c: c, ease: time.Duration(k.Ease), say: saying(out), readers: f.IDs(), users: map[string]fate{}, greetings: map[string][]string{}, cells: map[string][]string{}}
 	if err := l.readCells(ctx); err != nil {
 		return counts, nil, err
 	}

@@ -16,6 +16,7 @@ type load struct {
 	c       *Cluster
 	say     func(format string, args ...any)
 	readers []string
+	ease    time.Duration // how much longer than usual they rest, as a factor; 0: not
 
 	moving    sync.Mutex // held while a reader is moved
 	mu        sync.Mutex
@@ -116,7 +117,7 @@ func (l *load) change(ctx context.Context, random *rand.Rand) {
 			l.users[name] = l.count(err)
 			l.mu.Unlock()
 		}
-		rest(ctx, random, 600*time.Millisecond)
+		rest(ctx, random, max(1, l.ease)*600*time.Millisecond)
 	}
 }
 
@@ -128,7 +129,7 @@ func (l *load) unlock(ctx context.Context, random *rand.Rand, people string) {
 			at = leader
 		}
 		l.unlockOnce(ctx, at, l.readers[random.IntN(len(l.readers))], fmt.Sprint(people, " ", n))
-		rest(ctx, random, 300*time.Millisecond)
+		rest(ctx, random, max(1, l.ease)*300*time.Millisecond)
 	}
 }
 

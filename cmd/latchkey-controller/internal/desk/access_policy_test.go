@@ -21,6 +21,7 @@ func (w *world) listed(reader, group string) string {
 }
 
 func TestAnAccessPolicyIsTheListEntriesOfItsDoors(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner, ctx := as(Owner), t.Context()
 	var readers []string
@@ -95,6 +96,7 @@ func TestAnAccessPolicyIsTheListEntriesOfItsDoors(t *testing.T) {
 }
 
 func TestAnAccessPolicyIsSetAtAllDoorsOrAtNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner, ctx := as(Owner), t.Context()
 	first, second := w.reader(), w.reader()

@@ -22,6 +22,7 @@ var changesNothing = map[string]bool{"reader.adopt 1": true, "reader.adopt 3": t
 // This does each act that changes something, in each way. If its audit entry cannot be
 // written, nothing is stored, and nothing is sent to a reader.
 func TestNothingIsKeptOfAnActThatCannotBeNoted(t *testing.T) {
+	t.Parallel()
 	for _, act := range Acts() {
 		if strings.HasSuffix(string(act), ".view") {
 			continue
@@ -49,6 +50,7 @@ func TestNothingIsKeptOfAnActThatCannotBeNoted(t *testing.T) {
 }
 
 func TestAClashThatCannotBeNotedIsNotTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	eve := w.user()
 	w.must(func() error { _, err := w.SetPIN(t.Context(), as(Owner), w.user(), chosen("58310274")); return err }())

@@ -24,6 +24,7 @@ func (w *world) told(q Query) (sentences []string) {
 }
 
 func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	ada, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Ada", Last: "Lovelace"}, PIN{}, nil)
@@ -107,6 +108,7 @@ func TestActivityTellsWhatHappenedInSentences(t *testing.T) {
 }
 
 func TestWhatIsCalledLikeAPlaceholderStaysWhatItIs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user()
 	w.must(w.EditUser(t.Context(), as(Editor), id, "", time.UTC, func(f *UserForm) { *f = UserForm{First: "%s", Last: "100%"} }))
@@ -119,6 +121,7 @@ func TestWhatIsCalledLikeAPlaceholderStaysWhatItIs(t *testing.T) {
 }
 
 func TestEachKindOfRecordHasASentence(t *testing.T) {
+	t.Parallel()
 	cddl, err := os.ReadFile("../../../../sync/wire/latchkey.cddl")
 	if err != nil {
 		t.Fatal(err)
@@ -142,6 +145,7 @@ func TestEachKindOfRecordHasASentence(t *testing.T) {
 }
 
 func TestActivityIsFilteredByDoorPersonKindAndTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front, back := w.reader(), w.reader()
 	ada, bob := w.user(), w.user()
@@ -188,6 +192,7 @@ func TestActivityIsFilteredByDoorPersonKindAndTime(t *testing.T) {
 }
 
 func TestPagesOfActivityLeadBackWithoutGapsWhileMoreComes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for range 7 {
 		w.user()
@@ -211,6 +216,7 @@ func TestPagesOfActivityLeadBackWithoutGapsWhileMoreComes(t *testing.T) {
 }
 
 func TestAListOfUsersSaysWhoWasSeenWhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	ada, bob := w.user(), w.user()
@@ -235,6 +241,7 @@ func TestAListOfUsersSaysWhoWasSeenWhere(t *testing.T) {
 }
 
 func TestWhatOlderVersionsDidIsStillToldAsAPersonWould(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	for _, c := range []struct {
@@ -257,6 +264,7 @@ func TestWhatOlderVersionsDidIsStillToldAsAPersonWould(t *testing.T) {
 }
 
 func TestAnOutageOfAReaderIsToldAsOne(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front := w.reader()
 	take := func(out bool) {

@@ -9,6 +9,7 @@ import (
 )
 
 func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.owner()
 	owner, mine := first.Actor, first.Token
@@ -69,6 +70,7 @@ func TestAnAdministratorSetsThePasswordByALinkAndSignsIn(t *testing.T) {
 }
 
 func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner := w.owner().Actor
 	id, token, err := w.AddAdmin(t.Context(), owner, "Grace", Super, nil)
@@ -100,6 +102,7 @@ func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
 }
 
 func TestThereIsAlwaysAnOwner(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner := w.owner().Actor
 	for name, act := range map[string]func(id int64) error{
@@ -128,6 +131,7 @@ func TestThereIsAlwaysAnOwner(t *testing.T) {
 }
 
 func TestTwoAdministratorsAreNotCalledAlike(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner := w.owner().Actor
 	for _, name := range []string{"Ada Lovelace", "áda  LOVELACE", "", "\u202eAda", "!"} {
@@ -141,6 +145,7 @@ func TestTwoAdministratorsAreNotCalledAlike(t *testing.T) {
 }
 
 func TestTheCommandLineLetsAnOwnerInAgain(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first, err := w.OwnerLink(t.Context(), AtCommandLine("root"), "")
 	w.must(err)

@@ -12,6 +12,7 @@ import (
 )
 
 func TestAdoptionTakesTwoSteps(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	signed, fingerprint := w.board()
 	r, err := w.ReadRequest(t.Context(), as(Super), signed)
@@ -72,6 +73,7 @@ func TestAdoptionTakesTwoSteps(t *testing.T) {
 }
 
 func TestWhoMayOpenANewReadersDoorIsAskedForAndKeptFromThenOn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
 	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}
@@ -123,6 +125,7 @@ func TestWhoMayOpenANewReadersDoorIsAskedForAndKeptFromThenOn(t *testing.T) {
 }
 
 func TestAReaderThatLeavesIsRefusedAndWhatItHeldIsWorthNothing(t *testing.T) {
+	t.Parallel()
 	for _, how := range []Removal{Returned, Lost} {
 		w := newWorld(t)
 		gone, stays := w.reader(), w.reader()
@@ -169,6 +172,7 @@ func TestAReaderThatLeavesIsRefusedAndWhatItHeldIsWorthNothing(t *testing.T) {
 }
 
 func TestSeveralBoardsAreAdoptedTogetherOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var forms []AdoptForm
 	for _, id := range []string{"front", "back", "side"} {

@@ -17,6 +17,7 @@ import (
 func toRecipient() *BackupForm { return &BackupForm{Recipients: backuptest.Recipient} }
 
 func TestABackupThatIsDownloadedOpensTheSite(t *testing.T) {
+	t.Parallel()
 	postgrestest.SQLiteOnly(t)
 	w := newWorld(t)
 	w.card()
@@ -47,6 +48,7 @@ type failing struct{}
 func (failing) Write([]byte) (int, error) { return 0, errors.New("connection reset") }
 
 func TestABackupIsEncryptedToSomebody(t *testing.T) {
+	t.Parallel()
 	postgrestest.SQLiteOnly(t)
 	w := newWorld(t)
 	for _, c := range []struct {

@@ -11,6 +11,7 @@ import (
 )
 
 func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user()
 	after := w.newest().ID
@@ -54,6 +55,7 @@ func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
 }
 
 func TestActsOfAdministratorsAreKeptForNinetyDaysAtLeast(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	w.must(w.SetKeepDays(t.Context(), as(Owner), 1))
@@ -72,6 +74,7 @@ func TestActsOfAdministratorsAreKeptForNinetyDaysAtLeast(t *testing.T) {
 }
 
 func TestStrangersWaitInALineThatEndsAndWhoIsKnownGoesPastIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	known := here
 	known.Browser = w.owner().Browser

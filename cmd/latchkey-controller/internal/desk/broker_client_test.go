@@ -31,6 +31,7 @@ func brokerClient(do func(*world, context.Context, Actor, string) error) attempt
 }
 
 func TestABrokerClientHasACertificateOfItsOwnUntilItIsRemoved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	var pair tls.Certificate

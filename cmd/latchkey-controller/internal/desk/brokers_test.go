@@ -31,6 +31,7 @@ func (w *world) policyOf(id string) (p *wire.Policy) {
 }
 
 func TestBrokersAreSetForOneReaderOrForAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front, gate := w.reader(), w.reader()
 	shown, err := w.Brokers(t.Context(), as(Owner))
@@ -95,6 +96,7 @@ func TestBrokersAreSetForOneReaderOrForAll(t *testing.T) {
 // A board that may be an older one gets a bundle that it can read, and hears of the other brokers
 // with its first policy.
 func TestANewBoardIsToldOfOneBrokerAndAKnownOneOfAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	signed, fingerprint := w.board()
 	form := AdoptForm{Reader: "front", Request: signed, Fingerprint: fingerprint, Access: []wire.Access{{Group: wire.Everyone}}, Broker: "ssl://a.example ssl://b.example"}
@@ -131,6 +133,7 @@ func TestANewBoardIsToldOfOneBrokerAndAKnownOneOfAll(t *testing.T) {
 }
 
 func TestABrokerThatIsOutOfReachIsTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a:1", Up: true}, {URL: "ssl://b:1", Why: "connection refused"}, {URL: "ssl://c:1"}}
 	down, all, err := w.BrokersDown(t.Context())
@@ -150,6 +153,7 @@ func TestABrokerThatIsOutOfReachIsTold(t *testing.T) {
 }
 
 func TestWhatIsWrongWithABrokerIsSaidInASentence(t *testing.T) {
+	t.Parallel()
 	for why, want := range map[string]string{
 		"network Error : dial tcp 192.0.2.7:8883: connect: connection refused":                             "nothing listens there",
 		"network Error : x509: certificate is not valid for any names, but wanted to match b.example":      "for another name",
@@ -167,6 +171,7 @@ func TestWhatIsWrongWithABrokerIsSaidInASentence(t *testing.T) {
 }
 
 func TestABrokerThatTheControllerIsNotConnectedToIsSetOnlyAnyway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front := w.reader()
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a.example:8883", Up: true}, {URL: "ssl://b.example:8883"}}
@@ -196,6 +201,7 @@ func TestABrokerThatTheControllerIsNotConnectedToIsSetOnlyAnyway(t *testing.T) {
 
 // The controller is connected to its own broker by an address that readers do not know.
 func TestTheEmbeddedBrokerIsKnownByTheNamesOfItsMachine(t *testing.T) {
+	t.Parallel()
 	b := &Brokers{
 		Connected: []BrokerStatus{{Cell: store.HomeCell, URL: "ssl://127.0.0.1:8883", Up: true}},
 		Here:      []string{"localhost", "Controller", "192.0.2.7"},
@@ -231,6 +237,7 @@ func (l *askedLive) Brokers(ctx context.Context) ([]link.BrokerStatus, error) {
 }
 
 func TestWhoMayNotSetBrokersHasNobodyAsked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.reader()
 	live := &askedLive{Live: w.Desk.live}

@@ -21,6 +21,7 @@ func (w *world) besiege(name string) {
 }
 
 func TestStrangersKeepNobodyOutOfABrowserThatIsKnown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner := w.owner()
 	known := here
@@ -47,6 +48,7 @@ func TestStrangersKeepNobodyOutOfABrowserThatIsKnown(t *testing.T) {
 }
 
 func TestABrowserIsKnownForWhoHasSignedInThereWithTheirPassword(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner := w.owner()
 	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super, nil)
@@ -93,6 +95,7 @@ func TestABrowserIsKnownForWhoHasSignedInThereWithTheirPassword(t *testing.T) {
 }
 
 func TestTwoAdministratorsOfOneBrowserKeepTheirMarksApart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada := w.owner()
 	_, link, err := w.AddAdmin(t.Context(), as(Owner), "Grace Hopper", Super, nil)

@@ -21,6 +21,7 @@ func (w *world) readCard(ctx context.Context, a Actor, reader string) (*UnboundC
 }
 
 func TestACardThatWasReadForNobodyIsOfTheFirstWhoGetsIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada, bob, a := w.reader(), w.user(), w.user(), as(Editor)
 	read, err := w.readCard(t.Context(), a, door)
@@ -82,6 +83,7 @@ func TestACardThatWasReadForNobodyIsOfTheFirstWhoGetsIt(t *testing.T) {
 }
 
 func TestACardThatIsMovedIsAsTheNewUserOfIt(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct{ from, to bool }{
 		"neither suspended": {}, "from one who is suspended": {from: true}, "to one who is suspended": {to: true}, "both suspended": {true, true},
 	} {
@@ -116,6 +118,7 @@ func TestACardThatIsMovedIsAsTheNewUserOfIt(t *testing.T) {
 }
 
 func TestNoCardIsTakenFromAReaderThatIsAwayOrForSomebodyWhoIsGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	begun := 0

@@ -13,6 +13,7 @@ import (
 )
 
 func TestReadersAreMovedToAnotherCell(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front, gate, barn := w.reader(), w.reader(), w.reader()
 	south, north := w.cell("south"), w.cell("north")
@@ -102,6 +103,7 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 }
 
 func TestNoReaderIsMovedToWhereNobodyHearsItUnlessThatIsMeant(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front := w.reader()
 	south := w.cell("south")
@@ -139,6 +141,7 @@ func TestNoReaderIsMovedToWhereNobodyHearsItUnlessThatIsMeant(t *testing.T) {
 }
 
 func TestABoardIsAdoptedIntoACell(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front := w.reader() // into the only one, which has no brokers
 	if got := w.cellOf(front); got != (store.ReaderCell{Cell: store.HomeCell}) {

@@ -138,6 +138,7 @@ func TestACellIsAddedAndCalledOtherwiseAndRemoved(t *testing.T) {
 }
 
 func TestASiteInSQLiteHasOneCell(t *testing.T) {
+	t.Parallel()
 	postgrestest.SQLiteOnly(t)
 	w := newWorld(t)
 	if _, err := w.AddCell(t.Context(), as(Owner), CellForm{Name: "south", Brokers: "ssl://s1.example"}); err == nil || !strings.Contains(err.Error(), "needs PostgreSQL: latchkey-controller site move") {
@@ -149,6 +150,7 @@ func TestASiteInSQLiteHasOneCell(t *testing.T) {
 }
 
 func TestTheReadersOfACellGoToItsBrokersAndThoseToldOfOthersStay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	south := w.cell("south")
 	w.home("ssl://old.example:8883")
@@ -204,6 +206,7 @@ func TestTheReadersOfACellGoToItsBrokersAndThoseToldOfOthersStay(t *testing.T) {
 
 // A site of before has a home cell without brokers, and most of its readers go to the same ones.
 func TestTheHomeCellTakesItsReadersAlongWhenItIsFirstGivenBrokers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front, gate := w.reader(), w.reader()
 	_, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Brokers: "ssl://a.example"})
@@ -220,6 +223,7 @@ func TestTheHomeCellTakesItsReadersAlongWhenItIsFirstGivenBrokers(t *testing.T) 
 }
 
 func TestAReaderIsToldOfNoBrokerOfAnotherCell(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front := w.reader()
 	south := w.cell("south")
@@ -257,6 +261,7 @@ func TestAReaderIsToldOfNoBrokerOfAnotherCell(t *testing.T) {
 }
 
 func TestWhatIsKnownOfCellsIsCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.home("ssl://a.example:8883")
 	south := w.cell("south")

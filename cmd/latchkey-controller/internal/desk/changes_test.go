@@ -10,6 +10,7 @@ import (
 )
 
 func TestTheAuditSaysWhatChangedFromWhatToWhat(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	policy := func(edit func(*wire.Policy)) func() error {
@@ -50,6 +51,7 @@ func TestTheAuditSaysWhatChangedFromWhatToWhat(t *testing.T) {
 }
 
 func TestEachFieldOfAPolicyIsCompared(t *testing.T) {
+	t.Parallel()
 	was := wire.DefaultPolicy("front", "Front door")
 	if text := changes(policySettings(&was, nil), policySettings(&was, nil)); text != "" {
 		t.Errorf("%q though nothing changed", text)

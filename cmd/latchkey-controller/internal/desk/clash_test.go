@@ -16,6 +16,7 @@ func (w *world) guess(a Actor, id uint64, digits string) error {
 }
 
 func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	taken, eve := w.user(), w.user()
 	w.must(w.guess(as(Owner), taken, "58310274"))
@@ -48,6 +49,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 }
 
 func TestAfterTwentyClashesInADayTheSiteGivesOnlyGeneratedPINs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	taken, eve := w.user(), w.user()
 	w.must(w.guess(as(Owner), taken, "58310274"))
@@ -70,6 +72,7 @@ func TestAfterTwentyClashesInADayTheSiteGivesOnlyGeneratedPINs(t *testing.T) {
 }
 
 func TestClashesThatComeAtOnceAreCountedAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	taken, eve := w.user(), w.user()
 	w.must(w.guess(as(Owner), taken, "58310274"))
@@ -89,6 +92,7 @@ func TestClashesThatComeAtOnceAreCountedAll(t *testing.T) {
 }
 
 func TestTypedCardsThatAreSomebodysAreCountedAsPINsAre(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader, eve, uid := w.reader(), w.user(), w.uid()
 	w.must(w.AddCard(t.Context(), as(Owner), w.user(), uid))

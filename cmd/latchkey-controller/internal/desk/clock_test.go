@@ -34,6 +34,7 @@ func (w *world) restart() {
 }
 
 func TestLimitsOfTimeHoldWhicheverWayTheClockIsPut(t *testing.T) {
+	t.Parallel()
 	limits := map[string]struct {
 		limit time.Duration
 		// begins starts something, and returns a function that says whether it still lasts.
@@ -124,6 +125,7 @@ func TestLimitsOfTimeHoldWhicheverWayTheClockIsPut(t *testing.T) {
 }
 
 func TestTheLimitOfClashesIsOfTheLastDayWhicheverWayTheClockIsPut(t *testing.T) {
+	t.Parallel()
 	for how, put := range puts {
 		t.Run(how, func(t *testing.T) {
 			w := newWorld(t)
@@ -157,6 +159,7 @@ func (w *world) left() (left []string) {
 }
 
 func TestNothingIsForgottenForItsAgeWhileTheClockIsInDoubt(t *testing.T) {
+	t.Parallel()
 	for how, put := range puts {
 		t.Run(how, func(t *testing.T) {
 			w := newWorld(t)
@@ -202,6 +205,7 @@ func TestNothingIsForgottenForItsAgeWhileTheClockIsInDoubt(t *testing.T) {
 
 // An event that arrived while the clock was ahead does not count as younger.
 func TestWhatCameWhileTheClockWasAheadAgesAsTheRestDoes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	w.pass(0)
@@ -217,6 +221,7 @@ func TestWhatCameWhileTheClockWasAheadAgesAsTheRestDoes(t *testing.T) {
 }
 
 func TestTheControllerSaysInItsLogThatItsClockIsInDoubtAndWhenItIsNot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.pass(0)
 	var log bytes.Buffer
@@ -247,6 +252,7 @@ func TestTheControllerSaysInItsLogThatItsClockIsInDoubtAndWhenItIsNot(t *testing
 }
 
 func TestWhoIsNoOwnerConfirmsNoClock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.pass(0)
 	w.put = day
@@ -260,6 +266,7 @@ func TestWhoIsNoOwnerConfirmsNoClock(t *testing.T) {
 
 // If no controller runs, only acts advance the site's time.
 func TestTheLimitOfClashesEndsAtTheCommandLineAlone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada, eve := w.user(), w.user()
 	w.must(w.guess(as(Super), ada, "61937254"))

@@ -11,6 +11,7 @@ import (
 )
 
 func TestRecordsThatAReaderStillHoldsAreNotStillToCome(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	w.records(id, &wire.Record{Kind: wire.DoorOpened}, &wire.Record{Kind: wire.DoorClosed}, &wire.Record{Kind: wire.DoorOpened})
@@ -31,6 +32,7 @@ func TestRecordsThatAReaderStillHoldsAreNotStillToCome(t *testing.T) {
 }
 
 func TestAPINCountsTheDoorsThatItOpens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	all, staff, off, both := w.reader(), w.reader(), w.reader(), w.reader()
 	w.reader()
@@ -57,6 +59,7 @@ func TestAPINCountsTheDoorsThatItOpens(t *testing.T) {
 }
 
 func TestSessionsThatAreOverAreNotOpen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 		return tx.AddAdmin(&store.Admin{Name: "Ada", Role: string(Owner)})

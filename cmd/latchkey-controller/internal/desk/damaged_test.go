@@ -11,6 +11,7 @@ import (
 )
 
 func TestWhatIsDamagedIsSaidAndTheRestIsShown(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	w.records(door, &wire.Record{Kind: wire.DoorOpened}, &wire.Record{Kind: wire.DoorClosed}, &wire.Record{Kind: wire.DoorForced})

@@ -266,6 +266,7 @@ func conditionOf(s device.State) wire.Condition {
 // Whatever the policy, the person, the mode, the time and what is wrong with the reader: it is
 // said that somebody can open a door exactly if the reader lets them.
 func TestWhoMayOpenIsWhatTheReaderDecides(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(rapid.IntRange(0, 14*24*60).Draw(t, "minute")) * time.Minute)
 		r := &Reader{Policy: drawPolicy(t, now), Level: rapid.SampledFrom([]int{0, 1, 2, 2, 2, 2, 2, 2}).Draw(t, "level")}

@@ -6,6 +6,7 @@ import (
 )
 
 func TestADrawnPINMayBeGivenToAVisitorByWhoDrewIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	id := w.invite(w.visit(w.visited(), time.Hour))
@@ -29,6 +30,7 @@ func TestADrawnPINMayBeGivenToAVisitorByWhoDrewIt(t *testing.T) {
 }
 
 func TestDrawnPINsAreBounded(t *testing.T) {
+	t.Parallel()
 	var p drawnPINs
 	now := time.Now()
 	for i := range maxDrawn + 5 {
@@ -44,6 +46,7 @@ func TestDrawnPINsAreBounded(t *testing.T) {
 }
 
 func TestWhoDrawsManyPINsPushesOutNobodyElses(t *testing.T) {
+	t.Parallel()
 	var p drawnPINs
 	now := time.Now()
 	p.add(as(Editor), now, []byte("58310274"))

@@ -59,6 +59,7 @@ func (w *world) all(role Role) string {
 }
 
 func TestWhoMayOnlyLookSeesNothingOfDuress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader, ada := w.reader(), w.withPIN()
 	before := w.all(Viewer)

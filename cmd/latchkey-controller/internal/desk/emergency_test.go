@@ -11,6 +11,7 @@ import (
 )
 
 func TestAnEmergencyIsOfTheWholeSite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
 	annex := w.location("Annex")
@@ -50,6 +51,7 @@ func TestAnEmergencyIsOfTheWholeSite(t *testing.T) {
 }
 
 func TestAnEmergencyIsChangedAsAWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	yes, no := new(bool), new(bool)
 	*yes = true
@@ -67,6 +69,7 @@ func TestAnEmergencyIsChangedAsAWholeOrNotAtAll(t *testing.T) {
 }
 
 func TestIfTheSecondOfTwoEmergenciesFailsNeitherIsDone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
 	yes := new(bool)

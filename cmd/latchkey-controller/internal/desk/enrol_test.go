@@ -9,6 +9,7 @@ import (
 )
 
 func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	outcome, err := w.Order(t.Context(), as(Editor), id, wire.Unlock)
@@ -39,6 +40,7 @@ func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
 }
 
 func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	w.live.card = []byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80}
@@ -107,6 +109,7 @@ func TestACardThatWasReadIsTheUsersOnceItsLastDigitsAreConfirmed(t *testing.T) {
 }
 
 func TestACardOf88IsTakenFromAReader(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	w.live.card = []byte{0x88, 0xa1, 0xb2, 0xc3}

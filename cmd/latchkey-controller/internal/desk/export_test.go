@@ -13,6 +13,7 @@ import (
 )
 
 func TestAnExportHoldsEachEntryOnceAndNoFormulas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "=HYPERLINK(1)"}, PIN{}, nil)
 	w.must(err)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestAProgramSeesNothingOfDuress(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader, ada := w.reader(), w.underDuress()
 	duress := slices.IndexFunc(w.person(ada).Credentials, func(c Credential) bool { return c.Duress })
@@ -37,6 +38,7 @@ func TestAProgramSeesNothingOfDuress(t *testing.T) {
 }
 
 func TestTheOddsAtOneReader(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	one, other := w.reader(), w.reader()
 	w.withPIN()

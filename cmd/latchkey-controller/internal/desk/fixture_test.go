@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -35,6 +36,7 @@ type world struct {
 // readers answer orders.
 type readers struct {
 	brokers []link.BrokerStatus
+	mu      sync.Mutex // of orders, while several are given at once
 	orders  []store.Order
 	card    []byte      // what a reader reads; nil: no card is shown
 	refuse  string      // why orders are refused; "": they are not
@@ -48,7 +50,9 @@ type readers struct {
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
+	r.mu.Lock()
 	r.orders = append(r.orders, o)
+	r.mu.Unlock()
 	if result, ok := r.results[o.Reader]; ok {
 		return result, nil
 	}

@@ -26,6 +26,7 @@ var modelGroups = []string{"crew", "lab", "staff"}
 // TestGroupsAreAsUsersAndPoliciesHaveThem makes random acts, some of them refused, and
 // compares users, credentials, policies and groups with a model after each.
 func TestGroupsAreAsUsersAndPoliciesHaveThem(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	m := &groupsModel{world: w, users: map[uint64][]string{}, doors: map[int64]*wire.Policy{}, readers: map[int64]string{}}
 	for range 3 {

@@ -22,6 +22,7 @@ func (w *world) numbered(number int64) string {
 }
 
 func TestAGroupIsFoundByItsNumberWhateverItIsCalled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner, ctx := as(Owner), t.Context()
 	id := w.user()
@@ -52,6 +53,7 @@ func TestAGroupIsFoundByItsNumberWhateverItIsCalled(t *testing.T) {
 }
 
 func TestAGroupThatWasMadeIsThereUntilItIsRemoved(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner, ctx := as(Owner), t.Context()
 	number, err := w.AddGroup(ctx, owner, "crew")

@@ -9,6 +9,7 @@ import (
 )
 
 func TestWhoEditsAGroupThatAnotherHasChangedIsTold(t *testing.T) {
+	t.Parallel()
 	const told = "Somebody else has changed this group; check it again"
 	for name, c := range map[string]struct {
 		first, second func(w *world, g *Group) error
@@ -91,6 +92,7 @@ func take(w *world, g *Group) error {
 }
 
 func TestActsOnAGroupThatComeAtOnceAreAllOrNothing(t *testing.T) {
+	t.Parallel()
 	for range 8 {
 		w := newWorld(t)
 		ids := []uint64{w.user(), w.user()}

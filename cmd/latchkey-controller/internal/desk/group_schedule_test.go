@@ -7,6 +7,7 @@ import (
 )
 
 func TestAGroupOpensDoorsByASchedulesName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
 	reader := w.readerAt("lab", "Annex", "Lab")
@@ -47,6 +48,7 @@ func TestAGroupOpensDoorsByASchedulesName(t *testing.T) {
 }
 
 func TestAGroupWhoseMembersAreOthersByNowIsNotRemovedFromAnOldPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	bob, alice := w.user(), w.user()
 	w.must(w.EditMembers(t.Context(), as(Owner), "temp", true, []uint64{bob}, nil))
@@ -62,6 +64,7 @@ func TestAGroupWhoseMembersAreOthersByNowIsNotRemovedFromAnOldPage(t *testing.T)
 }
 
 func TestARemovedReaderKeepsNoGroup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.reader()
 	w.must(w.EditMembers(t.Context(), as(Owner), "guards", true, []uint64{w.user()}, nil))

@@ -81,6 +81,7 @@ func (w *world) sent(id uint64) (groups [][]string) {
 }
 
 func TestAGroupIsThereWhileAUserIsInItOrAPolicyNamesIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front, back := w.reader(), w.reader()
 	ada := w.user()
@@ -121,6 +122,7 @@ func TestAGroupIsThereWhileAUserIsInItOrAPolicyNamesIt(t *testing.T) {
 }
 
 func TestTwoReadersOfOneDoorAreOneDoorAndARemovedReaderIsNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	g := w.group(w.user())
 	second, gone := w.reader(), w.reader()
@@ -150,6 +152,7 @@ func TestTwoReadersOfOneDoorAreOneDoorAndARemovedReaderIsNone(t *testing.T) {
 }
 
 func TestMembersHoldTheirGroupAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada, bob := w.withPIN(), w.withPIN()
 	w.must(w.EditMembers(t.Context(), as(Editor), "staff", true, []uint64{ada}, nil))
@@ -164,6 +167,7 @@ func TestMembersHoldTheirGroupAtOnce(t *testing.T) {
 }
 
 func TestARenamedGroupIsRenamedInCredentialsAndPoliciesAtOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front := w.reader()
 	ada := w.withPIN()
@@ -192,6 +196,7 @@ func TestARenamedGroupIsRenamedInCredentialsAndPoliciesAtOnce(t *testing.T) {
 }
 
 func TestAGroupThatOpensAloneInAModeOrComesFirstIsNotTakenAway(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		edit func(*wire.Policy)
 		says string // "": it may be taken
@@ -235,6 +240,7 @@ func TestAGroupThatOpensAloneInAModeOrComesFirstIsNotTakenAway(t *testing.T) {
 }
 
 func TestWhatIsWrongWithAGroupIsSaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	g := w.group(w.user())
 	door := []Where{{Doors, g.Access[0].DoorID}}
@@ -302,6 +308,7 @@ func TestWhatIsWrongWithAGroupIsSaid(t *testing.T) {
 }
 
 func TestEveryoneIsGivenAccessAndItIsTakenFromThem(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front := w.reader()
 	door := []Where{{Doors, w.look(front).DoorID}}
@@ -317,6 +324,7 @@ func TestEveryoneIsGivenAccessAndItIsTakenFromThem(t *testing.T) {
 }
 
 func TestGroupsAreListedPageByPageAndFoundByTheirWords(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	var want []string
 	for i := range 120 {
@@ -352,6 +360,7 @@ func TestGroupsAreListedPageByPageAndFoundByTheirWords(t *testing.T) {
 }
 
 func TestUsersAreChosenByTheirGroup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for name, groups := range map[string][]string{"Ada": {"night-shift"}, "Bob": {"night", "shift"}, "Carol": {"night-shift-2"}, "Night Shift": nil, "Dan": {"night-shift", "lab"}} {
 		_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: name, Groups: groups}, PIN{}, nil)

@@ -11,6 +11,7 @@ import (
 )
 
 func TestTheOddsOfGuessingFollowFromPINsReadersAndLimits(t *testing.T) {
+	t.Parallel()
 	policy := func(reader string, limit uint16, pin bool) *wire.Policy {
 		p := wire.DefaultPolicy(reader, reader)
 		p.GuessLimit, p.PIN = limit, pin

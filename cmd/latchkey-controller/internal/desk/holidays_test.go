@@ -11,6 +11,7 @@ import (
 var christmas, epiphany = wire.Holiday{Month: 12, Day: 25}, wire.Holiday{Year: 2027, Month: 1, Day: 6}
 
 func TestHolidaysOfTheSiteAreThoseOfEachDoorInUse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
 	front, back, gone := w.reader(), w.reader(), w.reader()
@@ -42,6 +43,7 @@ func TestHolidaysOfTheSiteAreThoseOfEachDoorInUse(t *testing.T) {
 }
 
 func TestBadHolidaysChangeNoDoor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
 	if _, err := w.SetHolidays(ctx, owner, nil); Fields(err)["holidays"] == "" {

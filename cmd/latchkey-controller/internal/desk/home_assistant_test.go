@@ -9,6 +9,7 @@ import (
 )
 
 func TestHomeAssistantLooksAndWithCommandsOperatesDoors(t *testing.T) {
+	t.Parallel()
 	looks := []Act{ViewPlaces, ViewReaders, ViewActivity, ViewActs, ExportActivity}
 	operates := []Act{Unlock, Identify, SetMode, EndMode, EndEarly}
 	for _, act := range Acts() {
@@ -34,6 +35,7 @@ func TestHomeAssistantLooksAndWithCommandsOperatesDoors(t *testing.T) {
 }
 
 func TestWhatHomeAssistantDoesIsItsOwn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, err := w.Order(t.Context(), HomeAssistant(true), w.reader(), wire.Unlock)
 	w.must(err)

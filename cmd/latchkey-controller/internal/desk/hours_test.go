@@ -12,6 +12,7 @@ import (
 )
 
 func TestHoursAreReadAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string][]wire.Span{
 		"":                         nil,
 		" , ":                      nil,
@@ -40,6 +41,7 @@ func TestHoursAreReadAsPeopleWriteThem(t *testing.T) {
 }
 
 func TestHoursGoOverMidnight(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		texts map[string]string
 		field string // of an error that says wrong
@@ -99,6 +101,7 @@ func anyHours(t *rapid.T) *wire.Schedule {
 }
 
 func TestHoursThatAreShownAndSavedStayWhatTheyWere(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := anyHours(t)
 		again, err := ParseHours(HoursText(s))
@@ -109,6 +112,7 @@ func TestHoursThatAreShownAndSavedStayWhatTheyWere(t *testing.T) {
 }
 
 func TestHoursAreALineInWhichDaysThatAreAlikeStandTogether(t *testing.T) {
+	t.Parallel()
 	for want, texts := range map[string]map[string]string{
 		"never":           nil,
 		"Mon 08:00-18:00": {"mon": "8-18"},

@@ -24,6 +24,7 @@ func (w *world) prepared(file string) (write func() error) {
 }
 
 func TestOthersWriteWhileAnImportIsPrepared(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, other, bare := w.reader(), w.user(), w.user()
 	changed, _ := w.card()
@@ -69,6 +70,7 @@ func TestOthersWriteWhileAnImportIsPrepared(t *testing.T) {
 }
 
 func TestAnImportIsRefusedIfItsPlanChangesMeanwhile(t *testing.T) {
+	t.Parallel()
 	for name, test := range map[string]struct {
 		meanwhile func(w *world, of, other uint64, group, uid, new string)
 		is        error
@@ -121,6 +123,7 @@ func TestAnImportIsRefusedIfItsPlanChangesMeanwhile(t *testing.T) {
 }
 
 func TestAnImportGivesWayToOthersAndIsTriedAgain(t *testing.T) {
+	t.Parallel()
 	for changes, done := range map[int]bool{importTries - 1: true, importTries: false} {
 		w := newWorld(t)
 		other, tries, changing := w.user(), 0, false

@@ -35,6 +35,7 @@ func (w *world) export() string {
 }
 
 func TestAnImportDoesWhatItsPreviewSaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	group := w.group(w.user()).Name
 	id, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Ada", Last: "Lovelace", Employee: "007"}, PIN{}, nil)
@@ -97,6 +98,7 @@ func TestAnImportDoesWhatItsPreviewSaid(t *testing.T) {
 }
 
 func TestAnExportThatIsImportedChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.card()
 	w.group(w.withPIN())
@@ -141,6 +143,7 @@ func TestAnExportThatIsImportedChangesNothing(t *testing.T) {
 }
 
 func TestABadFileIsRefusedWhole(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	taken, _ := w.card()
 	w.must(w.AddCard(t.Context(), as(Owner), taken, "04:99:99:99:99:99:99"))
@@ -219,6 +222,7 @@ func TestABadFileIsRefusedWhole(t *testing.T) {
 }
 
 func TestNothingIsImportedIfAUserChangedSinceThePreview(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id, other := w.user(), w.user()
 	file := fmt.Appendf(nil, "id,last_name,pin\n%d,New,auto\n,Newer,\n", id)
@@ -245,6 +249,7 @@ func TestNothingIsImportedIfAUserChangedSinceThePreview(t *testing.T) {
 }
 
 func TestAnImportWhosePINsCannotBeTakenIsNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	file := "first_name,pin\nAda,auto\n"
 	p, before := w.preview(file), w.check()
@@ -260,6 +265,7 @@ func TestAnImportWhosePINsCannotBeTakenIsNone(t *testing.T) {
 }
 
 func TestACardOfSomebodyElseInAFileCountsAsOneThatWasTyped(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	user := w.user()
 	var lines strings.Builder

@@ -91,6 +91,7 @@ func (w *world) shows(card *boardtest.Card, then func(*wire.CardKeySets) link.Or
 }
 
 func TestAUsersNewCardProvesItselfAndThatIsNotedAndCounted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	name := w.person(ada).Name
@@ -147,6 +148,7 @@ func TestAUsersNewCardProvesItselfAndThatIsNotedAndCounted(t *testing.T) {
 }
 
 func TestACardThatCanBeCopiedBecomesOneThatProvesItself(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	card := w.blank()
@@ -165,6 +167,7 @@ func TestACardThatCanBeCopiedBecomesOneThatProvesItself(t *testing.T) {
 }
 
 func TestACardThatIsNoneForItGetsNoKeysAndThePersonIsToldWhy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada, bob := w.reader(), w.user(), w.user()
 	bobs := w.blank()
@@ -224,6 +227,7 @@ func TestACardThatIsNoneForItGetsNoKeysAndThePersonIsToldWhy(t *testing.T) {
 }
 
 func TestWhatAReaderSaysOfACardIsToldWithWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	for reason, want := range map[wire.Reason]string{
@@ -253,6 +257,7 @@ func TestWhatAReaderSaysOfACardIsToldWithWhatToDo(t *testing.T) {
 }
 
 func TestACardThatWasTakenAwayIsFinishedByTheNextActAlsoAfterARestart(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	card := w.blank()
@@ -286,6 +291,7 @@ func TestACardThatWasTakenAwayIsFinishedByTheNextActAlsoAfterARestart(t *testing
 }
 
 func TestACardGetsKeysAtOneReaderAtATime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, other, ada := w.reader(), w.reader(), w.user()
 	card := w.blank()
@@ -316,6 +322,7 @@ func TestACardGetsKeysAtOneReaderAtATime(t *testing.T) {
 }
 
 func TestARightThatIsTakenAwayMeanwhileGivesNoCard(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	card := w.blank()
@@ -364,6 +371,7 @@ func TestARightThatIsTakenAwayMeanwhileGivesNoCard(t *testing.T) {
 // Whoever is first at the reader may hold an emulator there that has the number of a card
 // of the user's.
 func TestACardWithTheNumberOfOneThatCanBeCopiedWaitsForConfirmation(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	card := w.blank()
@@ -381,6 +389,7 @@ func TestACardWithTheNumberOfOneThatCanBeCopiedWaitsForConfirmation(t *testing.T
 }
 
 func TestACopyOfACardIsAnAlarmThatNamesItsUser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door, ada := w.reader(), w.user()
 	name := w.person(ada).Name
@@ -417,6 +426,7 @@ func TestACopyOfACardIsAnAlarmThatNamesItsUser(t *testing.T) {
 }
 
 func TestThatOnlyProvenCardsOpenIsAPolicyLikeAnyOther(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	p, err := w.SetPolicy(t.Context(), as(Super), door, 0, func(p *wire.Policy) { p.ProvenOpens, p.ProvenEnds = true, true })

@@ -3,6 +3,7 @@ package desk
 import "testing"
 
 func TestItIsSaidWhatScreensLackOfAName(t *testing.T) {
+	t.Parallel()
 	const todo = " Use Latin, Greek or Cyrillic letters."
 	for name, want := range map[string]string{
 		"Ada Lovelace": "", "Łukasz Wójcik": "", "Ελένη": "", "Иван": "", "Zoe\u0308": "", "": "", "A\u200bB": "",

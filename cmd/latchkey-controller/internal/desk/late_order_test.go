@@ -14,6 +14,7 @@ import (
 )
 
 func TestAReaderIsNotAskedLongAfterwardsBecauseTheDatabaseHung(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	w := beginning()
 	w.t, w.dir = t, filepath.Join(t.TempDir(), "site")
@@ -23,34 +24,42 @@ func TestAReaderIsNotAskedLongAfterwardsBecauseTheDatabaseHung(t *testing.T) {
 	s = w.open()
 	defer s.Close()
 	reader, user := w.reader(), w.user()
-	for name, ask := range map[string]func() error{
+	asks := map[string]func() error{
 		"unlock":      func() error { _, err := w.Order(t.Context(), as(Owner), reader, wire.Unlock); return err },
 		"unlock door": func() error { _, err := w.UnlockDoor(t.Context(), as(Owner), 1, "", UnlockNote{}); return err },
 		"identify":    func() error { _, err := w.Order(t.Context(), as(Owner), reader, wire.Identify); return err },
 		"enrol":       func() error { _, err := w.Enrol(t.Context(), as(Owner), user, reader); return err },
 		"new card":    func() error { _, err := w.NewCard(t.Context(), as(Owner), user, reader); return err },
-	} {
-		thaw := server.Freeze()
-		waits := make(chan error, 1)
-		go func() { waits <- ask() }()
+	}
+	waits := map[string]chan error{}
+	thaw := server.Freeze()
+	for name, ask := range asks {
+		heard := make(chan error, 1)
+		waits[name] = heard
+		go func() { heard <- ask() }()
+	}
+	late := time.After(25 * time.Second)
+	for name, heard := range waits {
 		select {
-		case err = <-waits:
-		case <-time.After(25 * time.Second):
+		case err = <-heard:
+		case <-late:
 			t.Errorf("%s: nobody hears that the database hangs", name)
 			thaw()
-			err = <-waits
+			err = <-heard
+			late = time.After(0)
 		}
-		thaw()
 		if away := (*UnavailableError)(nil); !errors.As(err, &away) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	thaw()
 	if len(w.live.orders) != 0 {
 		t.Errorf("%+v", w.live.orders)
 	}
 }
 
 func TestAnOrderHasAMomentAfterWhichNobodyCarriesItOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.reader()
 	for _, order := range []wire.Order{wire.Unlock, wire.Identify} {

@@ -36,6 +36,7 @@ func (w *world) rule(door int64) LockRule {
 }
 
 func TestALockRuleReplacesTheOneBefore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.time = time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC) // a Monday
 	r := w.readerAt("lab", "Annex", "Lab")
@@ -83,6 +84,7 @@ func TestALockRuleReplacesTheOneBefore(t *testing.T) {
 }
 
 func TestALockRuleWithoutAnEffectIsRefusedAndChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.readerAt("lab", "Annex", "Lab")
 	w.setMode(Where{}, wire.ModeUnlocked, time.Hour)
@@ -119,6 +121,7 @@ func TestALockRuleWithoutAnEffectIsRefusedAndChangesNothing(t *testing.T) {
 }
 
 func TestAFollowerOnlyLooks(t *testing.T) {
+	t.Parallel()
 	for _, act := range []Act{ViewDuress, ViewActs, ViewUsers, Unlock, SetMode, LockDown, Evacuate, EditPolicy} {
 		if may := Follower().May(act); may != (act == ViewUsers) {
 			t.Errorf("%s: %t", act, may)
@@ -127,6 +130,7 @@ func TestAFollowerOnlyLooks(t *testing.T) {
 }
 
 func TestAScheduleThatWaitsForItsFirstPersonIsNoLockRule(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.time = time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC)
 	r := w.readerAt("lab", "Annex", "Lab")
@@ -161,6 +165,7 @@ func always() (s wire.Schedule) {
 }
 
 func TestWhoMayNotChangeALockRuleDoesNotLearnWhichDoorsThereAre(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.look(w.reader()).DoorID
 	for _, id := range []int64{door, door + 1000} {

@@ -10,6 +10,7 @@ import (
 // Whatever lets a group in at other times during a lockdown needs the password: at the reader, at
 // the group, and at a schedule.
 func TestNobodyIsLetInLongerDuringALockdownWithoutThePassword(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.readerAt("lab", "Annex", "Lab")
 	ctx, stale := t.Context(), as(Super)

@@ -6,6 +6,7 @@ import (
 )
 
 func TestDuressIsToldByMailOnlyIfItIsChosen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s, err := w.Mail(t.Context(), as(Owner))
 	w.must(err)

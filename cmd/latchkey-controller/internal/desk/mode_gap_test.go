@@ -8,6 +8,7 @@ import (
 )
 
 func TestAReadersModeIsComparedWithWhatIsWanted(t *testing.T) {
+	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
 	lockdown, locked := wire.WantedMode{Mode: wire.ModeLockdown}, wire.WantedMode{Mode: wire.ModeLocked}
 	over := wire.WantedMode{Mode: wire.ModeLockdown, Until: now.Unix()}

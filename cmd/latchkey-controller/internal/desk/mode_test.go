@@ -83,6 +83,7 @@ func (w *world) saysOf(reader string, level uint8, mode *wire.ModeState, online 
 }
 
 func TestWhatNobodyCanWantIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.readerAt("lab", "Annex", "Lab")
 	for _, c := range []struct {
@@ -118,6 +119,7 @@ func TestWhatNobodyCanWantIsRefused(t *testing.T) {
 }
 
 func TestAModeIsOneEntryThatNamesPlaceModeAndEnd(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.readerAt("lab", "Annex", "Lab")
 	w.readerAt("front", "Main", "Front door")
@@ -158,6 +160,7 @@ func TestAModeIsOneEntryThatNamesPlaceModeAndEnd(t *testing.T) {
 }
 
 func TestTwoAdministratorsAtOnceUndoNothingOfEachOther(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
 	ada, grace := as(Super), as(Owner)
@@ -191,6 +194,7 @@ func TestTwoAdministratorsAtOnceUndoNothingOfEachOther(t *testing.T) {
 }
 
 func TestAModeThatIsOverCannotBeEnded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.reader()
 	id := w.setMode(Where{}, wire.ModeLocked, time.Hour)
@@ -207,6 +211,7 @@ func TestAModeThatIsOverCannotBeEnded(t *testing.T) {
 }
 
 func TestModesFollowReadersAndDoorsThatMove(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	lab, front := w.readerAt("lab", "Annex", "Lab"), w.readerAt("front", "Main", "Front door")
 	ctx, owner := t.Context(), as(Owner)
@@ -244,6 +249,7 @@ func TestModesFollowReadersAndDoorsThatMove(t *testing.T) {
 
 // Moving a door away is a way to end its lockdown, and so is letting other groups in.
 func TestNobodyIsLetOutOfALockdownWithoutThePassword(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	lab, front := w.readerAt("lab", "Annex", "Lab"), w.readerAt("front", "Main", "Front door")
 	ctx, stale := t.Context(), as(Super)
@@ -290,6 +296,7 @@ func TestNobodyIsLetOutOfALockdownWithoutThePassword(t *testing.T) {
 }
 
 func TestAModeOfAPlaceThatIsRemovedHasEnded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	lab := w.readerAt("lab", "Annex", "Lab")
 	door, err := w.AddPlace(t.Context(), as(Owner), Doors, lab.HubID, "Empty")
@@ -308,6 +315,7 @@ func TestAModeOfAPlaceThatIsRemovedHasEnded(t *testing.T) {
 }
 
 func TestProgressIsToldDoorByDoor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, door := range []string{"Attic", "Barn", "Cellar", "Dock", "Elevator", "Foyer"} {
 		w.readerAt(strings.ToLower(door), "Main", door)
@@ -372,6 +380,7 @@ func TestProgressIsToldDoorByDoor(t *testing.T) {
 }
 
 func TestADoorThatDoesNotKnowTheTimeSaysWhyItStaysLocked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
 	id := w.setMode(Where{}, wire.ModeUnlocked, time.Hour)
@@ -382,6 +391,7 @@ func TestADoorThatDoesNotKnowTheTimeSaysWhyItStaysLocked(t *testing.T) {
 }
 
 func TestWantedModesComeTheHighestAndNewestFirst(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	locked := w.setMode(Where{}, wire.ModeLocked, 0)
 	lockdown := w.setMode(Where{}, wire.ModeLockdown, 0)
@@ -394,6 +404,7 @@ func TestWantedModesComeTheHighestAndNewestFirst(t *testing.T) {
 }
 
 func TestInAnEmergencyNobodyIsAskedForAPassword(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.readerAt("lab", "Annex", "Lab")
 	a := as(Editor)
@@ -408,6 +419,7 @@ func TestInAnEmergencyNobodyIsAskedForAPassword(t *testing.T) {
 }
 
 func TestInALockdownOnlyThoseUnlockWhoMayEndIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
 	w.saysOf("lab", wire.LevelModes, &wire.ModeState{Mode: wire.ModeNormal}, true)
@@ -452,6 +464,7 @@ func TestInALockdownOnlyThoseUnlockWhoMayEndIt(t *testing.T) {
 }
 
 func TestEndedModesAreForgottenWithTheActivity(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.reader()
 	id := w.setMode(Where{}, wire.ModeLockdown, 0)
@@ -475,6 +488,7 @@ func TestEndedModesAreForgottenWithTheActivity(t *testing.T) {
 }
 
 func TestWhoPressedLockdownByMistakeTakesItBackAtOnceAndNobodyElseDoes(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name  string
 		who   string
@@ -504,6 +518,7 @@ func TestWhoPressedLockdownByMistakeTakesItBackAtOnceAndNobodyElseDoes(t *testin
 }
 
 func TestWhatAReaderHasConfirmedIsNoLongerSoIfItSaysOtherwise(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
 	lockdown := wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted}

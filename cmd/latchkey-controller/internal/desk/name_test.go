@@ -10,6 +10,7 @@ import (
 )
 
 func TestANameIsKeptWithoutWhatNobodySees(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"Ada Lovelace":                 "Ada Lovelace",
 		" \u00a0Ada\u2003\u3000 L.\t":  "Ada L.",
@@ -46,6 +47,7 @@ func TestANameIsKeptWithoutWhatNobodySees(t *testing.T) {
 }
 
 func TestATidyNameStaysAsItIs(t *testing.T) {
+	t.Parallel()
 	some := rapid.SampledFrom([]rune("Ae1 \u0301\u00a0\u3164\u200b\u200c\u200d\ufe0f\u20e3👩\u2764علاक\u094d葛\U000e0100\u180b\u1820\t\u034f"))
 	if got := TidyName("A\u094d\u200c\u3164"); got != "A\u094d" { // the non-joiner stood before a removed character
 		t.Errorf("%+q", got)
@@ -59,6 +61,7 @@ func TestATidyNameStaysAsItIs(t *testing.T) {
 }
 
 func TestTypedNamesAreTidy(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner := as(Owner)
 	const hidden = "\u200b\u0301\u00a0Ada\u3164\u2060 \ufe0fL\U000e0061\u00ad "

@@ -13,6 +13,7 @@ import (
 )
 
 func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	at := "Door of " + door

@@ -8,6 +8,7 @@ import (
 )
 
 func TestASpentBudgetNeedsAnAdoptionOnlyOnceAllRecordsAreHere(t *testing.T) {
+	t.Parallel()
 	spent := ReaderStatus{Condition: wire.Condition{TPM: &wire.TPMState{Budget: wire.Budget{Spent: 500, Limit: 500}}}}
 	for _, test := range []struct {
 		attempts, waiting uint64

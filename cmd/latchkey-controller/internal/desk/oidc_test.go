@@ -120,6 +120,7 @@ func grace(claims ...any) *person {
 }
 
 func TestAProvidersAccountSignsInWithTheRoleThatItHasThen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.login(nil)
 	first := w.owner()
@@ -176,6 +177,7 @@ func TestAProvidersAccountSignsInWithTheRoleThatItHasThen(t *testing.T) {
 }
 
 func TestWhoHasNoRoleAtTheProviderHasNoneHere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.login(func(p *Provider) { p.Owners = false; delete(p.Roles, "heads") })
 	for _, groups := range []any{nil, "", []string{}, []string{"Doors"}, []string{"heads"}, 7, []any{7, map[string]any{"doors": 1}}, map[string]any{"doors": true}} {
@@ -192,6 +194,7 @@ func TestWhoHasNoRoleAtTheProviderHasNoneHere(t *testing.T) {
 }
 
 func TestATokenThatIsNotForThisSignInSignsNobodyIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.login(nil)
 	refuses := func(why string, p *person, change func(url.Values)) {
@@ -262,6 +265,7 @@ func TestATokenThatIsNotForThisSignInSignsNobodyIn(t *testing.T) {
 }
 
 func TestASignInAtTheProviderIsOfOneBrowserOnceAndInTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.login(nil)
 	kept, answer := l.begin(grace())
@@ -298,6 +302,7 @@ func TestASignInAtTheProviderIsOfOneBrowserOnceAndInTime(t *testing.T) {
 }
 
 func TestTheControllerAsksNoHostThatIsNotAllowed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	l := w.login(func(p *Provider) { p.Inside = false })
 	if _, _, err := w.BeginAtProvider(t.Context(), "/", false); !errors.Is(err, ErrProvider) {
@@ -318,6 +323,7 @@ func TestTheControllerAsksNoHostThatIsNotAllowed(t *testing.T) {
 }
 
 func TestAProviderIsSetWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := func() *Provider {
 		return &Provider{Issuer: "https://login.example.com", Client: "doors", Claim: "groups", Roles: map[string]Role{"a": Viewer}}

@@ -9,6 +9,7 @@ import (
 
 // What is said of now says what it is from.
 func TestWhatIsSaidOfAReaderSaysWhatItIsFrom(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id, user := w.reader(), w.user()
 	_, err := w.SetPIN(t.Context(), as(Owner), user, PIN{Choice: Auto, Limits: PINLimits{Uses: 2}})

@@ -35,6 +35,7 @@ func evening() *wire.Schedule {
 }
 
 func TestAUserAndADoorSayWhenAndHowItOpensAndWhyNotNow(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	w.says(id, wire.ModeState{Mode: wire.ModeNormal})
@@ -119,6 +120,7 @@ func TestAUserAndADoorSayWhenAndHowItOpensAndWhyNotNow(t *testing.T) {
 }
 
 func TestADoorListsThoseInItsGroupsPageByPage(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front, back := w.reader(), w.reader()
 	w.must(w.MoveReader(t.Context(), as(Owner), back, "", w.look(front).DoorID))
@@ -163,6 +165,7 @@ func TestADoorListsThoseInItsGroupsPageByPage(t *testing.T) {
 }
 
 func TestNothingTellsOfAPINForDuressInWhoMayOpen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	ordinary, duress := w.withPIN(), w.underDuress()
@@ -176,6 +179,7 @@ func TestNothingTellsOfAPINForDuressInWhoMayOpen(t *testing.T) {
 }
 
 func TestAPINWithATimeNeedsAReaderThatKnowsTheTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	w.says(id, wire.ModeState{Mode: wire.ModeNormal})

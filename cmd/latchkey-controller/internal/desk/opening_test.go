@@ -20,6 +20,7 @@ func week(spans ...wire.Span) *wire.Opening {
 }
 
 func TestAnUnlockScheduleEndsEarlyUntilItsNextSpan(t *testing.T) {
+	t.Parallel()
 	monday := time.Date(2026, 11, 23, 12, 30, 0, 0, time.UTC)
 	for name, c := range map[string]struct {
 		now     time.Time
@@ -73,6 +74,7 @@ func TestAnUnlockScheduleEndsEarlyUntilItsNextSpan(t *testing.T) {
 }
 
 func TestOnlyDoorsThatAreOpenNowEndEarly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
 	w.readerAt("front", "Main", "Front door")
@@ -103,6 +105,7 @@ func TestOnlyDoorsThatAreOpenNowEndEarly(t *testing.T) {
 }
 
 func TestASchedulesThatNeverClosesIsSaid(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.readerAt("lab", "Annex", "Lab")
 	var spans []wire.Span
@@ -116,6 +119,7 @@ func TestASchedulesThatNeverClosesIsSaid(t *testing.T) {
 }
 
 func TestGroupsOfModesMustHaveAccess(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	set := func(edit func(*wire.Policy)) error {

@@ -36,6 +36,7 @@ func (w *world) asked(token string) []byte {
 }
 
 func TestAPasskeySignsInAndMakesTheSignInFresh(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first := w.owner()
 	k := w.passkey(first)
@@ -69,6 +70,7 @@ func TestAPasskeySignsInAndMakesTheSignInFresh(t *testing.T) {
 }
 
 func TestWhatDoesNotProveAPasskeySignsNobodyIn(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s := w.owner()
 	k := w.passkey(s)
@@ -143,6 +145,7 @@ func TestWhatDoesNotProveAPasskeySignsNobodyIn(t *testing.T) {
 }
 
 func TestAChallengeIsTakenOnceWithinItsTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	k := w.passkey(w.owner())
 	once := k.give(w.asked(""))
@@ -155,6 +158,7 @@ func TestAChallengeIsTakenOnceWithinItsTime(t *testing.T) {
 }
 
 func TestManyWrongPasskeysHaveAnAddressWaitButTheRightOneNot(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	k := w.passkey(w.owner())
 	for range 21 {
@@ -174,6 +178,7 @@ func TestManyWrongPasskeysHaveAnAddressWaitButTheRightOneNot(t *testing.T) {
 }
 
 func TestACopiedPasskeyThatCountsIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s := w.owner()
 	w.must(w.ServeAt(consoleHere))
@@ -189,6 +194,7 @@ func TestACopiedPasskeyThatCountsIsRefused(t *testing.T) {
 }
 
 func TestOnlyAPasskeyOfOnesOwnMakesASignInFresh(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s := w.owner()
 	w.passkey(s)
@@ -221,6 +227,7 @@ func TestOnlyAPasskeyOfOnesOwnMakesASignInFresh(t *testing.T) {
 }
 
 func TestWhatIsNoNewPasskeyIsNotAdded(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s := w.owner()
 	k := w.passkey(s)
@@ -259,6 +266,7 @@ func TestWhatIsNoNewPasskeyIsNotAdded(t *testing.T) {
 }
 
 func TestPasskeysAreForTheNameThatTheFirstWasMadeFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s := w.owner()
 	var none *NoPasskeysError
@@ -285,6 +293,7 @@ func TestPasskeysAreForTheNameThatTheFirstWasMadeFor(t *testing.T) {
 }
 
 func TestANameOfTheConsoleIsOneThatBrowsersTakePasskeysFor(t *testing.T) {
+	t.Parallel()
 	for name, origin := range map[string]string{
 		"doors.example.com": consoleHere, "doors.example.com:443": consoleHere, "doors.example.com:8443": consoleHere + ":8443", "localhost": "https://localhost",
 		"192.0.2.7": "", "[2001:db8::1]:8443": "", "Doors.example.com": "", "doors.example.com.": "", "doors.local": "", "https://doors.example.com": "",
@@ -297,6 +306,7 @@ func TestANameOfTheConsoleIsOneThatBrowsersTakePasskeysFor(t *testing.T) {
 }
 
 func TestARoleThatNeedsAPasskeySignsInWithNothingElse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	s := w.owner()
@@ -352,6 +362,7 @@ func TestARoleThatNeedsAPasskeySignsInWithNothingElse(t *testing.T) {
 }
 
 func TestTheLastOwnerWithAWayInStays(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	s := w.owner()
 	w.passkey(s)

@@ -7,6 +7,7 @@ import (
 )
 
 func TestPlacesAreOnTheReadersScreens(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	r := w.look(id)

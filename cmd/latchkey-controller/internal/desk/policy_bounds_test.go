@@ -21,6 +21,7 @@ func longHours() *wire.Schedule {
 // A policy that no reader can have is refused, at whatever it comes from, and can always be
 // read, and locked down.
 func TestNoEditMakesAPolicyTooLarge(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.readerAt("lab", "Annex", "Lab")
 	ctx, owner := t.Context(), as(Owner)
@@ -70,6 +71,7 @@ func TestNoEditMakesAPolicyTooLarge(t *testing.T) {
 }
 
 func TestADoorWhoseListIsFullTakesNoVisitors(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.readerAt("lab", "Annex", "Lab")
 	w.policy("lab", func(p *wire.Policy) {
@@ -88,6 +90,7 @@ func TestADoorWhoseListIsFullTakesNoVisitors(t *testing.T) {
 }
 
 func TestHoursThatNeverComeAreRefusedWhereverTheyAreGiven(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.reader()
 	never := []wire.Access{{Group: "staff", Schedule: new(wire.Schedule)}}
@@ -105,6 +108,7 @@ func TestHoursThatNeverComeAreRefusedWhereverTheyAreGiven(t *testing.T) {
 }
 
 func TestAScheduleIsTakenForAGroupThatStandsOnceOnTheList(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.reader()
 	id, err := w.AddSchedule(t.Context(), as(Owner), ScheduleForm{"Day", evening()})

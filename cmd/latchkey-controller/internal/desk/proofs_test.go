@@ -16,6 +16,7 @@ func (w *world) demands(reader string, two *wire.TwoProofs) error {
 }
 
 func TestCardAndPINAreDemandedOnlyWhereBothCanBeGiven(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	always := new(wire.TwoProofs)
@@ -69,6 +70,7 @@ func TestCardAndPINAreDemandedOnlyWhereBothCanBeGiven(t *testing.T) {
 }
 
 func TestAReaderThatIsTooOldForAPINIsNamedAsCutOff(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old, current := w.reader(), w.reader()
 	ada, bob := w.withPIN(), w.withPIN()
@@ -102,6 +104,7 @@ func TestAReaderThatIsTooOldForAPINIsNamedAsCutOff(t *testing.T) {
 }
 
 func TestLimitsOfAPINAreCheckedAndShownWithWhatIsUsed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader, id := w.reader(), w.user()
 	for field, limits := range map[string]PINLimits{"uses": {Uses: wire.MaxUses + 1}, "within": {Within: time.Second}} {
@@ -136,6 +139,7 @@ func TestLimitsOfAPINAreCheckedAndShownWithWhatIsUsed(t *testing.T) {
 }
 
 func TestASecondPINForDuressTakesThePlaceOfTheFirst(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user()
 	if _, err := w.SetDuressPIN(t.Context(), as(Editor), id, PIN{Choice: Auto}); !strings.Contains(Fields(err)["pin"], "give them a PIN first") {
@@ -162,6 +166,7 @@ func TestASecondPINForDuressTakesThePlaceOfTheFirst(t *testing.T) {
 }
 
 func TestWhatReadersTellOfCardAndPINIsToldAsAPersonWould(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader, ada := w.reader(), w.user()
 	for _, c := range []struct {

@@ -50,6 +50,7 @@ func (w *world) recovered(id int64) {
 // Somebody else knows the Owner's password and has signed in with it. While it is
 // checked once more, the Owner recovers the account.
 func TestWhatIsUnderWayDoesNotOutliveARecovery(t *testing.T) {
+	t.Parallel()
 	const other = "another password of mine"
 	for name, test := range map[string]struct {
 		act  func(w *world, thief *Session) error
@@ -89,6 +90,7 @@ func TestWhatIsUnderWayDoesNotOutliveARecovery(t *testing.T) {
 }
 
 func TestASignInThatIsUnderWayEndsWithAllOthers(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	owner := w.owner()
 	finish := w.held(forAccount("Ada Lovelace"), func() error {
@@ -102,6 +104,7 @@ func TestASignInThatIsUnderWayEndsWithAllOthers(t *testing.T) {
 }
 
 func TestAPasswordIsTheSameFromEveryKeyboard(t *testing.T) {
+	t.Parallel()
 	const composed, decomposed = "caf\u00e9 \u00e0 la cr\u00e8me", "cafe\u0301 a\u0300 la cre\u0300me"
 	w := newWorld(t)
 	owner := w.owner()
@@ -124,6 +127,7 @@ func TestAPasswordIsTheSameFromEveryKeyboard(t *testing.T) {
 }
 
 func TestTheCommonestPasswordsAreRefused(t *testing.T) {
+	t.Parallel()
 	for _, password := range []string{"qwertyuiop", "Password123", "PASSWORD2026!", "1234567890", "manchester", "!!manchester99", "\uff50\uff41\uff53\uff53\uff57\uff4f\uff52\uff44\uff11\uff12\uff13"} {
 		if Fields(checkNewPassword("new", "Ada", []byte(password)))["new"] == "" {
 			t.Errorf("%q is taken", password)

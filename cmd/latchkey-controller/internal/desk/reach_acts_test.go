@@ -104,6 +104,7 @@ func (w *world) allPolicies() string {
 }
 
 func TestEachActOfALimitedAdministratorKeepsToTheirLocations(t *testing.T) {
+	t.Parallel()
 	for _, act := range Acts() {
 		if views[act] {
 			continue
@@ -201,6 +202,7 @@ var onUsers = map[Act]string{
 }
 
 func TestAUserOfAGroupElsewhereIsChangedInNoWay(t *testing.T) {
+	t.Parallel()
 	for act, ways := range onUsers {
 		if act == AddUser {
 			continue

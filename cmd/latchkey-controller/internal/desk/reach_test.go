@@ -36,6 +36,7 @@ func (w *world) annex() int64 {
 }
 
 func TestEachActOfARoleSaysWhatItIsDoneTo(t *testing.T) {
+	t.Parallel()
 	for _, act := range Acts() {
 		if rules[act].extent == 0 {
 			t.Errorf("nobody has said what limited administrators may %s to", act)

@@ -9,6 +9,7 @@ import (
 )
 
 func TestAReachSaysWhatOfTheSiteIsOutOfIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	annex := w.annex()
@@ -50,6 +51,7 @@ func TestAReachSaysWhatOfTheSiteIsOutOfIt(t *testing.T) {
 }
 
 func TestALimitThatWasChangedMeanwhileIsNotOverwritten(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	one, two := w.annex(), w.annex()
 	id, _, err := w.AddAdmin(t.Context(), as(Owner), "Eve", Super, []int64{two, one})

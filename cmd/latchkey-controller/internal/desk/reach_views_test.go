@@ -211,6 +211,7 @@ var doings = strings.Fields(`AddAdmin AddCard AddCell AddGroup AddBrokerClient A
 	SwitchPIN TakeAccess TakeVisitors TestMail TestWebhook TokenStands UnlockDoor WriteBackup WriteGrant`)
 
 func TestEachMethodOfTheDeskReadsOrActs(t *testing.T) {
+	t.Parallel()
 	desk, ctx, actor := reflect.TypeFor[*Desk](), reflect.TypeFor[context.Context](), reflect.TypeFor[Actor]()
 	found := map[string]bool{}
 	for m := range desk.Methods() {
@@ -235,6 +236,7 @@ func TestEachMethodOfTheDeskReadsOrActs(t *testing.T) {
 }
 
 func TestWhoIsLimitedToALocationSeesNothingOfAnother(t *testing.T) {
+	t.Parallel()
 	w := newTwoPlaces(t)
 	for name, ways := range looks {
 		for i, look := range ways {
@@ -284,6 +286,7 @@ func TestWhoIsLimitedToALocationSeesNothingOfAnother(t *testing.T) {
 }
 
 func TestAFeedGoesOnAfterWhatIsNotSeen(t *testing.T) {
+	t.Parallel()
 	w := newTwoPlaces(t)
 	ctx := t.Context()
 	for _, a := range []Actor{w.local, w.program} {
@@ -308,6 +311,7 @@ func TestAFeedGoesOnAfterWhatIsNotSeen(t *testing.T) {
 }
 
 func TestPagesOfALimitedAdministratorAreFull(t *testing.T) {
+	t.Parallel()
 	w := newTwoPlaces(t)
 	ctx := t.Context()
 	for range 20 {
@@ -344,6 +348,7 @@ func TestPagesOfALimitedAdministratorAreFull(t *testing.T) {
 }
 
 func TestALimitedAdministratorSeesWhatTheyAndTheirTokensDid(t *testing.T) {
+	t.Parallel()
 	w := newTwoPlaces(t)
 	ctx := t.Context()
 	other := w.limitedTo(Super, w.zorn.location)
@@ -377,6 +382,7 @@ func TestALimitedAdministratorSeesWhatTheyAndTheirTokensDid(t *testing.T) {
 }
 
 func TestNobodyLearnsWhetherAUserWasElsewhere(t *testing.T) {
+	t.Parallel()
 	w := newTwoPlaces(t)
 	ctx := t.Context()
 	grace, _, err := w.AddUser(ctx, w.owner, UserForm{First: "Grace", Last: "Hopper"}, PIN{}, nil)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestThePINSwitchIsTheReadersWhereverItIsSeen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	see := func() (reader, door, hub, location bool) {
@@ -45,6 +46,7 @@ func TestThePINSwitchIsTheReadersWhereverItIsSeen(t *testing.T) {
 }
 
 func TestAPolicyIsCheckedFieldByFieldAndNotOverwrittenUnseen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.reader()
 	for field, edit := range map[string]func(*wire.Policy){

@@ -9,6 +9,7 @@ import (
 )
 
 func TestARecordSaysAllThatItHolds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader, user := w.reader(), w.user()
 	from, to := time.Date(2036, 1, 1, 12, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 12, 0, 5, 0, time.UTC)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestWhatNobodyTouchedStaysToTheSecond(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user()
 	berlin, err := time.LoadLocation("Europe/Berlin")
@@ -30,6 +31,7 @@ func TestWhatNobodyTouchedStaysToTheSecond(t *testing.T) {
 }
 
 func TestAFormThatWasFilledInForSomethingElseWritesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front, back := w.reader(), w.reader()
 	r := w.look(front)
@@ -68,6 +70,7 @@ func TestAFormThatWasFilledInForSomethingElseWritesNothing(t *testing.T) {
 }
 
 func TestAnEditThinksInItsOwnTransaction(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user()
 	errs := make(chan error)

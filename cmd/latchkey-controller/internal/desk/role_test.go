@@ -38,6 +38,7 @@ func Acts() []Act {
 }
 
 func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
+	t.Parallel()
 	letters := map[Role]string{Owner: "O", Super: "S", Editor: "E", Viewer: "V"}
 	for _, act := range Acts() {
 		if may[act] == "" || len(attempts[act]) == 0 {
@@ -76,6 +77,7 @@ func TestEachRoleMayDoWhatItIsFor(t *testing.T) {
 }
 
 func TestARefusalSaysWhoMay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, err := w.NewEpoch(t.Context(), as(Viewer))
 	if err == nil || err.Error() != "not allowed: this requires Owner, and you are Limited Admin (Can View)" {
@@ -84,6 +86,7 @@ func TestARefusalSaysWhoMay(t *testing.T) {
 }
 
 func TestWhatEndangersTheSiteAsksForThePasswordAgain(t *testing.T) {
+	t.Parallel()
 	for _, act := range []Act{AdoptReader, RemoveReader, RenewBudget, WriteGrant, SetPINReaders, AddAdmin, EditAdmins, EditSignIn, MakeToken, AddBrokerClient, RemoveBrokerClient, EditMail, AddWebhook, EditWebhook, NewWebhookSecret, AllowWebhookHost, Backup, NewEpoch, NewStorageKey, MoveSite, SetSiteMode, EndLockdown} {
 		t.Run(string(act), func(t *testing.T) {
 			w := newWorld(t)

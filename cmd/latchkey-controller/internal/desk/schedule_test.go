@@ -53,6 +53,7 @@ var (
 )
 
 func TestAnAbsentScheduleIsNamedInWordsForPeople(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, owner, reader := t.Context(), as(Owner), w.reader()
 	_, found := w.FindSchedule(ctx, owner, "Edge")
@@ -68,6 +69,7 @@ func TestAnAbsentScheduleIsNamedInWordsForPeople(t *testing.T) {
 }
 
 func TestAnEditOfAScheduleChangesTheDoorsThatUseIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
 	front, back, other := w.reader(), w.reader(), w.reader()
@@ -113,6 +115,7 @@ func TestAnEditOfAScheduleChangesTheDoorsThatUseIt(t *testing.T) {
 }
 
 func TestHoursOfItsOwnEndTheUseOfASchedule(t *testing.T) {
+	t.Parallel()
 	for name, edit := range map[string]func(w *world, reader string) error{
 		"other hours": func(w *world, reader string) error {
 			_, err := w.SetPolicy(w.t.Context(), as(Owner), reader, 0, func(p *wire.Policy) {
@@ -157,6 +160,7 @@ func TestHoursOfItsOwnEndTheUseOfASchedule(t *testing.T) {
 }
 
 func TestAnotherEditKeepsTheUseOfASchedule(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.reader()
 	_, schedule := w.schedule()
@@ -170,6 +174,7 @@ func TestAnotherEditKeepsTheUseOfASchedule(t *testing.T) {
 }
 
 func TestBadSchedulesAreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
 	id, name := w.schedule()
@@ -210,6 +215,7 @@ func TestBadSchedulesAreRefused(t *testing.T) {
 }
 
 func TestARemovedReaderKeepsNoScheduleInUse(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.reader()
 	id, name := w.schedule()
@@ -221,6 +227,7 @@ func TestARemovedReaderKeepsNoScheduleInUse(t *testing.T) {
 }
 
 func TestASiteHasABoundedNumberOfSchedules(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) (err error) {
 		for i := range maxSchedules {
@@ -234,6 +241,7 @@ func TestASiteHasABoundedNumberOfSchedules(t *testing.T) {
 }
 
 func TestOfTwoWhoEditAScheduleAtOnceOneIsTold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id, name := w.schedule()
 	w.uses(w.reader(), name, staffAccess)
@@ -256,6 +264,7 @@ func TestOfTwoWhoEditAScheduleAtOnceOneIsTold(t *testing.T) {
 }
 
 func TestAScheduleIsNotRemovedWhileADoorTakesIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.reader()
 	for range 5 {

@@ -34,6 +34,7 @@ func (w *world) signIn(name, password string, from Client) (*Session, error) {
 }
 
 func TestTheFirstLinkMakesTheOwnerOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	old, err := w.FirstOwnerLink(t.Context())
 	w.must(err)
@@ -84,6 +85,7 @@ func TestTheFirstLinkMakesTheOwnerOnce(t *testing.T) {
 }
 
 func TestALinkEndsWithItsTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	token, err := w.FirstOwnerLink(t.Context())
 	w.must(err)
@@ -94,6 +96,7 @@ func TestALinkEndsWithItsTime(t *testing.T) {
 }
 
 func TestOfTwoFirstLinksUsedAtOnceOneMakesTheOwner(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	token, err := w.FirstOwnerLink(t.Context())
 	w.must(err)
@@ -118,6 +121,7 @@ func TestOfTwoFirstLinksUsedAtOnceOneMakesTheOwner(t *testing.T) {
 }
 
 func TestSigningInSaysNothingAboutWhoThereIs(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.owner()
 	if _, err := w.signIn("  ada LOVELACE", secret, here); err != nil {
@@ -139,6 +143,7 @@ func TestSigningInSaysNothingAboutWhoThereIs(t *testing.T) {
 }
 
 func TestABrowserNamesItselfInOneLine(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.owner()
 	s, err := w.signIn("Ada Lovelace", secret, Client{Address: "192.0.2.7", Agent: "evil\x1b[2J\r\n\u202e"})
@@ -153,6 +158,7 @@ func TestABrowserNamesItselfInOneLine(t *testing.T) {
 }
 
 func TestASessionEndsIdleOrOldOrSignedOut(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.owner()
 	session := func() string {
@@ -203,6 +209,7 @@ func TestASessionEndsIdleOrOldOrSignedOut(t *testing.T) {
 }
 
 func TestASignInIsFreshForFiveMinutes(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	token := w.owner().Token
 	isFresh := func() bool {
@@ -229,6 +236,7 @@ func TestASignInIsFreshForFiveMinutes(t *testing.T) {
 }
 
 func TestANewPasswordEndsTheOtherSessions(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	mine := w.owner().Token
 	theirs, err := w.signIn("Ada Lovelace", secret, here)
@@ -257,6 +265,7 @@ func TestANewPasswordEndsTheOtherSessions(t *testing.T) {
 }
 
 func TestPasswordsAndTokensAreInNoFileOfTheSite(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	session := w.owner()
 	link, err := w.OwnerLink(t.Context(), AtCommandLine("root"), "")
@@ -278,6 +287,7 @@ func TestPasswordsAndTokensAreInNoFileOfTheSite(t *testing.T) {
 }
 
 func TestASiteThatIsPutBackKnowsNobodysSession(t *testing.T) {
+	t.Parallel()
 	postgrestest.SQLiteOnly(t)
 	w := newWorld(t)
 	session := w.owner()

@@ -84,6 +84,7 @@ func exactly(n, guesses int64) float64 {
 }
 
 func TestTheOddsOfAStolenReaderAreThoseOfItsGuesses(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ pins, guesses int64 }{{0, 500}, {1, 1}, {1000, 0}, {1000, 500}, {1000, 2000}, {10_000, 500}, {10_000, 2000}, {100, 200}} {
 		got, want := stolenOdds(int(test.pins), uint64(test.guesses)), exactly(test.pins, test.guesses)
 		if math.Abs(got-want) > 1e-12*(1+want) {
@@ -100,6 +101,7 @@ func TestTheOddsOfAStolenReaderAreThoseOfItsGuesses(t *testing.T) {
 }
 
 func TestItIsSaidWhatAStolenReaderIsWorth(t *testing.T) {
+	t.Parallel()
 	counted := func(id string, left uint32) *Reader {
 		return &Reader{ID: id, Key: KeyInTPM, Budget: &Budget{Left: left, Most: uint64(left)}}
 	}
@@ -136,6 +138,7 @@ func TestItIsSaidWhatAStolenReaderIsWorth(t *testing.T) {
 }
 
 func TestWhereTheKeyIsFollowsFromAdoptionAndSetting(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	file, counted := w.reader(), w.tpmReader()
@@ -187,6 +190,7 @@ func (w *world) holds(id string) {
 }
 
 func TestAKeyInAFileIsAThiefsUntilTheReaderSaysThatItIsGone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	file := w.reader()
@@ -241,6 +245,7 @@ func TestAKeyInAFileIsAThiefsUntilTheReaderSaysThatItIsGone(t *testing.T) {
 }
 
 func TestABudgetSaysWhatIsLeftAndHowLongThatLasts(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.tpmReader()
 	if b := w.look(r.id).Budget; b.Left != 500 || b.Most != 1000 || b.Limit != 500 || b.Days() != 0 || b.Need != NeedsConnection || b.String() != "500 guesses left; no PIN was entered lately" {
@@ -266,6 +271,7 @@ func TestABudgetSaysWhatIsLeftAndHowLongThatLasts(t *testing.T) {
 }
 
 func TestAReaderThatNeedsSomethingSaysWhatToDo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.tpmReader()
 	need := func(want Need) {
@@ -310,6 +316,7 @@ func TestAReaderThatNeedsSomethingSaysWhatToDo(t *testing.T) {
 }
 
 func TestAGrantForAReaderWithoutALinkIsOneAct(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.tpmReader()
 	full := errors.New("the disk is full")
@@ -341,6 +348,7 @@ func TestAGrantForAReaderWithoutALinkIsOneAct(t *testing.T) {
 }
 
 func TestRecordsOfABudgetAreToldAsAPersonWould(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.tpmReader()
 	for kind, want := range map[wire.RecordKind]string{

@@ -11,6 +11,7 @@ import (
 )
 
 func TestASuspendedUserOpensNothingAndKeepsTheirCredentials(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.reader()
 	w.oldPolicy(reader, func(p *wire.Policy) { p.PIN = true })
@@ -50,6 +51,7 @@ func TestASuspendedUserOpensNothingAndKeepsTheirCredentials(t *testing.T) {
 }
 
 func TestWhatElseIsDoneToAUserDoesNotEndTheSuspension(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	visitor, id := w.invite(w.visit(door, time.Hour)), w.withPIN()
@@ -79,6 +81,7 @@ func TestWhatElseIsDoneToAUserDoesNotEndTheSuspension(t *testing.T) {
 }
 
 func TestUsersAreFoundByEmailAndEmployeeNumber(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, form := range []UserForm{
 		{First: "Ada", Email: " Ada.Lovelace@Example.com ", Employee: "E-0815"},
@@ -128,6 +131,7 @@ func (w *world) member(id uint64, group string) string {
 }
 
 func TestWhatIsNoEmailIsRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user()
 	for email, want := range map[string]string{

@@ -27,6 +27,7 @@ func (w *world) charge(throttles ...throttle) (wait time.Duration) {
 }
 
 func TestWrongPasswordsForAnAccountCostMoreAndMore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	account := forAccount("Ada")
 	var waits []time.Duration
@@ -54,6 +55,7 @@ func TestWrongPasswordsForAnAccountCostMoreAndMore(t *testing.T) {
 }
 
 func TestAThrottleOutlivesTheProgramAndWaitsForTheRightPasswordToo(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.owner()
 	for range forAccount("").free {
@@ -79,6 +81,7 @@ func TestAThrottleOutlivesTheProgramAndWaitsForTheRightPasswordToo(t *testing.T)
 }
 
 func TestStrangersAtTheSignInKeepNobodyFromTheirOwnSession(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	token := w.owner().Token
 	for range forAccount("").free {
@@ -99,6 +102,7 @@ func TestStrangersAtTheSignInKeepNobodyFromTheirOwnSession(t *testing.T) {
 }
 
 func TestAnAddressThatTriesAllAccountsIsThrottled(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	n := 0
 	for ; w.charge(forAccount(fmt.Sprint("Admin ", n)), forAddress("2001:db8:1:2::"+fmt.Sprint(n))) == 0; n++ {
@@ -115,6 +119,7 @@ func TestAnAddressThatTriesAllAccountsIsThrottled(t *testing.T) {
 }
 
 func TestASignInOfOnesOwnGivesAnAddressOneFailureBackOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	address := forAddress("192.0.2.7")
 	for range 10 {
@@ -136,6 +141,7 @@ func TestASignInOfOnesOwnGivesAnAddressOneFailureBackOnly(t *testing.T) {
 
 // As by a stand-by while the database server's clock was ahead.
 func TestAThrottleOfATimeThatNeverCameWaitsNoLongerThanTheLongest(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	account := forAccount("Ada")
 	was := w.time

@@ -34,6 +34,7 @@ func (w *world) acting(role Role, scopes ...Scope) (a Actor, text string) {
 }
 
 func TestATokenMayDoWhatItsScopesAndItsMakerMay(t *testing.T) {
+	t.Parallel()
 	for _, act := range Acts() {
 		scope := rules[act].scope
 		if act == UndoMode { // only of one's own lockdown
@@ -74,6 +75,7 @@ func TestATokenMayDoWhatItsScopesAndItsMakerMay(t *testing.T) {
 }
 
 func TestATokenEnds(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	id, text, err := w.MakeToken(ctx, AtCommandLine("root"), TokenForm{Name: "Home Assistant", Scopes: []Scope{ScopeOperate}, Networks: []string{"192.0.2.0/24", "2001:db8::1"}, Days: 2})
@@ -110,6 +112,7 @@ func TestATokenEnds(t *testing.T) {
 }
 
 func TestATokenIsGoneWithItsMakerAndWhenItIsRevoked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	reader := w.reader()
@@ -144,6 +147,7 @@ func TestATokenIsGoneWithItsMakerAndWhenItIsRevoked(t *testing.T) {
 }
 
 func TestAWrongTokenFormSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	good := TokenForm{Name: "n8n", Scopes: []Scope{ScopeRead}, Days: 1}
 	_, _, err := w.MakeToken(t.Context(), AtCommandLine("root"), good)
@@ -163,6 +167,7 @@ func TestAWrongTokenFormSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestARangeOfATokenIsTakenHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
 	for text, want := range map[string]string{
 		"192.0.2.7": "192.0.2.7/32", "::ffff:192.0.2.7": "192.0.2.7/32", "192.0.2.7/24": "192.0.2.0/24", "::ffff:192.0.2.0/120": "192.0.2.0/24",
 		"2001:db8::1/32": "2001:db8::/32", "::/0": "::/0", "0.0.0.0/0": "0.0.0.0/0",
@@ -179,6 +184,7 @@ func TestARangeOfATokenIsTakenHoweverItIsWritten(t *testing.T) {
 }
 
 func TestATokenWorksThoughItsUseCannotBeNoted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, text, err := w.MakeToken(t.Context(), AtCommandLine("root"), TokenForm{Name: "n8n", Scopes: []Scope{ScopeRead}, Networks: []string{"192.0.2.1"}, Days: 1})
 	w.must(err)

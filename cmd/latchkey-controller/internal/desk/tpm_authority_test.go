@@ -13,6 +13,7 @@ import (
 )
 
 func TestOnlyTPMsOfTheSitesAuthoritiesAreAdopted(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	maker, other := boardtest.NewTPMMaker(t, "Maker", nil, nil), boardtest.NewTPMMaker(t, "Other", nil, nil)
@@ -76,6 +77,7 @@ func TestOnlyTPMsOfTheSitesAuthoritiesAreAdopted(t *testing.T) {
 }
 
 func TestAFileThatIsNoAuthorityChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	leaf := boardtest.NewTPMMaker(t, "Leaf", nil, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, 0 })

@@ -192,6 +192,7 @@ func TestALeadOfACellThatWasTakenOverIsAnAlarmThatNamesIt(t *testing.T) {
 }
 
 func TestWhereThereIsOneCellTheSiteIsLed(t *testing.T) {
+	t.Parallel()
 	postgrestest.SQLiteOnly(t)
 	w := newWorld(t)
 	s, err := w.Standing(t.Context())

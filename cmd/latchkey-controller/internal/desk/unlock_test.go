@@ -14,6 +14,7 @@ import (
 )
 
 func TestADoorIsUnlockedByTheFirstOfItsReadersThatDoesItAndByNoOther(t *testing.T) {
+	t.Parallel()
 	done := link.OrderResult{Done: true, Text: "opened for 5 s", Record: &wire.Record{Kind: wire.AccessGranted}}
 	unsent := link.OrderResult{Unsent: true, Text: "not sent: it is not connected"}
 	busy := link.OrderResult{Text: "the reader refused: busy", Record: &wire.Record{Kind: wire.CommandRefused, Reason: wire.ReasonBusy}}
@@ -61,6 +62,7 @@ func TestADoorIsUnlockedByTheFirstOfItsReadersThatDoesItAndByNoOther(t *testing.
 }
 
 func TestADoorThatIsNoneIsNotUnlocked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	lab, barn := w.readerAt("lab", "Annex", "Lab"), w.readerAt("barn", "Annex", "Barn")
 	for _, test := range []struct {
@@ -85,6 +87,7 @@ func TestADoorThatIsNoneIsNotUnlocked(t *testing.T) {
 }
 
 func TestADoorInALockdownIsUnlockedOnlyByWhoMayEndIt(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	r := w.readerAt("lab", "Annex", "Lab")
 	w.says("lab", wire.ModeState{Mode: wire.ModeNormal})
@@ -104,6 +107,7 @@ func TestADoorInALockdownIsUnlockedOnlyByWhoMayEndIt(t *testing.T) {
 }
 
 func TestWhatAProgramSaidOfAnUnlockIsKeptAsLongAsTheAct(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	o := store.Order{ID: wire.CommandID{7}, Reader: w.reader(), Order: wire.Unlock, Who: "Hass", Note: store.UnlockNote{ActorID: "u-1", ActorName: "Ada"}}
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.AddOrder(&o) }))

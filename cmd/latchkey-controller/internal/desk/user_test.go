@@ -14,6 +14,7 @@ import (
 )
 
 func TestWhatIsWrongWithAUserIsSaidFieldByField(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.AddCard(t.Context(), as(Owner), w.user(), "04A1B2C3D4E580"))
 	for _, c := range []struct {
@@ -69,6 +70,7 @@ func (w *world) person(id uint64) *User {
 }
 
 func TestAnActThatFailsIsNotedAndNothingElseOfItIsKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ada, bob := w.user(), w.user()
 	w.must(w.AddCard(t.Context(), as(Owner), ada, "04A1B2C3D4E580"))
@@ -86,6 +88,7 @@ func TestAnActThatFailsIsNotedAndNothingElseOfItIsKept(t *testing.T) {
 }
 
 func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id, digits, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Ada", Last: "Byron", Groups: []string{"staff"}}, PIN{Choice: Auto}, []string{"04A1B2C3D4E580"})
 	w.must(err)
@@ -117,6 +120,7 @@ func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
 }
 
 func TestPINsAreGivenChangedAndTakenAndNeverKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.user()
 	first, err := w.SetPIN(t.Context(), as(Editor), id, PIN{Choice: Auto})

@@ -29,6 +29,7 @@ func (w *world) inState(state UserState) (ids []uint64) {
 }
 
 func TestUsersAreNotSeenIfNoDoorOpenedToThemFor90Days(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	seen := func(kind wire.RecordKind, user uint64) {
@@ -57,6 +58,7 @@ func TestUsersAreNotSeenIfNoDoorOpenedToThemFor90Days(t *testing.T) {
 }
 
 func TestACopiedCardIsFoundByItsUser(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.user()
 	id, _ := w.card()
@@ -69,6 +71,7 @@ func TestACopiedCardIsFoundByItsUser(t *testing.T) {
 }
 
 func TestSeveralUsersAreChangedAtOnceOrNone(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	group := w.group(w.user()).Name
 	a, b, other := w.withPIN(), w.withPIN(), w.user()

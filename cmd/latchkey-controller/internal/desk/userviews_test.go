@@ -10,6 +10,7 @@ import (
 )
 
 func TestSearchFindsWordsOfNameAndGroupByTheirBeginning(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, form := range []UserForm{
 		{First: "Zoë", Last: "Adams", Groups: []string{"night-shift"}}, {First: "Ada", Last: "Lovelace", Groups: []string{"staff", "lab"}},
@@ -45,6 +46,7 @@ func TestSearchFindsWordsOfNameAndGroupByTheirBeginning(t *testing.T) {
 }
 
 func TestUsersAreListedAsPeopleReadNames(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	want := []string{"Ágnes", "Ann Zed", "Anna", "ärger", "Émile", "emily", "Lukas", "Łukasz", "Luke", "Ørsted", "Oscar", "Visitor 2", "Visitor 10", "Zoë"}
 	for i := range want { // in another order than they are listed
@@ -68,6 +70,7 @@ func TestUsersAreListedAsPeopleReadNames(t *testing.T) {
 }
 
 func TestPagesOfUsersHoldEachOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	for _, name := range []string{"Same", "Same", "Same", "Other", "Same Again"} {
 		_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: name}, PIN{}, nil)
@@ -94,6 +97,7 @@ func TestPagesOfUsersHoldEachOnce(t *testing.T) {
 }
 
 func TestAUsersAccessIsWhatTheirGroupsOpen(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	all, lab, night := w.reader(), w.reader(), w.reader()
 	set := func(reader string, access ...wire.Access) {
@@ -114,6 +118,7 @@ func TestAUsersAccessIsWhatTheirGroupsOpen(t *testing.T) {
 }
 
 func TestUsersAreChosenByHowTheirDatesStandToTheDesksClock(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	at := func(d time.Duration) string { return w.time.Add(d).UTC().Format(time.RFC3339) }
 	for name, form := range map[string]UserForm{

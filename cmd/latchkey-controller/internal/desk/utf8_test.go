@@ -7,6 +7,7 @@ import (
 )
 
 func TestNamesThatAreNotUTF8AreRefused(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	const name = "Ad\xff"
 	ctx, a := t.Context(), AtCommandLine("root")

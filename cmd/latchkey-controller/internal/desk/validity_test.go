@@ -6,6 +6,7 @@ import (
 )
 
 func TestPeopleWhoseTimeIsOverOrToComeAreMarked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	at := func(d time.Duration) string { return w.time.Add(d).Format("2006-01-02T15:04") }
 	for _, c := range []struct {

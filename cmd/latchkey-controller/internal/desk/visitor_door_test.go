@@ -14,6 +14,7 @@ import (
 )
 
 func TestADoorTellsWhatVisitorsMeetThere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 0, To: 60}}}
 	for i, edit := range []func(*wire.Policy){
@@ -69,6 +70,7 @@ func TestADoorTellsWhatVisitorsMeetThere(t *testing.T) {
 }
 
 func TestLimitsAreRefusedForAVisitorWhileAReaderIsTooOldForThem(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel(w.readerOfIn(tx, door), wire.LevelModes) }))
@@ -91,6 +93,7 @@ func (w *world) readerOfIn(tx *store.Tx, door int64) string {
 }
 
 func TestADoorThatTakesVisitorsHasThemAtEachReaderAndNoOtherHas(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	group := site.VisitorGroup(door)
@@ -142,6 +145,7 @@ func TestADoorThatTakesVisitorsHasThemAtEachReaderAndNoOtherHas(t *testing.T) {
 }
 
 func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	group, reader := site.VisitorGroup(door), w.readerOf(door)

@@ -13,6 +13,7 @@ import (
 )
 
 func TestAVisitThatIsEditedOpensItsNewDoorsForItsNewTime(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx := t.Context()
 	before, after := w.visited(), w.visited()
@@ -49,6 +50,7 @@ func TestAVisitThatIsEditedOpensItsNewDoorsForItsNewTime(t *testing.T) {
 }
 
 func TestABadEditOfAVisitChangesNothing(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
 	door, closed := w.visited(), w.look(w.reader()).DoorID
@@ -83,6 +85,7 @@ func TestABadEditOfAVisitChangesNothing(t *testing.T) {
 }
 
 func TestAnInvitationToADoorThatTakesNoVisitorsAnyMoreIsKept(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	ctx, owner := t.Context(), as(Owner)
 	door := w.visited()
@@ -99,6 +102,7 @@ func TestAnInvitationToADoorThatTakesNoVisitorsAnyMoreIsKept(t *testing.T) {
 }
 
 func TestVisitorsAreSkipped(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	var ids []uint64

@@ -8,6 +8,7 @@ import (
 )
 
 func TestADoorThatTookVisitorsIsRemovedAndTheSiteIsSound(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	reader := w.readerOf(door)
@@ -27,6 +28,7 @@ func TestADoorThatTookVisitorsIsRemovedAndTheSiteIsSound(t *testing.T) {
 }
 
 func TestAVisitorComesIntoNoGroup(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.invite(w.visit(w.visited(), time.Hour))
 	w.must(w.EditMembers(t.Context(), as(Editor), "staff", true, []uint64{w.user()}, nil))
@@ -52,6 +54,7 @@ func TestAVisitorComesIntoNoGroup(t *testing.T) {
 }
 
 func TestAfterAVisitThereIsNoNewPIN(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	form := w.visit(door, 48*time.Hour)
@@ -71,6 +74,7 @@ func TestAfterAVisitThereIsNoNewPIN(t *testing.T) {
 }
 
 func TestAVisitLastsAMonthAtMostHoweverOftenItIsEdited(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id := w.invite(w.visit(w.visited(), 24*time.Hour))
 	w.pass(20 * time.Hour)

@@ -10,6 +10,7 @@ import (
 )
 
 func TestAVisitSaysWhatHasBecomeOfItsDoors(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	reader := w.readerOf(door)
@@ -48,6 +49,7 @@ func TestAVisitSaysWhatHasBecomeOfItsDoors(t *testing.T) {
 }
 
 func TestADoorSaysWhetherEveryoneMayOpenItAtSetTimesOnly(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	first, second := w.readerOf(door), w.reader()
@@ -69,6 +71,7 @@ func TestADoorSaysWhetherEveryoneMayOpenItAtSetTimesOnly(t *testing.T) {
 }
 
 func TestVisitorsAreSearchedByName(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.visited()
 	w.user() // who is no visitor

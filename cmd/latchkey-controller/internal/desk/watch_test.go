@@ -13,6 +13,7 @@ import (
 )
 
 func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	w.records(door, &wire.Record{Kind: wire.AccessGranted, By: "card", User: 1})
@@ -51,6 +52,7 @@ func TestWhatIsOlderThanTheSiteKeepsIsForgottenInAllItsTables(t *testing.T) {
 }
 
 func TestHoursCountADoorsEntries(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	front, back := w.reader(), w.reader()
 	w.must(w.MoveReader(t.Context(), as(Owner), back, "", w.look(front).DoorID)) // one door with two readers
@@ -78,6 +80,7 @@ func TestHoursCountADoorsEntries(t *testing.T) {
 }
 
 func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	changes := make(chan Change)
 	ctx, stop := context.WithCancel(t.Context())
@@ -103,6 +106,7 @@ func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
 }
 
 func TestWhoWatchesOutlastsAFailureOfTheDatabase(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	logged := make(writes, 100)
 	w.log = slog.New(slog.NewTextHandler(logged, nil))
@@ -147,6 +151,7 @@ func (w writes) Write(b []byte) (int, error) {
 }
 
 func TestWhoWatchesHearsOfStatesThoughTheClockWasPutBack(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	first, second := w.reader(), w.reader()
 	latest := func(reader string, at time.Time) (number int64) {

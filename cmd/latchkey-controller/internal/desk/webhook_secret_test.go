@@ -9,6 +9,7 @@ import (
 )
 
 func TestTheSecretBeforeSignsForADay(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	f := w.hook(eventContact)
 	f.Headers = map[string]string{"X-Key": "hunter2"}

@@ -72,6 +72,7 @@ func everyEvent() (all []string) {
 }
 
 func TestAFormOfAWebhookIsChecked(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	_, err := w.AllowWebhookHost(t.Context(), as(Owner), "http://N8N.home:5678/webhook/1")
 	w.must(err)
@@ -154,6 +155,7 @@ func (w *world) lastWebhook() (id int64) {
 }
 
 func TestAURLIsThereOnce(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	f, other := w.hook(), w.hook()
 	_, _, err := w.AddWebhook(t.Context(), as(Owner), f)
@@ -169,6 +171,7 @@ func TestAURLIsThereOnce(t *testing.T) {
 }
 
 func TestValuesOfHeaderFieldsAreNeverShownAndStayWithTheirURL(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	f := w.hook()
 	f.Headers = map[string]string{"x-key": "hunter2", "X-Other": "a"}
@@ -213,6 +216,7 @@ func TestValuesOfHeaderFieldsAreNeverShownAndStayWithTheirURL(t *testing.T) {
 }
 
 func TestWebhooksSendWhatTheyAreFor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader, user := w.reader(), w.underDuress()
 	before, _, err := w.AddWebhook(t.Context(), as(Owner), w.hook(everyEvent()...))
@@ -273,6 +277,7 @@ func (w *world) settle(got Attempt) bool {
 }
 
 func TestADeliveryIsTriedForThreeDaysAndThenOnlyByAPerson(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.reader()
 	id, _, err := w.AddWebhook(t.Context(), as(Owner), w.hook(eventContact))
@@ -329,6 +334,7 @@ func (w *world) lastDelivery(webhook int64, n int) *Delivery {
 }
 
 func TestAReceiverThatIsGoneGetsNothingMore(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.reader()
 	id, _, err := w.AddWebhook(t.Context(), as(Owner), w.hook(eventContact))
@@ -351,6 +357,7 @@ func TestAReceiverThatIsGoneGetsNothingMore(t *testing.T) {
 }
 
 func TestEventsWaitInTheActivityWhileAReceiverIsAway(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	reader := w.reader()
 	id, _, err := w.AddWebhook(t.Context(), as(Owner), w.hook(eventContact))
@@ -379,6 +386,7 @@ func TestEventsWaitInTheActivityWhileAReceiverIsAway(t *testing.T) {
 }
 
 func TestWhoMayNotKnowOfPersonsLeadsTheirNamesNowhere(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	named := func() WebhookForm {
 		f := w.hook()
@@ -408,6 +416,7 @@ func TestWhoMayNotKnowOfPersonsLeadsTheirNamesNowhere(t *testing.T) {
 }
 
 func TestAURLIsKeptAsItIsSent(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	f := w.hook()
 	f.URL = "HTTPS://example.com:65535/tür\"?q=1"

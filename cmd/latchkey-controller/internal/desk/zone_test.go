@@ -10,6 +10,7 @@ import (
 )
 
 func TestATimeIsReadInTheSitesZoneUnlessItSaysAnother(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
 	for _, c := range []struct{ from, until, is string }{ // is: in UTC, or the error
@@ -45,6 +46,7 @@ func TestATimeIsReadInTheSitesZoneUnlessItSaysAnother(t *testing.T) {
 }
 
 func TestAnotherZoneOfTheSiteMovesNoMoment(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	id, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Ada", Until: "2026-12-01T00:00"}, PIN{}, nil)
 	w.must(err)
@@ -76,6 +78,7 @@ func TestAnotherZoneOfTheSiteMovesNoMoment(t *testing.T) {
 }
 
 func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
 	for door, c := range map[string]struct{ zone, group string }{
@@ -124,6 +127,7 @@ func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
 }
 
 func TestWhatHappenedAtADoorOfAnotherZoneSaysWhatItsClocksShowed(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t)
 	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
 	for id, zone := range map[string]string{"here": "Europe/Berlin", "there": "America/New_York"} {

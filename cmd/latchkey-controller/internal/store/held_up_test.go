@@ -92,6 +92,7 @@ func TestAMigrationThatIsKilledIsWholeOrNotThereAndHoldsNobodyUp(t *testing.T) {
 			if time.Now().After(end) {
 				t.Fatal("it does not migrate")
 			}
+			time.Sleep(10 * time.Millisecond)
 		}
 		must(t, child.Process.Signal(c.signal))
 		w.more()

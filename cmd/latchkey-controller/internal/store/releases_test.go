@@ -132,7 +132,7 @@ func works(t *testing.T, s *Store, from int64) *working {
 		select {
 		case <-w.stopped:
 			return false
-		default:
+		case <-time.After(5 * time.Millisecond):
 			return true
 		}
 	}

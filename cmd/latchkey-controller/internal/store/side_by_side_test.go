@@ -103,6 +103,7 @@ func TestATableIsContractedOnceNoControllerUsesWhatIsTakenAway(t *testing.T) {
 		done <- err
 	}()
 	for r.server.Ask("site", `SELECT count(*)::text FROM pg_stat_activity WHERE wait_event = 'PgSleep'`) == "0" {
+		time.Sleep(10 * time.Millisecond)
 	}
 	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

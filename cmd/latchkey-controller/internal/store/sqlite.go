@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"modernc.org/sqlite" // also registers the driver "sqlite"
+	"modernc.org/sqlite" // also registers the driver "sqlite", for image.go
 	sqlite3 "modernc.org/sqlite/lib"
 
 	"latchkey/device/durable"
@@ -66,11 +66,11 @@ func connectSQLite(dir string) (*sqliteEngine, error) {
 		"_txlock": {"immediate"}, // writers take the lock before they read
 	}
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: options.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
+	c, err := sqlite.NewConnector(dsn.String())
 	if err != nil {
 		return nil, err
 	}
-	return &sqliteEngine{db: db, reserve: r}, nil
+	return &sqliteEngine{db: sql.OpenDB(keeping{c}), reserve: r}, nil
 }
 
 func (e *sqliteEngine) place() string { return filepath.Join(e.reserve.dir, File) }
