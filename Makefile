@@ -107,7 +107,7 @@ torture: setup ## SIGKILL, failing disks, power cuts, torn writes, flipped bits,
 	go test -timeout 60m -count 1 -v -run 'NoMomentToKill|NoFaultOfADisk|ATornWrite|NoSingleFlippedBit' ./cmd/latchkey-tests -torture $(if $(SEED),-torture.seed $(SEED))
 	go test -timeout 60m -count 1 -v -run NothingIsLostWhoeverIsKilled ./cmd/latchkey-demo -kills 204
 	go test -timeout 60m -count 1 -v -run NothingIsLostWhicheverBroker ./cmd/latchkey-controller/internal/link -broker-kills 200
-	go test -timeout 60m -count 1 -v -run AMoveKilledAtAnyMoment ./cmd/latchkey-controller -move-kills 300
+	go test -timeout 60m -count 1 -v -run 'AMoveKilledAtAnyMoment|ABackupOfPostgreSQLKilled' ./cmd/latchkey-controller -move-kills 300 -backup-kills 100
 	go test -timeout 60m -count 1 -v -run 'WhicheverPartOf(ACluster|TwoCells)' ./cmd/latchkey-bench/internal/cluster -cluster-kills 200 $(if $(SEED),-cluster-seed $(SEED))
 	go test -timeout 60m -count 1 -v -run ControllersThatAreCutOff ./cmd/latchkey-controller -partitions 20
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -17,6 +18,8 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
+
+var backupKills = flag.Int("backup-kills", 6, "how often the backup of a site in PostgreSQL is killed: make torture does it more often")
 
 // largeSite makes a site of some megabytes.
 func largeSite(t *testing.T) (dir string) {
@@ -55,6 +58,7 @@ func filesIn(t *testing.T, dir string) map[string]bool {
 }
 
 func TestABackupKilledAtAnyMomentLeavesNothingOrAWholeOne(t *testing.T) {
+	t.Parallel()
 	killBackups(t, largeSite(t), 30)
 }
 
@@ -65,7 +69,7 @@ func TestABackupOfPostgreSQLKilledAtAnyMomentLeavesNothingOrAWholeOne(t *testing
 	if err := execute(t.Context(), stdio{nil, io.Discard, io.Discard}, []string{"site", "move", "--dir", dir, "--to", postgrestest.Database(t)}); err != nil {
 		t.Fatal(err)
 	}
-	killBackups(t, dir, 12)
+	killBackups(t, dir, *backupKills)
 }
 
 // killBackups makes backups of a site and kills them, at moments that are spread over the time that a

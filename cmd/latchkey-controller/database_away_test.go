@@ -16,6 +16,7 @@ import (
 )
 
 func TestAControllerWaitsForItsDatabaseAndGoesOn(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.NewOwn(t)
 	dir := filepath.Join(t.TempDir(), "site")
 	r := newReporterIn(t, dir, server.New("site"))

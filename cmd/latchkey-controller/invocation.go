@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -78,12 +79,16 @@ func (c *invocation) printTable(rows any, none, heading string, lines []string) 
 		_, err := fmt.Fprintln(c.out, none)
 		return err
 	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	out := bufio.NewWriter(c.out) // a table is written cell by cell
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprint(w, heading)
 	for _, line := range lines {
 		fmt.Fprintln(w, line)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return out.Flush()
 }
 
 // oneOf adds a flag that takes one of some values; "" unless given.

@@ -39,6 +39,7 @@ func TestMain(m *testing.M) {
 }
 
 func TestTheProgramDoesWhatItsUsageSays(t *testing.T) {
+	t.Parallel()
 	source, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)

@@ -16,7 +16,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-var moveKills = flag.Int("move-kills", 12, "how often a move of a site is killed")
+var moveKills = flag.Int("move-kills", 6, "how often a move of a site is killed: make torture does it more often")
 
 // A movingSite is moved to and fro.
 type movingSite struct {

@@ -86,14 +86,20 @@ func startMember(t testing.TB, dir string, program func(args ...string) *exec.Cm
 // until waits until something is so, and returns how long it took.
 func (m *member) until(what string, so func() bool) time.Duration {
 	m.t.Helper()
+	return m.within(soon, what, so)
+}
+
+// within is until with another limit than soon.
+func (m *member) within(limit time.Duration, what string, so func() bool) time.Duration {
+	m.t.Helper()
 	began := time.Now()
 	for !so() {
 		select {
 		case err := <-m.ended:
 			m.t.Fatalf("%s has ended: %v: %s", m.dir, err, &m.log)
-		case <-time.After(5 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		}
-		if time.Since(began) > soon {
+		if time.Since(began) > limit {
 			m.t.Fatalf("%s: not in time: %s", m.dir, what)
 		}
 	}

@@ -39,7 +39,7 @@ func laterReleases(t *testing.T, now int) (next, last string) {
 			t.Fatal(err)
 		}
 		built[i] = filepath.Join(dir, fmt.Sprint("latchkey-controller-", version))
-		if out, err := exec.Command("go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", built[i], ".").CombinedOutput(); err != nil {
+		if out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-overlay", filepath.Join(dir, "overlay.json"), "-o", built[i], ".").CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
 	}

@@ -61,7 +61,8 @@ var arrows = []struct {
 	{ofController + "site/boardtest", []string{"sync/wire"}},
 	{ofController + "site/sitetest", []string{ofController + "postgrestest", ofController + "store"}},
 	{ofController + "site", []string{ofController + "backup", ofController + "clock", ofController + "store", ofController + "vault", ofController + "zone", "device", "device/durable", "device/pin", "device/pin/tpm", "sync/wire"}}, // reads what a reader has kept in a checkpoint
-	{ofController + "store", []string{ofController + "clock", ofController + "zone", "device/durable", "sync/wire"}},
+	{ofController + "store/migrations", nil},
+	{ofController + "store", []string{ofController + "clock", ofController + "store/migrations", ofController + "zone", "device/durable", "sync/wire"}},
 	{ofController + "vault", []string{"device/durable", "sync/wire"}},
 	{ofController + "webhook", []string{ofController + "desk", ofController + "outbound"}},
 	{ofController + "zone", []string{"sync/wire"}},

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -36,11 +37,7 @@ type Own struct {
 // -postgres, which skips it. Its system identifier is that of all servers but those of NewOther.
 func NewOwn(t testing.TB, settings ...string) *Own {
 	t.Helper()
-	s := newOwn(t)
-	first, err := running()
-	if err != nil {
-		t.Fatal(err)
-	}
+	s, first := newOwn(t, settings)
 	s.run("cp", "-R", filepath.Join(first.dir, "new"), s.data())
 	s.Start(settings...)
 	return s
@@ -49,18 +46,28 @@ func NewOwn(t testing.TB, settings ...string) *Own {
 // NewOther starts a server with a system identifier of its own, as one that was set up on another machine has.
 func NewOther(t testing.TB, settings ...string) *Own {
 	t.Helper()
-	s := newOwn(t)
+	s, _ := newOwn(t, settings)
 	s.run("initdb", append([]string{"-D", s.data()}, strings.Fields(initdb)...)...)
 	s.Start(settings...)
 	return s
 }
 
-func newOwn(t testing.TB) *Own {
+// newOwn returns a server without data, and the one whose directory has its own, and goes with the test program. What is
+// to be synced is on a disk.
+func newOwn(t testing.TB, settings []string) (*Own, *server) {
 	t.Helper()
 	if On() {
 		t.Skip("the same without -postgres")
 	}
-	dir, err := os.MkdirTemp("", "pg") // t.TempDir is too long for a socket, and not the server's
+	first, err := running()
+	if err != nil {
+		t.Fatal(err)
+	}
+	parent := first.dir
+	if slices.Contains(settings, "fsync=on") {
+		parent = ""
+	}
+	dir, err := os.MkdirTemp(parent, "pg") // t.TempDir is too long for a socket, and not the server's
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +91,7 @@ func newOwn(t testing.TB) *Own {
 		s.Kill()
 		os.RemoveAll(dir)
 	})
-	return s
+	return s, first
 }
 
 func (s *Own) data() string { return filepath.Join(s.Dir, "data") }
@@ -242,7 +249,7 @@ func (s *Own) connect(database string) *pgx.Conn {
 // StandBy starts a stand-by of the server, for which commits wait.
 func (s *Own) StandBy() *Own {
 	s.t.Helper()
-	other := newOwn(s.t)
+	other, _ := newOwn(s.t, nil)
 	other.run("pg_basebackup", "-h", s.Dir, "-p", strconv.Itoa(s.Port), "-U", "postgres", "-D", other.data(), "-R", "-c", "fast", "--no-sync")
 	other.Start(fmt.Sprintf("primary_conninfo=host=%s port=%d user=postgres application_name=standby", s.Dir, s.Port))
 	s.Do("postgres", `ALTER SYSTEM SET synchronous_standby_names = 'standby'`, `SELECT pg_reload_conf()`)

@@ -96,13 +96,9 @@ func (s *server) address(name string) string {
 }
 
 func (s *server) do(statement string) error {
-	ctx := context.Background() // also when a test ends
-	conn, err := pgx.Connect(ctx, s.address("postgres"))
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	if _, err := conn.Exec(ctx, statement); err != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, err := s.conn.Exec(context.Background(), statement, pgx.QueryExecModeSimpleProtocol); err != nil { // also when a test ends
 		return fmt.Errorf("%s: %w", statement, err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
 )
 
 // A server is a running PostgreSQL server.
@@ -21,6 +22,9 @@ type server struct {
 	dir   string // with its socket
 	made  atomic.Int64
 	until *os.File // the server ends, and dir with it, when this is closed: with the test program at the latest
+
+	mu   sync.Mutex
+	conn *pgx.Conn // which makes and drops databases; whoever uses it holds mu
 }
 
 var running = sync.OnceValues(start)
@@ -33,7 +37,7 @@ const serve = `
 trap '' HUP INT TERM
 "$1/initdb" -D new ` + initdb + ` >log 2>&1 && cp -R new data &&
 	"$1/postgres" -D data -k "$PWD" -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB \
-		-c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c autovacuum=off >>log 2>&1 &
+		-c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=128MB -c autovacuum=off >>log 2>&1 &
 cat
 kill -QUIT $(head -n 1 data/postmaster.pid)
 wait
@@ -50,12 +54,29 @@ func programs() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
+// room is what a directory in memory has to have, in bytes: a database of a test takes 10 MiB, and the logs of the
+// servers more.
+const room = 2 << 30
+
+// directory makes a directory, in memory where there is room: a new database is 600 files, which cost a disk several
+// times what a test does with them.
+func directory() (string, error) {
+	const memory = "/dev/shm"
+	var fs unix.Statfs_t
+	if err := unix.Statfs(memory, &fs); err == nil && fs.Bavail*uint64(fs.Bsize) >= room {
+		if dir, err := os.MkdirTemp(memory, "pg"); err == nil {
+			return dir, nil
+		}
+	}
+	return os.MkdirTemp("", "pg")
+}
+
 func start() (*server, error) {
 	bin, err := programs()
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "pg")
+	dir, err := directory()
 	if err != nil {
 		return nil, err
 	}
@@ -85,9 +106,8 @@ func start() (*server, error) {
 	}
 	s := &server{dir: dir, until: until}
 	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := pgx.Connect(context.Background(), s.address("postgres"))
-		if err == nil {
-			return s, conn.Close(context.Background())
+		if s.conn, err = pgx.Connect(context.Background(), s.address("postgres")); err == nil {
+			return s, nil
 		}
 		if time.Now().After(end) {
 			log, _ := os.ReadFile(filepath.Join(dir, "log"))

@@ -3,34 +3,29 @@ package store
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"latchkey/cmd/latchkey-controller/internal/store/migrations"
 )
 
 // applicationID marks a database of this program: "LKEY".
 const applicationID = 0x4c4b4559
 
-// The schema's migrations, in the order of the files' names. A database's
-// user_version counts those it has been through. Never change a released migration;
-// add a new one. What one of PostgreSQL may do, and must say, so that controllers of two versions work side by side,
-// is in side_by_side.go.
-//
-//go:embed migrations
-var migrationFiles embed.FS
+// A database's user_version counts the migrations it has been through. Never change a released one; add a new one. What one
+// of PostgreSQL may do, and must say, so that controllers of two versions work side by side, is in side_by_side.go.
+const sqliteMigrations = "sqlite/*.sql"
 
-const sqliteMigrations = "migrations/sqlite/*.sql"
-
-// migrations returns the SQL of all migrations of SQLite, in order.
-func migrations() ([]string, error) {
-	names, err := fs.Glob(migrationFiles, sqliteMigrations)
+// sqliteSteps returns the SQL of all migrations of SQLite, in order.
+func sqliteSteps() ([]string, error) {
+	names, err := fs.Glob(migrations.Files, sqliteMigrations)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]string, len(names))
 	for i, name := range names {
-		b, err := migrationFiles.ReadFile(name)
+		b, err := migrations.Files.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
@@ -42,9 +37,10 @@ func migrations() ([]string, error) {
 // backfills run after the migration to their version, where SQL alone is not enough.
 var backfills = map[int]func(*Tx) error{3: fillConsole, 4: (*Tx).fillUserNames, 6: (*Tx).fillNames, 7: (*Tx).fillClockAndZone, 19: (*Tx).fillGroups, 27: (*Tx).cutNames}
 
-// migrate brings a database up to this program's schema, one transaction per version.
+// migrate brings a database up to this program's schema, one transaction per version, and a new one in one: it has nothing
+// to lose, and each transaction waits for the disk.
 func (e *sqliteEngine) migrate(ctx context.Context) error {
-	steps, err := migrations()
+	steps, err := sqliteSteps()
 	if err != nil {
 		return err
 	}
@@ -80,8 +76,8 @@ func newerSchema(at, newest int) error {
 	return fmt.Errorf("its schema is version %d, made by a newer latchkey-controller; this one supports up to %d. Install the newer one here, too", at, newest)
 }
 
-// migrateOne takes one step and returns the version reached. Another process may have
-// taken the step meanwhile.
+// migrateOne takes one step, or all of them from the first on, and returns the version reached. Another
+// process may have taken it meanwhile.
 func (e *sqliteEngine) migrateOne(ctx context.Context, steps []string) (int, error) {
 	tx, err := e.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -92,14 +88,20 @@ func (e *sqliteEngine) migrateOne(ctx context.Context, steps []string) (int, err
 	if err != nil || at == len(steps) {
 		return at, err
 	}
-	statements := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d;", steps[at], applicationID, at+1)
-	if _, err := tx.ExecContext(ctx, statements); err != nil {
-		return 0, fmt.Errorf("schema %d: %w", at+1, err)
+	last := at
+	if at == 0 {
+		last = len(steps) - 1
 	}
-	if fill := backfills[at+1]; fill != nil {
-		if err := fill(&Tx{ctx: ctx, tx: tx, engine: e}); err != nil {
+	for ; at <= last; at++ {
+		statements := fmt.Sprintf("%s; PRAGMA application_id = %d; PRAGMA user_version = %d;", steps[at], applicationID, at+1)
+		if _, err := tx.ExecContext(ctx, statements); err != nil {
 			return 0, fmt.Errorf("schema %d: %w", at+1, err)
 		}
+		if fill := backfills[at+1]; fill != nil {
+			if err := fill(&Tx{ctx: ctx, tx: tx, engine: e}); err != nil {
+				return 0, fmt.Errorf("schema %d: %w", at+1, err)
+			}
+		}
 	}
-	return at + 1, tx.Commit()
+	return at, tx.Commit()
 }

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/store/migrations"
 )
 
 // firstPostgres is the version of the schema with which PostgreSQL begins: its migration is all of
@@ -15,9 +17,9 @@ const firstPostgres = 26
 
 // postgresMigrations returns the migrations of PostgreSQL to the versions from firstPostgres on, in order.
 func postgresMigrations() (steps []step, err error) {
-	names, err := fs.Glob(migrationFiles, "migrations/postgres/*.sql")
+	names, err := fs.Glob(migrations.Files, "postgres/*.sql")
 	for i, name := range names {
-		b, err := migrationFiles.ReadFile(name)
+		b, err := migrations.Files.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}

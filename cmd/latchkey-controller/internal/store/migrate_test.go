@@ -23,7 +23,7 @@ func older(t *testing.T, version int, statements ...string) (dir string) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	steps, err := migrations()
+	steps, err := sqliteSteps()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"latchkey/cmd/latchkey-controller/internal/store/migrations"
 )
 
 func (e *sqliteEngine) deletion() string {
@@ -18,7 +20,7 @@ func (*sqliteEngine) versionQuery() string { return `SELECT user_version FROM pr
 func (e *sqliteEngine) worksWithQuery() string { return e.versionQuery() }
 
 func (*sqliteEngine) newest() int {
-	names, _ := fs.Glob(migrationFiles, sqliteMigrations) // the pattern is good
+	names, _ := fs.Glob(migrations.Files, sqliteMigrations) // the pattern is good
 	return len(names)
 }
 

@@ -123,7 +123,7 @@ func TestSeveralMayCreateADatabaseAtOnce(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, File)); (address == "") != (err == nil) {
 		t.Error(err)
 	}
-	steps, err := migrations()
+	steps, err := sqliteSteps()
 	if err != nil {
 		t.Fatal(err)
 	}
