@@ -63,6 +63,13 @@ func (w *world) newProcess() *process {
 	}
 	p.start()
 	w.t.Cleanup(p.kill)
+	until(w.t, "it listens", func() bool {
+		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
+		if err == nil {
+			conn.Close()
+		}
+		return err == nil
+	})
 	return p
 }
 
