@@ -37,13 +37,13 @@ PARALLEL := -p $$(n=$$(nproc); echo $$((n < 3 ? 3 : n))) -parallel $$(n=$$(nproc
 test: setup build ## everything but the emulated boards
 	@$(MAKE) --no-print-directory -j 3 lint go-test postgres-test
 
-# Most tests wait: for a reader, a browser, a disk. Those that wait longest begin first; lint and
-# PostgreSQL run beside them.
+# The longest begin first, those that work beside those that wait: for a reader, a browser, a disk. lint and PostgreSQL
+# run beside them.
 CONTROLLER := ./cmd/latchkey-controller/internal/
 
 .PHONY: go-test
 go-test:
-	go test -timeout 15m -vet off $(PARALLEL) ./cmd/latchkey-tests $(CONTROLLER)console ./cmd/latchkey-controller $(CONTROLLER)desk $(CONTROLLER)link ./cmd/latchkey-demo ./cmd/latchkeyd ./...
+	go test -timeout 15m -vet off $(PARALLEL) $(CONTROLLER)console $(CONTROLLER)link ./cmd/latchkey-controller ./cmd/latchkey-demo ./cmd/latchkey-tests ./cmd/latchkeyd $(CONTROLLER)desk ./cmd/latchkey-bench/internal/cluster $(CONTROLLER)store ./...
 
 # What go-test has tested on SQLite, and each act of the desk.
 .PHONY: postgres-test
