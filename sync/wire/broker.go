@@ -3,12 +3,14 @@ package wire
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A Broker is the MQTT broker between readers and their controller.
@@ -130,23 +132,36 @@ func CheckBrokers(urls []string) error {
 	return nil
 }
 
-// Dial opens a TCP connection to the broker.
+// dialAnew is after how long a connection that nobody has taken is asked for anew. A broker that a crowd comes to drops
+// those for whom its queue has no room, and the kernel asks for the same connection less and less often.
+const dialAnew = 3 * time.Second
+
+// Dial opens a TCP connection to the broker, for as long as ctx allows.
 func (b Broker) Dial(ctx context.Context) (conn net.Conn, err error) {
-	for _, host := range b.hosts() {
-		if conn, err = new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(host, b.Port)); err == nil {
-			break
+	hosts, err := b.hosts(ctx)
+	for err == nil {
+		for _, host := range hosts {
+			once, cancel := context.WithTimeout(ctx, dialAnew)
+			conn, err = new(net.Dialer).DialContext(once, "tcp", net.JoinHostPort(host, b.Port))
+			cancel()
+			if err == nil {
+				return conn, nil
+			}
+		}
+		if timeout := net.Error(nil); ctx.Err() == nil && errors.As(err, &timeout) && timeout.Timeout() {
+			err = nil
 		}
 	}
-	return conn, err
+	return nil, err
 }
 
-// hosts returns the hosts to dial, in turn. localhost is not resolved: it is this
+// hosts returns the addresses to dial, in turn. localhost is not resolved: it is this
 // machine (RFC 6761 §6.3), to which plain text may go.
-func (b Broker) hosts() []string {
+func (b Broker) hosts(ctx context.Context) ([]string, error) {
 	if b.Host == "localhost" {
-		return []string{"127.0.0.1", "::1"}
+		return []string{"127.0.0.1", "::1"}, nil
 	}
-	return []string{b.Host}
+	return net.DefaultResolver.LookupHost(ctx, b.Host)
 }
 
 // String returns the URL, with its port.

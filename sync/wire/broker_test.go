@@ -3,9 +3,14 @@ package wire
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 func TestABrokerIsReadAsPeopleWriteIt(t *testing.T) {
@@ -75,7 +80,11 @@ func TestLocalhostIsThisMachineWhateverAResolverSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, host := range b.hosts() {
+		hosts, err := b.hosts(t.Context())
+		if err != nil {
+			t.Error(err)
+		}
+		for _, host := range hosts {
 			if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 				t.Errorf("%s: %q is dialled", url, host)
 			}
@@ -98,5 +107,89 @@ func TestLocalhostIsThisMachineWhateverAResolverSays(t *testing.T) {
 			continue
 		}
 		conn.Close()
+	}
+}
+
+// full returns the port of a listener whose queue has no room, and what makes room in it. Connections that are asked for
+// are dropped until then.
+func full(t *testing.T) (port string, empty func()) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	if err == nil {
+		err = syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}})
+	}
+	if err == nil {
+		err = syscall.Listen(fd, 0) // room for one
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := os.NewFile(uintptr(fd), "listener")
+	listener, err := net.FileListener(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	t.Cleanup(func() { listener.Close() })
+	first, err := net.Dial("tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { first.Close() })
+	_, port, _ = net.SplitHostPort(listener.Addr().String())
+	return port, func() {
+		if conn, err := listener.Accept(); err == nil {
+			conn.Close()
+		}
+	}
+}
+
+// asking returns the ports from which a connection to a port of this machine is asked for now: those in state SYN_SENT.
+func asking(t *testing.T, port string) (from []string) {
+	t.Helper()
+	table, err := os.ReadFile("/proc/self/net/tcp")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _ := strconv.Atoi(port)
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); f[3] == "02" && strings.HasSuffix(f[2], fmt.Sprintf(":%04X", n)) {
+			from = append(from, f[1])
+		}
+	}
+	return from
+}
+
+func TestAConnectionThatNobodyTakesIsAskedForAnew(t *testing.T) {
+	t.Parallel()
+	port, empty := full(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	took := make(chan error)
+	go func() {
+		conn, err := Broker{Host: "127.0.0.1", Port: port}.Dial(ctx)
+		if err == nil {
+			conn.Close()
+		}
+		took <- err
+	}()
+	for from := map[string]bool{}; len(from) < 2; time.Sleep(10 * time.Millisecond) {
+		for _, port := range asking(t, port) {
+			from[port] = true
+		}
+		if ctx.Err() != nil {
+			t.Fatal("it is asked for once")
+		}
+	}
+	empty()
+	if err := <-took; err != nil {
+		t.Error(err)
+	}
+	port, _ = full(t)
+	short, end := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer end()
+	var timeout net.Error
+	if _, err := (Broker{Host: "127.0.0.1", Port: port}).Dial(short); !errors.As(err, &timeout) || !timeout.Timeout() {
+		t.Errorf("a connection that nobody has taken ends with %v", err)
 	}
 }

@@ -305,10 +305,14 @@ func (c *connection) publish(channel wire.Channel, reader string, payload []byte
 	}
 }
 
+// dialWithin is the time limit for opening a connection, TLS included. After a broker's death thousands of readers are before the
+// controller, and who begins anew is behind all of them again.
+const dialWithin = 30 * time.Second
+
 // dial opens a connection to the broker, unless that is of another cell by its certificate: its controller has the same client
 // id, and would lose its connection. A broker without TLS, on this machine, shows none, and is not told from others.
 func (o *Options) dial(ctx context.Context, broker wire.Broker) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, dialWithin)
 	defer cancel()
 	conn, err := broker.Dial(ctx)
 	if err != nil || broker.Plain {
