@@ -46,8 +46,8 @@ func (w *world) records(reader string, records ...*wire.Record) {
 	w.must(err)
 }
 
-func TestMetricsTellOfEachBroker(t *testing.T) {
-	postgrestest.SQLiteOnly(t) // where this one leads
+func TestMetricsTellOfEachBrokerAndWhoLeads(t *testing.T) {
+	postgrestest.SQLiteOnly(t) // where this controller leads, so that there is a cell with brokers
 	w := newWorld(t)
 	w.live.brokers = []link.BrokerStatus{{URL: "ssl://a.example:8883", Up: true}, {URL: "ssl://b.example:8883", Why: "connection refused"}}
 	all := w.program(desk.ScopeRead).samples()

@@ -38,14 +38,14 @@ func upgradeNote(all []desk.ControllerStatus) string {
 	}
 	var older []string
 	for _, c := range all {
-		if c.Schema < newest {
+		if c.Schema != 0 && c.Schema < newest {
 			older = append(older, c.Where())
 		}
 	}
 	if older == nil {
 		return ""
 	}
-	return "The controllers are of several versions. Finish the upgrade: " + strings.Join(older, ", ") + "."
+	return "The controllers are of several versions: upgrade " + strings.Join(older, ", ") + ", too."
 }
 
 // controllersNote says what the number of controllers means; "": that one does not lead is more urgent.

@@ -144,8 +144,8 @@ func TestAnUpgradeThatIsNotFinishedSaysWhatIsLeft(t *testing.T) {
 	t.Parallel()
 	attic, barn, cellar := desk.ControllerStatus{Machine: "attic", Schema: 30}, desk.ControllerStatus{Machine: "barn", Schema: 31}, desk.ControllerStatus{Machine: "cellar", Address: "192.0.2.7", Schema: 30}
 	for want, all := range map[string][]desk.ControllerStatus{
-		"": {attic, attic},
-		"The controllers are of several versions. Finish the upgrade: the controller on attic, the controller on cellar (192.0.2.7).": {attic, barn, cellar},
+		"": {attic, attic, {Machine: "of a version that is not known"}},
+		"The controllers are of several versions: upgrade the controller on attic, the controller on cellar (192.0.2.7), too.": {attic, barn, cellar},
 	} {
 		if got := upgradeNote(all); got != want {
 			t.Errorf("%q, not %q", got, want)
