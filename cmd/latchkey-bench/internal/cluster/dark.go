@@ -18,7 +18,7 @@ func (r *run) cut(ctx context.Context) error {
 	}
 	r.l.moving.Lock() // nobody is moved into the dark
 	defer r.l.moving.Unlock()
-	if err := r.whole(ctx); err != nil { // who was moved a moment ago
+	if err := errors.Join(r.whole(ctx), r.told(ctx)); err != nil { // who was moved a moment ago
 		return err
 	}
 	i := r.random.IntN(len(r.c.Cells))
@@ -55,6 +55,37 @@ func (r *run) flowing(ctx context.Context) error {
 	return await(ctx, "records of all readers are stored", func() bool {
 		for reader, n := range before {
 			if r.watched.storedOf([]string{reader}) == n {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// told waits until each reader has its newest policy: one that was moved there and back, and has heard of the one way only,
+// would look for a broker in the dark.
+func (r *run) told(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, backWithin, fmt.Errorf("not after %v", backWithin))
+	defer cancel()
+	conn, err := r.c.connect(ctx, "home")
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, `SELECT reader_id, revision FROM policies`)
+	if err != nil {
+		return err
+	}
+	newest := map[string]uint64{}
+	var reader string
+	var revision uint64
+	if _, err := pgx.ForEachRow(rows, []any{&reader, &revision}, func() error { newest[reader] = revision; return nil }); err != nil {
+		return err
+	}
+	return await(ctx, "each reader has its newest policy", func() bool {
+		has := r.f.Policies()
+		for reader, revision := range newest {
+			if has[reader] < revision {
 				return false
 			}
 		}

@@ -95,6 +95,15 @@ func (f *Fleet) At() map[string]string {
 	return at
 }
 
+// Policies returns the revision of the policy that is in force at each reader.
+func (f *Fleet) Policies() map[string]uint64 {
+	policies := map[string]uint64{}
+	for _, r := range f.readers {
+		policies[r.id] = r.policy.Load()
+	}
+	return policies
+}
+
 // PowerOn starts all readers. Each boots for a time between boot and half as long again.
 func (f *Fleet) PowerOn(ctx context.Context, boot time.Duration) {
 	ctx, f.cancel = context.WithCancel(ctx)
