@@ -73,7 +73,7 @@ func onSmallDisk(t *testing.T, server *postgrestest.Own) (fill func() (free func
 	if err := unix.Mount("tmpfs", data, "tmpfs", 0, options); err != nil {
 		t.Skipf("mounting needs rights: %v", err)
 	}
-	t.Cleanup(func() { server.Kill(); unix.Unmount(data, unix.MNT_DETACH) })
+	t.Cleanup(func() { server.End(); unix.Unmount(data, unix.MNT_DETACH) })
 	if out, err := exec.Command("cp", "-a", data+".old/.", data).CombinedOutput(); err != nil {
 		t.Fatal(string(out))
 	}

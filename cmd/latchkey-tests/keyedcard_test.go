@@ -29,7 +29,7 @@ func (r *testReader) cards(outcome string) float64 {
 // door, and what looks like it does not.
 func TestACardThatGetsKeysFromItsControllerCannotBeCopied(t *testing.T) {
 	t.Parallel()
-	c := adaAndBobLinked(t, false) // with Mosquitto: in two tabs
+	c := adaAndBobLinked(t, false) // only with the controller's own broker: the test in two tabs does the same with Mosquitto
 	c.serve()
 	reader := c.adopt(t, "front-door")
 	reader.start()

@@ -299,7 +299,8 @@ func (r *testReader) soon(bound time.Duration, check func() bool) bool {
 		if time.Now().After(deadline) {
 			return false
 		}
-		time.Sleep(max(20*time.Millisecond, 3*time.Since(asked))) // a check may start a program: it takes a quarter of the time at most
+		pause := min(max(20*time.Millisecond, 3*time.Since(asked)), time.Second) // a check may start a program, and others work meanwhile
+		time.Sleep(min(pause, time.Until(deadline)))                             // the last check is at the deadline
 	}
 }
 

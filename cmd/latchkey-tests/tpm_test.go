@@ -55,7 +55,7 @@ func (r *testReader) pinOpens(pin, how string) {
 // One site, a reader with a TPM and one without; one delta serves both.
 func TestAReaderWithATPMAndOneWithoutAtOneSite(t *testing.T) {
 	t.Parallel()
-	c := adaAndBobLinked(t, true) // which hears of readers while it runs
+	c := adaAndBobLinked(t, true) // only with Mosquitto, which is told of new readers while it runs: the controller's own broker need not be
 	c.startBroker()
 	c.serve()
 	// The site trusts a maker of TPMs: a chip that nobody has certified is not adopted.

@@ -109,6 +109,7 @@ func (c *Cluster) openServer(ctx context.Context) (err error) {
 			// What a killed server has given to the kernel stays, so nothing waits for disks. What it had not given to
 			// it would be lost: a controller has to say that it wants to wait for that.
 			return command("postgres", "-D", data, "-k", c.server, "-c", "listen_addresses=", "-c", "shared_buffers=16MB",
+				"-c", "dynamic_shared_memory_type=mmap", // in files that go with the data
 				"-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "max_connections=100", "-c", "autovacuum=off")
 		},
 		ready: func(ctx context.Context) error {
@@ -200,11 +201,15 @@ func await(ctx context.Context, what string, is func() bool) error {
 	return nil
 }
 
-// Close kills all processes and removes the server.
+// Close ends all processes and removes the server.
 func (c *Cluster) Close() {
 	parts := c.parts()
 	for i := range parts {
-		parts[len(parts)-1-i].Kill()
+		if part := parts[len(parts)-1-i]; part == c.PostgreSQL {
+			part.quit() // killed, it would leave a segment of the kernel's shared memory
+		} else {
+			part.Kill()
+		}
 	}
 	os.RemoveAll(c.server)
 }

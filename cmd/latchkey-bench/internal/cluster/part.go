@@ -104,6 +104,18 @@ func (p *Part) Kill() {
 	p.kept.Wait()
 }
 
+// quit ends it with SIGQUIT, or with SIGKILL if that does not help.
+func (p *Part) quit() {
+	p.mu.Lock()
+	p.wanted, p.paused = false, false
+	if p.process != nil {
+		p.signal(syscall.SIGCONT)
+		p.process.Stop(syscall.SIGQUIT)
+	}
+	p.mu.Unlock()
+	p.kept.Wait()
+}
+
 // Pause stops it as it is, with SIGSTOP.
 func (p *Part) Pause() {
 	p.mu.Lock()

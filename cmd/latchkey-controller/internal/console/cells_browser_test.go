@@ -57,7 +57,6 @@ func cellTour(t *testing.T, beside context.Context) {
 		{"cell-reader-moving", "/readers/yard?tab=device", ""},
 		{"cells-doors", "/", ""},
 	})
-	wide := wide
 	do(t, ctx, wide, arrive(w.server.URL+"/cells/new"), chromedp.SendKeys(chromedp.CSS("#f-cell-name"), "North wing"), chromedp.SendKeys(chromedp.CSS("#f-brokers"), "tcp://north.example"), chromedp.Click(chromedp.CSS(`form[action="/cells"] .primary`)), chromedp.WaitVisible(chromedp.CSS("#w-brokers")))
 	lookAt(t, ctx, "cells-new-wrong")
 	do(t, ctx, wide, arrive(w.server.URL+"/cells/1"), chromedp.SetValue(chromedp.CSS("#f-brokers"), "ssl://broker-3.example"), chromedp.Click(chromedp.CSS(`form[action="/cells/1"] .primary`)), chromedp.WaitVisible(chromedp.CSS("#w-anyway")))

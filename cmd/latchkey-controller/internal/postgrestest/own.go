@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sys/unix"
 )
 
 // An Own is a server of one test, which may stop it, kill it and change its settings. Its role postgres may do
@@ -52,9 +53,10 @@ func NewOther(t testing.TB, settings ...string) *Own {
 	return s
 }
 
-// newOwn returns a server without data, and the one whose directory has its own, and goes with the test program. What is
-// to be synced is on a disk.
-func newOwn(t testing.TB, settings []string) (*Own, *server) {
+// newOwn returns a server that has no data yet, and first, the test program's. Its directory is in first's, which is
+// removed when the test program ends, however that is. With fsync=on it is on a disk, and stays if the test program is
+// killed.
+func newOwn(t testing.TB, settings []string) (s *Own, first *server) {
 	t.Helper()
 	if On() {
 		t.Skip("the same without -postgres")
@@ -76,7 +78,7 @@ func newOwn(t testing.TB, settings []string) (*Own, *server) {
 		t.Fatal(err)
 	}
 	listener.Close()
-	s := &Own{Dir: dir, Port: listener.Addr().(*net.TCPAddr).Port, t: t, account: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}}
+	s = &Own{Dir: dir, Port: listener.Addr().(*net.TCPAddr).Port, t: t, account: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}}
 	if os.Geteuid() == 0 { // the server refuses to run as root
 		account, err := user.Lookup("postgres")
 		if err != nil {
@@ -88,7 +90,7 @@ func newOwn(t testing.TB, settings []string) (*Own, *server) {
 		s.account.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 	}
 	t.Cleanup(func() {
-		s.Kill()
+		s.End()
 		os.RemoveAll(dir)
 	})
 	return s, first
@@ -121,7 +123,7 @@ func (s *Own) Start(settings ...string) {
 		s.settings = settings
 	}
 	args := []string{"-D", s.data(), "-k", s.Dir, "-p", strconv.Itoa(s.Port)}
-	for _, setting := range append([]string{"listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB"}, s.settings...) {
+	for _, setting := range append([]string{"listen_addresses=127.0.0.1", "fsync=off", "shared_buffers=16MB", "max_wal_size=128MB", sharedMemory}, s.settings...) {
 		args = append(args, "-c", setting)
 	}
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -136,6 +138,8 @@ func (s *Own) Start(settings ...string) {
 			}
 			process, ended := s.Command("postgres", args...), make(chan struct{})
 			process.Stdout, process.Stderr = log, log
+			quit := *s.account
+			quit.Pdeathsig, process.SysProcAttr = syscall.SIGQUIT, &quit // not SIGKILL: see End
 			if err := process.Start(); err != nil {
 				s.t.Fatal(err)
 			}
@@ -174,8 +178,25 @@ func (s *Own) Stop(signal syscall.Signal) {
 	}
 }
 
-// Kill is Stop with SIGKILL.
-func (s *Own) Kill() { s.Stop(syscall.SIGKILL) }
+// End ends the server for good. What it shares with its children in the kernel's memory goes with it: with SIGQUIT it
+// removes that itself.
+func (s *Own) End() {
+	if s.Running() {
+		late := time.AfterFunc(10*time.Second, func() { s.process.Process.Kill() }) // its children have 5
+		s.Stop(syscall.SIGQUIT)
+		late.Stop()
+	}
+	b, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
+	if err != nil {
+		return
+	}
+	if lines := strings.Split(string(b), "\n"); len(lines) > 6 { // one that was killed left it: key and number in the seventh
+		var key, id int
+		if _, err := fmt.Sscan(lines[6], &key, &id); err == nil {
+			unix.SysvShmCtl(id, unix.IPC_RMID, nil)
+		}
+	}
+}
 
 // Freeze has the server answer nothing, as one whose machine hangs, until thaw, or the test ends.
 func (s *Own) Freeze() (thaw func()) {

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -29,7 +30,10 @@ type server struct {
 
 var running = sync.OnceValues(start)
 
-const initdb = `-A trust -U postgres --no-sync -E UTF8 --locale=C.UTF-8` // its flags
+const (
+	initdb       = `-A trust -U postgres --no-sync -E UTF8 --locale=C.UTF-8` // its flags
+	sharedMemory = `dynamic_shared_memory_type=mmap`                         // in files that go with the data: others stay in /dev/shm when a server is killed
+)
 
 // serve runs the server whose programs are in $1, in a new directory, until its standard input ends. Other servers
 // begin with a copy of its data as initdb left them: initdb takes longer than most tests.
@@ -37,7 +41,7 @@ const serve = `
 trap '' HUP INT TERM
 "$1/initdb" -D new ` + initdb + ` >log 2>&1 && cp -R new data &&
 	"$1/postgres" -D data -k "$PWD" -c listen_addresses= -c max_connections=300 -c shared_buffers=64MB \
-		-c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=128MB -c autovacuum=off >>log 2>&1 &
+		-c ` + sharedMemory + ` -c fsync=off -c full_page_writes=off -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=128MB -c autovacuum=off >>log 2>&1 &
 cat
 kill -QUIT $(head -n 1 data/postmaster.pid)
 wait
@@ -54,21 +58,33 @@ func programs() (string, error) {
 	return filepath.Dir(found[len(found)-1]), nil
 }
 
-// room is what a directory in memory has to have, in bytes: a database of a test takes 10 MiB, and the logs of the
+// What there has to be for a directory in memory, in bytes: a database of a test takes 10 MiB, and the logs of the
 // servers more.
-const room = 2 << 30
+const (
+	room = 2 << 30 // in the file system, which may promise more than the machine has
+	free = 4 << 30 // of the machine's memory: several test programs ask at once
+)
 
 // directory makes a directory, in memory where there is room: a new database is 600 files, which cost a disk several
 // times what a test does with them.
 func directory() (string, error) {
 	const memory = "/dev/shm"
 	var fs unix.Statfs_t
-	if err := unix.Statfs(memory, &fs); err == nil && fs.Bavail*uint64(fs.Bsize) >= room {
+	if err := unix.Statfs(memory, &fs); err == nil && fs.Bavail*uint64(fs.Bsize) >= room && available() >= free {
 		if dir, err := os.MkdirTemp(memory, "pg"); err == nil {
 			return dir, nil
 		}
 	}
 	return os.MkdirTemp("", "pg")
+}
+
+// available returns how many bytes of memory programs can have without swapping; 0 if that is not known.
+func available() uint64 {
+	b, _ := os.ReadFile("/proc/meminfo")
+	_, after, _ := strings.Cut(string(b), "\nMemAvailable:")
+	var kibibytes uint64
+	fmt.Sscan(after, &kibibytes)
+	return kibibytes << 10
 }
 
 func start() (*server, error) {

@@ -132,7 +132,7 @@ func TestAFullDiskOfTheServerIsSaid(t *testing.T) {
 	if err := unix.Mount("tmpfs", disk, "tmpfs", 0, "size=32m,mode=777"); err != nil {
 		t.Skipf("mounting needs rights: %v", err)
 	}
-	t.Cleanup(func() { server.Kill(); unix.Unmount(disk, unix.MNT_DETACH) })
+	t.Cleanup(func() { server.End(); unix.Unmount(disk, unix.MNT_DETACH) })
 	inside := filepath.Join(disk, "space")
 	if out, err := server.Command("mkdir", inside).CombinedOutput(); err != nil {
 		t.Fatal(string(out))
