@@ -35,7 +35,8 @@ type sqliteStatement interface {
 	driver.StmtQueryContext
 }
 
-// mostKept is how many statements a connection keeps: each has some ten kilobytes.
+// mostKept is how many statements a connection keeps. Most have 2 to 15 kB, that of an Intake with 64 terms has 67 kB; all
+// 128 texts that Intakes have, with others, have 5 MB.
 const mostKept = 200
 
 // A keeper is a connection that keeps statements. Those that are at work are not in kept.

@@ -46,7 +46,7 @@ func (e *sqliteEngine) migrate(ctx context.Context) error {
 	}
 	at, err := version(e.db.QueryRowContext(ctx, selectVersion), len(steps))
 	for err == nil && at < len(steps) {
-		at, err = e.migrateOne(ctx, steps)
+		at, err = e.migrateOnce(ctx, steps)
 	}
 	return err
 }
@@ -76,9 +76,9 @@ func newerSchema(at, newest int) error {
 	return fmt.Errorf("its schema is version %d, made by a newer latchkey-controller; this one supports up to %d. Install the newer one here, too", at, newest)
 }
 
-// migrateOne takes one step, or all of them from the first on, and returns the version reached. Another
+// migrateOnce takes the next step, or all of a new database, in one transaction, and returns the version reached. Another
 // process may have taken it meanwhile.
-func (e *sqliteEngine) migrateOne(ctx context.Context, steps []string) (int, error) {
+func (e *sqliteEngine) migrateOnce(ctx context.Context, steps []string) (int, error) {
 	tx, err := e.db.BeginTx(ctx, nil)
 	if err != nil {
 		return 0, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,8 +31,14 @@ type changes struct {
 
 var errClosed = errors.New("watch database: it is closed")
 
-// listenAgain bounds the waits before the server is connected to again: who leads hears nobody before that.
-const listenAgain, listenAgainAtMost = 100 * time.Millisecond, 500 * time.Millisecond
+// listenAgain is the first wait before the server is connected to again. Until listenSoon is over the waits are short, as after
+// a server that was restarted who leads hears nobody's orders before it listens.
+const (
+	listenAgain       = 100 * time.Millisecond
+	listenAgainSoon   = 500 * time.Millisecond // at most
+	listenSoon        = 30 * time.Second
+	listenAgainAtMost = 5 * time.Second
+)
 
 // watch calls changed at once, when it is told of a commit, and when it listens again after a connection
 // broke: then there may have been some.
@@ -118,9 +125,12 @@ func (c *changes) close() {
 
 // listen listens until ctx ends.
 func (c *changes) listen(ctx context.Context) {
-	for wait := listenAgain; ctx.Err() == nil; wait = min(2*wait, listenAgainAtMost) {
-		if c.hear(ctx) {
-			wait = listenAgain
+	lost, wait := time.Now(), listenAgain
+	for ctx.Err() == nil {
+		if err := c.hear(ctx); err == nil {
+			lost, wait = time.Now(), listenAgain
+		} else {
+			wait = nextWait(wait, time.Since(lost), err)
 		}
 		select {
 		case <-ctx.Done():
@@ -129,19 +139,31 @@ func (c *changes) listen(ctx context.Context) {
 	}
 }
 
-// hear listens until the connection breaks, and says whether there was one.
-func (c *changes) hear(ctx context.Context) bool {
+// nextWait returns how long to wait, after another wait, before the server is connected to that has been lost for so long.
+// One that refuses does so for longer than one that is away.
+func nextWait(last, lost time.Duration, err error) time.Duration {
+	switch c := code(err); {
+	case strings.HasPrefix(c, "28"), strings.HasPrefix(c, "53"): // invalid_authorization_specification, insufficient_resources
+		return listenAgainAtMost
+	case lost < listenSoon:
+		return min(2*last, listenAgainSoon)
+	}
+	return min(2*last, listenAgainAtMost)
+}
+
+// hear listens until the connection breaks. The error is why there was none.
+func (c *changes) hear(ctx context.Context) error {
 	config, err := c.engine.connection()
 	if err != nil {
-		return false
+		return err
 	}
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return false
+		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	if _, err := conn.Exec(ctx, `LISTEN `+changedChannel); err != nil {
-		return false
+		return err
 	}
 	c.wakes.wake()
 	c.listeners.broken()
@@ -157,7 +179,7 @@ func (c *changes) hear(ctx context.Context) bool {
 		cancel()
 		switch {
 		case err != nil && (ctx.Err() != nil || conn.IsClosed() || !others):
-			return true
+			return nil
 		case err != nil:
 		case n.Channel == changedChannel:
 			c.wakes.wake()

@@ -45,7 +45,7 @@ func broken(err error) bool {
 // answer the transaction of this process that is before.
 func (e *postgresEngine) busy(ctx context.Context) error {
 	if e.reaching.Load() {
-		return e.away("is not reachable (it does not answer)")
+		return e.away("is not reachable (%s)", silent)
 	}
 	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
 	defer cancel()
@@ -182,9 +182,14 @@ func reason(err error) string {
 	}
 	var several interface{ Unwrap() []error } // one of each server, or of each way to it
 	if errors.As(err, &several) {
+		all := several.Unwrap()
 		var reasons []string
-		for _, err := range several.Unwrap() {
-			if why := reason(err); !slices.Contains(reasons, why) {
+		for _, err := range all {
+			why, where := reason(err), tried(err)
+			if why == silent && slices.ContainsFunc(all, func(other error) bool { return tried(other) != where }) {
+				why = where + " does not answer"
+			}
+			if !slices.Contains(reasons, why) {
 				reasons = append(reasons, why)
 			}
 		}
@@ -199,7 +204,18 @@ func reason(err error) string {
 		return where + network.Err.Error()
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return "it does not answer"
+		return silent
 	}
 	return strings.Join(strings.Fields(err.Error()), " ")
+}
+
+const silent = "it does not answer"
+
+// tried returns where an attempt to connect went that failed, which pgx has at the beginning of the error: "address (host): ".
+func tried(err error) string {
+	where, _, found := strings.Cut(err.Error(), " (")
+	if !found {
+		return "one server"
+	}
+	return where
 }

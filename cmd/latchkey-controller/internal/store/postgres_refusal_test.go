@@ -62,6 +62,12 @@ func TestADatabaseIsRefusedWithWhatToDoAndUnchanged(t *testing.T) {
 	}
 	t.Setenv("HOME", t.TempDir())
 
+	mute, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+
 	as := func(role string) func(string) string {
 		return func(name string) string { return server.Address(name, role) }
 	}
@@ -84,6 +90,8 @@ func TestADatabaseIsRefusedWithWhatToDoAndUnchanged(t *testing.T) {
 		{strings.Replace(postgres("guests"), fmt.Sprint(server.Port), "1", 1), "is not reachable ("},
 		{"postgres://postgres@localhost:1/guests", "connect: connection refused); is it running"},
 		{"postgres://postgres@127.0.0.1:1,127.0.0.1:2/guests", "is not reachable (127.0.0.1:1: connect: connection refused; 127.0.0.1:2: connect: connection refused); is it running"},
+		{"postgres://postgres@127.0.0.1:1," + mute.Addr().String() + "/guests?connect_timeout=1", "is not reachable (127.0.0.1:1: connect: connection refused; " + mute.Addr().String() + " does not answer); is it running"},
+		{"postgres://postgres@" + mute.Addr().String() + "," + mute.Addr().String() + "/guests?connect_timeout=1", "is not reachable (it does not answer); is it running"},
 		{"postgres://postgres@host.invalid/guests", "is not reachable ("},
 		{"postgres://postgres@127.0.0.1:" + strconv.Itoa(server.Port) + "/guests?sslmode=verify-full", "its server does not speak TLS, which sslmode in the address asks for; turn ssl on"},
 	} {

@@ -72,7 +72,13 @@ func (e *sqliteEngine) watch(ctx context.Context, woken <-chan struct{}, changed
 type dataVersion struct {
 	mu      sync.Mutex
 	watches int
-	began   time.Time // the first of those
+
+	// Of these watches: they stay the same until the last one leaves.
+	began time.Time       // the first one
+	ctx   context.Context // of the questions
+	end   func()
+	turn  chan struct{} // has an element while somebody uses what follows
+
 	conn    *sql.Conn // nil: there is none yet, or it failed
 	version int64     // of that connection: another's does not compare
 	changes int64     // counts what versions there were
@@ -83,15 +89,19 @@ func (d *dataVersion) join() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.watches == 0 {
-		d.began = time.Now()
+		d.began, d.turn = time.Now(), make(chan struct{}, 1)
+		d.ctx, d.end = context.WithCancel(context.Background())
 	}
 	d.watches++
 }
 
+// leave waits, if it is the last one, until the question that somebody left behind has ended.
 func (d *dataVersion) leave() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.watches--; d.watches == 0 {
+		d.end()
+		d.turn <- struct{}{}
 		d.disconnect()
 	}
 }
@@ -105,37 +115,57 @@ func (d *dataVersion) disconnect() {
 
 // next returns when all watches ask next.
 func (d *dataVersion) next() time.Time {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	now := time.Now()
 	return now.Add(pollEvery - now.Sub(d.began)%pollEvery)
 }
 
-// changesSince returns a number that is another one after a commit, as it was at a time or later.
+// changesSince returns a number that is another one after a commit, as it was at a time or later. Whoever asks does so for
+// all: if its ctx ends meanwhile, the question goes on.
 func (d *dataVersion) changesSince(ctx context.Context, db *sql.DB, at time.Time) (int64, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case d.turn <- struct{}{}:
+	}
 	if d.conn != nil && !d.asked.Before(at) {
+		defer func() { <-d.turn }()
 		return d.changes, nil
 	}
+	var changes int64
+	answered := make(chan error, 1)
+	go func() {
+		defer func() { <-d.turn }()
+		err := d.ask(db)
+		changes = d.changes
+		answered <- err
+	}()
+	select {
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case err := <-answered:
+		return changes, err
+	}
+}
+
+func (d *dataVersion) ask(db *sql.DB) error {
 	asked, before := time.Now(), d.conn
 	if d.conn == nil {
-		conn, err := db.Conn(ctx)
+		conn, err := db.Conn(d.ctx)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		d.conn = conn
 	}
 	var version int64
-	if err := d.conn.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
+	if err := d.conn.QueryRowContext(d.ctx, `PRAGMA data_version`).Scan(&version); err != nil {
 		d.disconnect()
-		return 0, err
+		return err
 	}
 	if before == nil || version != d.version {
 		d.changes++
 	}
 	d.version, d.asked = version, asked
-	return d.changes, nil
+	return nil
 }
 
 // wakes wakes the watches of this process. Its zero value is ready.
