@@ -18,8 +18,13 @@ type crowd time.Duration
 func (c *crowd) took(d time.Duration) { *c = max(crowd(d), *c/2) }
 
 // failed notes an attempt that failed after d, if the broker was there but did not come to
-// it in time: what was noted before doubles. A broker that is away refuses at once.
+// it in time: what was noted before doubles. A broker that is away refuses at once, and one
+// whose queue had no room for a connection has had no work with it.
 func (c *crowd) failed(d time.Duration, err error) {
+	var network *net.OpError
+	if errors.As(err, &network) && network.Op == "dial" {
+		return
+	}
 	var timeout net.Error
 	if errors.Is(err, errSilent) || errors.As(err, &timeout) && timeout.Timeout() {
 		*c = min(max(crowd(d), *c*2), mostCrowd)
