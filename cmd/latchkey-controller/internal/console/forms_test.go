@@ -51,8 +51,8 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 		{"/readers/front-door/two-proofs", []string{"when", "times", "mon", ""}, "", "never demands", []string{`value="times" checked`}},
 		{"/readers/front-door/authentication", []string{"limit", "11", "guess-limit", "60"}, "limit", "whole number", []string{`value="11"`}},
 		{"/readers/front-door/authentication", []string{"limit", "0", "guess-limit", "60"}, "limit", "1 to 10", []string{`value="0"`}},
-		{"/readers/front-door/door", []string{"unlock", "9", "extended", "8", "held-after", "0", "greeting", "Hello"}, "extended", "9", []string{`value="8"`, `value="Hello"`}},
-		{"/readers/front-door/door", []string{"unlock", "5", "extended", "20", "held-after", "0", "language", "1st", "large-text", "on"}, "language", "no language", []string{`value="1st"`, `name="large-text" value="on" checked`}},
+		{"/readers/front-door/door", []string{"unlock", "9", "extended", "8", "held-after", "0"}, "extended", "9", []string{`value="8"`}},
+		{"/readers/front-door/screen", []string{"greeting", "Hello", "language", "1st", "large-text", "on"}, "language", "no language", []string{`value="1st"`, `value="Hello"`, `name="large-text" value="on" checked`}},
 		{"/readers/front-door/calendar", []string{"time-zone", "Mars/Olympus", "holidays", "12-25"}, "time-zone", "time zone", []string{`value="Mars/Olympus"`, "12-25"}},
 		{"/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "12-32"}, "holidays", "is not a date", []string{"12-32"}},
 		{"/readers/front-door/access", []string{"kind", "group", "group", "staff", "when", "times", "mon", "12:00-25:00"}, "mon", "Enter hours like", []string{`value="12:00-25:00"`, `value="times" checked`}},
@@ -418,8 +418,7 @@ func (zeros) Read(b []byte) (int, error) {
 func TestHowTheScreenIsReadIsSetAtTheReadersPage(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
-	form := []string{"unlock", "5", "extended", "20", "held-after", "60", "greeting", "Witamy", "language", "pl", "large-text", "on"}
-	b.post("/readers/front-door/door", form...).shows(t, http.StatusOK, `<option value="pl" lang="pl" selected>Polski`, `name="large-text" value="on" checked`)
+	b.post("/readers/front-door/screen", "greeting", "Witamy", "language", "pl", "large-text", "on").shows(t, http.StatusOK, `<option value="pl" lang="pl" selected>Polski`, `name="large-text" value="on" checked`)
 	r, err := w.desk.Reader(t.Context(), owner, "front-door")
 	w.must(err)
 	if want := (wire.Screen{Language: "pl", LargeText: true}); r.Policy.Screen != want || r.Policy.Greeting != "Witamy" {
@@ -427,7 +426,7 @@ func TestHowTheScreenIsReadIsSetAtTheReadersPage(t *testing.T) {
 	}
 	_, err = w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Screen.Language = "pt-BR" })
 	w.must(err)
-	b.get("/readers/front-door?tab=door").shows(t, http.StatusOK, `<option value="pt-BR" lang="pt-BR" selected>`)
+	b.get("/readers/front-door?tab=screen").shows(t, http.StatusOK, `<option value="pt-BR" lang="pt-BR" selected>`)
 }
 
 func TestAPINSwitchChangesNothingElseOfItsPage(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -34,7 +33,10 @@ type readerPage struct {
 // A tab is a part of a page, with its key in the URL.
 type tab struct{ Key, Name string }
 
-var readerTabs = []tab{{"overview", "Overview"}, {"authentication", "Authentication"}, {"access", "Access"}, {"opening", "Unlock schedule"}, {"two-proofs", "Card and PIN"}, {"door", "Door"}, {"device", "Device"}}
+var readerTabs = []tab{{"overview", "Overview"}, {"authentication", "Authentication"}, {"access", "Access"}, {"opening", "Unlock schedule"}, {"two-proofs", "Card and PIN"}, {"door", "Door"}, {"screen", "Screen"}, {"device", "Device"}}
+
+// At returns the address of a tab about the reader.
+func (p *readerPage) At(tab string) string { return "/readers/" + p.Reader.ID + "?tab=" + tab }
 
 func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
@@ -82,6 +84,10 @@ func (c *Console) readReader(r *http.Request, v *visit, p *readerPage) (err erro
 		if !given {
 			p.Form = doorForm(policy)
 		}
+	case "screen":
+		if !given {
+			p.Form = screenForm(policy)
+		}
 	case "device":
 		if !given {
 			p.Form = newForm("door", fmt.Sprint(p.Reader.DoorID), "revision", p.Reader.PlaceRevision())
@@ -119,41 +125,6 @@ func authenticationForm(p *wire.Policy) *form {
 	return f
 }
 
-func doorForm(p *wire.Policy) *form {
-	f := newForm("revision", fmt.Sprint(p.Revision), "unlock", fmt.Sprint(p.Unlock), "extended", fmt.Sprint(p.Extended), "held-after", fmt.Sprint(p.HeldAfter), "greeting", p.Greeting, "language", p.Screen.Language)
-	for name, field := range toggles(p) {
-		tick(f, name, *field)
-	}
-	return f
-}
-
-// toggles are the on-off settings of the Door tab.
-func toggles(p *wire.Policy) map[string]*bool {
-	return map[string]*bool{
-		"release-on-open": &p.ReleaseOnOpen, "tamper-stops-card": &p.TamperStopsCard, "tamper-stops-exit": &p.TamperStopsExit,
-		"cards-behind": &p.CardsBehind, "cards-unstored": &p.CardsUnstored, "exit-unstored": &p.ExitUnstored, "system-time": &p.SystemTime,
-		"large-text": &p.Screen.LargeText, "high-contrast": &p.Screen.HighContrast,
-	}
-}
-
-// A screenLanguage is a language of readers' screens: its tag (RFC 5646) and its own
-// name.
-type screenLanguage struct{ Tag, Name string }
-
-// screenLanguages returns the languages to choose from: those of this program's
-// readers, which a test compares, and the current one if it is another (a reader uses
-// the nearest that it has).
-func screenLanguages(set string) []screenLanguage {
-	all := []screenLanguage{
-		{"en", "English"}, {"de", "Deutsch"}, {"fr", "Français"}, {"es", "Español"},
-		{"it", "Italiano"}, {"nl", "Nederlands"}, {"pl", "Polski"}, {"pt", "Português"},
-	}
-	if set != "" && !slices.ContainsFunc(all, func(t screenLanguage) bool { return t.Tag == set }) {
-		all = append(all, screenLanguage{set, set})
-	}
-	return all
-}
-
 func tick(f *form, name string, on bool) {
 	if on {
 		f.Values.Set(name, "on")
@@ -182,17 +153,6 @@ func authentication(f *form) func(*wire.Policy) {
 
 func (c *Console) setAuthentication(r *http.Request, v *visit, f *form) (answer, error) {
 	return c.setPolicy(r, v, f, "authentication", authentication(f))
-}
-
-func (c *Console) setDoor(r *http.Request, v *visit, f *form) (answer, error) {
-	unlock, extended, held := wholeNumber(f, "unlock", 60), wholeNumber(f, "extended", 300), wholeNumber(f, "held-after", 65535)
-	return c.setPolicy(r, v, f, "door", func(p *wire.Policy) {
-		p.Unlock, p.Extended, p.HeldAfter, p.Greeting = uint16(unlock), uint16(extended), uint16(held), f.Trim("greeting")
-		p.Screen.Language = f.Trim("language")
-		for name, field := range toggles(p) {
-			*field = f.Has(name, "on")
-		}
-	})
 }
 
 // setPolicy changes a reader's policy with the form of a tab, unless errors are marked

@@ -111,6 +111,7 @@ func (c *Console) routes() {
 	c.form("POST /readers/{reader}/authentication", c.setAuthentication, c.showReader("authentication", ""))
 	c.form("POST /readers/{reader}/odds", c.odds, nil)
 	c.form("POST /readers/{reader}/door", c.setDoor, c.showReader("door", ""))
+	c.form("POST /readers/{reader}/screen", c.setScreen, c.showReader("screen", ""))
 	c.form("POST /readers/{reader}/access", c.setAccess, c.showReader("access", ""))
 	c.form("POST /readers/{reader}/access/remove", c.removeAccess, c.showReader("access", "remove"))
 	c.form("POST /readers/{reader}/mode-groups", c.setModeGroups, c.showReader("access", ""))
