@@ -44,7 +44,7 @@ func (c *Console) showDevices(w http.ResponseWriter, r *http.Request, v *visit, 
 			p.HubOf = append(p.HubOf, reader)
 		}
 	}
-	title := "Devices"
+	title := "Readers"
 	if p.Hub != nil {
 		title = p.Hub.Name
 	}

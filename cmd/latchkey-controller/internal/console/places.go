@@ -51,7 +51,7 @@ func (c *Console) showPlaces(w http.ResponseWriter, r *http.Request, v *visit, s
 			return err
 		}
 	}
-	c.show(w, r, status, "places", &view{visit: v, Title: title, Section: "places", Panel: p.Kind != "", Page: p})
+	c.show(w, r, status, "places", &view{visit: v, Title: title, Section: "overview", Panel: p.Kind != "", Page: p})
 	return nil
 }
 

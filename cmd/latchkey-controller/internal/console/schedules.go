@@ -50,7 +50,7 @@ func (c *Console) schedules(w http.ResponseWriter, r *http.Request, v *visit) (e
 	if byScript(r) && !live(r) && r.Header.Get("HX-Target") == "schedule-list" {
 		w.Header().Set("HX-Replace-Url", p.Link(p.Page))
 	}
-	c.show(w, r, http.StatusOK, "schedules", &view{visit: v, Title: "Schedules", Section: "places", Page: p})
+	c.show(w, r, http.StatusOK, "schedules", &view{visit: v, Title: "Schedules", Section: "schedules", Page: p})
 	return nil
 }
 
@@ -112,7 +112,7 @@ func (c *Console) showScheduleForm(w http.ResponseWriter, r *http.Request, v *vi
 		p.Form = saved
 	}
 	p.Form.warn("schedule", saved.Get("revision"))
-	c.show(w, r, status, "schedule", &view{visit: v, Title: title, Section: "places", Page: p})
+	c.show(w, r, status, "schedule", &view{visit: v, Title: title, Section: "schedules", Page: p})
 	return nil
 }
 

@@ -107,10 +107,10 @@ type navigation struct {
 
 var sections = []navigation{
 	{"overview", "Doors", "/", "overview", ""},
-	{"places", "Locations", "/places", "place", ""},
-	{"devices", "Devices", "/devices", "reader", ""},
-	{"users", "Users", "/users", "users", ""},
 	{"activity", "Activity", "/activity", "activity", ""},
+	{"users", "Users", "/users", "users", ""},
+	{"schedules", "Schedules", "/schedules", "clock", ""},
+	{"devices", "Readers", "/devices", "reader", ""},
 	{"integrations", "Integrations", "/tokens", "plug", desk.ViewTokens},
 	{"settings", "Settings", "/settings", "settings", ""},
 }
