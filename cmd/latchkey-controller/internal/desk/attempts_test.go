@@ -410,6 +410,13 @@ var attempts = map[Act][]attempt{
 			return err
 		}),
 		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			_, err := w.AddDoor(ctx, a, l, "Another door")
+			return err
+		}),
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
+			return w.EditPlace(ctx, a, Doors, r.DoorID, "", func(p *PlaceForm) { p.Name, p.Location = "Other", l })
+		}),
+		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {
 			return w.EditPlace(ctx, a, Locations, l, "", renamed(fmt.Sprint("Other ", r.ID)))
 		}),
 		atPlace(func(w *world, ctx context.Context, a Actor, r *Reader, l int64) error {

@@ -82,8 +82,9 @@ func (d *Desk) AddPlace(ctx context.Context, a Actor, l Level, in int64, name st
 
 // A PlaceForm is a place as an administrator edits it.
 type PlaceForm struct {
-	Name string
-	In   int64 // the place that holds it; 0 of a location
+	Name     string
+	In       int64 // the place that holds it; 0 of a location
+	Location int64 // of a door; another one moves it there, to a hub of its own, unless In changes
 }
 
 // EditPlace edits a place, and the policies of the readers that show its name. was is
@@ -104,7 +105,20 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 		if was != "" && was != place(*p).Revision() {
 			return changedMeanwhile(string(l))
 		}
-		form := PlaceForm{p.Name, p.Parent}
+		form := PlaceForm{Name: p.Name, In: p.Parent}
+		var own *store.Place // of a door: the hub that follows it
+		location := int64(0)
+		if l == Doors {
+			hub, err := placeOf(tx, Hubs, p.Parent)
+			if err != nil {
+				return err
+			}
+			if own, err = tx.OwnHub(p); err != nil {
+				return err
+			}
+			location = hub.Parent
+		}
+		form.Location = location
 		edit(&form)
 		var texts []string
 		if form.Name != p.Name {
@@ -120,8 +134,14 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 			if err != nil {
 				return err
 			}
-			p.Parent = to.ID
+			p.Parent, own = to.ID, nil // whoever says where it goes keeps its hub
 			texts = append(texts, "was moved from "+from.Name+" to "+to.Name)
+		} else if form.Location != location {
+			text, err := moveDoor(tx, p, location, form.Location)
+			if err != nil {
+				return err
+			}
+			texts = append(texts, text)
 		}
 		target.text = strings.Join(texts, " and ")
 		if err := checkPlaceName(p.Name); err != nil {
@@ -129,6 +149,9 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 		}
 		if err := tx.SetPlace(level.rows, p); err != nil {
 			return placeError(l, err)
+		}
+		if err := tx.FollowDoor(own, p); err != nil {
+			return err
 		}
 		readers, err := tx.ReadersAt(level.rows, id)
 		if err != nil {
@@ -186,7 +209,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 	})
 }
 
-// RemovePlace removes a place that holds nothing. Field: "name".
+// RemovePlace removes a place that holds nothing; a door with a hub of its own. Field: "name".
 func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) error {
 	level, ok := levels[l]
 	if !ok {
@@ -222,8 +245,19 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 				return err
 			}
 		}
+		var hub *store.Place // of a door, which goes with it
+		if l == Doors {
+			if hub, err = tx.OwnHub(p); err != nil {
+				return err
+			}
+		}
 		if err := tx.RemovePlace(level.rows, id); err != nil {
 			return err
+		}
+		if hub != nil {
+			if err := tx.RemovePlace(store.Hubs, hub.ID); err != nil {
+				return err
+			}
 		}
 		target.at = nil
 		for _, reader := range readers {

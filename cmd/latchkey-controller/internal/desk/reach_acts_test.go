@@ -36,7 +36,7 @@ var bounded = map[Act]bounds{
 	LockDown: {"---", "--+"}, Evacuate: {"-+", "-+"}, SetMode: {"---", "+++"}, SetSiteMode: {"--", "--"},
 	EndLockdown: {"-", "-"}, EndEvacuation: {"-", "-"}, EndMode: {"-", "-"}, UndoMode: {"-", "-"}, EndEarly: {"--", "++"},
 	ExportActivity: {"+", "+"},
-	EditSchedules:  {"+++", "+++"}, EditPolicy: {"---", "+-+"}, EditPlaces: {"-----------", "-++++++++++"},
+	EditSchedules:  {"+++", "+++"}, EditPolicy: {"---", "+-+"}, EditPlaces: {"-------------", "-++++++++++++"},
 	AdoptReader: {"----", "----"}, RemoveReader: {"--", "+-"}, RenewBudget: {"-", "-"}, WriteGrant: {"-", "-"}, SetBrokers: {"-------", "-------"},
 	AddCell: {"-", "-"}, EditCell: {"-", "-"}, RemoveCell: {"-", "-"}, MoveReaders: {"-", "-"},
 	MakeToken: {"+", "+"}, RevokeToken: {"-", "-"}, // it is somebody else's

@@ -201,12 +201,19 @@ func (m *homeAndAnnex) acts() map[string]func(context.Context, Actor) error {
 			_, err := m.AddPlace(ctx, a, l, in, one(m, "name", fresh, "Empty"))
 			return err
 		},
+		"AddDoor": func(ctx context.Context, a Actor) error {
+			_, err := m.AddDoor(ctx, a, m.place(Locations), one(m, "name", fresh, "Empty"))
+			return err
+		},
 		"EditPlace": func(ctx context.Context, a Actor) error {
 			l := one(m, "level", Locations, Hubs, Doors)
 			return m.EditPlace(ctx, a, l, m.place(l), "", func(f *PlaceForm) {
 				f.Name = one(m, "name", f.Name, fresh, "Home", "Front")
 				if l != Locations {
 					f.In = one(m, "in", f.In, m.place(levels[l].parent))
+				}
+				if l == Doors {
+					f.Location = one(m, "location", f.Location, m.place(Locations))
 				}
 			})
 		},

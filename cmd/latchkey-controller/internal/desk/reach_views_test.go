@@ -201,7 +201,7 @@ var looks = map[string][]look{
 
 // doings are the methods of Desk by which an actor acts. What they may act on is tested with each
 // act. TokenStands is of the token itself.
-var doings = strings.Fields(`AddAdmin AddCard AddCell AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AllowWebhookHost
+var doings = strings.Fields(`AddAdmin AddCard AddCell AddDoor AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AllowWebhookHost
 	BackupTo CheckAdoptions ConfirmCard ConfirmClock DrawPIN DropCard EditCell EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
 	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader MoveReaders MoveSite NewCard
 	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveCell RemoveDuressPIN RemoveGroup RemoveBrokerClient

@@ -89,6 +89,33 @@ func (t *Tx) RemovePlace(l Level, id int64) error {
 	return t.exec(`DELETE FROM `+l.table+` WHERE id = ?`, id)
 }
 
+// OwnHub returns the hub that was made for a door alone: it has the door's name, and holds no other;
+// nil: the door is at another one.
+func (t *Tx) OwnHub(door *Place) (*Place, error) {
+	var h Place
+	err := t.row(`SELECT id, location_id, name FROM hubs WHERE id = ? AND name = ? AND (SELECT count(*) FROM doors WHERE hub_id = hubs.id) = 1`, []any{door.Parent, door.Name}, &h.ID, &h.Parent, &h.Name)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return &h, err
+}
+
+// FollowDoor has the hub that was a door's own follow it, nil: none. It takes the door's name, unless the
+// location has a hub of that name, and goes if the door is at another one now.
+func (t *Tx) FollowDoor(own, door *Place) error {
+	switch {
+	case own == nil:
+		return nil
+	case own.ID != door.Parent:
+		return t.RemovePlace(Hubs, own.ID)
+	}
+	own.Name = door.Name
+	if err := t.SetPlace(Hubs, own); !errors.Is(err, ErrNameTaken) {
+		return err
+	}
+	return nil
+}
+
 // A ReaderPlace is where a reader is installed.
 type ReaderPlace struct {
 	Reader                   string
@@ -154,7 +181,15 @@ func (t *Tx) PlaceReader(reader, location, door string) error {
 		if n, err := t.CountIn(Doors, is.Door); err != nil {
 			return err
 		} else if n == 1 {
-			return t.SetPlace(Doors, &Place{ID: is.Door, Parent: is.Hub, Name: door})
+			own, err := t.OwnHub(&Place{Parent: is.Hub, Name: is.DoorName})
+			if err != nil {
+				return err
+			}
+			at := &Place{ID: is.Door, Parent: is.Hub, Name: door}
+			if err := t.SetPlace(Doors, at); err != nil {
+				return err
+			}
+			return t.FollowDoor(own, at)
 		}
 	}
 	parent := int64(0)
@@ -163,7 +198,7 @@ func (t *Tx) PlaceReader(reader, location, door string) error {
 		name  string
 	}{{Locations, location}, {Hubs, door}, {Doors, door}} {
 		p := &Place{Parent: parent, Name: step.name}
-		if err := t.findOrAddPlace(step.level, p); err != nil {
+		if err := t.FindOrAddPlace(step.level, p); err != nil {
 			return err
 		}
 		parent = p.ID
@@ -171,7 +206,8 @@ func (t *Tx) PlaceReader(reader, location, door string) error {
 	return t.SetDoor(reader, parent)
 }
 
-func (t *Tx) findOrAddPlace(l Level, p *Place) error {
+// FindOrAddPlace fills in the id of a place by its name and parent, and adds it if there is none.
+func (t *Tx) FindOrAddPlace(l Level, p *Place) error {
 	err := t.row(`SELECT id FROM `+l.table+` WHERE name = ? AND `+cmp.Or(l.parent, `0`)+` = ?`, []any{p.Name, p.Parent}, &p.ID)
 	if errors.Is(err, ErrNotFound) {
 		return t.AddPlace(l, p)
