@@ -214,7 +214,7 @@ func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
 	for what, way := range map[string][]string{
 		"the door":   {"/places", `a[id^="door-"]`, `#panel nav a[href$="tab=config"]`},
 		"the hub":    {"/devices", `a[href^="/hubs/"]`},
-		"the reader": {"/readers/front-door?tab=authentication"},
+		"the reader": {"/doors/1?tab=identification"},
 	} {
 		owner.visit(way[0])
 		for _, css := range way[1:] {

@@ -164,11 +164,11 @@ func TestInTwoTabsADoorDemandsCardAndPINOfOnePerson(t *testing.T) {
 	t.Parallel()
 	c, reader, console, page := proofsAt(t)
 	policy := reader.status()["policy_revision"]
-	console.visit("/readers/front-door?tab=two-proofs")
+	console.visit("/doors/1?tab=identification")
 	console.clickOn(`label[for="f-always"]`)
 	console.clickOn(`form[action$="/two-proofs"] button[type=submit]`)
 	reader.eventually("two proofs are demanded", func() bool { return reader.status()["policy_revision"] != policy })
-	console.visit("/readers/front-door?tab=two-proofs")
+	console.visit("/doors/1?tab=identification")
 	console.sees("Both are demanded always.")
 	console.picture("proofs-1-console-policy")
 

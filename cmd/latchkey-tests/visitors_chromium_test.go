@@ -35,7 +35,7 @@ func TestInTwoTabsAVisitorIsInvitedComesAndIsGone(t *testing.T) {
 	console.visit("/visitors/new")
 	console.sees("No door takes visitors yet")
 	policy = reader.status()["policy_revision"]
-	console.visit("/doors/1?tab=config")
+	console.visit("/doors/1?tab=settings")
 	console.clickOn("#visitors-switch")
 	reader.eventually("the door takes visitors", func() bool { return reader.status()["policy_revision"] != policy })
 

@@ -11,7 +11,7 @@ type devicesPage struct {
 	Readers []*desk.Reader
 	Removed []*desk.Reader
 	Theft   *desk.Theft
-	Hubs    []*desk.Hub
+	Hubs    []*desk.Hub // where somebody uses them
 	Hub     *desk.Hub
 	HubOf   []*desk.Reader // the hub's
 	Form    *form
@@ -31,8 +31,10 @@ func (c *Console) showDevices(w http.ResponseWriter, r *http.Request, v *visit, 
 	if err != nil {
 		return err
 	}
-	for _, l := range locations {
-		p.Hubs = append(p.Hubs, l.Hubs...)
+	if desk.UsesHubs(locations) {
+		for _, l := range locations {
+			p.Hubs = append(p.Hubs, l.Hubs...)
+		}
 	}
 	for _, reader := range readers {
 		if reader.Removed != "" {

@@ -4,82 +4,121 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// doorPanel shows one door.
-type doorPanel struct {
+// doorPage shows one door.
+type doorPage struct {
 	Door    *desk.Door
-	Tab     string // "overview", "access", "config", "activity"
+	Tab     string // key of one of doorTabs
+	Ask     string
+	Form    *form // of the tab, or of the rules on it
 	Chart   *chart
 	Search  string // of the Access tab
 	After   string
 	Openers *desk.OpenerPage
 	Events  []*desk.Event
 
-	Visitors *desk.VisitDoor // what visitors meet there, of the Config tab; nil: it has no reader
+	Visitors  *desk.VisitDoor  // what visitors meet there, of the Settings tab; nil: it has no reader
+	Locations []*desk.Location // where the door may be, of the Settings tab
+
+	modeSection
+	rules
 }
+
+var doorTabs = []tab{{"overview", "Overview"}, {"access", "Access"}, {"hours", "Hours"}, {"identification", "Identification"}, {"settings", "Settings"}, {"activity", "Activity"}}
 
 func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.showDoor(r.URL.Query().Get("tab"))(w, r, v, http.StatusOK, nil)
+	tab := r.URL.Query().Get("tab")
+	if tab == "config" { // as links from before name it
+		c.redirect(w, r, fmt.Sprintf("/doors/%d?tab=settings", v.id), "")
+		return nil
+	}
+	return c.showDoor(tab)(w, r, v, http.StatusOK, nil)
 }
 
-// showDoor returns a tab of a door's panel.
+// showDoor returns a tab of a door's page.
 func (c *Console) showDoor(tab string) formPage {
 	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) (err error) {
-		d := &doorPanel{Tab: tab}
-		p := &placesPage{Kind: "door", Ask: r.URL.Query().Get("ask"), Form: f, doorPanel: d}
-		if d.Door, err = c.desk.Door(r.Context(), v.Actor, v.id); err != nil {
+		p := &doorPage{Tab: tab, Ask: r.URL.Query().Get("ask"), Form: f}
+		if p.Door, err = c.desk.Door(r.Context(), v.Actor, v.id); err != nil {
 			return err
 		}
-		switch d.Tab {
-		case "config":
-			if f == nil {
-				p.Form = newForm("name", d.Door.Name, "hub", fmt.Sprint(d.Door.Parent), "revision", d.Door.Revision())
-			} else {
-				f.warn("door", d.Door.Revision())
-			}
-			if d.Visitors, err = c.visitDoor(r, v); err != nil {
-				return err
-			}
-		case "access":
-			if err := c.readOpeners(r, v, d); err != nil {
-				return err
-			}
-		case "activity":
-			page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: v.id, Limit: 25})
-			if err != nil {
-				return err
-			}
-			d.Events = page.Events
-		default:
-			d.Tab = "overview"
-			if err := c.readDoor(r, v, p); err != nil {
-				return err
-			}
-		}
-		return c.showPlaces(w, r, v, status, p, d.Door.Name)
+		return c.showDoorPage(w, r, v, status, p, r.URL.Query().Get("reader"))
 	}
 }
 
+// showDoorPage shows a door's page, about one of its readers by its id; "": the first.
+func (c *Console) showDoorPage(w http.ResponseWriter, r *http.Request, v *visit, status int, p *doorPage, reader string) (err error) {
+	p.choose(reader)
+	if !slices.ContainsFunc(doorTabs, func(t tab) bool { return t.Key == p.Tab }) {
+		p.Tab = "overview"
+	}
+	switch p.Tab {
+	case "settings":
+		err = c.readDoorSettings(r, v, p)
+	case "access":
+		err = c.readOpeners(r, v, p)
+	case "activity":
+		err = c.readDoorActivity(r, v, p)
+	case "overview":
+		err = c.readDoor(r, v, p)
+	}
+	if err == nil && p.Reader != nil {
+		err = c.readRules(r, v, p)
+	}
+	if err == nil {
+		c.show(w, r, status, "door", &view{visit: v, Title: p.Door.Name, Section: "overview", Page: p})
+	}
+	return err
+}
+
+// readDoorSettings fills in the Settings tab of a door.
+func (c *Console) readDoorSettings(r *http.Request, v *visit, p *doorPage) (err error) {
+	if p.Form == nil {
+		at, err := c.desk.Hub(r.Context(), v.Actor, p.Door.Parent)
+		if err != nil {
+			return err
+		}
+		p.Form = newForm("name", p.Door.Name, "hub", fmt.Sprint(p.Door.Parent), "location", fmt.Sprint(at.Parent), "revision", p.Door.Revision())
+	}
+	p.Form.warn("door", p.Door.Revision())
+	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	p.Visitors, err = c.visitDoor(r, v, p.Door.ID)
+	return err
+}
+
+// UsesHubs says whether the page mentions hubs.
+func (p *doorPage) UsesHubs() bool { return desk.UsesHubs(p.Locations) }
+
+func (c *Console) readDoorActivity(r *http.Request, v *visit, p *doorPage) error {
+	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: p.Door.ID, Limit: 25})
+	if err == nil {
+		p.Events = page.Events
+	}
+	return err
+}
+
 // readDoor fills in the Overview tab of a door.
-func (c *Console) readDoor(r *http.Request, v *visit, p *placesPage) error {
-	hours, err := c.desk.Hours(r.Context(), v.Actor, v.id, 24)
+func (c *Console) readDoor(r *http.Request, v *visit, p *doorPage) error {
+	hours, err := c.desk.Hours(r.Context(), v.Actor, p.Door.ID, 24)
 	if err != nil {
 		return err
 	}
 	p.Chart = newChart(hours, v.zone())
 	p.setModeForm(p.Form, c.desk.Now(), doorZone(p.Door, v.zone()), v.zone())
-	p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{Level: desk.Doors, ID: v.id}, p.Door.Readers)
+	p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{Level: desk.Doors, ID: p.Door.ID}, p.Door.Readers)
 	return err
 }
 
 // readOpeners fills in the Access tab of a door.
-func (c *Console) readOpeners(r *http.Request, v *visit, d *doorPanel) (err error) {
+func (c *Console) readOpeners(r *http.Request, v *visit, d *doorPage) (err error) {
 	q := r.URL.Query()
 	d.Search, d.After = truncate(strings.TrimSpace(q.Get("q")), 100), q.Get("after")
 	d.Openers, err = c.desk.DoorAccess(r.Context(), v.Actor, d.Door.Readers, desk.OpenerQuery{Search: d.Search, After: d.After})
@@ -87,18 +126,16 @@ func (c *Console) readOpeners(r *http.Request, v *visit, d *doorPanel) (err erro
 }
 
 // AccessFrom returns the address of the Access tab with its search, after a cursor.
-func (d *doorPanel) AccessFrom(after string) string {
-	q := url.Values{"tab": {"access"}}
-	for name, value := range map[string]string{"q": d.Search, "after": after} {
-		if value != "" {
-			q.Set(name, value)
-		}
+func (d *doorPage) AccessFrom(after string) string {
+	address := d.At("access")
+	if more := query("q", d.Search, "after", after); more != "" {
+		address += "&" + more[1:]
 	}
-	return fmt.Sprintf("/doors/%d?%s", d.Door.ID, q.Encode())
+	return address
 }
 
 // Adopted returns the readers of the door that have a board.
-func (d *doorPanel) Adopted() (readers []*desk.Reader) {
+func (d *doorPage) Adopted() (readers []*desk.Reader) {
 	for _, r := range d.Door.Readers {
 		if r.Bundle != 0 {
 			readers = append(readers, r)
@@ -109,6 +146,9 @@ func (d *doorPanel) Adopted() (readers []*desk.Reader) {
 
 func (c *Console) editDoor(r *http.Request, v *visit, f *form) (answer, error) {
 	hub, _ := strconv.ParseInt(f.Get("hub"), 10, 64)
-	err := c.desk.EditPlace(r.Context(), v.Actor, desk.Doors, v.id, f.Get("revision"), func(p *desk.PlaceForm) { p.Name, p.In = f.Trim("name"), cmp.Or(hub, p.In) })
-	return answer{to: fmt.Sprintf("/doors/%d?tab=config", v.id), notice: "Saved."}, err
+	location, _ := strconv.ParseInt(f.Get("location"), 10, 64)
+	err := c.desk.EditPlace(r.Context(), v.Actor, desk.Doors, v.id, f.Get("revision"), func(p *desk.PlaceForm) {
+		p.Name, p.In, p.Location = f.Trim("name"), cmp.Or(hub, p.In), cmp.Or(location, p.Location)
+	})
+	return answer{to: fmt.Sprintf("/doors/%d?tab=settings", v.id), notice: "Saved."}, err
 }

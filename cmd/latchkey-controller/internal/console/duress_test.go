@@ -114,7 +114,7 @@ func TestForWhoMayOnlyViewThereIsNoDuress(t *testing.T) {
 	b, viewer := w.visitor(desk.Editor), w.visitor(desk.Viewer)
 	paths := []string{
 		"/", "/users", "/users?q=ada", "/users/1", "/users/1?add=any", "/users/1?tab=about", "/users/1?tab=about&ask=remove", "/users/1?tab=access", "/users/1?tab=activity",
-		"/activity", "/activity?kind=alarm", "/activity?person=ada", "/activity?door=1", "/doors/1", "/doors/1?tab=access", "/doors/1?tab=activity", "/readers/front-door", "/readers/front-door?tab=authentication",
+		"/activity", "/activity?kind=alarm", "/activity?person=ada", "/activity?door=1", "/doors/1", "/doors/1?tab=access", "/doors/1?tab=activity", "/readers/front-door", "/doors/1?tab=identification",
 	}
 	before := map[string]string{}
 	for _, path := range paths {

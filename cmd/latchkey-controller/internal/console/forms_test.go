@@ -165,7 +165,7 @@ func TestACardReadAtAReaderIsAddedWhenItsLastDigitsAreConfirmed(t *testing.T) {
 	b.get("/users/1").shows(t, http.StatusOK, "55 66")
 }
 
-func TestThePINSwitchIsShownAndSetInThreePlaces(t *testing.T) {
+func TestThePINSwitchIsShownAndSetAtTheDoorAndAtItsHub(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Editor)
 	state := func(path string) string {
@@ -176,7 +176,7 @@ func TestThePINSwitchIsShownAndSetInThreePlaces(t *testing.T) {
 		}
 		return found[0][1]
 	}
-	places := []string{"/doors/1?tab=config", "/hubs/1", "/readers/front-door?tab=authentication"}
+	places := []string{"/hubs/1", "/doors/1?tab=identification"}
 	want := "true"
 	for _, set := range places {
 		for _, path := range places {
@@ -432,8 +432,8 @@ func TestHowTheScreenIsReadIsSetAtTheReadersPage(t *testing.T) {
 func TestAPINSwitchChangesNothingElseOfItsPage(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Editor)
-	got := b.part("pin-at-front-door").post("/readers/front-door/pin", "on", "false", "back", "/doors/1?tab=config")
-	got.shows(t, http.StatusOK, `id="pin-switch-front-door" type="submit" role="switch" aria-checked="false"`, "PIN entry is switched off", `name="back" value="/doors/1?tab=config"`)
+	got := b.part("pin-at-front-door").post("/readers/front-door/pin", "on", "false", "back", "/doors/1?tab=settings")
+	got.shows(t, http.StatusOK, `id="pin-switch-front-door" type="submit" role="switch" aria-checked="false"`, "PIN entry is switched off", `name="back" value="/doors/1?tab=settings"`)
 	if strings.Contains(got.body, "<h1") || strings.Contains(got.body, "<html") {
 		t.Errorf("more than the switch: %s", got.body)
 	}
@@ -448,7 +448,7 @@ func TestAPolicyThatSomebodyElseHasChangedIsNotOverwrittenUnawares(t *testing.T)
 	w := small(t)
 	b := w.visitor(desk.Super)
 	revision := regexp.MustCompile(`name="revision" value="(\d+)"`)
-	was := revision.FindStringSubmatch(b.get("/readers/front-door?tab=authentication").body)[1]
+	was := revision.FindStringSubmatch(b.get("/doors/1?tab=identification").body)[1]
 	b.post("/readers/front-door/door", "unlock", "7", "extended", "30", "held-after", "0", "revision", was).shows(t, http.StatusOK, "Saved")
 	unreadable := b.post("/readers/front-door/authentication", "limit", "many", "guess-limit", "20", "revision", was)
 	if again := revision.FindStringSubmatch(unreadable.body)[1]; again != was {
@@ -628,7 +628,7 @@ func TestAGroupBesideEveryoneAlwaysIsSaidToHaveNoEffect(t *testing.T) {
 	set := func(access ...wire.Access) *page {
 		_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Access = access })
 		w.must(err)
-		return b.get("/readers/front-door?tab=access")
+		return b.get("/doors/1?tab=access")
 	}
 	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}
 	set(wire.Access{Group: wire.Everyone}, wire.Access{Group: "staff", Schedule: hours}).shows(t, http.StatusOK, moot)

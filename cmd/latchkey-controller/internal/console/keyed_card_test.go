@@ -128,7 +128,7 @@ func TestWhatCardsThatCanBeCopiedMayDoIsSetAtTheReadersPage(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
 	const opens, ends = `name="copyable-opens" value="on" checked`, `name="copyable-ends" value="on" checked`
-	page := b.get("/readers/front-door?tab=authentication")
+	page := b.get("/doors/1?tab=identification")
 	page.shows(t, http.StatusOK, opens, ends, "Cards that can be copied open this door", "Cards that can be copied end a lockout")
 	for _, set := range []struct {
 		fields           []string

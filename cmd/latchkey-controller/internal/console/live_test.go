@@ -111,7 +111,7 @@ func TestInTheBrowserASwitchFollowsWhatOthersDoAndStaysWhereItIs(t *testing.T) {
 	w := small(t)
 	ctx, _ := chromium(t, t.Context(), w, desk.Owner)
 	const place = `(r => r.x + ", " + r.y)(document.querySelector("#pin-switch-front-door").getBoundingClientRect())`
-	for _, page := range []string{"/doors/1?tab=config", "/hubs/1", "/readers/front-door?tab=authentication"} {
+	for _, page := range []string{"/hubs/1", "/doors/1?tab=identification"} {
 		do(t, ctx, arrive(w.server.URL+page))
 		before := eval[string](t, ctx, place)
 		w.live.took(0)

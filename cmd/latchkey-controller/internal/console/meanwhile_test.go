@@ -36,13 +36,13 @@ func TestAFormSaysThatSomebodyChangedMeanwhileWhatItIsAbout(t *testing.T) {
 		{"/users/1?tab=about", "/users/1", []string{"first", "Augusta", "last", "King", "group", "staff"}, []string{"first", "Ada", "last", "Byron", "group", "staff"}, `value="Augusta"`},
 		{"/locations/1", "/locations/1", []string{"name", "Mine"}, []string{"name", "Theirs"}, `value="Mine"`},
 		{"/hubs/1", "/hubs/1", []string{"name", "My hub"}, []string{"name", "Their hub"}, `value="My hub"`},
-		{"/doors/1?tab=config", "/doors/1", []string{"name", "My door"}, []string{"name", "Their door"}, `value="My door"`},
+		{"/doors/1?tab=settings", "/doors/1", []string{"name", "My door"}, []string{"name", "Their door"}, `value="My door"`},
 		{"/readers/front-door?tab=device", "/readers/front-door/move", []string{"door", fmt.Sprint(front.DoorID)}, []string{"door", fmt.Sprint(back.DoorID)}, `selected`},
-		{"/readers/front-door?tab=access&ask=add", "/readers/front-door/access", []string{"kind", "group", "group", "mine", "when", "always"}, []string{"kind", "group", "group", "theirs", "when", "always"}, `value="mine"`},
-		{"/readers/front-door?tab=access", "/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "12-24"}, []string{"time-zone", "Europe/Berlin", "holidays", "12-25"}, `12-24`},
-		{"/readers/front-door?tab=opening", "/readers/front-door/opening", []string{"when", "times", "mon", "08:00-12:00"}, []string{"when", "times", "mon", "09:00-12:00"}, `value="08:00-12:00"`},
-		{"/readers/front-door?tab=two-proofs", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "08:00-12:00"}, []string{"when", "always"}, `value="08:00-12:00"`},
-		{"/readers/front-door?tab=access", "/readers/front-door/mode-groups", []string{"kind", "modes", "in-lockdown", "mine"}, []string{"kind", "modes", "in-lockdown", "theirs"}, `name="in-lockdown" value="mine" checked`},
+		{"/doors/1?tab=access&ask=add", "/readers/front-door/access", []string{"kind", "group", "group", "mine", "when", "always"}, []string{"kind", "group", "group", "theirs", "when", "always"}, `value="mine"`},
+		{"/doors/1?tab=access", "/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "12-24"}, []string{"time-zone", "Europe/Berlin", "holidays", "12-25"}, `12-24`},
+		{"/doors/1?tab=hours", "/readers/front-door/opening", []string{"when", "times", "mon", "08:00-12:00"}, []string{"when", "times", "mon", "09:00-12:00"}, `value="08:00-12:00"`},
+		{"/doors/1?tab=identification", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "08:00-12:00"}, []string{"when", "always"}, `value="08:00-12:00"`},
+		{"/doors/1?tab=access", "/readers/front-door/mode-groups", []string{"kind", "modes", "in-lockdown", "mine"}, []string{"kind", "modes", "in-lockdown", "theirs"}, `name="in-lockdown" value="mine" checked`},
 	} {
 		was := revisionIn(t, one.get(test.page), test.action)
 		other.post(test.action, append(test.theirs, "revision", was)...).shows(t, http.StatusOK)
@@ -67,12 +67,12 @@ func TestAFormKeepsItsRevisionThroughACorrection(t *testing.T) {
 		wrong        []string
 	}{
 		{"/users/1?tab=about", "/users/1", []string{"first", "", "last", ""}},
-		{"/doors/1?tab=config", "/doors/1", []string{"name", " "}},
-		{"/readers/front-door?tab=access&ask=add", "/readers/front-door/access", []string{"kind", "group", "group", "night shift"}},
-		{"/readers/front-door?tab=access", "/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "never"}},
-		{"/readers/front-door?tab=opening", "/readers/front-door/opening", []string{"when", "times", "mon", "12:00-25:00"}},
-		{"/readers/front-door?tab=two-proofs", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "12:00-25:00"}},
-		{"/readers/front-door?tab=access", "/readers/front-door/mode-groups", []string{"kind", "modes", "exempt", "No Group"}},
+		{"/doors/1?tab=settings", "/doors/1", []string{"name", " "}},
+		{"/doors/1?tab=access&ask=add", "/readers/front-door/access", []string{"kind", "group", "group", "night shift"}},
+		{"/doors/1?tab=access", "/readers/front-door/calendar", []string{"time-zone", "UTC", "holidays", "never"}},
+		{"/doors/1?tab=hours", "/readers/front-door/opening", []string{"when", "times", "mon", "12:00-25:00"}},
+		{"/doors/1?tab=identification", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "12:00-25:00"}},
+		{"/doors/1?tab=access", "/readers/front-door/mode-groups", []string{"kind", "modes", "exempt", "No Group"}},
 	} {
 		was := revisionIn(t, b.get(test.page), test.action)
 		switch { // somebody else, meanwhile

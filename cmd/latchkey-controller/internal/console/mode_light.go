@@ -42,11 +42,13 @@ func modeLight(r *desk.Reader, now time.Time, in *time.Location) light {
 	return l
 }
 
-// doorModes returns the modes that the readers of a door report, each once.
-func doorModes(d *desk.Door, now time.Time, in *time.Location) (all []light) {
-	for _, r := range d.Readers {
-		if l := modeLight(r, now, in); l.Word != "" && !slices.Contains(all, l) {
-			all = append(all, l)
+// doorModes returns the modes that the readers of doors report, each once.
+func doorModes(doors []*desk.Door, now time.Time, in *time.Location) (all []light) {
+	for _, d := range doors {
+		for _, r := range d.Readers {
+			if l := modeLight(r, now, in); l.Word != "" && !slices.Contains(all, l) {
+				all = append(all, l)
+			}
 		}
 	}
 	return all

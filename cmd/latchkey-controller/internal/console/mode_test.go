@@ -209,7 +209,7 @@ func TestASpanOfTheScheduleIsEndedEarly(t *testing.T) {
 	_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Opening = &wire.Opening{Schedule: wire.Schedule{Week: week}} })
 	w.must(err)
 	b := w.visitor(desk.Editor)
-	pages := []string{"/doors/1", "/readers/front-door", "/readers/front-door?tab=opening"}
+	pages := []string{"/doors/1", "/readers/front-door", "/doors/1?tab=hours"}
 	for _, page := range pages {
 		if strings.Contains(b.get(page).body, "End early") {
 			t.Errorf("%s offers to end what is not", page)
@@ -229,7 +229,7 @@ func TestASpanOfTheScheduleIsEndedEarly(t *testing.T) {
 	if r.Policy.Opening.After == 0 {
 		t.Errorf("%+v", r.Policy.Opening)
 	}
-	b.get("/readers/front-door?tab=opening").shows(t, http.StatusOK, "The hours were ended early")
+	b.get("/doors/1?tab=hours").shows(t, http.StatusOK, "The hours were ended early")
 }
 
 func TestOpeningHoursAreSetAtTheReadersPage(t *testing.T) {
@@ -237,7 +237,7 @@ func TestOpeningHoursAreSetAtTheReadersPage(t *testing.T) {
 	b := w.visitor(desk.Super)
 	_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "lab"}, {Group: "staff"}} })
 	w.must(err)
-	const page, act = "/readers/front-door?tab=opening", "/readers/front-door/opening"
+	const page, act = "/doors/1?tab=hours", "/readers/front-door/opening"
 	opening := func() *wire.Opening {
 		r, err := w.desk.Reader(t.Context(), owner, "front-door")
 		w.must(err)
@@ -275,7 +275,7 @@ func TestTheGroupsOfTheModesAreChosenAmongThoseWhoMayOpen(t *testing.T) {
 	b := w.visitor(desk.Super)
 	_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "lab"}, {Group: "staff"}} })
 	w.must(err)
-	const page, act, warning = "/readers/front-door?tab=access", "/readers/front-door/mode-groups", "No group opens in a lockdown"
+	const page, act, warning = "/doors/1?tab=access", "/readers/front-door/mode-groups", "No group opens in a lockdown"
 	groups := func() [2][]string {
 		r, err := w.desk.Reader(t.Context(), owner, "front-door")
 		w.must(err)
@@ -385,7 +385,7 @@ func TestTheModeOfAReaderIsSaidInOneWord(t *testing.T) {
 	for _, mode := range []wire.Mode{wire.ModeLockdown, wire.ModeLockdown, wire.ModeNormal} {
 		both.Readers = append(both.Readers, &desk.Reader{Board: "1", Policy: wants(), Live: desk.ReaderStatus{Known: true, Online: true, Condition: wire.Condition{Mode: &wire.ModeState{Mode: mode}}}})
 	}
-	if got := doorModes(both, now, time.UTC); len(got) != 1 {
+	if got := doorModes([]*desk.Door{both}, now, time.UTC); len(got) != 1 {
 		t.Errorf("a door of three readers, two of them in a lockdown: %+v", got)
 	}
 }

@@ -21,7 +21,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	w.user("Bob", "Byron", false, "")
 	b := w.visitor(desk.Viewer)
 	const door, person = "/doors/1?tab=access", "/users/1?tab=access"
-	b.get(door).shows(t, http.StatusOK, "Always: PIN or card", "Ada Lovelace", "Bob Byron", "Never: they have neither PIN nor card", "2 users", "Groups and times at front-door")
+	b.get(door).shows(t, http.StatusOK, "Always: PIN or card", "Ada Lovelace", "Bob Byron", "Never: they have neither PIN nor card", "2 users", "Who opens in a lockdown")
 	b.get(person).shows(t, http.StatusOK, "Front door", "by everyone", "Always: PIN or card")
 
 	w.must(w.desk.EditUser(t.Context(), owner, 1, "", nil, func(f *desk.UserForm) { f.Until = "2099-12-30" }))
@@ -108,7 +108,7 @@ func TestADoorOfTwoReadersSaysWhichOneOpens(t *testing.T) {
 	w.must(w.desk.MoveReader(t.Context(), owner, "back", "", 1))
 	w.changePolicy("back", func(p *wire.Policy) { p.PIN = false })
 	b := w.visitor(desk.Viewer)
-	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `<span class="small muted">front-door</span>`, "Always: PIN or card", `<span class="small muted">back</span>`, "Always: card", "Groups and times at back")
+	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `<span class="small muted">front-door</span>`, "Always: PIN or card", `<span class="small muted">back</span>`, "Always: card", "This door has 2 readers", `href="/doors/1?tab=access&amp;reader=back"`)
 	b.get("/doors/2?tab=access").shows(t, http.StatusOK, "No reader yet")
 }
 

@@ -23,8 +23,8 @@ func openingForm(p *wire.Policy, w *week) *form {
 // unlocking is where the hours of the unlock schedule stand.
 var unlocking = desk.HoursUse{What: desk.OpeningHours}
 
-// readOpening fills in the Unlock schedule tab.
-func (c *Console) readOpening(r *http.Request, v *visit, p *readerPage) error {
+// readOpening fills in the Hours tab.
+func (c *Console) readOpening(r *http.Request, v *visit, p *doorPage) error {
 	policy := p.Reader.Policy
 	schedule := new(wire.Schedule)
 	if policy.Opening != nil {
@@ -64,7 +64,7 @@ func modeGroups(p *wire.Policy, all []string, chosen ...string) (groups []string
 func (c *Console) setOpening(r *http.Request, v *visit, f *form) (answer, error) {
 	times, by := readTimes(f)
 	by.HoursUse = unlocking
-	return c.setPolicy(r, v, f, "opening", func(p *wire.Policy) {
+	return c.setPolicy(r, v, f, "hours", func(p *wire.Policy) {
 		if times == nil && by.ID == 0 {
 			p.Opening = nil
 			return

@@ -24,7 +24,11 @@ func (c *Console) switchPIN(r *http.Request, v *visit, f *form) (answer, error) 
 // pinSwitch serves the PIN entry switch alone, for pages that show it.
 func (c *Console) pinSwitch(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if !byScript(r) {
-		c.redirect(w, r, readerURL(r, "authentication"), "")
+		to, err := c.rulesAt(r, v, "identification")
+		if err != nil {
+			return err
+		}
+		c.redirect(w, r, to, "")
 		return nil
 	}
 	return c.showSwitch(w, r, v, r.URL.Query().Get("back"), "")
@@ -38,7 +42,7 @@ func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, b
 	}
 	var b bytes.Buffer
 	row := map[string]any{"Reader": reader, "Back": local(back), "May": v.Actor.May(desk.SwitchPIN)}
-	page, err := v.pages.page("reader")
+	page, err := v.pages.page("door")
 	if err != nil {
 		return err
 	}

@@ -10,38 +10,40 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
 
-// placesPage lists the locations with their doors, with one place in the panel.
+// placesPage lists the locations, with one or a new place in the panel.
 type placesPage struct {
-	Locations []*desk.Location
-	Kind      string // of the panel: "location", "hub", "door", "new-location", "new-hub", "new-door"; "": none
-	Location  *desk.Location
-	Form      *form
-	ModeForm  *form
-	ModeZone  string // of the times in it
-	Evening   string
-	Ask       string
-	modesHere // at the place in the panel
-	*doorPanel
+	Locations   []*desk.Location
+	Kind        string // of the panel: "location", "new-location", "new-hub", "new-door"; "": none
+	Location    *desk.Location
+	Form        *form
+	Ask         string
+	modeSection // of the location in the panel
+}
+
+// modeSection is what is in force at a place, and the form that sets a mode there.
+type modeSection struct {
+	ModeForm *form
+	ModeZone string // of the times in it
+	Evening  string
+	modesHere
 }
 
 // setModeForm has the page show a form of modes, with times in a zone, at a time; nil: a new one.
-func (p *placesPage) setModeForm(f *form, now time.Time, in, site *time.Location) {
+func (p *modeSection) setModeForm(f *form, now time.Time, in, site *time.Location) {
 	if p.ModeForm = f; f == nil {
 		p.ModeForm = newForm("for", "1h")
 	}
 	p.ModeZone, p.Evening = in.String(), eveningText(now, in, site)
 }
 
-// Here says whether a door is the one in the panel.
-func (p *placesPage) Here(id int64) bool { return p.doorPanel != nil && p.Door.ID == id }
+// UsesHubs says whether the page mentions hubs.
+func (p *placesPage) UsesHubs() bool { return desk.UsesHubs(p.Locations) }
 
-// PlaceID returns the number of the location or the door in the panel.
-func (p *placesPage) PlaceID() int64 {
-	if p.Location != nil {
-		return p.Location.ID
-	}
-	return p.Door.ID
-}
+// Here says whether a location is the one in the panel.
+func (p *placesPage) Here(id int64) bool { return p.Location != nil && p.Location.ID == id }
+
+// At returns the address of the location in the panel.
+func (p *placesPage) At(string) string { return fmt.Sprintf("/locations/%d", p.Location.ID) }
 
 // showPlaces shows the page with the panel that the caller has filled in.
 func (c *Console) showPlaces(w http.ResponseWriter, r *http.Request, v *visit, status int, p *placesPage, title string) error {
@@ -68,7 +70,7 @@ func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit,
 		return fmt.Errorf("%w: you are limited to some locations: ask an administrator of the whole site to add one", desk.ErrNotAllowed)
 	}
 	if f == nil {
-		f = newForm("in", r.URL.Query().Get("in"))
+		f = newForm("in", r.URL.Query().Get("in"), "location", r.URL.Query().Get("location"))
 	}
 	return c.showPlaces(w, r, v, status, &placesPage{Kind: "new-" + kind, Form: f}, "New "+kind)
 }
@@ -76,7 +78,14 @@ func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit,
 func (c *Console) addPlace(r *http.Request, v *visit, f *form) (answer, error) {
 	level, name := desk.Level(r.PathValue("kind")), f.Trim("name")
 	in, _ := strconv.ParseInt(f.Get("in"), 10, 64)
-	id, err := c.desk.AddPlace(r.Context(), v.Actor, level, in, name)
+	location, _ := strconv.ParseInt(f.Get("location"), 10, 64)
+	var id int64
+	var err error
+	if level == desk.Doors && in == 0 {
+		id, err = c.desk.AddDoor(r.Context(), v.Actor, location, name)
+	} else {
+		id, err = c.desk.AddPlace(r.Context(), v.Actor, level, in, name)
+	}
 	to := fmt.Sprintf("/%ss/%d", level, id)
 	if level == desk.Hubs { // hubs have no page among the places
 		to = "/places"

@@ -81,16 +81,16 @@ func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
 		{"/?ask=mode", "/mode", []string{"mode", "locked", "for", "end"}, []string{`value="end" selected`}},
 		{"/locations/1", "/locations/1/mode", []string{"mode", "locked", "for", "end"}, []string{`value="end" selected`}},
 		{"/doors/1", "/doors/1/mode", []string{"mode", "locked", "for", "time", "until", "2099-01-01T10:00"}, []string{`value="2099-01-01T10:00"`}},
-		{"/readers/front-door?tab=opening", "/readers/front-door/opening", []string{"when", "times", "mon", "08:00-12:00"}, []string{`value="times" checked`, `value="08:00-12:00"`}},
-		{"/readers/front-door?tab=two-proofs", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "08:00-12:00"}, []string{`value="times" checked`, `value="08:00-12:00"`}},
-		{"/readers/front-door?tab=access", "/readers/front-door/mode-groups", []string{"in-lockdown", "staff"}, []string{`name="in-lockdown" value="staff" checked`}},
+		{"/doors/1?tab=hours", "/readers/front-door/opening", []string{"when", "times", "mon", "08:00-12:00"}, []string{`value="times" checked`, `value="08:00-12:00"`}},
+		{"/doors/1?tab=identification", "/readers/front-door/two-proofs", []string{"when", "times", "mon", "08:00-12:00"}, []string{`value="times" checked`, `value="08:00-12:00"`}},
+		{"/doors/1?tab=access", "/readers/front-door/mode-groups", []string{"in-lockdown", "staff"}, []string{`name="in-lockdown" value="staff" checked`}},
 		{"/hubs/1", "/hubs/1", []string{"name", "My hub"}, []string{`value="My hub"`}},
-		{"/doors/1?tab=config", "/doors/1", []string{"name", "My door", "hub", "2"}, []string{`value="My door"`, `value="2" selected`}},
-		{"/readers/front-door?tab=authentication", "/readers/front-door/authentication", []string{"limit", "4", "guess-limit", "50", "shuffle", "on"}, []string{`value="4"`, `value="50"`, `name="shuffle" value="on" checked`}},
-		{"/readers/front-door?tab=door", "/readers/front-door/door", []string{"unlock", "9", "extended", "30", "held-after", "0"}, []string{`value="9"`, `value="30"`}},
+		{"/doors/1?tab=settings", "/doors/1", []string{"name", "My door", "hub", "2"}, []string{`value="My door"`, `value="2" selected`}},
+		{"/doors/1?tab=identification", "/readers/front-door/authentication", []string{"limit", "4", "guess-limit", "50", "shuffle", "on"}, []string{`value="4"`, `value="50"`, `name="shuffle" value="on" checked`}},
+		{"/doors/1?tab=settings", "/readers/front-door/door", []string{"unlock", "9", "extended", "30", "held-after", "0"}, []string{`value="9"`, `value="30"`}},
 		{"/readers/front-door?tab=screen", "/readers/front-door/screen", []string{"greeting", "Hello & welcome"}, []string{`value="Hello &amp; welcome"`}},
-		{"/readers/front-door?tab=access&ask=add", "/readers/front-door/access", []string{"group", "night", "when", "times", "mon", "08:00-12:00"}, []string{`value="night"`, `value="times" checked`, `value="08:00-12:00"`}},
-		{"/readers/front-door?tab=access", "/readers/front-door/calendar", []string{"time-zone", "Europe/Berlin", "holidays", "12-24\r\n12-25"}, []string{`value="Europe/Berlin"`, "12-24\r\n12-25"}},
+		{"/doors/1?tab=access&ask=add", "/readers/front-door/access", []string{"group", "night", "when", "times", "mon", "08:00-12:00"}, []string{`value="night"`, `value="times" checked`, `value="08:00-12:00"`}},
+		{"/doors/1?tab=access", "/readers/front-door/calendar", []string{"time-zone", "Europe/Berlin", "holidays", "12-24\r\n12-25"}, []string{`value="Europe/Berlin"`, "12-24\r\n12-25"}},
 		{"/readers/front-door?tab=device", "/readers/front-door/move", []string{"door", "2"}, []string{`value="2" selected`}},
 		{"/settings", "/settings", []string{"keep-days", "31"}, []string{`value="31"`}},
 		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Alan Kay", "role", "super-admin", "at", "all"}, []string{`value="Alan Kay"`, `value="super-admin" selected`}},
@@ -276,7 +276,7 @@ func TestAFormThatWasDoneBeforeTheSessionEndedIsNotDoneAgain(t *testing.T) {
 func TestAKeptFormStillSaysWhatChangedMeanwhile(t *testing.T) {
 	w := small(t)
 	b, other := w.visitor(desk.Owner), w.visitor(desk.Super)
-	begun := append(formIn(t, b.get("/doors/1?tab=config"), "/doors/1"), "name", "Mine", "hub", "1")
+	begun := append(formIn(t, b.get("/doors/1?tab=settings"), "/doors/1"), "name", "Mine", "hub", "1")
 	b.signedOut()
 	kept := keptIn(b.post("/doors/1", begun...))
 	other.post("/doors/1", "name", "Theirs", "hub", "1").shows(t, http.StatusOK)

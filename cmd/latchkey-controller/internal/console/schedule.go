@@ -57,7 +57,7 @@ func newWeek(a wire.Access) *week {
 }
 
 // week returns the week of hours in the reader's policy.
-func (p *readerPage) week(use desk.HoursUse, a wire.Access) *week {
+func (p *doorPage) week(use desk.HoursUse, a wire.Access) *week {
 	return newWeek(a).by(p.Reader.Named[use], p.Schedules)
 }
 
@@ -73,7 +73,7 @@ func (w *week) by(name string, all []*desk.Schedule) *week {
 }
 
 // readAccess fills in the Access tab.
-func (c *Console) readAccess(r *http.Request, v *visit, p *readerPage) (err error) {
+func (c *Console) readAccess(r *http.Request, v *visit, p *doorPage) (err error) {
 	policy := p.Reader.Policy
 	edit := r.URL.Query().Get("group")
 	if p.Form != nil {

@@ -68,7 +68,7 @@ func TestADoorTakesTheHoursOfASchedule(t *testing.T) {
 	b.post("/readers/front-door/opening", "when", "schedule", "schedule", "1", "first", "staff").shows(t, http.StatusOK, `<a href="/schedules/1">Schedule: Office hours</a>`, `value="schedule" checked`)
 	b.post("/readers/front-door/two-proofs", "when", "schedule", "schedule", "1").shows(t, http.StatusOK, `<a href="/schedules/1">Schedule: Office hours</a>`)
 	b.post("/readers/front-door/access", "group", "lab", "when", "schedule", "schedule", "1").shows(t, http.StatusOK, `<span class="chip">Office hours</span>`)
-	b.get("/schedules/1").shows(t, http.StatusOK, `href="/readers/front-door?tab=opening"`, `href="/readers/front-door?tab=two-proofs"`, "access of lab", "It is in use.")
+	b.get("/schedules/1").shows(t, http.StatusOK, `href="/doors/1?tab=hours&amp;reader=front-door"`, `href="/doors/1?tab=identification&amp;reader=front-door"`, "access of lab", "It is in use.")
 	policy, err := w.desk.Policy(t.Context(), owner, "front-door")
 	w.must(err)
 	before := policy.Revision
@@ -94,7 +94,7 @@ func TestADoorTakesTheHoursOfASchedule(t *testing.T) {
 	b.post("/readers/front-door/access", "group", "staff", "when", "schedule", "schedule", "99").shows(t, http.StatusUnprocessableEntity, "Somebody has removed this schedule")
 	b.post("/schedules/1/remove").shows(t, http.StatusOK, "The schedule was removed.", "No schedules yet")
 	b.post("/schedules/1/remove").shows(t, http.StatusOK, "It was already removed.")
-	if page := b.get("/readers/front-door?tab=opening"); strings.Contains(page.body, "By a schedule") {
+	if page := b.get("/doors/1?tab=hours"); strings.Contains(page.body, "By a schedule") {
 		t.Error("a schedule can be chosen where there is none")
 	}
 }
@@ -136,11 +136,11 @@ func TestWhereNoScheduleIsYetOneCanBeAddedByThoseWhoMay(t *testing.T) {
 	w := small(t)
 	const hint = "Hours that several doors share: add a schedule."
 	b := w.visitor(desk.Super)
-	paths := []string{"/readers/front-door?tab=access&ask=add", "/readers/front-door?tab=opening", "/readers/front-door?tab=two-proofs", "/groups/staff?tab=doors&ask=add"}
+	paths := []string{"/doors/1?tab=access&ask=add", "/doors/1?tab=hours", "/doors/1?tab=identification", "/groups/staff?tab=doors&ask=add"}
 	for _, path := range paths {
 		b.get(path).shows(t, http.StatusOK, hint)
 	}
-	if p := w.visitor(desk.Viewer).get("/readers/front-door?tab=opening"); strings.Contains(text(p.body), "several doors share") {
+	if p := w.visitor(desk.Viewer).get("/doors/1?tab=hours"); strings.Contains(text(p.body), "several doors share") {
 		t.Error("who may add no schedule is told to")
 	}
 	w.officeHours()
@@ -186,10 +186,10 @@ func scheduleTour(t *testing.T, beside context.Context) {
 		{"schedule-long", "/schedules/3", ""},
 		{"schedule-remove", "/schedules/3?ask=remove", ""},
 		{"schedule-new", "/schedules/new", ""},
-		{"schedule-access", "/readers/front-door?tab=access", ""},
-		{"schedule-access-edit", "/readers/front-door?tab=access&group=staff", ""},
-		{"schedule-opening", "/readers/front-door?tab=opening", ""},
-		{"schedule-two-proofs", "/readers/front-door?tab=two-proofs", ""},
+		{"schedule-access", "/doors/1?tab=access", ""},
+		{"schedule-access-edit", "/doors/1?tab=access&group=staff", ""},
+		{"schedule-opening", "/doors/1?tab=hours", ""},
+		{"schedule-two-proofs", "/doors/1?tab=identification", ""},
 	})
 	do(t, ctx, wide, arrive(w.server.URL+"/schedules/2"),
 		chromedp.Click(chromedp.CSS("button[name=copy]")), chromedp.WaitVisible(chromedp.CSS(".banner.info")))

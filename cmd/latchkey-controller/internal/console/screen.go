@@ -22,12 +22,13 @@ func screenToggles(p *wire.Policy) map[string]*bool {
 }
 
 func (c *Console) setScreen(r *http.Request, v *visit, f *form) (answer, error) {
-	return c.setPolicy(r, v, f, "screen", func(p *wire.Policy) {
+	err := c.savePolicy(r, v, f, func(p *wire.Policy) {
 		p.Greeting, p.Screen.Language = f.Trim("greeting"), f.Trim("language")
 		for name, field := range screenToggles(p) {
 			*field = f.Has(name, "on")
 		}
 	})
+	return answer{to: readerURL(r, "screen"), notice: "Saved. The reader is told now."}, err
 }
 
 // A screenLanguage is a language of readers' screens: its tag (RFC 5646) and its own

@@ -20,15 +20,15 @@ func twoProofsForm(p *wire.Policy, w *week) *form {
 // demandingBoth is where the hours stand in which card and PIN are demanded.
 var demandingBoth = desk.HoursUse{What: desk.TwoProofsHours}
 
-// readTwoProofs fills in the Card and PIN tab.
-func readTwoProofs(p *readerPage) {
+// readTwoProofs fills in when card and PIN are demanded.
+func readTwoProofs(p *doorPage) {
 	schedule := new(wire.Schedule)
 	if two := p.Reader.Policy.TwoProofs; two != nil {
 		schedule = two.Schedule
 	}
 	p.Edit = p.week(demandingBoth, wire.Access{Schedule: schedule})
-	if p.Form == nil {
-		p.Form = twoProofsForm(p.Reader.Policy, p.Edit)
+	if p.Both == nil {
+		p.Both = twoProofsForm(p.Reader.Policy, p.Edit)
 	}
 }
 
@@ -43,7 +43,7 @@ func (c *Console) setTwoProofs(r *http.Request, v *visit, f *form) (answer, erro
 	default: // not off because nothing was chosen
 		return answer{}, f.wrong("two-proofs", "Choose when card and PIN are demanded.")
 	}
-	return c.setPolicy(r, v, f, "two-proofs", func(p *wire.Policy) { p.TwoProofs = two }, by)
+	return c.setPolicy(r, v, f, "identification", func(p *wire.Policy) { p.TwoProofs = two }, by)
 }
 
 // twoProofsText says when a reader demands card and PIN; "": never.

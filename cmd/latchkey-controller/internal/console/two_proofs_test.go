@@ -12,7 +12,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-const twoProofsPage, twoProofsAct = "/readers/front-door?tab=two-proofs", "/readers/front-door/two-proofs"
+const twoProofsPage, twoProofsAct = "/doors/1?tab=identification", "/readers/front-door/two-proofs"
 
 // twoProofs returns what the policy of the first reader demands.
 func (w *world) twoProofs() *wire.TwoProofs {
@@ -98,7 +98,7 @@ func TestCardAndPINNeedPINEntry(t *testing.T) {
 	b.post(twoProofsAct, "when", "always").shows(t, http.StatusUnprocessableEntity, `id="w-two-proofs"`, "PIN entry")
 	w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", true))
 	b.post(twoProofsAct, "when", "always").shows(t, http.StatusOK, "Saved.")
-	got := b.get("/readers/front-door?tab=authentication")
+	got := b.get("/doors/1?tab=identification")
 	got.shows(t, http.StatusOK, "Front door demands card and PIN: end that first to switch this off.")
 	if !regexp.MustCompile(`role="switch"[^>]* disabled`).MatchString(got.body) {
 		t.Error("it can be switched off")

@@ -215,12 +215,12 @@ func (c *Console) endVisit(r *http.Request, v *visit, _ *form) (answer, error) {
 // takeVisitors switches whether visitors may be invited to a door.
 func (c *Console) takeVisitors(r *http.Request, v *visit, f *form) (answer, error) {
 	on := f.Get("on") == "true"
-	a := answer{to: fmt.Sprintf("/doors/%d?tab=config", v.id), notice: "Visitors can be invited to this door now."}
+	a := answer{to: fmt.Sprintf("/doors/%d?tab=settings", v.id), notice: "Visitors can be invited to this door now."}
 	err := c.desk.TakeVisitors(r.Context(), v.Actor, v.id, on)
 	if err != nil || on {
 		return a, err
 	}
-	at, err := c.visitDoor(r, v)
+	at, err := c.visitDoor(r, v, v.id)
 	switch {
 	case at == nil || !at.Everyone || at.Why != "":
 		a.notice = "Visitors can no longer be invited to this door, and open it no longer."
@@ -232,11 +232,11 @@ func (c *Console) takeVisitors(r *http.Request, v *visit, f *form) (answer, erro
 	return a, err
 }
 
-// visitDoor returns what visitors meet at the door in the URL; nil: it has no reader.
-func (c *Console) visitDoor(r *http.Request, v *visit) (*desk.VisitDoor, error) {
+// visitDoor returns what visitors meet at a door; nil: it has no reader.
+func (c *Console) visitDoor(r *http.Request, v *visit, door int64) (*desk.VisitDoor, error) {
 	doors, err := c.desk.VisitDoors(r.Context(), v.Actor)
 	for _, d := range doors {
-		if d.ID == v.id {
+		if d.ID == door {
 			return d, err
 		}
 	}

@@ -44,7 +44,7 @@ func TestAVisitorsPINIsOnTheSlipOnceAndNowhereElse(t *testing.T) {
 	again := b.post("/visitors", fields...)
 	again.shows(t, http.StatusOK, "Annie Cannon", "not repeated")
 	pages := []*page{again}
-	for _, path := range []string{"/visitors", "/visitors/2", "/visitors/2?ask=end", "/users/2", "/users/2?tab=about", "/users/2?tab=access", "/users/2?tab=activity", "/users?state=visitor", "/activity", "/settings/audit", "/readers/front-door?tab=access", "/doors/1?tab=config"} {
+	for _, path := range []string{"/visitors", "/visitors/2", "/visitors/2?ask=end", "/users/2", "/users/2?tab=about", "/users/2?tab=access", "/users/2?tab=activity", "/users?state=visitor", "/activity", "/settings/audit", "/doors/1?tab=access", "/doors/1?tab=settings"} {
 		pages = append(pages, b.get(path))
 	}
 	for _, p := range pages {
@@ -130,7 +130,7 @@ func TestVisitorsAreToldFromUsers(t *testing.T) {
 	b.get("/visitors?at=never").shows(t, http.StatusUnprocessableEntity, "Unknown time; choose now, coming or over")
 	b.get("/visitors?after=x").shows(t, http.StatusNotFound)
 	b.get("/visitors/1").shows(t, http.StatusNotFound) // who is no visitor
-	for _, path := range []string{"/readers/front-door?tab=access", "/readers/front-door?tab=access&group=visitors-of-door-1"} {
+	for _, path := range []string{"/doors/1?tab=access", "/doors/1?tab=access&group=visitors-of-door-1"} {
 		if access := b.get(path); strings.Contains(access.body, "visitors-of-door-1") {
 			t.Errorf("%s: the visitors of a door can be edited at its reader", path)
 		}
@@ -186,9 +186,9 @@ func TestAVisitorGetsANewPINOnANewSlip(t *testing.T) {
 func TestADoorIsSwitchedToTakeVisitors(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
-	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "Visitors cannot be invited to this door.", `id="visitors-switch"`)
+	b.get("/doors/1?tab=settings").shows(t, http.StatusOK, "Visitors cannot be invited to this door.", `id="visitors-switch"`)
 	b.post("/doors/1/visitors", "on", "true").shows(t, http.StatusOK, "Visitors can be invited to this door now.", `aria-checked="true" aria-label="Visitors may be invited to this door"`)
-	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "open it no longer, unless everyone may. Everyone may open it, and so may each visitor, invited or not.")
+	b.get("/doors/1?tab=settings").shows(t, http.StatusOK, "open it no longer, unless everyone may. Everyone may open it, and so may each visitor, invited or not.")
 	b.post("/doors/1/visitors", "on", "false").shows(t, http.StatusOK, "Visitors can no longer be invited to this door. Everyone may open it, and so may they.", `aria-checked="false" aria-label="Visitors may be invited to this door"`)
 	b.post("/doors/9/visitors", "on", "true").shows(t, http.StatusNotFound)
 }
@@ -199,12 +199,12 @@ func TestADoorThatEveryoneMayNotOpenClosesToVisitorsWhenItTakesNoneAnyMore(t *te
 	w.changePolicy("front-door", func(p *wire.Policy) {
 		p.Access[0].Schedule = &wire.Schedule{Week: []wire.Span{{Day: 1, From: 0, To: 60}}}
 	})
-	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "Everyone may open it at set times, and so may each visitor")
+	b.get("/doors/1?tab=settings").shows(t, http.StatusOK, "Everyone may open it at set times, and so may each visitor")
 	b.get("/visitors/new").shows(t, http.StatusOK, "Everyone may open Front door (at set times): so may")
 	b.post("/doors/1/visitors", "on", "false").shows(t, http.StatusOK, "Everyone may open it at set times, and so may they.")
 	b.post("/doors/1/visitors", "on", "true")
 	w.changePolicy("front-door", func(p *wire.Policy) { p.Access = p.Access[1:] })
-	if p := b.get("/doors/1?tab=config"); strings.Contains(text(p.body), "Everyone") || strings.Contains(text(p.body), "unless everyone") {
+	if p := b.get("/doors/1?tab=settings"); strings.Contains(text(p.body), "Everyone") || strings.Contains(text(p.body), "unless everyone") {
 		t.Error("it is said that everyone may open it")
 	}
 	b.post("/doors/1/visitors", "on", "false").shows(t, http.StatusOK, "Visitors can no longer be invited to this door, and open it no longer.")
@@ -220,7 +220,7 @@ func TestAVisitAndItsDoorSayThatPINsDoNotOpenItAnyMore(t *testing.T) {
 	for _, path := range []string{"/visitors", "/visitors/2", "/users", "/users/2"} {
 		b.get(path).shows(t, http.StatusOK, "Front door", why)
 	}
-	b.get("/doors/1?tab=config").shows(t, http.StatusOK, "A visitor cannot open it: PIN entry is switched off.")
+	b.get("/doors/1?tab=settings").shows(t, http.StatusOK, "A visitor cannot open it: PIN entry is switched off.")
 	slip := b.post("/visitors/2/pin")
 	slip.shows(t, http.StatusOK, "none at present")
 	w.must(w.desk.SwitchPIN(t.Context(), owner, "front-door", true))

@@ -13,6 +13,7 @@ import (
 // An Access is how and when somebody may open the door of a reader, and whether they could now.
 type Access struct {
 	Reader, Door, Place string
+	DoorID              int64
 	Zone                string          // IANA name of the door's time zone, of Hours and Two
 	Groups              []string        // of theirs that may open it
 	Hours               *wire.Schedule  // when these may; nil: always
@@ -77,7 +78,7 @@ func (a *Access) ByNow() string {
 // a board; nil: none of their groups may open its door.
 func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now time.Time) *Access {
 	of := u.Wire(new(store.Credential))
-	a := &Access{Reader: r.ID, Door: r.Door, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of), From: moment(u.From), Until: moment(u.Until)}
+	a := &Access{Reader: r.ID, Door: r.Door, DoorID: r.DoorID, Place: r.Place, Zone: r.Policy.TimeZone, Two: r.Policy.TwoProofs, Hours: r.Policy.Hours(&of), From: moment(u.From), Until: moment(u.Until)}
 	a.Both, a.Held, a.Unsure = r.Policy.DemandsTwoIn(a.Hours), r.Live.Strike == wire.StrikeHeld, r.Unsure()
 	for _, entry := range r.Policy.Access {
 		if of.In(entry.Group) {

@@ -175,7 +175,7 @@ func admit(tx *store.Tx, now time.Time, invited []int64) (names []string, err er
 		case at < 0:
 			return nil, wrong("doors", "%s has no reader: choose another door", place.Name)
 		case !doors[at].Takes:
-			return nil, wrong("doors", "Visitors may not be invited to %s: choose another door, or have that switched on under Config of the door, in the console", place.Name)
+			return nil, wrong("doors", "Visitors may not be invited to %s: choose another door, or have that switched on under Settings of the door, in the console", place.Name)
 		case doors[at].Why != "":
 			return nil, wrong("doors", "A visitor cannot open %s: %s. Choose another door", place.Name, doors[at].Why)
 		}

@@ -152,7 +152,7 @@ func TestAnInvitationIsRefusedThatCannotWork(t *testing.T) {
 		"too many doors":    {func(f *VisitForm) { f.Doors = many }, "doors", "A visitor can be invited to at most 32 doors"},
 		"a door of nowhere": {func(f *VisitForm) { f.Doors = []int64{good, 999} }, "doors", "There is no door 999 any more: choose another"},
 		"door -1":           {func(f *VisitForm) { f.Doors = []int64{good, -1} }, "doors", "There is no door -1: choose another"},
-		"takes none":        {func(f *VisitForm) { f.Doors = []int64{closed} }, "doors", "Visitors may not be invited to Door of reader-4: choose another door, or have that switched on under Config of the door, in the console"},
+		"takes none":        {func(f *VisitForm) { f.Doors = []int64{closed} }, "doors", "Visitors may not be invited to Door of reader-4: choose another door, or have that switched on under Settings of the door, in the console"},
 		"card and PIN":      {func(f *VisitForm) { f.Doors = []int64{both} }, "doors", "A visitor cannot open Door of reader-2: the door demands card and PIN, and they have no card. Choose another door"},
 		"PIN entry off":     {func(f *VisitForm) { f.Doors = []int64{good, off} }, "doors", "A visitor cannot open Door of reader-3: PIN entry is switched off. Choose another door"},
 		"no reader":         {func(f *VisitForm) { f.Doors = []int64{bare} }, "doors", "Bare has no reader: choose another door"},

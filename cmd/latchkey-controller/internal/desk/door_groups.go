@@ -1,0 +1,38 @@
+package desk
+
+import (
+	"time"
+
+	"latchkey/sync/wire"
+)
+
+// GroupAccess returns how and when the groups on the reader's list may open its door, in the list's order:
+// somebody of each who has a PIN and a card that proves itself. Without a board there are none.
+func (r *Reader) GroupAccess(now time.Time) (all []*Access) {
+	if r.Bundle == 0 {
+		return nil
+	}
+	w := r.doorway(now)
+	for _, entry := range r.Policy.Access {
+		in := []string{entry.Group}
+		if entry.Group == wire.Everyone {
+			in = nil
+		}
+		credentials := []wire.Credential{{Kind: wire.PIN, Groups: in}, {Kind: wire.Card, Groups: in, CardKey: make([]byte, wire.CardKeySize)}}
+		a := &Access{
+			Reader: r.ID, Door: r.Door, DoorID: r.DoorID, Place: r.Place, Zone: r.Policy.TimeZone, Groups: []string{groupText(entry.Group)}, Hours: entry.Schedule,
+			Two: r.Policy.TwoProofs, Both: r.Policy.DemandsTwoIn(entry.Schedule), Held: r.Live.Strike == wire.StrikeHeld, Unsure: r.Unsure(),
+		}
+		a.PIN, a.Card = w.takes(credentials)
+		if a.Never = w.never(r, a, credentials); a.Never == "" {
+			for _, way := range w.ways(credentials) {
+				if way.Means == wire.ByPIN && a.PIN || way.Means == wire.ByCard && a.Card || way.Means == wire.ByBoth {
+					a.Now = append(a.Now, way)
+				}
+			}
+			a.Not = notNow(a)
+		}
+		all = append(all, a)
+	}
+	return all
+}
