@@ -108,7 +108,7 @@ func (s *site) startBroker(address string) {
 		check(err)
 		return conn.Close() == nil
 	})
-	s.serve = start(s.program("latchkey-controller"), "serve", "--dir", s.path("site"), "--broker", "ssl://"+address, "--console", "off")
+	s.serve = start(s.program("latchkey-controller"), "serve", "--dir", s.path("site"), "--broker", "ssl://"+address, "--console", "off", "--adoption", "off")
 }
 
 // stopBroker ends Mosquitto.

@@ -71,7 +71,7 @@ func TestServeThatIsStoppedWhileItBeginsEndsQuietly(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
-		if err := execute(ctx, silent, []string{"serve", "--dir", dir, "--console", "off"}); err != nil {
+		if err := execute(ctx, silent, []string{"serve", "--dir", dir, "--console", "off", "--adoption", "off"}); err != nil {
 			t.Errorf("%s: %v", engine, err)
 		}
 		if err := execute(ctx, silent, []string{"user", "list", "--dir", dir}); !errors.Is(err, context.Canceled) {

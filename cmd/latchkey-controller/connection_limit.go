@@ -10,15 +10,17 @@ import (
 // be a proxy's. A browser makes one, or six without HTTP/2.
 const mostConnections, mostConnectionsEach = 1024, 512
 
-// A connectionLimit counts the console's connections, and closes those above the limits.
+// A connectionLimit counts a server's connections, and closes those above the limits.
 type connectionLimit struct {
+	most, each int
+
 	mu sync.Mutex
 	of map[net.Conn]string
 	by map[string]int // by address
 }
 
-func newConnectionLimit() *connectionLimit {
-	return &connectionLimit{of: map[net.Conn]string{}, by: map[string]int{}}
+func newConnectionLimit(most, each int) *connectionLimit {
+	return &connectionLimit{most: most, each: each, of: map[net.Conn]string{}, by: map[string]int{}}
 }
 
 // state is for http.Server.ConnState.
@@ -31,7 +33,7 @@ func (c *connectionLimit) state(conn net.Conn, state http.ConnState) {
 		if err != nil {
 			from = conn.RemoteAddr().String()
 		}
-		if len(c.of) >= mostConnections || c.by[from] >= mostConnectionsEach {
+		if len(c.of) >= c.most || c.by[from] >= c.each {
 			conn.Close()
 			return
 		}

@@ -10,7 +10,7 @@ import (
 )
 
 func TestConnectionsToTheConsoleAreBounded(t *testing.T) {
-	c := newConnectionLimit()
+	c := newConnectionLimit(mostConnections, mostConnectionsEach)
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "here") }))
 	server.Config.ConnState = c.state
 	server.Start()

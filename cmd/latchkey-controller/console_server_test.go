@@ -28,7 +28,7 @@ func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0", "--adoption", "off")
 	cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -101,7 +101,7 @@ func TestTheFirstLinkStandsInNoJournal(t *testing.T) {
 	if err := unix.Fstat(int(in.Fd()), &at); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0")
+	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0", "--adoption", "off")
 	cmd.Env = append(os.Environ(), runAsProgram+"=1", fmt.Sprintf("JOURNAL_STREAM=%d:%d", at.Dev, at.Ino))
 	cmd.Stdout, cmd.Stderr = in, in
 	if err := cmd.Start(); err != nil {

@@ -18,7 +18,7 @@ import (
 // serveWith starts a controller that has a broker of another machine, and waits for a line of it.
 func serveWith(t *testing.T, dir, broker, line string) *exec.Cmd {
 	t.Helper()
-	cmd := programIn(dir)("serve", "--broker", broker, "--console", "off")
+	cmd := programIn(dir)("serve", "--broker", broker, "--console", "off", "--adoption", "off")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

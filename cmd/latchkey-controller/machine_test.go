@@ -123,7 +123,7 @@ func (m *machine) do(args ...string) (said string, err error) {
 // serve starts the controller.
 func (m *machine) serve() {
 	m.t.Helper()
-	m.cmd, m.ended = m.command("serve", "--broker", "ssl://"+brokerAt, "--console", "off"), make(chan error, 1)
+	m.cmd, m.ended = m.command("serve", "--broker", "ssl://"+brokerAt, "--console", "off", "--adoption", "off"), make(chan error, 1)
 	m.cmd.Stdout, m.cmd.Stderr = m, m
 	var err error
 	m.run(func() { err = m.cmd.Start() })

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +16,11 @@ import (
 )
 
 func readerAdd(c *invocation) action {
-	c.details = "latchkeyd identity writes the request. The bundle, sealed to that board, makes the board a reader of this\nsite. A reader that is added again keeps what is not given anew; the newer bundle revokes the\nolder one."
+	c.details = "latchkeyd identity writes the request. The bundle, sealed to that board, makes the board a reader of this\nsite. A reader that is added again keeps what is not given anew; the newer bundle revokes the\nolder one. With --waiting no file is carried: a reader that waits (reader waiting) fetches its bundle itself."
 	var form desk.AdoptForm
 	c.StringVar(&form.Reader, "reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
 	request := c.String("request", "", "the request's `file`")
+	waiting := c.String("waiting", "", "the `fingerprint` on the screen of a reader that waits")
 	out := c.String("out", "", "the bundle is written to this `file`")
 	brokersFlag(c, &form.Broker)
 	cellFlag(c, &form.Cell)
@@ -27,12 +29,33 @@ func readerAdd(c *invocation) action {
 	c.StringVar(&form.Place, "place", "", "the `name` of the place where the door is")
 	c.StringVar(&form.TimeZone, "time-zone", "", "the door's time `zone` for schedules, like Europe/Berlin; the site's unless given")
 	access, hours := accessFlag(c, "a `group` that may open the door, always, or with group=NAME as the schedule of that name says; may be repeated; everyone: all users; none: nobody yet; a new reader needs it")
+	c.check = func([]string) error {
+		if *waiting != "" {
+			if *request != "" || *out != "" || form.Fingerprint != "" {
+				return c.wrongUse("--waiting is instead of --request, --out and --fingerprint")
+			}
+			return nil
+		}
+		for _, name := range []string{"reader", "request", "out"} {
+			if c.Lookup(name).Value.String() == "" {
+				return usagef("%s needs --%s, or --waiting; see %s --help", c.Name(), name, c.Name())
+			}
+		}
+		return nil
+	}
 	return func(ctx context.Context, _ []string) error {
+		form.Access, form.Uses = *access, *hours
+		if *waiting != "" {
+			adoption, err := adoptWaiting(ctx, c, form, *waiting)
+			if err != nil {
+				return adoptionError(err, &form)
+			}
+			return adopted(c, adoption, form.Uses, "")
+		}
 		var err error
 		if form.Request, err = readFile(*request, wire.MaxMessage); err != nil {
 			return fmt.Errorf("read the request: %w", err)
 		}
-		form.Access, form.Uses = *access, *hours
 		if form.Fingerprint == "" {
 			asked, err := c.desk.ReadRequest(ctx, c.actor, form.Request)
 			if err != nil {
@@ -52,19 +75,29 @@ func readerAdd(c *invocation) action {
 			}
 			return unfinished.Sync()
 		})
-		if wrong := desk.Fields(err); len(wrong) == 1 && wrong["access"] != "" && form.Access == nil {
-			return usagef("latchkey-controller reader add: %s is a new reader: say who may open its door, with --group GROUP for each\ngroup that may, --group everyone for all users, or --group none for nobody yet", form.Reader)
-		}
 		if err != nil {
-			return usedScheduleError(err)
+			return adoptionError(err, &form)
 		}
 		if err := os.Rename(unfinished.Name(), *out); err != nil {
 			return fmt.Errorf("write the bundle: %w", err)
 		}
-		warnMissingLetters(c, adoption.Policy.Door, desk.NoDoorName)
-		warnMissingLetters(c, adoption.Policy.Place, desk.NoText)
-		return printAdoption(c, adoption, form.Uses, *out)
+		return adopted(c, adoption, form.Uses, *out)
 	}
+}
+
+// adoptionError says what to do about an adoption that failed.
+func adoptionError(err error, form *desk.AdoptForm) error {
+	if wrong := desk.Fields(err); len(wrong) == 1 && wrong["access"] != "" && form.Access == nil {
+		return usagef("latchkey-controller reader add: %s is a new reader: say who may open its door, with --group GROUP for each\ngroup that may, --group everyone for all users, or --group none for nobody yet", cmp.Or(form.Reader, "it"))
+	}
+	return usedScheduleError(err)
+}
+
+// adopted prints an adoption. out is the bundle's file; "": the reader fetches it.
+func adopted(c *invocation, a *site.Adoption, uses []desk.UseSchedule, out string) error {
+	warnMissingLetters(c, a.Policy.Door, desk.NoDoorName)
+	warnMissingLetters(c, a.Policy.Place, desk.NoText)
+	return printAdoption(c, a, uses, out)
 }
 
 // brokersFlag defines --broker, which may be repeated.
@@ -91,16 +124,20 @@ func printAdoption(c *invocation, a *site.Adoption, uses []desk.UseSchedule, out
 			"credentials": a.Count, "revision": a.Revision, "policy-revision": a.Policy.Revision, "bundle": out, "cell": a.Cell, "tpm": a.TPM, "tpm-certified-by": a.Certified, "pins": !a.NoPIN,
 		})
 	}
+	shows, where := "latchkeyd adopt", "in "+out
+	if out == "" {
+		shows, where = "The reader's screen, once it has its bundle,", "which the reader fetches"
+	}
 	fmt.Fprintf(c.out, `reader      %s, at the door %q, time zone %s
 open to     %s
 request     %s
             The reader's screen shows the same. If it does not, somebody put in another request:
             do not use this bundle.
 controller  %s
-            latchkeyd adopt shows the same.
+            %s shows the same.
 bundle      %s
-            number %d, with %s at revision %d, in %s
-`, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access, named), a.Board, a.Controller, a.Bundle, a.Number, counted(int(a.Count), "credential"), a.Revision, out)
+            number %d, with %s at revision %d, %s
+`, a.Reader, a.Policy.Door, a.Policy.TimeZone, accessText(a.Policy.Access, named), a.Board, a.Controller, shows, a.Bundle, a.Number, counted(int(a.Count), "credential"), a.Revision, where)
 	switch {
 	case a.Certified != "":
 		fmt.Fprintf(c.out, "keys        in the board's TPM, which is certified by %s\n", a.Certified)
@@ -129,6 +166,10 @@ bundle      %s
 		then = "restart Mosquitto"
 	}
 	fmt.Fprintf(c.out, "\nIf the site's broker is a Mosquitto, %s:\nlatchkey-controller broker-config --dir %s%s --out DIR, then %s\n", what, c.dir, cell, then)
+	if out == "" {
+		_, err := fmt.Fprintf(c.out, "\nThe reader has it within seconds: latchkey-controller reader waiting --dir %s\n", c.dir)
+		return err
+	}
 	_, err := fmt.Fprintf(c.out, "\nAt the reader: latchkeyd adopt --data DIR %s\n", filepath.Base(out))
 	return err
 }

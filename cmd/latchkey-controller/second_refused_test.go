@@ -46,7 +46,7 @@ func TestASecondControllerThatCannotBeIsToldWhyAndChangesNothing(t *testing.T) {
 		}
 		had := stored(t, server)
 		var out strings.Builder
-		second := programIn(dir)("serve", "--broker", "ssl://"+brokerAt, "--console", "off")
+		second := programIn(dir)("serve", "--broker", "ssl://"+brokerAt, "--console", "off", "--adoption", "off")
 		second.Stdout, second.Stderr = &out, &out
 		if err := second.Start(); err != nil {
 			t.Fatal(err)

@@ -51,6 +51,7 @@ func serve(c *invocation) action {
 	var home homeAssistantFlags
 	home.add(c)
 	apiListen := c.String("api", "off", "the `address` at which programs with a token are served, like 127.0.0.1:12445; off: there is no API")
+	adoptionListen := c.String("adoption", defaultAdoption, "the `address` at which new readers hand themselves over, for an administrator to adopt them, and which is announced to them by DNS-SD; off: there is none, and readers are adopted with files")
 	verbose := c.Bool("verbose", false, "log what goes right, too")
 	c.check = func([]string) error {
 		if host, _, err := net.SplitHostPort(page.name); err == nil {
@@ -112,12 +113,19 @@ func serve(c *invocation) action {
 			if err != nil {
 				return err
 			}
+			boards, err := openAdoption(c, *adoptionListen, certificate, log)
+			if err != nil {
+				return err
+			}
 			console, err := openConsole(ctx, c, page, names, certificate, l.forReaders(), apiPort(programs), log)
 			if err != nil {
 				return err
 			}
 			if console != nil {
 				group.Go(func() error { return console.run(ctx) })
+			}
+			if boards != nil {
+				group.Go(func() error { return boards.run(ctx) })
 			}
 			if programs != nil {
 				group.Go(func() error { return programs.run(ctx) })

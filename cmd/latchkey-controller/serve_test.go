@@ -39,7 +39,7 @@ type killable struct {
 
 func serveProcess(t *testing.T, dir string) *killable {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "off")
+	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "off", "--adoption", "off")
 	cmd.Env = append(os.Environ(), runAsProgram+"=1")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

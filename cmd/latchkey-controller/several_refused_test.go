@@ -27,7 +27,7 @@ func TestWhatNeedsTheDatabaseForItselfIsRefusedWhileAControllerStandsBy(t *testi
 		t.Fatalf("%v: %s", err, out)
 	}
 	refused(t, third, ", and by another controller; stop both first", "site", "move", "--to", "sqlite")
-	refused(t, third, ", or have all controllers work with brokers that each of them reaches (--broker)", "serve", "--listen", "127.0.0.1:0", "--console", "off")
+	refused(t, third, ", or have all controllers work with brokers that each of them reaches (--broker)", "serve", "--listen", "127.0.0.1:0", "--console", "off", "--adoption", "off")
 	one.Kill() // nobody leads for a while
 	for range one.ended {
 	}
@@ -41,7 +41,7 @@ func TestWhatNeedsTheDatabaseForItselfIsRefusedWhileAControllerStandsBy(t *testi
 	if err != nil || !strings.Contains(string(out), "if it has other controllers, copy "+filepath.Join(s.dirs[0], "storage.key")+" to the directory of each") {
 		t.Errorf("%v: %s", err, out)
 	}
-	refused(t, s.dirs[1], "storage.key does not open the site home", "serve", "--broker", s.broker)
+	refused(t, s.dirs[1], "storage.key does not open the site home", "serve", "--broker", s.broker, "--adoption", "off")
 }
 
 // A controller is frozen while its site's storage key changes.

@@ -62,7 +62,7 @@ func serveMember(t testing.TB, dir string, flags ...string) *member {
 func startMember(t testing.TB, dir string, program func(args ...string) *exec.Cmd, flags ...string) *member {
 	t.Helper()
 	m := &member{t: t, dir: dir, ended: make(chan error, 1)}
-	cmd := program(append([]string{"serve", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0"}, flags...)...)
+	cmd := program(append([]string{"serve", "--adoption", "off", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0"}, flags...)...)
 	cmd.Stdout, cmd.Stderr = &m.out, &m.log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,8 @@ func groups() []group {
 			{name: "group remove", args: "GROUP", summary: "takes a group from its users and from all doors", prepare: groupRemove},
 		}},
 		{"Readers and doors", []command{
-			{name: "reader add", args: "--reader ID --request FILE --out BUNDLE --group GROUP…", summary: "answers a reader's request for adoption", required: []string{"reader", "request", "out"}, prepare: readerAdd},
+			{name: "reader waiting", summary: "shows readers that wait to be adopted", prepare: readerWaiting},
+			{name: "reader add", args: "--waiting FINGERPRINT --door NAME --group GROUP… | --reader ID --request FILE --out BUNDLE --group GROUP…", summary: "adopts a reader that waits, or answers the request in a file", prepare: readerAdd},
 			{name: "reader add-several", args: "--requests DIR --out DIR --group GROUP…", summary: "answers a directory of requests", required: []string{"requests", "out"}, prepare: readerAddSeveral},
 			{name: "reader list", summary: "shows all readers, and how they are if a controller runs on the site", prepare: readerList},
 			{name: "reader grant", args: "--reader ID --out FILE", summary: "lets the TPM of a reader without a link check more PINs", required: []string{"reader", "out"}, prepare: readerGrant},

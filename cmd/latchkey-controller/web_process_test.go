@@ -29,7 +29,7 @@ type webProcess struct {
 func serveWeb(t *testing.T, dir string) *webProcess {
 	t.Helper()
 	w := &webProcess{ended: make(chan error, 1)}
-	cmd := programIn(dir)("serve", "--listen", "127.0.0.1:0", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0")
+	cmd := programIn(dir)("serve", "--listen", "127.0.0.1:0", "--adoption", "off", "--console", "127.0.0.1:0", "--api", "127.0.0.1:0")
 	cmd.Stderr = &w.log
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -33,7 +33,7 @@ func newWebServer(name, address string, handler http.Handler, beside func(contex
 		TLSConfig:         &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: certificate},
 		ReadHeaderTimeout: webHeaders, ReadTimeout: webRead, WriteTimeout: write, IdleTimeout: webIdle,
 		MaxHeaderBytes: 32 << 10,
-		ConnState:      newConnectionLimit().state,
+		ConnState:      newConnectionLimit(mostConnections, mostConnectionsEach).state,
 		ErrorLog:       slog.NewLogLogger(log.Handler(), slog.LevelDebug), // failed handshakes, mostly
 	}, listener, beside}, nil
 }

@@ -54,7 +54,7 @@ func (c *cluster) startBrokers(ctx context.Context, mosquitto string) error {
 func (c *cluster) startControllers(ctx context.Context) error {
 	for i, address := range c.known.Consoles {
 		p := &process{name: "controller-" + strconv.Itoa(i+1), stop: syscall.SIGTERM, where: "console https://" + address + "/"}
-		serve := []string{"serve", "--dir", c.path(p.name), "--console", address}
+		serve := []string{"serve", "--dir", c.path(p.name), "--console", address, "--adoption", "off"}
 		for _, broker := range c.known.Brokers {
 			serve = append(serve, "--broker", "ssl://"+broker)
 		}

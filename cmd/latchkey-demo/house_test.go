@@ -88,7 +88,7 @@ func newHouse(t testing.TB, address string) *house {
 	}
 	h.commands = map[string][]string{
 		theBroker:     {mosquitto.Path, "-c", config},
-		theController: {filepath.Join(bin, "latchkey-controller"), "serve", "--dir", h.d.path("site"), "--console", "off", "--broker", "ssl://" + h.d.broker},
+		theController: {filepath.Join(bin, "latchkey-controller"), "serve", "--dir", h.d.path("site"), "--console", "off", "--adoption", "off", "--broker", "ssl://" + h.d.broker},
 		theReader:     {filepath.Join(bin, "latchkeyd"), "run", "--config", h.d.path("reader", "latchkeyd.toml")},
 	}
 	t.Cleanup(func() {

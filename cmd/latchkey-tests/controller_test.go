@@ -165,7 +165,7 @@ func (c *controller) serve() {
 	if c.api != "" {
 		at = append(at, "--api", c.api)
 	}
-	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", console}, append(at, c.flags...)...)...)
+	c.serving = exec.Command(filepath.Join(dir, "latchkey-controller"), append([]string{"serve", "--dir", c.dir, "--console", console, "--adoption", "off"}, append(at, c.flags...)...)...)
 	c.serving.Stderr, c.serving.Env = c.t.Output(), append(os.Environ(), c.env...)
 	out, err := c.serving.StdoutPipe()
 	if err != nil {

@@ -102,7 +102,7 @@ func (c *cddl) shape(t *testing.T, typ string) string {
 var messages = map[string]any{
 	"credential": Credential{}, "change": Change{}, "delta": Delta{}, "kdf": KDF{}, "manifest": Manifest{}, "chunk": Chunk{},
 	"policy": Policy{}, "access": Access{}, "schedule": Schedule{}, "span": Span{}, "holiday": Holiday{}, "screen": Screen{}, "wanted-mode": WantedMode{}, "two-proofs": TwoProofs{}, "opening": Opening{}, "mode-state": ModeState{},
-	"command": Command{}, "record": Record{}, "request": Request{}, "sealed-bundle": sealed{}, "bundle": Bundle{},
+	"command": Command{}, "record": Record{}, "request": Request{}, "handover": Handover{}, "handover-answer": HandoverAnswer{}, "sealed-bundle": sealed{}, "bundle": Bundle{},
 	"position": Position{}, "epoch-key": Key{}, "epoch-keys": EpochKeys{}, "tpm-keys": TPMKeys{}, "wrapped-key": WrappedKey{}, "activation": Activation{}, "grant": Grant{}, "request-tpm": RequestTPM{}, "tpm-state": TPMState{}, "budget": Budget{}, "now": Now{}, "ack": Ack{}, "state": State{}, "condition": Condition{}, "fault": Fault{},
 	"card-read": CardRead{}, "card-to-key": CardToKey{}, "card-keys": CardKeys{}, "card-key-sets": CardKeySets{}, "key-set": KeySet{}, "records": Records{}, "fetch": Fetch{}, "reply": Reply{}, "chunk-part": ChunkPart{},
 }

@@ -76,6 +76,9 @@ func FuzzRecords(f *testing.F)     { fuzz(f, "records") }
 func FuzzFetch(f *testing.F)       { fuzz(f, "fetch") }
 func FuzzReply(f *testing.F)       { fuzz(f, "reply") }
 
+func FuzzHandover(f *testing.F)       { fuzz(f, "handover") }
+func FuzzHandoverAnswer(f *testing.F) { fuzz(f, "answer") }
+
 // FuzzParseTopic takes topics apart and puts them together again.
 func FuzzParseTopic(f *testing.F) {
 	for _, c := range channels {

@@ -105,7 +105,7 @@ func TestNoNumberOfAnyMessageIsAboveWhatEverybodyKeeps(t *testing.T) {
 func TestEachParserHasAMessageWhoseNumbersAreTried(t *testing.T) {
 	messages := everyMessage(t)
 	for name := range parsers {
-		if messages[name] == nil && !slices.Contains([]string{"chunk", "sealed", "card", "tokey", "keysets"}, name) { // these hold no numbers of 64 bits
+		if messages[name] == nil && !slices.Contains([]string{"chunk", "sealed", "card", "tokey", "keysets", "handover", "answer"}, name) { // these hold no numbers of 64 bits
 			t.Errorf("no %s is tried", name)
 		}
 	}
@@ -207,6 +207,11 @@ func refusals(t testing.TB) map[string][]byte {
 		"delta-from-too-high":       Marshal(delta),
 		"request-signing-weak":      Marshal(request),
 		"request-sealing-weak":      Marshal(zero),
+
+		"handover-no-request":     Marshal(&Handover{Reader: "front-door"}),
+		"handover-reader-no-name": Marshal(&Handover{Request: []byte{1}, Reader: "Front door"}),
+		"answer-site-no-name":     Marshal(&HandoverAnswer{Site: "a\nb", Controller: [32]byte(publicKey(testController))}),
+		"answer-controller-weak":  Marshal(&HandoverAnswer{Site: "home", Controller: [32]byte{1}}),
 
 		"request-two-signing-keys":       Marshal(both),
 		"request-no-signing-key":         Marshal(neither),

@@ -88,6 +88,11 @@ func vectors(t testing.TB) map[string][]byte {
 		"bundle":                Marshal(bundle),
 		"bundle-brokers":        Marshal(&bundleBrokers),
 
+		"handover":       Marshal(&Handover{Request: signedRequest}),
+		"handover-named": Marshal(&Handover{Request: signedTPMRequest, Reader: "front-door"}),
+		"answer-waiting": Marshal(&HandoverAnswer{Site: "home", Controller: [32]byte(publicKey(testController))}),
+		"answer":         Marshal(&HandoverAnswer{Site: "home", Controller: [32]byte(publicKey(testController)), Bundle: []byte("a sealed bundle")}),
+
 		"request-tpm":          Marshal(testTPMRequest(t)),
 		"request-tpm-no-nonce": Marshal(noNonce),
 		"request-tpm-signed":   signedTPMRequest,
@@ -281,6 +286,8 @@ var parsers = map[string]func([]byte) (any, error){
 		var r Request
 		return &r, Unmarshal(b, MaxMessage, &r)
 	},
+	"handover": func(b []byte) (any, error) { return ParseHandover(b) },
+	"answer":   func(b []byte) (any, error) { return ParseHandoverAnswer(b) },
 	"bundle": func(b []byte) (any, error) {
 		var bundle Bundle
 		return &bundle, Unmarshal(b, MaxBundle, &bundle)
@@ -317,6 +324,8 @@ func TestEachVectorReadsBackAsWhatItWasMadeOf(t *testing.T) {
 		"state":      testState(t),
 		"records":    testRecords(),
 		"fetch":      testFetch(WantChunks),
+		"handover":   &Handover{Request: []byte("a request"), Reader: "front-door"},
+		"answer":     &HandoverAnswer{Site: "home", Controller: [32]byte(publicKey(testController)), Bundle: []byte{1}},
 		"reply":      &Reply{Number: 3, Chunks: []ChunkPart{{Index: 5, Chunk: []byte{1}}}},
 	}
 	for name, want := range made {

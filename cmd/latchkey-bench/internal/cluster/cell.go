@@ -116,7 +116,7 @@ func (c *Cluster) addController(ctx context.Context, cell *Cell) error {
 			return err
 		}
 	}
-	args := append([]string{"serve", "--dir", dir, "--console", "off", "--cell", cell.Name}, cell.flags("--broker")...)
+	args := append([]string{"serve", "--dir", dir, "--console", "off", "--adoption", "off", "--cell", cell.Name}, cell.flags("--broker")...)
 	name := fmt.Sprint("controller-", n)
 	part := &Part{Name: name, log: filepath.Join(c.Dir, name+".log"), command: func() *exec.Cmd { return exec.Command(c.Site.Controller, args...) }}
 	part.ready = func(context.Context) error { return nil }

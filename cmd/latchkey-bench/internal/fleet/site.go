@@ -165,7 +165,7 @@ func (s *Site) KillBroker() {
 
 // Serve starts the controller.
 func (s *Site) Serve() (err error) {
-	s.controller, err = Start(filepath.Join(s.Dir, "controller.log"), exec.Command(s.Controller, "serve", "--dir", s.Home(), "--broker", s.broker, "--console", "off"))
+	s.controller, err = Start(filepath.Join(s.Dir, "controller.log"), exec.Command(s.Controller, "serve", "--dir", s.Home(), "--broker", s.broker, "--console", "off", "--adoption", "off"))
 	return err
 }
 

@@ -2,13 +2,52 @@ package api
 
 import (
 	"encoding/base64"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
 
+// A waitingObject is a board that has handed itself over by the network.
+type waitingObject struct {
+	Waiting     int64      `json:"waiting"` // its number, for POST /adoptions
+	Fingerprint string     `json:"fingerprint"`
+	Named       string     `json:"named"` // the id in its config; "": none
+	Address     string     `json:"address"`
+	First       time.Time  `json:"first"`
+	Heard       time.Time  `json:"heard"`   // to the minute
+	Reader      string     `json:"reader"`  // that it was made; "": it waits for an administrator
+	Fetched     *time.Time `json:"fetched"` // when it fetched its bundle; null: not yet
+	Twin        bool       `json:"twin"`    // another board goes by the same id
+	TPM         bool       `json:"tpm"`
+	Certified   string     `json:"certified"`
+	TakesPINs   bool       `json:"takes_pins"`
+	Problem     string     `json:"problem"` // why it cannot be adopted now; "": it can
+}
+
+// waiting answers GET /adoptions/waiting.
+func (a *API) waiting(c *call) (any, error) {
+	waiting, err := a.desk.WaitingReaders(c.r.Context(), c.actor)
+	if err != nil {
+		return nil, err
+	}
+	all := []*waitingObject{}
+	for _, w := range waiting {
+		o := &waitingObject{Waiting: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Address: w.Address, First: w.First.UTC(), Heard: w.Heard.UTC(), Reader: w.Adopted,
+			Twin: w.Twin, TPM: w.TPM, Certified: w.Certified, TakesPINs: !w.NoPIN, Problem: w.Problem}
+		if !w.Fetched.IsZero() {
+			at := w.Fetched.UTC()
+			o.Fetched = &at
+		}
+		all = append(all, o)
+	}
+	return map[string]any{"waiting": all}, nil
+}
+
 // An adoptionForm is a board's request for adoption, and what the reader is to be.
 type adoptionForm struct {
+	Waiting     int64    `json:"waiting"` // number of a board that waits, instead of a request; 0: none
 	Reader      string   `json:"reader"`
 	Request     string   `json:"request"` // in base64, as latchkeyd identity wrote it
 	Fingerprint string   `json:"fingerprint"`
@@ -25,7 +64,7 @@ type adoptionObject struct {
 	Reader     string `json:"reader"`
 	Board      string `json:"board"`              // its fingerprint
 	Controller string `json:"controller"`         // the fingerprint that latchkeyd adopt shows
-	Bundle     []byte `json:"bundle"`             // in base64; only this board can read it
+	Bundle     []byte `json:"bundle"`             // in base64; only this board can read it; empty: it fetches it itself
 	Sum        string `json:"bundle_fingerprint"` //
 	TPM        bool   `json:"tpm"`                // its keys are in a TPM
 	Certified  string `json:"certified"`          // by whom the TPM is; "": it is taken at its word
@@ -40,8 +79,11 @@ func (a *API) adopt(c *call) (any, error) {
 	if err := c.body(&form); err != nil {
 		return nil, err
 	}
+	if form.Waiting != 0 && form.Request != "" {
+		return nil, badRequest("Send waiting or request, not both: a board that waits has sent its request")
+	}
 	switch refused := c.actor.Refusal(desk.AdoptReader); { // which Adopt audits
-	case refused != nil:
+	case refused != nil, form.Waiting != 0:
 	case form.Reader == "":
 		return nil, badRequest("Send reader, the id that the reader is to have")
 	case form.Request == "":
@@ -61,13 +103,19 @@ func (a *API) adopt(c *call) (any, error) {
 			access = append(access, wire.Access{Group: group})
 		}
 	}
-	o := new(adoptionObject)
-	adoption, err := a.desk.Adopt(c.r.Context(), c.actor, desk.AdoptForm{
+	o := &adoptionObject{Bundle: []byte{}}
+	asked := desk.AdoptForm{
 		Reader: form.Reader, Request: request, Fingerprint: form.Fingerprint, Door: form.Door, Place: form.Place, TimeZone: form.TimeZone, Access: access, Broker: form.Broker, Cell: form.Cell,
-	}, func(bundle []byte) error {
-		o.Bundle = bundle
-		return nil
-	})
+	}
+	var adoption *site.Adoption
+	if form.Waiting != 0 {
+		adoption, err = a.desk.AdoptWaiting(c.r.Context(), c.actor, form.Waiting, asked)
+	} else {
+		adoption, err = a.desk.Adopt(c.r.Context(), c.actor, asked, func(bundle []byte) error {
+			o.Bundle = bundle
+			return nil
+		})
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -110,9 +110,7 @@ func TestBadInputToUsersAndCredentialsChangesNothing(t *testing.T) {
 			check(name+" "+body, p.unifi(route.method, path, fill(body)), status, code)
 		}
 		check(name+", wrong scope", wrong.unifi(route.method, path, good), http.StatusForbidden, codeNoScope)
-		w.api.limit.mu.Lock()
-		clear(w.api.limit.strangers)
-		w.api.limit.mu.Unlock()
+		w.api.limit.strangers.Forget()
 		check(name+", no token", (&program{w, ""}).unifi(route.method, path, good), http.StatusUnauthorized, codeNoToken)
 		if !route.looks || strings.HasPrefix(route.path, "/users/identity") || route.method == "POST" {
 			check(name+", no right", demoted.unifi(route.method, path, good), http.StatusForbidden, codeForbidden)

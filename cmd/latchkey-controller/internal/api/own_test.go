@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -147,6 +149,61 @@ func TestABoardIsAdoptedOnceHoweverOftenItIsAskedFor(t *testing.T) {
 		}
 	}
 	if a := w.program(desk.ScopeManage).own("POST", "/adoptions", form); a.code() != "403 CODE_UNAUTHORIZED" {
+		t.Errorf("without the scope: %s", a.body)
+	}
+}
+
+func TestABoardThatWaitsIsAdoptedByItsNumber(t *testing.T) {
+	w := newWorld(t)
+	p := w.program(desk.ScopeAdopt)
+	b := boardtest.New(t)
+	list := func() []waitingObject {
+		t.Helper()
+		var waiting struct {
+			Waiting []waitingObject `json:"waiting"`
+		}
+		p.own("GET", "/adoptions/waiting", nil).plain(t, &waiting)
+		return waiting.Waiting
+	}
+	if all := list(); len(all) != 0 {
+		t.Errorf("%+v", all)
+	}
+	ask := func() *wire.HandoverAnswer {
+		t.Helper()
+		answer, err := w.desk.HandOver(t.Context(), netip.MustParseAddr("192.0.2.7"), &wire.Handover{Request: b.Signed})
+		w.must(err)
+		return answer
+	}
+	ask()
+	all := list()
+	if len(all) != 1 || all[0].Fingerprint != b.Fingerprint() || all[0].Address != "192.0.2.7" || all[0].Reader != "" || all[0].Fetched != nil || !all[0].TakesPINs {
+		t.Fatalf("%+v", all)
+	}
+	form := map[string]any{"waiting": all[0].Waiting, "fingerprint": b.Fingerprint(), "door": "Front door", "groups": []string{"everyone"}}
+	for field, value := range map[string]any{"fingerprint": boardtest.New(t).Fingerprint(), "request": base64.StdEncoding.EncodeToString(b.Signed), "door": ""} {
+		wrong := maps.Clone(form)
+		wrong[field] = value
+		if a := p.own("POST", "/adoptions", wrong); a.code() != "400 CODE_PARAMS_INVALID" {
+			t.Errorf("%s: %s", field, a.body)
+		}
+	}
+	other := maps.Clone(form)
+	other["waiting"] = all[0].Waiting + 7
+	if a := p.own("POST", "/adoptions", other); a.status != 404 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	var adoption adoptionObject
+	p.own("POST", "/adoptions", form).plain(t, &adoption)
+	if adoption.Reader != "front-door" || adoption.Board != b.Fingerprint() || len(adoption.Bundle) != 0 || adoption.Sum == "" {
+		t.Errorf("%+v", adoption)
+	}
+	if bundle := ask().Bundle; wire.Fingerprint(bundle) != adoption.Sum {
+		t.Error("the board gets another bundle")
+	}
+	if all := list(); len(all) != 1 || all[0].Reader != "front-door" || all[0].Fetched == nil {
+		t.Errorf("%+v", all)
+	}
+	if a := w.program(desk.ScopeManage).own("GET", "/adoptions/waiting", nil); a.code() != "403 CODE_UNAUTHORIZED" {
 		t.Errorf("without the scope: %s", a.body)
 	}
 }

@@ -150,6 +150,7 @@ func (a *API) ownRoutes() []route {
 		{"POST", "/doors/{id}/unlock", a.onceFor(onceUnlock, a.unlockDoor), ""},
 		{"GET", "/doors/{id}/visitors", a.doorVisitors, ""},
 		{"PUT", "/doors/{id}/visitors", a.setDoorVisitors, ""},
+		{"GET", "/adoptions/waiting", a.waiting, ""},
 		{"POST", "/adoptions", a.onceFor(oncePost, a.adopt), ""},
 	}
 }

@@ -72,17 +72,20 @@ const (
 
 	EditSchedules Act = "schedules.edit" // and the policies that use them
 
-	EditPolicy   Act = "policy.edit"
-	EditPlaces   Act = "places.edit"
-	AdoptReader  Act = "reader.adopt"
-	RemoveReader Act = "reader.remove"
-	RenewBudget  Act = "reader.budget" // of a TPM that has lost it
-	WriteGrant   Act = "reader.grant"  // for a reader without a link
-	SetBrokers   Act = "readers.brokers"
-	AddCell      Act = "cell.add"
-	EditCell     Act = "cell.edit"
-	RemoveCell   Act = "cell.remove"
-	MoveReaders  Act = "readers.move" // to another cell
+	EditPolicy     Act = "policy.edit"
+	EditPlaces     Act = "places.edit"
+	AdoptReader    Act = "reader.adopt"
+	RemoveReader   Act = "reader.remove"
+	ViewWaiting    Act = "waiting.view"     // boards that have handed themselves over by the network
+	RefuseReader   Act = "reader.refuse"    // of these
+	TakeBackReader Act = "reader.take-back" // that one of these was made
+	RenewBudget    Act = "reader.budget"    // of a TPM that has lost it
+	WriteGrant     Act = "reader.grant"     // for a reader without a link
+	SetBrokers     Act = "readers.brokers"
+	AddCell        Act = "cell.add"
+	EditCell       Act = "cell.edit"
+	RemoveCell     Act = "cell.remove"
+	MoveReaders    Act = "readers.move" // to another cell
 
 	ViewTokens  Act = "tokens.view"
 	MakeToken   Act = "token.make"
@@ -214,15 +217,18 @@ var rules = map[Act]rule{
 	EditPolicy: {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s", scope: ScopeManage, extent: inReach},
 	EditPlaces: {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true, extent: inReach},
 	// A bundle and a budget give whoever has the board the PINs of the site.
-	AdoptReader:  {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true, scope: ScopeAdopt, extent: ofSite},
-	RemoveReader: {may: supers, past: "removed the reader %s", infinitive: "remove the reader %s", fresh: true, extent: inReach},
-	RenewBudget:  {may: supers, past: "gave the TPM at %s a new budget", infinitive: "give the TPM at %s a new budget", fresh: true, extent: ofSite},
-	WriteGrant:   {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true, extent: ofSite},
-	SetBrokers:   {may: owners, past: "changed the brokers of %s", infinitive: "change the brokers of %s", extent: ofSite},
-	AddCell:      {may: owners, past: "added the cell %s", infinitive: "add the cell %s", extent: ofSite},
-	EditCell:     {may: owners, past: "changed the cell %s", infinitive: "change the cell %s", extent: ofSite},
-	RemoveCell:   {may: owners, past: "removed the cell %s", infinitive: "remove the cell %s", extent: ofSite},
-	MoveReaders:  {may: owners, past: "moved %s", infinitive: "move %s to another cell", extent: ofSite},
+	AdoptReader:    {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true, scope: ScopeAdopt, extent: ofSite},
+	RemoveReader:   {may: supers, past: "removed the reader %s", infinitive: "remove the reader %s", fresh: true, extent: inReach},
+	ViewWaiting:    {may: supers, past: "looked at readers that wait", infinitive: "look at readers that wait", scope: ScopeAdopt, extent: ofSite},
+	RefuseReader:   {may: supers, past: "refused the board %s", infinitive: "refuse the board %s", extent: ofSite},
+	TakeBackReader: {may: supers, past: "took back the adoption of %s", infinitive: "take back the adoption of %s", fresh: true, extent: ofSite},
+	RenewBudget:    {may: supers, past: "gave the TPM at %s a new budget", infinitive: "give the TPM at %s a new budget", fresh: true, extent: ofSite},
+	WriteGrant:     {may: supers, past: "wrote a grant for the TPM at %s", infinitive: "write a grant for the TPM at %s", fresh: true, extent: ofSite},
+	SetBrokers:     {may: owners, past: "changed the brokers of %s", infinitive: "change the brokers of %s", extent: ofSite},
+	AddCell:        {may: owners, past: "added the cell %s", infinitive: "add the cell %s", extent: ofSite},
+	EditCell:       {may: owners, past: "changed the cell %s", infinitive: "change the cell %s", extent: ofSite},
+	RemoveCell:     {may: owners, past: "removed the cell %s", infinitive: "remove the cell %s", extent: ofSite},
+	MoveReaders:    {may: owners, past: "moved %s", infinitive: "move %s to another cell", extent: ofSite},
 
 	// A token acts without a password.
 	ViewTokens:  {may: supers, past: "looked at tokens", infinitive: "look at tokens", extent: harmless},

@@ -98,6 +98,7 @@ func (d *Desk) Adopt(ctx context.Context, a Actor, form AdoptForm, save func(bun
 type adopting struct {
 	form     *AdoptForm
 	id       string // the reader's
+	address  string // of the board, if it has handed itself over by the network; "": it has not
 	save     func(bundle []byte) error
 	target   *auditTarget
 	adoption *site.Adoption // once it is done
@@ -137,6 +138,9 @@ func (one *adopting) run(adopter *site.Adopter, tx *store.Tx, now time.Time) err
 	form.edit(policy)
 	if err := takeHours(tx, policy, form.Uses); err != nil {
 		return err
+	}
+	if one.address != "" {
+		target.text += ", which had handed itself over from " + one.address
 	}
 	if form.Access != nil {
 		target.text += ", open to " + accessText(policy.Access)

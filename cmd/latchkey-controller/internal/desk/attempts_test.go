@@ -474,6 +474,26 @@ var attempts = map[Act][]attempt{
 			forms := []AdoptForm{w.form("new")}
 			return func(ctx context.Context, a Actor) error { _, err := w.CheckAdoptions(ctx, a, forms); return err }
 		},
+		func(w *world) func(context.Context, Actor) error {
+			waits := w.waiting(w.t.Context())
+			form := AdoptForm{Fingerprint: waits.Fingerprint, Door: "Back door", Access: []wire.Access{}}
+			return func(ctx context.Context, a Actor) error { _, err := w.AdoptWaiting(ctx, a, waits.ID, form); return err }
+		},
+	},
+	ViewWaiting: {
+		func(w *world) func(context.Context, Actor) error {
+			return func(ctx context.Context, a Actor) error { _, err := w.WaitingReaders(ctx, a); return err }
+		},
+		func(w *world) func(context.Context, Actor) error {
+			waits := w.waiting(w.t.Context())
+			return func(ctx context.Context, a Actor) error { _, err := w.WaitingReader(ctx, a, waits.ID); return err }
+		},
+	},
+	RefuseReader: {
+		func(w *world) func(context.Context, Actor) error {
+			waits := w.waiting(w.t.Context())
+			return func(ctx context.Context, a Actor) error { return w.RefuseWaiting(ctx, a, waits.ID) }
+		},
 	},
 	RemoveReader: {
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {
@@ -484,6 +504,14 @@ var attempts = map[Act][]attempt{
 			_, err := w.RemoveReader(ctx, a, id, Lost)
 			return err
 		}),
+	},
+	TakeBackReader: {
+		func(w *world) func(context.Context, Actor) error {
+			waits := w.waiting(w.t.Context())
+			_, err := w.AdoptWaiting(w.t.Context(), as(Owner), waits.ID, AdoptForm{Fingerprint: waits.Fingerprint, Door: "Back door", Access: []wire.Access{}})
+			w.must(err)
+			return func(ctx context.Context, a Actor) error { return w.TakeBackAdoption(ctx, a, waits.ID) }
+		},
 	},
 	SetBrokers: {
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {

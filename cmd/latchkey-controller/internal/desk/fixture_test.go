@@ -3,6 +3,7 @@ package desk
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -229,6 +230,24 @@ func (w *world) board() (signed []byte, fingerprint string) {
 	w.t.Helper()
 	b := boardtest.New(w.t)
 	return b.Signed, b.Fingerprint()
+}
+
+// waiting returns a new board that has handed itself over.
+func (w *world) waiting(ctx context.Context) *WaitingReader {
+	w.t.Helper()
+	signed, fingerprint := w.board()
+	w.n++
+	_, err := w.HandOver(ctx, netip.AddrFrom4([4]byte{192, 0, 2, byte(w.n)}), &wire.Handover{Request: signed})
+	w.must(err)
+	all, err := w.WaitingReaders(ctx, as(Owner))
+	w.must(err)
+	for _, waits := range all {
+		if waits.Fingerprint == fingerprint {
+			return waits
+		}
+	}
+	w.t.Fatalf("%s does not wait", fingerprint)
+	return nil
 }
 
 // form returns the second step of the adoption of a new board.

@@ -37,7 +37,7 @@ var bounded = map[Act]bounds{
 	EndLockdown: {"-", "-"}, EndEvacuation: {"-", "-"}, EndMode: {"-", "-"}, UndoMode: {"-", "-"}, EndEarly: {"--", "++"},
 	ExportActivity: {"+", "+"},
 	EditSchedules:  {"+++", "+++"}, EditPolicy: {"---", "+-+"}, EditPlaces: {"-------------", "-++++++++++++"},
-	AdoptReader: {"----", "----"}, RemoveReader: {"--", "+-"}, RenewBudget: {"-", "-"}, WriteGrant: {"-", "-"}, SetBrokers: {"-------", "-------"},
+	AdoptReader: {"-----", "-----"}, RemoveReader: {"--", "+-"}, RefuseReader: {"-", "-"}, TakeBackReader: {"-", "-"}, RenewBudget: {"-", "-"}, WriteGrant: {"-", "-"}, SetBrokers: {"-------", "-------"},
 	AddCell: {"-", "-"}, EditCell: {"-", "-"}, RemoveCell: {"-", "-"}, MoveReaders: {"-", "-"},
 	MakeToken: {"+", "+"}, RevokeToken: {"-", "-"}, // it is somebody else's
 
@@ -53,7 +53,7 @@ var bounded = map[Act]bounds{
 // views are the acts that change nothing.
 var views = map[Act]bool{
 	ViewUsers: true, ViewPlaces: true, ViewReaders: true, ViewActivity: true, ViewActs: true, ViewDuress: true,
-	ViewTokens: true, ViewBrokerClients: true, ViewMail: true, ViewWebhooks: true, ViewSignIn: true, ViewAdmins: true,
+	ViewTokens: true, ViewBrokerClients: true, ViewMail: true, ViewWebhooks: true, ViewSignIn: true, ViewAdmins: true, ViewWaiting: true,
 }
 
 // tries makes the ways of an act, one after the other, by an administrator who is limited to the

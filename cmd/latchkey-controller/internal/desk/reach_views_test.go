@@ -194,6 +194,11 @@ var looks = map[string][]look{
 	"VisitDoors": {of(some, func(w tp, c cx, a Actor) (any, error) { return w.VisitDoors(c, a) })},
 	"Visitors": {of(some, func(w tp, c cx, a Actor) (any, error) { return w.Visitors(c, a, VisitQuery{Credentials: true}) }),
 		of(some, func(w tp, c cx, a Actor) (any, error) { return w.Visitors(c, a, VisitQuery{Search: "visitor"}) })},
+	"WaitingReader": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.WaitingReader(c, a, w.waiting(c).ID) })},
+	"WaitingReaders": {of(nothing, func(w tp, c cx, a Actor) (any, error) {
+		w.waiting(c)
+		return w.WaitingReaders(c, a)
+	})},
 	"WantedModes":  {of(some, func(w tp, c cx, a Actor) (any, error) { return w.WantedModes(c, a) })},
 	"WebhookHosts": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.WebhookHosts(c, a) })},
 	"Webhooks":     {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Webhooks(c, a) })},
@@ -201,14 +206,14 @@ var looks = map[string][]look{
 
 // doings are the methods of Desk by which an actor acts. What they may act on is tested with each
 // act. TokenStands is of the token itself.
-var doings = strings.Fields(`AddAdmin AddCard AddCell AddDoor AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AllowWebhookHost
+var doings = strings.Fields(`AddAdmin AddCard AddCell AddDoor AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AdoptWaiting AllowWebhookHost
 	BackupTo CheckAdoptions ConfirmCard ConfirmClock DrawPIN DropCard EditCell EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
 	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader MoveReaders MoveSite NewCard
-	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveCell RemoveDuressPIN RemoveGroup RemoveBrokerClient
+	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RefuseWaiting RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveCell RemoveDuressPIN RemoveGroup RemoveBrokerClient
 	RemoveMail RemovePIN RemovePlace RemoveProvider RemoveReader RemoveSchedule RemoveSuspendedUser RemoveTPMAuthority RemoveUser RemoveWebhook RenameGroup
 	RenewBudget ResendDelivery ReturnCard RevokeToken SetAccessPolicy SetBrokers SetDuressPIN SetEmergency SetGuessBudget SetHolidays SetKeepDays SetLimit SetModeOfAll
 	SetLockRule SetMail SetMode SetPIN SetPINReaders SetPasskeyRoles SetPolicy SetProvider SetRole SetUserGroups SetZone SignOutAdmin SuspendUser
-	SwitchPIN TakeAccess TakeVisitors TestMail TestWebhook TokenStands UnlockDoor WriteBackup WriteGrant`)
+	SwitchPIN TakeAccess TakeBackAdoption TakeVisitors TestMail TestWebhook TokenStands UnlockDoor WriteBackup WriteGrant`)
 
 func TestEachMethodOfTheDeskReadsOrActs(t *testing.T) {
 	t.Parallel()

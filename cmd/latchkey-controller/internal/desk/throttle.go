@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/ratelimit"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -30,17 +30,9 @@ func forAccount(name string) throttle {
 	return throttle{"account " + wire.Sum([]byte(store.Fold(cut(name, 4*wire.MaxName)))).String(), 5, 5 * time.Minute}
 }
 
-// forAddress counts by an IPv4 address, or by the /64 of an IPv6 address, which one
-// customer has.
+// forAddress counts by an IPv4 address, or by the /64 of an IPv6 address.
 func forAddress(address string) throttle {
-	if ip, err := netip.ParseAddr(address); err == nil {
-		ip = ip.Unmap().WithZone("")
-		address = ip.String()
-		if prefix, err := ip.Prefix(64); err == nil && ip.Is6() {
-			address = prefix.String()
-		}
-	}
-	return throttle{"address " + cut(address, 64), 20, 15 * time.Minute}
+	return throttle{"address " + cut(ratelimit.Network(address), 64), 20, 15 * time.Minute}
 }
 
 // forSession counts by a session, whose token is hashed.

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -95,7 +96,7 @@ func (d *Desk) watch(ctx context.Context, activity, states *int64, changed func(
 // pruneBatch is how many events one transaction deletes: others may write in between.
 const pruneBatch = 1000
 
-// Prune deletes events older than the site's settings keep, and expired sign-ins. It
+// Prune deletes events older than the site's settings keep, expired sign-ins, and boards that wait no longer. It
 // deletes nothing while the clock is in doubt.
 func (d *Desk) Prune(ctx context.Context) error {
 	for {
@@ -118,7 +119,7 @@ func (d *Desk) Prune(ctx context.Context) error {
 			if err := tx.PruneModes(d.now().Add(-time.Duration(days) * day).UnixMilli()); err != nil {
 				return err
 			}
-			if err := tx.PruneDeliveries(keptDelivered, keptFailed); err != nil {
+			if err := errors.Join(tx.PruneDeliveries(keptDelivered, keptFailed), tx.PruneWaitingReaders(now)); err != nil {
 				return err
 			}
 			return tx.PruneSignIns(now, now.Add(-SessionEnds), now.Add(-SessionIdle), now.Add(-BrowserEnds))

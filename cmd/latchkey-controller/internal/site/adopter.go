@@ -106,11 +106,17 @@ func (a *Adopter) supersedes(adoption *Adoption, request *wire.Request) (hadKey 
 	return hadKey, nil
 }
 
-// BoardOf returns the reader that the board of a request is; "": none.
-func BoardOf(tx *store.Tx, request *wire.Request) (reader string, err error) {
+// Boards returns a function that is BoardOf for many requests.
+func Boards(tx *store.Tx) (of func(*wire.Request) (reader string), err error) {
 	a := Adopter{tx: tx}
 	err = a.read()
-	return a.boards[boardKey(request)], err
+	return func(request *wire.Request) string { return a.boards[boardKey(request)] }, err
+}
+
+// BoardOf returns the reader that the board of a request is; "": none.
+func BoardOf(tx *store.Tx, request *wire.Request) (reader string, err error) {
+	of, err := Boards(tx)
+	return of(request), err
 }
 
 // contents returns the snapshot for bundles, which readers follow the log from.

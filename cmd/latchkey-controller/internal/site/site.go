@@ -310,5 +310,9 @@ func (s *Site) Close() error {
 // Fingerprint returns the fingerprint of the controller's signing key, for people to
 // compare.
 func (s *Site) Fingerprint() string {
-	return wire.Fingerprint(s.signing.Public().(ed25519.PublicKey))
+	key := s.VerifyingKey()
+	return wire.Fingerprint(key[:])
 }
+
+// VerifyingKey returns the public one of the controller's signing key, Ed25519.
+func (s *Site) VerifyingKey() [32]byte { return [32]byte(s.signing.Public().(ed25519.PublicKey)) }

@@ -151,7 +151,7 @@ func TestAMigrationWithWhichNobodyOlderWorksWaitsUntilAllAreStopped(t *testing.T
 }
 
 func TestAnExpansionLeavesALeaderThatIsCutOffItsLead(t *testing.T) {
-	r := newReleases(t, expands)
+	r := newReleases(t, strings.ReplaceAll(expands, "%d", fmt.Sprint(sideBySide)))
 	conn, err := pgx.Connect(t.Context(), r.address)
 	must(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))

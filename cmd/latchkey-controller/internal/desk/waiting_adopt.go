@@ -1,0 +1,220 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
+)
+
+// errWaitsNoLonger is an ErrNotFound.
+var errWaitsNoLonger = fmt.Errorf("this board waits no longer: it was adopted or refused meanwhile, or has not been heard for an hour: %w", ErrNotFound)
+
+// waitingRow returns the row of a board that waits for an administrator.
+func (d *Desk) waitingRow(tx *store.Tx, id int64) (*store.WaitingReader, error) {
+	now, err := d.steady(tx)
+	if err != nil {
+		return nil, err
+	}
+	row, err := tx.WaitingReader(now, id)
+	if errors.Is(err, store.ErrNotFound) || err == nil && !row.Waits() {
+		return nil, errWaitsNoLonger
+	}
+	return row, err
+}
+
+// AdoptWaiting makes a board that waits a reader. form.Request is not looked at, and form.Fingerprint must be the
+// board's. form.Reader "": what its config names; if that is nothing, the reader that the board is now, or that the door had
+// before, or else an id that is free, after the door's name. ErrNotFound: it waits no longer.
+func (d *Desk) AdoptWaiting(ctx context.Context, a Actor, id int64, form AdoptForm) (*site.Adoption, error) {
+	one := adopting{form: &form}
+	if err := d.check(ctx, a, AdoptReader, new(auditTarget)); err != nil {
+		return nil, err
+	}
+	err := d.site.View(ctx, func(tx *store.Tx) error { return d.fillIn(tx, &one, id) })
+	if err != nil {
+		return nil, err
+	}
+	if err := form.check(one.id); err != nil {
+		return nil, err
+	}
+	snapshot, err := d.site.Contents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	err = d.act(ctx, a, AdoptReader, one.auditTarget(), func(tx *store.Tx, now time.Time) error {
+		row, err := d.waitingRow(tx, id)
+		if err != nil {
+			return err
+		}
+		was := one.id
+		if err := d.fillIn(tx, &one, id); err != nil {
+			return err
+		}
+		if one.id != was {
+			return changedMeanwhile("reader")
+		}
+		steady, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		one.save = func(bundle []byte) error {
+			row.Reader, row.Number, row.Fetched, row.Until = one.id, one.adoption.Number, 0, steady.Add(adoptionEnds)
+			return errors.Join(tx.SetWaitingReader(row), tx.SetWaitingBundle(id, bundle))
+		}
+		return one.run(d.site.Adopter(tx, snapshot), tx, now)
+	})
+	return one.adoption, err
+}
+
+// fillIn fills in what an adoption takes from a board that waits, and the reader's id.
+func (d *Desk) fillIn(tx *store.Tx, one *adopting, id int64) error {
+	row, err := d.waitingRow(tx, id)
+	if err != nil {
+		return err
+	}
+	one.form.Request, one.address = row.Request, row.Address
+	one.id = TidyName(one.form.Reader)
+	if row.Named != "" && one.id != "" && one.id != row.Named {
+		return wrong("reader", "The config of this board names the reader %s, so it takes no other id: adopt it as %[1]s, or change the id in its config first", row.Named)
+	}
+	if one.id = cmp.Or(one.id, row.Named); one.id != "" {
+		return nil
+	}
+	request, _, err := parseRequest(row.Request)
+	if err != nil {
+		return err
+	}
+	if one.id, err = site.BoardOf(tx, request); err != nil || one.id != "" {
+		return err
+	}
+	one.id, err = readerIDFor(tx, TidyName(one.form.Door), TidyName(one.form.Place))
+	return err
+}
+
+// readerIDFor returns the id for the reader of a door with a name, in a location; "": in any. It is that of a reader that the
+// door had before, whose policy is the door's, or else one that is free.
+func readerIDFor(tx *store.Tx, door, location string) (string, error) {
+	if door == "" {
+		return "", wrong("door", "Say at which door the reader is")
+	}
+	former, err := tx.Former()
+	if err != nil {
+		return "", err
+	}
+	places, err := tx.ReaderPlaces()
+	if err != nil {
+		return "", err
+	}
+	for _, id := range former {
+		if at := places[id]; at.DoorName == door && (location == "" || location == at.Place) {
+			return id, nil
+		}
+	}
+	name := idFrom(door)
+	for n := 1; ; n++ {
+		id := name
+		if n > 1 {
+			end := fmt.Sprint("-", n)
+			id = strings.Trim(cut(name, maxID-len(end)), "-") + end
+		}
+		if places[id] == nil {
+			return id, nil
+		}
+	}
+}
+
+// maxID is the most bytes of an id that passes wire.CheckName.
+const maxID = 32
+
+// idFrom returns an id after a name: "Küche, 2. Stock" becomes "kuche-2-stock".
+func idFrom(name string) string {
+	var b strings.Builder
+	for _, word := range strings.Fields(store.Fold(name)) {
+		plain := strings.Map(func(r rune) rune {
+			if r < 'a' && (r < '0' || r > '9') || r > 'z' {
+				return -1
+			}
+			return r
+		}, strings.ReplaceAll(word, "ß", "ss"))
+		if plain != "" && b.Len() > 0 {
+			b.WriteByte('-')
+		}
+		b.WriteString(plain)
+	}
+	return cmp.Or(strings.Trim(cut(b.String(), maxID), "-"), "reader")
+}
+
+// RefuseWaiting sends a board that waits away: for an hour it is told so, and is not shown.
+func (d *Desk) RefuseWaiting(ctx context.Context, a Actor, id int64) error {
+	target := new(auditTarget)
+	return d.act(ctx, a, RefuseReader, target, func(tx *store.Tx, _ time.Time) error {
+		row, err := d.waitingRow(tx, id)
+		if err != nil {
+			return err
+		}
+		now, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		target.subject, target.text = row.Board, "from "+row.Address
+		if row.Named != "" {
+			target.text += ", which calls itself " + row.Named
+		}
+		row.Refused, row.Until = true, now.Add(refusalEnds)
+		return tx.SetWaitingReader(row)
+	})
+}
+
+// TakeBackAdoption removes the reader that a board was made. If the board has not fetched its bundle, nothing was given
+// away: the board waits again. If it has, the reader is removed as lost. ErrNotFound: there is nothing to take back any more.
+func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64) error {
+	if err := d.check(ctx, a, TakeBackReader, new(auditTarget)); err != nil {
+		return err
+	}
+	var row *store.WaitingReader
+	adopted := func(tx *store.Tx) error {
+		now, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		if row, err = tx.WaitingReader(now, id); err != nil {
+			return err
+		}
+		if is, err := bundleInForce(tx, row); err != nil || !is {
+			return errors.Join(err, ErrNotFound)
+		}
+		return nil
+	}
+	if err := d.site.View(ctx, adopted); err != nil {
+		return err
+	}
+	target := &auditTarget{reader: row.Reader, subject: row.Reader}
+	return d.act(ctx, a, TakeBackReader, target, func(tx *store.Tx, now time.Time) error {
+		if err := adopted(tx); err != nil {
+			return err
+		}
+		if row.Reader != target.reader {
+			return ErrNotFound
+		}
+		fetched := row.Fetched != 0
+		target.text = "the board had not fetched its bundle yet"
+		if fetched {
+			target.text = "the board had fetched its bundle, so the reader counts as lost"
+		}
+		if _, err := d.site.RemoveReader(tx, now, row.Reader, fetched); err != nil || fetched {
+			return errors.Join(err, tx.RemoveWaitingReader(id))
+		}
+		steady, err := d.steady(tx)
+		if err != nil {
+			return err
+		}
+		row.Reader, row.Number, row.Until = "", 0, steady.Add(waitingEnds)
+		return errors.Join(tx.SetWaitingReader(row), tx.SetWaitingBundle(id, nil))
+	})
+}

@@ -1,0 +1,107 @@
+package store
+
+import (
+	"errors"
+
+	"latchkey/cmd/latchkey-controller/internal/clock"
+)
+
+// A WaitingReader is a board that has handed itself over by the network. It waits for an administrator, or was refused, or
+// was made a reader. Its row goes by itself.
+//
+//	waits --refused--> Refused
+//	  |  ^
+//	  |  '--taken back, if it was not fetched
+//	  '--adopted--> Reader, Bundle --fetched--> Fetched --heard over the link--> no bundle any more
+type WaitingReader struct {
+	ID           int64
+	Board        string // fingerprint of the request
+	Request      []byte // signed
+	Named        string // the id in its config; "": none. Nobody has signed it
+	Address      string // from which it was heard last
+	First, Heard int64  // Unix milliseconds
+	Until        clock.Steady
+	Refused      bool
+	Reader       string // that it was made; "": none
+	Number       uint64 // of that bundle
+	Fetched      int64  // when it fetched the bundle first, Unix milliseconds; 0: not yet
+}
+
+// Waits says whether it waits for an administrator.
+func (w *WaitingReader) Waits() bool { return !w.Refused && w.Reader == "" }
+
+const waitingColumns = `id, board, request, named, address, first, heard, until, refused, reader, number, fetched`
+
+func (w *WaitingReader) columns() []any {
+	return []any{&w.ID, &w.Board, &w.Request, &w.Named, &w.Address, &w.First, &w.Heard, &w.Until, &w.Refused, &w.Reader, &w.Number, &w.Fetched}
+}
+
+// WaitingReaders returns those whose rows are there after now, the longest first.
+func (t *Tx) WaitingReaders(now clock.Steady) (all []*WaitingReader, err error) {
+	err = t.rows(`SELECT `+waitingColumns+` FROM waiting_reader WHERE until > ? ORDER BY id`, []any{now}, func(r scanner) error {
+		w := new(WaitingReader)
+		all = append(all, w)
+		return r.Scan(w.columns()...)
+	})
+	return all, err
+}
+
+// WaitingReader returns one, or ErrNotFound.
+func (t *Tx) WaitingReader(now clock.Steady, id int64) (*WaitingReader, error) {
+	w := new(WaitingReader)
+	return w, t.row(`SELECT `+waitingColumns+` FROM waiting_reader WHERE until > ? AND id = ?`, []any{now, id}, w.columns()...)
+}
+
+// WaitingBoard returns that with a request's fingerprint, or ErrNotFound.
+func (t *Tx) WaitingBoard(now clock.Steady, board string) (*WaitingReader, error) {
+	w := new(WaitingReader)
+	return w, t.row(`SELECT `+waitingColumns+` FROM waiting_reader WHERE until > ? AND board = ?`, []any{now, board}, w.columns()...)
+}
+
+// WaitingBundle returns the sealed bundle; empty: there is none, or none any more.
+func (t *Tx) WaitingBundle(id int64) (bundle []byte, err error) {
+	err = t.row(`SELECT bundle FROM waiting_reader WHERE id = ?`, []any{id}, &bundle)
+	return bundle, err
+}
+
+// AddWaitingReader adds one that waits, and fills in the ID. An outdated row of the same board goes.
+func (t *Tx) AddWaitingReader(now clock.Steady, w *WaitingReader) error {
+	return errors.Join(
+		t.exec(`DELETE FROM waiting_reader WHERE board = ? AND until <= ?`, w.Board, now),
+		t.row(`INSERT INTO waiting_reader (board, request, named, address, first, heard, until, refused, reader, number, fetched, bundle)
+			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', 0, 0, ?) RETURNING id`, []any{w.Board, w.Request, w.Named, w.Address, w.First, w.Heard, w.Until, []byte{}}, &w.ID),
+	)
+}
+
+// SetWaitingReader stores all but ID, Board and First.
+func (t *Tx) SetWaitingReader(w *WaitingReader) error {
+	return t.exec(`UPDATE waiting_reader SET request = ?, named = ?, address = ?, heard = ?, until = ?, refused = ?, reader = ?, number = ?, fetched = ? WHERE id = ?`,
+		w.Request, w.Named, w.Address, w.Heard, w.Until, w.Refused, w.Reader, w.Number, w.Fetched, w.ID)
+}
+
+// SetWaitingBundle stores the sealed bundle; nil: none.
+func (t *Tx) SetWaitingBundle(id int64, bundle []byte) error {
+	return t.exec(`UPDATE waiting_reader SET bundle = ? WHERE id = ?`, append([]byte{}, bundle...), id)
+}
+
+// RemoveWaitingReader removes one.
+func (t *Tx) RemoveWaitingReader(id int64) error {
+	return t.exec(`DELETE FROM waiting_reader WHERE id = ?`, id)
+}
+
+// PruneWaitingReaders removes those whose time has come, and the bundles of those whose reader was heard, or has another
+// bundle in force.
+func (t *Tx) PruneWaitingReaders(now clock.Steady) error {
+	return errors.Join(
+		t.exec(`DELETE FROM waiting_reader WHERE until <= ?`, now),
+		t.exec(`UPDATE waiting_reader SET bundle = ? WHERE number <> 0 AND length(bundle) > 0 AND NOT EXISTS (SELECT 1 FROM bundles b JOIN readers r ON r.id = b.reader_id
+			WHERE b.number = waiting_reader.number AND b.revoked = 0 AND r.level = ?)`, []byte{}, LevelUnknown),
+	)
+}
+
+// BoardWithRequest returns the reader whose bundle in force answers the very same request, by its payload without the TPM's
+// nonce; "": there is none.
+func (t *Tx) BoardWithRequest(lasting []byte) (reader string, err error) {
+	err = t.rowIfAny(`SELECT reader_id FROM bundles WHERE revoked = 0 AND request = ?`, []any{lasting}, &reader)
+	return reader, err
+}

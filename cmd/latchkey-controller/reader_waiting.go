@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/site"
+)
+
+// A waitingRow is a board that has handed itself over by the network, as JSON.
+type waitingRow struct {
+	Number      int64      `json:"number"`
+	Fingerprint string     `json:"fingerprint"`
+	Named       string     `json:"named"` // the id in its config; "": none
+	Address     string     `json:"address"`
+	First       time.Time  `json:"first"`
+	Heard       time.Time  `json:"heard"` // to the minute
+	Reader      string     `json:"reader"`
+	Fetched     *time.Time `json:"fetched"` // null: not yet
+	Twin        bool       `json:"twin"`
+	TPM         bool       `json:"tpm"`
+	Problem     string     `json:"problem"`
+}
+
+func readerWaiting(c *invocation) action {
+	c.details = "Compare the fingerprint with the one on the reader's screen, and adopt the reader with reader add --waiting.\nReaders find a controller by DNS-SD, or as their config says; serve --adoption is where it takes them."
+	return func(ctx context.Context, _ []string) error {
+		waiting, err := c.desk.WaitingReaders(ctx, c.actor)
+		if err != nil {
+			return err
+		}
+		in, err := c.desk.Zone(ctx)
+		if err != nil {
+			return err
+		}
+		rows, lines := []waitingRow{}, []string{}
+		for _, w := range waiting {
+			row := waitingRow{Number: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Address: w.Address, First: w.First.In(in), Heard: w.Heard.In(in), Reader: w.Adopted, Twin: w.Twin, TPM: w.TPM, Problem: w.Problem}
+			if !w.Fetched.IsZero() {
+				at := w.Fetched.In(in)
+				row.Fetched = &at
+			}
+			rows = append(rows, row)
+			lines = append(lines, strings.Join([]string{w.Fingerprint, orDash(w.Named), w.Address, shortTime(w.Heard, in), waitsFor(w)}, "\t"))
+		}
+		return c.printTable(rows, "no reader waits; a new one appears here within seconds, if it finds this controller", fmt.Sprintf("FINGERPRINT\tCALLS ITSELF\tADDRESS\tHEARD (%s)\tIS\n", in), lines)
+	}
+}
+
+// waitsFor says what a board waits for.
+func waitsFor(w *desk.WaitingReader) string {
+	switch {
+	case w.Adopted != "" && !w.Fetched.IsZero():
+		return w.Adopted + ", which has its bundle and has not connected yet"
+	case w.Adopted != "":
+		return w.Adopted + ", which has not fetched its bundle yet"
+	case w.Problem != "":
+		return "cannot be adopted: " + w.Problem
+	case w.Twin:
+		return "waits; another one goes by this name, so compare the fingerprint carefully"
+	case w.Reader != "":
+		return "waits; its board is the reader " + w.Reader + " now"
+	}
+	return "waits"
+}
+
+// adoptWaiting adopts the board with a fingerprint that waits.
+func adoptWaiting(ctx context.Context, c *invocation, form desk.AdoptForm, fingerprint string) (*site.Adoption, error) {
+	waiting, err := c.desk.WaitingReaders(ctx, c.actor)
+	if err != nil {
+		return nil, err
+	}
+	plain := func(text string) string { return strings.ToUpper(strings.Join(strings.Fields(text), "")) }
+	for _, w := range waiting {
+		if plain(w.Fingerprint) == plain(fingerprint) && w.Adopted == "" {
+			form.Fingerprint = w.Fingerprint
+			return c.desk.AdoptWaiting(ctx, c.actor, w.ID, form)
+		}
+	}
+	return nil, fmt.Errorf("no reader with the fingerprint %.60s waits; latchkey-controller reader waiting shows those that do", fingerprint)
+}

@@ -1,0 +1,44 @@
+package wire
+
+import (
+	"errors"
+	"testing"
+)
+
+func TestAHandoverAboveItsBoundIsNeitherSentNorRead(t *testing.T) {
+	h := &Handover{Request: make([]byte, MaxHandover-10), Reader: "a"}
+	if b, err := h.Encode(); err != nil || len(b) > MaxHandover {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	h.Request = make([]byte, MaxHandover)
+	if _, err := h.Encode(); err == nil {
+		t.Error("it is sent")
+	}
+	if _, err := ParseHandover(Marshal(h)); !errors.Is(err, ErrEncoding) {
+		t.Error(err)
+	}
+}
+
+func TestAHandoverThatNobodyWouldTakeIsNotSent(t *testing.T) {
+	for _, h := range []Handover{{}, {Request: []byte{1}, Reader: "Front door"}} {
+		if _, err := h.Encode(); err == nil {
+			t.Errorf("%+v is sent", h)
+		}
+	}
+	if _, err := (&HandoverAnswer{Site: "home"}).Encode(); err == nil {
+		t.Error("an answer of no controller is sent")
+	}
+}
+
+func TestARequestOfEachKindOfBoardFitsAHandover(t *testing.T) {
+	certified := testCertified(t)
+	certified.TPM.Endorsement = make([]byte, 4096) // the most
+	signed, err := certified.Sign(testTPMSigner(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := (&Handover{Request: signed, Reader: "front-door"}).Encode()
+	if err != nil || len(b) > MaxHandover/2 {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
