@@ -31,6 +31,7 @@ const (
 )
 
 func (t *turn) presented(kind wire.CredentialKind) {
+	t.adopted = adopted{}
 	switch kind {
 	case wire.PIN:
 		t.presentPIN()

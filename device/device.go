@@ -93,6 +93,8 @@ type Reader struct {
 	fireTold   bool           // fire as last recorded
 	mode       wire.ModeState // in force
 	notice     notice
+	waiting    Waiting
+	adopted    adopted
 	blink      time.Duration // end of the reader's identification by light and sound; 0: none
 
 	journal   journal
@@ -115,6 +117,7 @@ type Start struct {
 	Version     string        // of the program
 	Fingerprint string        // of its request for adoption
 	Site        wire.SiteID   // that has adopted it; zero: none yet
+	Adopter     Adopter       // that has done so over the network just now; zero: nobody
 	Replaced    bool          // the site has replaced another one, whose authority has ended
 	Policy      Policy        // in force; the zero value: none
 	Held        wire.Position // what the cache has
@@ -152,6 +155,7 @@ func New(durable Durable, start Start, now Now) (Reader, []Action) {
 		t.miss(wire.Record{Kind: wire.AttemptInterrupted, Seq: durable.Pending})
 	}
 	t.adopt(start)
+	t.showAdopter(start.Adopter)
 	t.readClock()
 	t.expire()
 	return r, t.end()
@@ -182,6 +186,10 @@ func (r *Reader) Step(now Now, event Event) []Action {
 		t.refused(e)
 	case Health:
 		t.healthIs(e)
+	case Waiting:
+		t.wait(e)
+	case Seen:
+		t.adopted = adopted{}
 	case Tick:
 	}
 	t.takeMode()
@@ -193,7 +201,7 @@ func (r *Reader) Step(now Now, event Event) []Action {
 // if there is no other; false if time alone changes nothing.
 func (r *Reader) Deadline() (at time.Duration, ok bool) {
 	for _, end := range []time.Duration{
-		r.attempt.deadline, r.card.deadline, r.proofEnds(), r.enrol.end, r.notice.end, r.blink,
+		r.attempt.deadline, r.card.deadline, r.proofEnds(), r.enrol.end, r.notice.end, r.adopted.end, r.blink,
 		r.strike.pulse, r.strike.hold, r.strike.renew, r.modeEnds(), r.demandChanges(), r.doorHeldAt(),
 		r.journal.lateAt(), r.journal.probeAt(), r.collapsed.end(),
 	} {

@@ -14,7 +14,7 @@ type Now struct {
 }
 
 // An Event is something that happened to the reader. It is one of Presented,
-// Identified, Progress, Stored, Input, Command, Policy, Health, Refused and Tick.
+// Identified, Progress, Stored, Input, Command, Policy, Health, Waiting, Seen, Refused and Tick.
 type Event interface{ event() }
 
 // Presented says that the loop's slot of a kind now holds a whole PIN or a card.

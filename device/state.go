@@ -26,6 +26,8 @@ type State struct {
 	ClockTrusted   bool
 	Held           wire.Position // on the disk
 	PolicyRevision uint64        // in force; 0: none
+
+	Waiting Waiting // of a reader that no site has adopted
 }
 
 func (r *Reader) makeState() State {
@@ -35,6 +37,7 @@ func (r *Reader) makeState() State {
 		PIN: r.pinReason(), TPM: r.tpm, Card: r.cardWorks(), Door: r.door.state, Tamper: r.tamper, Mode: r.mode,
 		Strike: wire.StrikeOff, Parts: r.parts, Journal: r.journal.unstored(),
 		Behind: r.behind, ClockTrusted: r.clock.trusted, Held: r.held, PolicyRevision: r.revision(),
+		Waiting: r.waiting,
 	}
 	switch {
 	case r.strike.hold != 0:

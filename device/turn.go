@@ -61,6 +61,9 @@ func (t *turn) expire() {
 	if t.over(t.notice.end) {
 		t.notice = notice{}
 	}
+	if t.over(t.adopted.end) {
+		t.adopted = adopted{}
+	}
 }
 
 // over returns whether a deadline is set and has passed.

@@ -40,6 +40,9 @@ type View struct {
 
 	Reader      string // its id
 	Fingerprint string // of its keys, as the request for adoption shows it
+
+	Waiting Waiting // ScreenNotSetUp: what the reader waits for
+	Adopter Adopter // ScreenAdopted: who has adopted it
 }
 
 // Screen is the touchscreen's current page.
@@ -52,7 +55,7 @@ const (
 	ScreenGranted                  // until the pulse's end
 	ScreenDenied                   // the same for an unknown PIN and for one without access now
 	ScreenPaused                   // PIN entry is locked out
-	ScreenNotSetUp                 // no policy: Reader, Fingerprint and what to do
+	ScreenNotSetUp                 // no policy: Reader, Fingerprint, Waiting and what to do
 	ScreenOutOfOrder               // PIN and Card say what still works
 	ScreenEnrol                    // the next card is enrolled
 	ScreenEnrolled                 // the card was sealed to the controller
@@ -64,10 +67,11 @@ const (
 	ScreenEvacuation               // everybody may leave by this door; nothing is shown over it
 	ScreenSecondPIN                // the card was the first of two proofs: a PIN of the same person is next
 	ScreenSecondCard               // the PIN was the first of two proofs: a card of the same person is next
+	ScreenAdopted                  // a site has adopted the reader over the network just now: Adopter
 )
 
 func (s Screen) String() string {
-	names := [...]string{"home", "checking", "granted", "denied", "paused", "not set up", "out of order", "enrol", "enrolled", "keep", "written", "open", "locked", "lockdown", "evacuation", "second PIN", "second card"}
+	names := [...]string{"home", "checking", "granted", "denied", "paused", "not set up", "out of order", "enrol", "enrolled", "keep", "written", "open", "locked", "lockdown", "evacuation", "second PIN", "second card", "adopted"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -81,6 +85,9 @@ func (r *Reader) makeView() View {
 		TouchHeld: r.parts.Is(wire.SubjectTouch) == Impaired,
 		Tamper:    r.tamper, Identify: r.blink != 0,
 		Reader: r.id, Fingerprint: r.fingerprint,
+	}
+	if r.policy.policy == nil {
+		v.Waiting = r.waiting
 	}
 	if r.door.state == wire.DoorIsForced || r.door.state == wire.DoorIsHeld {
 		v.DoorAlarm = r.door.state
@@ -116,6 +123,8 @@ func (r *Reader) makeView() View {
 		if !r.secondAsked() {
 			v.Start, v.End = r.proof.start, r.proof.end
 		}
+	case r.adopted.end != 0 && v.Screen != ScreenLockdown:
+		v.Screen, v.Reason, v.Adopter = ScreenAdopted, "", r.adopted.by
 	}
 	return v
 }

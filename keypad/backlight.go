@@ -21,7 +21,7 @@ func (l *backlight) lit(now time.Time) bool { return now.Before(l.lastUse.Add(di
 func (k *Keypad) staysLit() bool {
 	v := &k.view
 	switch v.Screen {
-	case Checking, Enrol, Keep, Open, Lockdown, Evacuation:
+	case Checking, Enrol, Keep, Open, Lockdown, Evacuation, Adopted:
 		return true
 	}
 	return k.page != viewPage || v.Screen.timed() || v.Tamper || v.DoorAlarm || v.Identify

@@ -8,6 +8,7 @@ type target int8
 const (
 	nothing   target = -1
 	pinButton target = 12
+	wholePage target = 13 // of Adopted
 	// 0 to 11 are the keys of the PIN page, in the order of layout.keys.
 )
 
@@ -23,7 +24,7 @@ func (t target) place() (int, bool) {
 }
 
 // A Control is something that can be touched now: its name (pin, digit-0 to digit-9,
-// backspace, cancel), its label in the language of the screen, and where it is drawn, in
+// backspace, cancel, done), its label in the language of the screen, and where it is drawn, in
 // pixels of the panel as the viewer sees it.
 type Control struct {
 	Name  string `json:"name"`
@@ -53,6 +54,8 @@ func (s *scene) areas(l *layout) []area {
 		return as
 	case s.page == viewPage && s.view.offersPIN():
 		return []area{{pinButton, l.button}}
+	case s.page == viewPage && s.view.Screen == Adopted && !s.identifying():
+		return []area{{wholePage, l.bounds}}
 	}
 	return nil
 }
@@ -72,6 +75,8 @@ func (s *scene) controls(l *layout) []Control {
 			c.Name, c.Label = "backspace", s.language.say("Backspace")
 		case a.target == pinButton:
 			c.Name, c.Label = "pin", s.language.say("PIN")
+		case a.target == wholePage:
+			c.Name, c.Label = "done", s.language.say("Done")
 		}
 		cs = append(cs, c)
 	}

@@ -26,6 +26,9 @@ func example(change func(s *scene)) scene {
 	return s
 }
 
+// someKey is a fingerprint as the screens show it.
+const someKey = "4F1A 90C2 7BE3 11D8 A6E0 5C97 20B4 6D3F"
+
 type named struct {
 	name string
 	scene
@@ -76,6 +79,16 @@ func gallery() []named {
 		{"not-set-up", example(func(s *scene) {
 			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"
 		})},
+		{"looking", example(func(s *scene) {
+			s.view.Screen, s.view.Fingerprint, s.view.ReaderID, s.view.Looking = NotSetUp, someKey, "", true
+		})},
+		{"waiting", example(func(s *scene) {
+			s.view.Screen, s.view.Fingerprint, s.view.Looking, s.view.Site = NotSetUp, someKey, true, "home"
+		})},
+		{"waiting-at-several", example(func(s *scene) {
+			s.view.Screen, s.view.Fingerprint, s.view.Looking, s.view.Site, s.view.MoreSites = NotSetUp, someKey, true, "home", 2
+		})},
+		{"adopted", example(func(s *scene) { s.view.Screen, s.view.Site, s.view.Fingerprint = Adopted, "home", someKey })},
 		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.LinkLost = OutOfOrder, false, true })},
 		{"pin-only", example(func(s *scene) { s.view.Screen, s.view.CardOutOfOrder = OutOfOrder, true })},
 		{"home-both", example(func(s *scene) { s.view.Both = true })},
@@ -123,9 +136,10 @@ func telling() []named {
 		{"second-pin-cancelled", example(func(s *scene) { s.view.Screen, s.view.LinkLost, s.bar = SecondPIN, true, 60 })},
 		{"second-card", example(func(s *scene) { s.view.Screen, s.bar = SecondCard, 60 })},
 		{"paused", example(func(s *scene) { s.view.Screen, s.view.LinkLost, s.view.ClockUntrusted = Paused, true, true })},
-		{"not-set-up", example(func(s *scene) {
-			s.view.Screen, s.view.Fingerprint = NotSetUp, "4f1a 90c2 7be3 11d8 a6e0 5c97"
+		{"waiting", example(func(s *scene) {
+			s.view.Screen, s.view.Fingerprint, s.view.Looking, s.view.Site, s.view.MoreSites = NotSetUp, someKey, true, "home", 2
 		})},
+		{"adopted", example(func(s *scene) { s.view.Screen, s.view.Site, s.view.Fingerprint = Adopted, "home", someKey })},
 		{"out-of-order", example(func(s *scene) { s.view.Screen, s.view.PIN, s.view.Notes = OutOfOrder, false, "Storage fault" })},
 		{"open", example(func(s *scene) { s.view.Screen = Open })},
 		{"locked", example(func(s *scene) { s.view.Screen = Locked })},

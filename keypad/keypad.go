@@ -60,6 +60,10 @@ type Opts struct {
 	// keypad keeps nothing. It is called by Run and must not block.
 	OnEntry func(pin *[8]byte)
 
+	// OnSeen is called when somebody has touched the screen on Adopted. It is called by Run and
+	// must not block.
+	OnSeen func()
+
 	// OnHealth is called once when a part (panel, touch, buzzer, backlight) has failed or,
 	// with ErrPassedOver, works in part only, and once, with nil, when it works again. It
 	// is called by Run and must not block.

@@ -24,9 +24,13 @@ func (l lang) say(english string) string {
 	return english
 }
 
-// sayTo translates a sentence that holds {}, which stands for a name.
-func (l lang) sayTo(english, name string) string {
-	return strings.Replace(l.say(english), "{}", name, 1)
+// sayTo translates a sentence that holds {}, which stands for a name, or several of them.
+func (l lang) sayTo(english string, names ...string) string {
+	text := l.say(english)
+	for _, name := range names {
+		text = strings.Replace(text, "{}", name, 1)
+	}
+	return text
 }
 
 // A languagePicker finds the language for a tag of RFC 5646.

@@ -43,7 +43,7 @@ func TestEveryWordOnAScreenIsASentenceOrTheViewsOwn(t *testing.T) {
 		for _, s := range spoken(at) {
 			v := &s.view
 			known := append(slices.Collect(maps.Keys(translations)), "", v.Place, v.Door, v.ReaderID, v.Greeting, v.Fingerprint)
-			known = append(known, "Welcome, Ada", "Front door is open", fmt.Sprintf("%d / %d", s.crossNumber, crossRounds*crossPlaces))
+			known = append(known, "Welcome, Ada", "Front door is open", "Waiting at home", "Waiting at home and 2 more", "Adopted by home", fmt.Sprintf("%d / %d", s.crossNumber, crossRounds*crossPlaces))
 			_, boxes := p.arrange(&s)
 			for _, b := range boxes {
 				for _, words := range b.texts {
@@ -140,6 +140,8 @@ func TestEverySentenceFitsEveryPanelAndLookUncut(t *testing.T) {
 					text = in.sayTo(english, "Ada")
 				case "{} is open":
 					text = in.sayTo(english, "Front door")
+				case "Waiting at {}", "Waiting at {} and {} more", "Adopted by {}":
+					text = in.sayTo(english, "home", "2")
 				}
 				if !seen[text] {
 					t.Errorf("%v, %s: %q stands on no screen", l, languages[in], text)

@@ -53,6 +53,10 @@ func (k *Keypad) pressKey(now time.Time, t target) {
 		k.openPage(entryPage, now)
 	case t == cancelKey:
 		k.openPage(viewPage, now)
+	case t == wholePage:
+		if k.opts.OnSeen != nil {
+			k.opts.OnSeen()
+		}
 	case t == backspaceKey:
 		k.entry.back()
 	case digit:

@@ -1,6 +1,9 @@
 package keypad
 
-import "image"
+import (
+	"image"
+	"strconv"
+)
 
 // A notice is a screen with one thing to say.
 type notice struct {
@@ -66,9 +69,25 @@ func (p *painter) noticeOf(s *scene) notice {
 			todo: p.say("Leave by this door"), far: true}
 	case v.Screen == NotSetUp:
 		return notice{icon: readerIcon, iconColour: p.palette.accent, ground: p.palette.ground, headline: p.say("Not set up"), detail: v.ReaderID,
-			todo: p.say("Add this reader at the controller"), fine: v.Fingerprint}
+			todo: p.waiting(v), fine: v.Fingerprint}
+	case v.Screen == Adopted:
+		return notice{icon: checkIcon, iconColour: p.palette.good, ground: p.palette.ground, headline: p.language.sayTo("Adopted by {}", v.Site),
+			todo: p.say("Compare this key with the console"), fine: v.Fingerprint}
 	}
 	return notice{icon: warningIcon, iconColour: p.palette.warning, ground: p.palette.ground, headline: p.say("Out of order"), todo: p.say(v.stillWorks())}
+}
+
+// waiting says what a reader that is not set up waits for.
+func (p *painter) waiting(v *View) string {
+	switch {
+	case v.MoreSites > 0:
+		return p.language.sayTo("Waiting at {} and {} more", v.Site, strconv.Itoa(int(v.MoreSites)))
+	case v.Site != "":
+		return p.language.sayTo("Waiting at {}", v.Site)
+	case v.Looking:
+		return p.say("Looking for a controller")
+	}
+	return p.say("Add this reader at the controller")
 }
 
 // notice is n, with the status signs or the bar below, if there are any: the icon above the
@@ -121,7 +140,7 @@ func (p *painter) noticeTexts(n notice, room image.Point, ink, small colour) []b
 	fs, g, w := p.faces, p.l.gap, room.X
 	set := func(head, detail, body textSize) (boxes []box, whole bool) {
 		headline, what, todo := fit(n.headline, w, head), fit(n.detail, w, detail), fit(n.todo, w, body)
-		fine := fit(n.fine, w, textSize{fs.note, body.lines}, textSize{fs.fine, body.lines})
+		fine := fit(n.fine, w, textSize{fs.note, max(body.lines, fineLines)}, textSize{fs.fine, max(body.lines, fineLines)})
 		boxes = nonEmpty(p.textBox(headline, 0, ink), p.textBox(what, g/2, ink), p.textBox(todo, g/2, ink), p.textBox(fine, g, small))
 		return boxes, totalHeight(boxes) <= room.Y && !headline.cut && !what.cut && !todo.cut && !fine.cut
 	}
@@ -145,13 +164,18 @@ func (p *painter) noticeTexts(n notice, room image.Point, ink, small colour) []b
 			return boxes
 		}
 	}
-	for lines := 3; ; lines-- {
-		boxes, _ := set(textSize{fs.title, lines}, textSize{fs.body, min(lines, 2)}, textSize{fs.note, lines})
-		if lines == 1 || totalHeight(boxes) <= room.Y {
+	for lines := 3; lines > 0; lines-- {
+		if boxes, _ := set(textSize{fs.title, lines}, textSize{fs.body, min(lines, 2)}, textSize{fs.note, lines}); totalHeight(boxes) <= room.Y {
 			return boxes
 		}
 	}
+	boxes, _ := set(textSize{fs.fine, 1}, textSize{fs.fine, 1}, textSize{fs.fine, 1})
+	return boxes
 }
+
+// fineLines is how many lines a fingerprint may need: of all texts it is never cut, whatever a
+// site is called.
+const fineLines = 3
 
 // barBox makes a box with the bar of s in it.
 func (p *painter) barBox(s *scene, at image.Rectangle) box {

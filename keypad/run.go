@@ -116,7 +116,7 @@ func (k *Keypad) takeView(now time.Time) {
 		k.sound.play(now, screenSounds[v.Screen])
 		k.light.lastUse = now
 	}
-	if v.Identify != was.Identify || v.Tamper != was.Tamper || v.DoorAlarm != was.DoorAlarm {
+	if v.Site != was.Site || v.Identify != was.Identify || v.Tamper != was.Tamper || v.DoorAlarm != was.DoorAlarm {
 		k.light.lastUse = now
 	}
 	switch {

@@ -8,6 +8,7 @@ var languages = [...]string{"en", "de", "es", "fr", "it", "nl", "pl", "pt"}
 // translations are all sentences by their English, in the order of languages without it.
 var translations = map[string][len(languages) - 1]string{
 	"Add this reader at the controller": {"Diesen Leser an der Zentrale anmelden", "Añada este lector en el controlador", "Ajoutez ce lecteur à la centrale", "Aggiungere questo lettore alla centrale", "Voeg deze lezer toe aan de centrale", "Dodaj ten czytnik w sterowniku", "Adicione este leitor no controlador"},
+	"Adopted by {}":                     {"Aufgenommen von {}", "Incorporado a {}", "Rattaché à {}", "Associato a {}", "Toegevoegd aan {}", "Przyjęty przez {}", "Associado a {}"},
 	"Ask for a new card":                {"Bitte neue Karte geben lassen", "Pida una tarjeta nueva", "Demandez une nouvelle carte", "Chieda una nuova tessera", "Vraag om een nieuwe kaart", "Poproś o nową kartę", "Peça um novo cartão"},
 	"Ask for help":                      {"Bitte Hilfe holen", "Pida ayuda", "Demandez de l’aide", "Chiedere aiuto", "Vraag om hulp", "Poproś o pomoc", "Peça ajuda"},
 	"Ask for the door to be opened":     {"Bitte Tür öffnen lassen", "Pida que le abran la puerta", "Demandez l’ouverture de la porte", "Chiedere l’apertura della porta", "Vraag of iemand de deur opent", "Poproś o otwarcie drzwi", "Peça que abram a porta"},
@@ -21,6 +22,7 @@ var translations = map[string][len(languages) - 1]string{
 	"Clean the screen":                  {"Bitte abwischen", "Limpie la pantalla", "Nettoyez l’écran", "Pulire lo schermo", "Veeg schoon", "Wytrzyj ekran", "Limpe o ecrã"},
 	"Clock not set":                     {"Uhr nicht gestellt", "Hora sin ajustar", "Heure non réglée", "Ora non impostata", "Klok niet ingesteld", "Zegar nieustawiony", "Hora não ajustada"},
 	"Close the door":                    {"Tür schließen", "Cierre la puerta", "Fermez la porte", "Chiudere la porta", "Sluit de deur", "Zamknij drzwi", "Feche a porta"},
+	"Compare this key with the console": {"Bitte Schlüssel mit der Konsole vergleichen", "Compare esta clave con la consola", "Comparez cette clé avec la console", "Confronti questa chiave con la console", "Vergelijk deze sleutel met de console", "Porównaj ten klucz z konsolą", "Compare esta chave com a consola"},
 	"Do not take it away yet":           {"Noch nicht wegnehmen", "No la retire todavía", "Ne la retirez pas encore", "Non la tolga ancora", "Nog niet weghalen", "Jeszcze jej nie zabieraj", "Não o retire ainda"},
 	"Done":                              {"Fertig", "Listo", "Terminé", "Fatto", "Klaar", "Gotowe", "Pronto"},
 	"Door was forced":                   {"Tür aufgebrochen", "Puerta forzada", "Porte forcée", "Porta forzata", "Deur geforceerd", "Drzwi wyłamane", "Porta arrombada"},
@@ -33,6 +35,7 @@ var translations = map[string][len(languages) - 1]string{
 	"Leave by this door":                {"Durch diese Tür hinaus", "Salga por esta puerta", "Sortez par cette porte", "Uscire da questa porta", "Ga via deze deur naar buiten", "Wyjdź tymi drzwiami", "Saia por esta porta"},
 	"Lockdown":                          {"Abriegelung", "Cierre de emergencia", "Verrouillage d’urgence", "Blocco di emergenza", "Lockdown", "Blokada awaryjna", "Bloqueio de emergência"},
 	"Locked":                            {"Verschlossen", "Puerta bloqueada", "Porte verrouillée", "Porta bloccata", "Op slot", "Drzwi zablokowane", "Porta trancada"},
+	"Looking for a controller":          {"Zentrale wird gesucht", "Buscando un controlador", "Recherche d’une centrale", "Ricerca di una centrale", "Zoekt een centrale", "Szuka sterownika", "À procura de um controlador"},
 	"No card reader":                    {"Kartenleser defekt", "Lector averiado", "Lecteur en panne", "Lettore guasto", "Paslezer defect", "Czytnik nie działa", "Leitor com defeito"},
 	"No link":                           {"Keine Verbindung", "Sin conexión", "Hors ligne", "Non connesso", "Geen verbinding", "Brak łączności", "Sem conexão"},
 	"No longer valid":                   {"Nicht mehr gültig", "Ya no es válida", "N’est plus valable", "Non più valida", "Niet meer geldig", "Już nieważna", "Já não é válido"},
@@ -69,6 +72,8 @@ var translations = map[string][len(languages) - 1]string{
 	"Touch the cross":                   {"Kreuz berühren", "Toque la cruz", "Touchez la croix", "Toccare la croce", "Raak het kruis aan", "Dotknij krzyżyka", "Toque na cruz"},
 	"Try again":                         {"Bitte erneut versuchen", "Inténtelo de nuevo", "Réessayez", "Riprovare", "Probeer opnieuw", "Spróbuj ponownie", "Tente novamente"},
 	"Use your card or ask for the door to be opened": {"Karte benutzen oder Tür öffnen lassen", "Use su tarjeta o pida que le abran la puerta", "Utilisez votre carte ou demandez l’ouverture de la porte", "Usare la tessera o chiedere l’apertura della porta", "Gebruik uw pas of vraag of iemand de deur opent", "Użyj karty lub poproś o otwarcie drzwi", "Use o cartão ou peça que abram a porta"},
+	"Waiting at {}":              {"Wartet bei {}", "En espera en {}", "En attente chez {}", "In attesa presso {}", "Wacht bij {}", "Czeka w {}", "À espera em {}"},
+	"Waiting at {} and {} more":  {"Wartet bei {} und {} weiteren", "En espera en {} y {} más", "En attente chez {} et {} de plus", "In attesa presso {} e {} in più", "Wacht bij {} en nog {}", "Czeka w {} i jeszcze {}", "À espera em {} e mais {}"},
 	"Welcome":                    {"Willkommen", "Adelante", "Bienvenue", "Prego", "Welkom", "Witamy", "Boas-vindas"},
 	"Welcome, {}":                {"Willkommen, {}", "Adelante, {}", "Bienvenue, {}", "Prego, {}", "Welkom, {}", "Witamy, {}", "Boas-vindas, {}"},
 	"You can take the card away": {"Die Karte kann weg", "Ya puede retirarla", "Vous pouvez la retirer", "Può togliere la tessera", "U kunt de kaart weghalen", "Możesz zabrać kartę", "Pode retirar o cartão"},

@@ -23,6 +23,7 @@ const (
 	Evacuation               // everybody leaves: nothing else shows
 	SecondPIN                // a card was the first of two proofs: a PIN is next; until View.Until
 	SecondCard               // a PIN was the first of two proofs: a card is next; until View.Until
+	Adopted                  // a site has adopted the reader just now; a touch ends it
 )
 
 // timed reports whether the screen is a temporary one.
@@ -61,7 +62,10 @@ type View struct {
 	Greeting string // from the policy; may be empty
 	ReaderID string // shown where the door has no name, and on NotSetUp
 
-	Fingerprint string // of the reader's keys, to be compared, on NotSetUp; may be empty
+	Fingerprint string // to be compared: of the reader's keys, on NotSetUp; of its controller's key, on Adopted; may be empty
+	Looking     bool   // for a controller, on NotSetUp
+	Site        string // where the reader waits to be adopted, on NotSetUp, may be empty; which has adopted it, on Adopted
+	MoreSites   uint8  // where it waits, too, on NotSetUp
 
 	Language     string // a tag of RFC 5646, as "de"; empty: that of Opts
 	LargeText    bool   // type a quarter larger

@@ -65,7 +65,7 @@ var figures = []figure{
 	{"  its time beyond a key in a file, median, by swtpm on this machine: no chip", "Tag/PIN µs-median", "", "µs", 0},
 	{"commands to a TPM for a card", "Tag/card commands", "", "", 1},
 	{"  its time, as above", "Tag/card µs-median", "", "µs", 0},
-	{"firmware for arm64, static, stripped", "Binary MB", "", "MB", 10.8},
+	{"firmware for arm64, static, stripped", "Binary MB", "", "MB", 11.0},
 	{"resident memory, idle", "Process MB-resident-idle", "", "MB", 24},
 	{"resident memory, most, after ten PINs", "Process MB-resident-most", "", "MB", 48},
 	{"idle in the dark, cards looked for: voluntary context switches", "Idle switches/s", "", "a second", 200},

@@ -42,6 +42,8 @@ var arrows = []struct {
 	{"cmd/latchkeyd/internal/adoption", []string{"cmd/latchkeyd/internal/connection", "cmd/latchkeyd/internal/datadir", "device/cache", "device/durable", "device/pin/tpm", "sync/wire"}},
 	{"cmd/latchkeyd/internal/connection", []string{"cmd/latchkeyd/internal/datadir", "device/durable", "sync/wire"}},
 	{"cmd/latchkeyd/internal/datadir", nil},
+	{"cmd/latchkeyd/internal/dnssd", nil},
+	{"cmd/latchkeyd/internal/handover", []string{"cmd/latchkeyd/internal/adoption", "cmd/latchkeyd/internal/dnssd", "device/pin/tpm", "sync/wire"}},
 	{"cmd/latchkeyd/internal/status", []string{"cmd/latchkeyd/internal/datadir", "device", "device/journal", "sync/wire"}},
 	{"cmd/latchkeyd/internal/supervision", []string{"device", "sync/wire"}},
 	{"cmd/latchkey-controller", []string{ofController + "adoption", ofController + "api", ofController + "backup", ofController + "broker", ofController + "clock", ofController + "console", ofController + "control", ofController + "desk", ofController + "errand", ofController + "homeassistant", ofController + "link", ofController + "mail", ofController + "site", ofController + "store", ofController + "webhook", ofController + "zone", "device/durable", "sync/wire"}},

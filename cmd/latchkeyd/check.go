@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto"
 	"crypto/rand"
@@ -62,7 +63,7 @@ func checkCommand(ctx context.Context, command *call) error {
 	case len(texts) > 0:
 		_, err = fmt.Fprintln(command.stdout, strings.Join(texts, "\n"))
 	default:
-		_, err = fmt.Fprintf(command.stdout, "%s: no problems found in the config and what it names\n", c.Reader.ID)
+		_, err = fmt.Fprintf(command.stdout, "%s: no problems found in the config and what it names\n", cmp.Or(c.Reader.ID, c.path))
 		if can != "" && err == nil {
 			_, err = fmt.Fprintln(command.stdout, can)
 		}

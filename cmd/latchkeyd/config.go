@@ -12,6 +12,7 @@ import (
 
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/handover"
 	"latchkey/cmd/latchkeyd/internal/status"
 	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/keypad/panel"
@@ -25,6 +26,7 @@ type config struct {
 	Panel    panelConfig        `toml:"panel"`
 	Touch    touchConfig        `toml:"touch"`
 	Key      keyConfig          `toml:"key"`
+	Adoption handover.Config    `toml:"adoption"`
 	Metrics  status.Config      `toml:"metrics"`
 	Watchdog supervision.Config `toml:"watchdog"`
 
@@ -35,7 +37,7 @@ type config struct {
 
 // readerConfig is the reader's id and its data directory.
 type readerConfig struct {
-	ID   string `toml:"id"`
+	ID   string `toml:"id"`   // empty: the one that its site gives it
 	Data string `toml:"data"` // directory, relative to the config file
 }
 
@@ -105,7 +107,7 @@ func readConfig(path string) (*config, error) {
 	for _, key := range meta.Undecoded() {
 		wrong = append(wrong, fmt.Errorf("config: %s, line %d: unknown key %s: correct or remove it", path, lineOf(c.text, key), key))
 	}
-	if err := wire.CheckName(c.Reader.ID); err != nil {
+	if err := wire.CheckName(c.Reader.ID); err != nil && meta.IsDefined("reader", "id") {
 		refuse("reader.id", "%w", err)
 	}
 	if c.Reader.Data == "" {
@@ -126,6 +128,18 @@ func readConfig(path string) (*config, error) {
 	}
 	if n := len(c.Touch.Calibration); n != 0 && n != 6 {
 		refuse("touch.calibration", "has %d numbers: it must have 6, which latchkeyd calibrate finds", n)
+	}
+	if c.Adoption.Controller == "" {
+		c.Adoption.Controller = handover.DNSSD
+		if c.Board.Kind == "sim" {
+			c.Adoption.Controller = handover.Off
+		}
+	}
+	if err := c.Adoption.CheckController(); err != nil {
+		refuse("adoption.controller", "%w", err)
+	}
+	if err := c.Adoption.CheckKey(); err != nil {
+		refuse("adoption.key", "%w", err)
 	}
 	for _, err := range []error{c.Watchdog.Check(), c.Metrics.Check()} {
 		if err != nil {

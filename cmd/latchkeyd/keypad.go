@@ -8,6 +8,7 @@ import (
 
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/status"
+	"latchkey/device"
 	"latchkey/keypad"
 	"latchkey/keypad/panel"
 	"latchkey/keypad/touch"
@@ -43,7 +44,7 @@ func (in *instruments) openKeypad(b *board.Board, c *config) error {
 	})
 
 	turn := in.parts.NewPart("a turn of the keypad", wire.SubjectPanel)
-	opts := &keypad.Opts{OnTurn: turn.Round, OnEntry: func(pin *[8]byte) { in.presentPIN(pin[:]) }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
+	opts := &keypad.Opts{OnTurn: turn.Round, OnEntry: func(pin *[8]byte) { in.presentPIN(pin[:]) }, OnSeen: func() { in.events <- device.Seen{} }, OnHealth: in.keypadHealth, Language: c.Panel.Language}
 	if opts.Buzzer, err = in.output(b, "buzzer"); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // page returns what a simulated board's page shows of the reader.
 func (r *reader) page() board.Page {
 	return board.Page{
-		Name: r.config.Reader.ID,
+		Name: cmp.Or(r.config.Reader.ID, "Reader"),
 		Controls: func() any {
 			if r.instruments.keypad == nil {
 				return []struct{}{}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,6 +36,9 @@ type reader struct {
 	watchdog    *supervision.Watchdog
 	tpm         *tpm.TPM // nil: the config names none
 	data        error    // what is wrong with where the data is kept
+
+	// received is the bundle that has come over the network, until it is taken over.
+	received *wire.Bundle
 }
 
 // storeWithin is longer than memory cards stall for housekeeping.
@@ -53,10 +57,11 @@ func (r *reader) once(ctx context.Context) (err error) {
 	r.inbox.TakeOver()
 	r.clock.set(time.Time{}, 0)
 	site, err := r.site()
-	known := err == nil || errors.Is(err, fs.ErrNotExist)
+	unadopted := errors.Is(err, fs.ErrNotExist)
+	known := err == nil || unadopted
 	start := device.Start{
-		Reader: r.config.Reader.ID, Version: version, Fingerprint: r.fingerprint(),
-		Site: site.ID, NewJournal: errors.Is(err, fs.ErrNotExist) || site.First,
+		Reader: cmp.Or(r.config.Reader.ID, site.Reader), Version: version, Fingerprint: r.fingerprint(),
+		Site: site.ID, Adopter: r.adopter(site), NewJournal: unadopted || site.First,
 		NoPIN: r.instruments.noPIN, NoCards: r.instruments.noCards, Counted: r.tpm != nil,
 	}
 
@@ -67,6 +72,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		r.log.Error("the journal is lost: a new one begins, and PIN entry is locked out until a known card is shown or the controller unlocks the door", "err", began)
 		start.JournalFault = began
 	}
+	looks := unadopted && r.mayLook(durable, start)
 	if !known || site.Bundle == 0 && durable.Site != (wire.SiteID{}) {
 		// Not set up for now: what the journal holds of the site must not be forgotten.
 		start.Site = durable.Site
@@ -78,7 +84,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		reached.Leave()
 	}
 	options := cache.Options{Dir: dir, Site: site.ID, Controller: site.ControllerKey(), Highest: reached.Held()}
-	policy, err := cache.LoadPolicy(options, r.config.Reader.ID)
+	policy, err := cache.LoadPolicy(options, start.Reader)
 	if err == nil {
 		start.Policy, err = device.LoadPolicy(policy)
 	}
@@ -129,7 +135,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		workers: map[wire.CredentialKind]*worker{}, lookups: &r.metrics.Lookups,
 		report: func(state device.State) {
 			r.status.Report(state, status.Adoption{
-				Site: site.Name, Fingerprint: start.Fingerprint,
+				Site: site.Name, Controller: controllerOf(site), Fingerprint: start.Fingerprint,
 				Linked: site.Broker != "", Refused: r.inbox.Refused(),
 			})
 			link.report(state)
@@ -160,6 +166,9 @@ func (r *reader) once(ctx context.Context) (err error) {
 	if r.tpm != nil {
 		group.Go(func() error { return r.watchTPM(ctx, held, send, restart) })
 	}
+	if looks {
+		group.Go(func() error { return r.look(ctx, start, send, restart) })
+	}
 	if site.Bundle != 0 {
 		group.Go(func() error { return r.scrub(ctx, held.cache, link.damaged) })
 		group.Go(func() error { return link.run(ctx) })
@@ -185,7 +194,7 @@ func (r *reader) site() (*adoption.Site, error) {
 	case err == nil:
 		return held, nil
 	case errors.Is(err, fs.ErrNotExist):
-		r.log.Info("not adopted yet: run latchkeyd identity, give the request to the controller, and its bundle to latchkeyd adopt")
+		r.log.Info("not adopted yet: adopt it in the controller's console; or run latchkeyd identity, give the request to the controller, and its bundle to latchkeyd adopt")
 	default:
 		r.log.Error("not set up: only the exit button opens the door", "err", err)
 	}

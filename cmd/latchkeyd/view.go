@@ -25,6 +25,7 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 		Screen: screens[v.Screen],
 		PIN:    v.PIN, ShufflePIN: v.Shuffle, CardOutOfOrder: !v.Card, Both: v.Both,
 		Place: v.Place, Door: v.Door, Greeting: v.Greeting, ReaderID: v.Reader, Fingerprint: v.Fingerprint,
+		Looking: v.Waiting.Looks, Site: v.Waiting.Site, MoreSites: v.Waiting.More,
 		Language: v.Language, LargeText: v.LargeText, HighContrast: v.HighContrast,
 		User: v.Name, Start: at(v.Start), Until: at(v.End),
 		Done: v.Done, Of: v.Of,
@@ -34,6 +35,8 @@ func (w viewer) view(v device.View, now time.Time, mono time.Duration) keypad.Vi
 	switch v.Screen {
 	case device.ScreenDenied, device.ScreenEnrol:
 		k.Reason = reasonText[v.Reason]
+	case device.ScreenAdopted:
+		k.Site, k.Fingerprint = v.Adopter.Site, v.Adopter.Controller
 	case device.ScreenOutOfOrder:
 		k.Notes = reasonText[v.Reason]
 	}
@@ -67,6 +70,7 @@ var screens = map[device.Screen]keypad.Screen{
 	device.ScreenEvacuation: keypad.Evacuation,
 	device.ScreenSecondPIN:  keypad.SecondPIN,
 	device.ScreenSecondCard: keypad.SecondCard,
+	device.ScreenAdopted:    keypad.Adopted,
 }
 
 // reasonText is what a screen shows for a reason. A PIN never has one.

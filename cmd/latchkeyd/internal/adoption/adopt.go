@@ -130,6 +130,26 @@ func Adopt(dir string, sealed []byte, replaceSite bool) (*wire.Bundle, error) {
 	return bundle.Bundle, takeOver(dir)
 }
 
+// Receive puts the bundle of a controller's answer into the data directory of a reader that no
+// site has adopted, for its Inbox to take over. It refuses one that is not of the site and the
+// controller that the answer names, or not for the reader that the config names; reader is ""
+// if that names none.
+func Receive(dir string, answer *wire.HandoverAnswer, reader string) (*wire.Bundle, error) {
+	a := &adoption{Bundle: answer.Bundle}
+	bundle, err := readBundle(dir, a)
+	switch {
+	case err != nil:
+		return nil, err
+	case bundle.before != nil:
+		return nil, fmt.Errorf("this reader belongs to site %s", bundle.before.Name)
+	case bundle.Controller != answer.Controller || bundle.SiteName != answer.Site:
+		return nil, errors.New("the bundle is not of the site and the controller that sent it")
+	case reader != "" && bundle.Reader != reader:
+		return nil, fmt.Errorf("the bundle is for reader %s, but reader.id is %s in the config: make them equal", bundle.Reader, reader)
+	}
+	return bundle.Bundle, durable.WriteFile(filepath.Join(dir, datadir.Adoption), wire.Marshal(a), 0o600)
+}
+
 // awaitTakeOver waits until the running reader has taken a bundle over.
 func awaitTakeOver(dir string, number uint64) error {
 	for range 100 {

@@ -4,7 +4,9 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"latchkey/cmd/latchkeyd/internal/datadir"
 	"latchkey/device/durable"
@@ -57,14 +59,32 @@ func ReadSite(dir string) (*Site, error) {
 // errSiteDamaged means that nobody can tell any more which site the reader belongs to.
 var errSiteDamaged = errors.New(datadir.Site + " is damaged: have the controller write a new bundle, and adopt it with --replace-site")
 
+// NeverBegun says whether a data directory has nothing that a site has left there: no bundle on
+// its way in, and no part of a damaged journal, which may have told of a site. If it cannot be
+// read, it may have.
+func NeverBegun(dir string) bool {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return false
+	}
+	for _, entry := range entries {
+		switch name := entry.Name(); {
+		case name == datadir.Site, name == datadir.Adoption, name == datadir.Connection, name == "policy.cbor", strings.HasPrefix(name, "epoch-"):
+			return false
+		}
+	}
+	damaged, err := filepath.Glob(filepath.Join(dir, datadir.Journal, "damaged-*"))
+	return err == nil && len(damaged) == 0
+}
+
 func (s *Site) write(dir string) error {
 	return durable.WriteFile(filepath.Join(dir, datadir.Site), wire.Marshal(s), 0o600)
 }
 
 // CheckReader refuses the site if it adopted the reader under another id than
-// the config's.
+// the config's; "": the config names none.
 func (s *Site) CheckReader(id string) error {
-	if s.Reader == id {
+	if id == "" || s.Reader == id {
 		return nil
 	}
 	return fmt.Errorf("the site adopted this reader as %s, but reader.id is %s in the config: make them equal", s.Reader, id)

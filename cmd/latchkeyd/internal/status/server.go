@@ -26,6 +26,7 @@ type Server struct {
 	mu       sync.Mutex
 	now      Status
 	known    chan struct{} // closed once there is one
+	once     sync.Once     // closes it
 	data     error         // what is wrong with where the data is kept
 	measured func() Figures
 }
@@ -48,6 +49,7 @@ func (s *Server) Status() *Status {
 // Adoption is how a reader belongs to a site.
 type Adoption struct {
 	Site        string // "": it is not adopted
+	Controller  string // fingerprint of its key; "": it is not adopted
 	Fingerprint string // of its keys; "": there are none
 	Linked      bool   // the site named a broker
 	Refused     string // why the newest adoption was not taken over; "": it was
@@ -56,9 +58,10 @@ type Adoption struct {
 // Report takes the brain's newest state.
 func (s *Server) Report(state device.State, a Adoption) {
 	now := Status{
-		Reader: state.Reader, Version: state.Version, Site: a.Site, Fingerprint: a.Fingerprint,
-		Mode: Mode{state.Mode.Mode, state.Mode.Cause, state.Mode.Until, state.Mode.By, state.Mode.Waits},
-		Door: string(state.Door), Strike: string(state.Strike),
+		Reader: state.Reader, Version: state.Version, Site: a.Site, Controller: a.Controller, Fingerprint: a.Fingerprint,
+		Waiting: waiting(state.Waiting),
+		Mode:    Mode{state.Mode.Mode, state.Mode.Cause, state.Mode.Until, state.Mode.By, state.Mode.Waits},
+		Door:    string(state.Door), Strike: string(state.Strike),
 		Lockout: cmp.Or(string(state.Lockout), "none"), Wrong: int(state.Wrong), Guesses: int(state.Guesses),
 		PIN: cmp.Or(string(state.PIN), "on"), Card: cmp.Or(string(state.Card), "on"),
 		Tamper: state.Tamper, ClockTrusted: state.ClockTrusted,
@@ -91,10 +94,22 @@ func (s *Server) Report(state device.State, a Adoption) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now.Reader == "" {
-		close(s.known)
-	}
 	s.now = now
+	s.once.Do(func() { close(s.known) })
+}
+
+// waiting says what a reader that no site has adopted waits for, as its screen does; "": for
+// nothing on the network.
+func waiting(w device.Waiting) string {
+	switch {
+	case w.More > 0:
+		return fmt.Sprintf("waiting at %s and %d more", w.Site, w.More)
+	case w.Site != "":
+		return "waiting at " + w.Site
+	case w.Looks:
+		return "looking for a controller"
+	}
+	return ""
 }
 
 // Serve answers on the socket in the data directory until ctx ends. It tries again when

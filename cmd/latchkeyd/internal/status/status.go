@@ -4,6 +4,7 @@ package status
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -18,7 +19,9 @@ type Status struct {
 	Reader         string                  `json:"reader"`
 	Version        string                  `json:"version"`
 	Site           string                  `json:"site,omitempty"`
+	Controller     string                  `json:"controller,omitempty"` // fingerprint of its key
 	Fingerprint    string                  `json:"fingerprint,omitempty"`
+	Waiting        string                  `json:"waiting,omitempty"` // what a reader that is not adopted waits for
 	Mode           Mode                    `json:"mode"`
 	Door           string                  `json:"door"`
 	Strike         string                  `json:"strike"`
@@ -89,11 +92,14 @@ func (t *TPM) String() string {
 // Print writes the status for a person.
 func (s *Status) Print(w io.Writer) error {
 	var t table
-	t.row("reader", "%s (%s)", s.Reader, s.Version)
-	if s.Site == "" {
+	t.row("reader", "%s (%s)", cmp.Or(s.Reader, "without an id"), s.Version)
+	switch {
+	case s.Site != "":
+		t.row("site", "%s; its controller's key is %s", s.Site, s.Controller)
+	case s.Waiting != "":
+		t.row("site", "not adopted, %s; fingerprint %s", s.Waiting, s.Fingerprint)
+	default:
 		t.row("site", "not adopted; fingerprint %s", s.Fingerprint)
-	} else {
-		t.row("site", "%s", s.Site)
 	}
 	t.row("mode", "%s", s.Mode)
 	t.row("door", "%s, strike %s", s.Door, s.Strike)
