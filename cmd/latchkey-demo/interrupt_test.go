@@ -25,7 +25,7 @@ func TestAnInterruptIsNoError(t *testing.T) {
 		"latchkey-controller broker-config", "The reader's page", "readers come to",
 	} {
 		var stderr bytes.Buffer
-		cmd := exec.Command(os.Args[0], "-bin", bin, "-dir", filepath.Join(dir, "var"), "-listen", freeAddress(t), "-console", freeAddress(t), "-api", freeAddress(t), "-broker", freeAddress(t))
+		cmd := exec.Command(os.Args[0], "-bin", bin, "-dir", filepath.Join(dir, "var"), "-listen", freeAddress(t), "-second", freeAddress(t), "-console", freeAddress(t), "-api", freeAddress(t), "-adoption", freeAddress(t), "-broker", freeAddress(t))
 		cmd.Env = append(os.Environ(), runAsProgram+"=1")
 		cmd.Stderr = &stderr
 		out, err := cmd.StdoutPipe()

@@ -28,7 +28,7 @@ func TestTheLineThatIsPrintedOpensTheDoor(t *testing.T) {
 	var tokens []string
 	for range 2 { // the second time it is the same token
 		var stderr bytes.Buffer
-		cmd := exec.Command(os.Args[0], "-bin", bin, "-dir", dir, "-listen", board.d.listen, "-console", freeAddress(t), "-api", freeAddress(t), "-broker", freeAddress(t))
+		cmd := exec.Command(os.Args[0], "-bin", bin, "-dir", dir, "-listen", board.d.listen, "-second", freeAddress(t), "-console", freeAddress(t), "-api", freeAddress(t), "-adoption", freeAddress(t), "-broker", freeAddress(t))
 		cmd.Env = append(os.Environ(), runAsProgram+"=1")
 		cmd.Stderr = &stderr
 		out, err := cmd.StdoutPipe()

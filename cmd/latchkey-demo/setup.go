@@ -46,7 +46,7 @@ func (d *demo) setUp(ctx context.Context) (*facts, error) {
 		}
 		return &known, d.keep(&known)
 	}
-	for _, dir := range []string{"site", "reader", "broker"} {
+	for _, dir := range []string{"site", "reader", theSecond, "broker"} {
 		if err := os.RemoveAll(d.path(dir)); err != nil {
 			return nil, err
 		}
@@ -130,9 +130,13 @@ func (d *demo) makeReaderOf(ctx context.Context, known *facts, site string, r aR
 	if err := d.do(ctx, nil, "latchkeyd", "adopt", "--data", data, bundle); err != nil {
 		return err
 	}
-	config := fmt.Sprintf(`[reader]
-id = %q
-data = "data"
+	return writeConfig(r.dir, fmt.Sprintf("[reader]\nid = %q\n", r.id), r.listen, known)
+}
+
+// writeConfig writes the config of a simulated reader: what it is told of itself, and its board, which has a page at an
+// address and cards to hold to it.
+func writeConfig(dir, itself, listen string, known *facts) error {
+	config := itself + fmt.Sprintf(`data = "data"
 
 [board]
 kind = "sim"
@@ -144,8 +148,8 @@ cards = [
   { name = "Bob Martin", uid = %q },
   { name = "A stranger", uid = "04deadbeef0180" },
 ]
-`, r.id, r.listen, known.UID)
-	return os.WriteFile(filepath.Join(r.dir, "latchkeyd.toml"), []byte(config), 0o600)
+`, listen, known.UID)
+	return os.WriteFile(filepath.Join(dir, "latchkeyd.toml"), []byte(config), 0o600)
 }
 
 func (d *demo) path(elem ...string) string {

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// start runs broker, controller and reader, each a process of its own, until
-// ctx, the controller or the reader ends. The broker may be stopped and started
+// start runs broker, controller and both readers, each a process of its own, until
+// ctx, the controller or a reader ends. The broker may be stopped and started
 // again meanwhile.
 func (d *demo) start(ctx context.Context, known *facts) error {
-	serve := []string{"serve", "--dir", d.path("site"), "--console", d.console, "--api", d.api}
-	// The reader ends first, so that it can still tell the controller, and the broker last.
+	serve := []string{"serve", "--dir", d.path("site"), "--console", d.console, "--api", d.api, "--adoption", d.adoption}
+	// The readers end first, so that they can still tell the controller, and the broker last.
 	brokerContext, stopBroker := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBroker()
 	broker, config, err := d.mosquitto(brokerContext)
@@ -39,6 +39,7 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 	}
 	fmt.Printf(`
   The reader's page   http://%s/
+  A second reader     http://%[8]s/ (%[9]s)
   The console         https://%[7]s/ (the first time by the link that the controller prints below;
                       the browser warns: the certificate is of the site's own authority)
   Ada's PIN           %[2]s
@@ -47,6 +48,8 @@ func (d *demo) start(ctx context.Context, known *facts) error {
   Tap PIN on the page and type Ada's PIN, or click Bob's card. Bob's card only has a number, and can be copied.
   One that cannot: choose New card at a user in the console and Write the keys, then click New DESFire EV3 on the
   reader's page, and confirm the card in the console when the reader says Done.
+  To add the second reader, sign in at the console, press Adopt it, compare the fingerprint with the one on the
+  reader's screen, name its door, say who may open it, and press Adopt: Ada's PIN opens that door, too.
   Ctrl-C stops. From another terminal:
 
     %[4]s user add --dir %[5]s --name "Grace Hopper" --pin auto
@@ -55,7 +58,7 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 
   The broker %[6]s
 
-`, d.listen, known.PIN, known.UID, shell(filepath.Join(d.bin, "latchkey-controller")), shell(d.path("site")), about, d.console)
+`, d.listen, known.PIN, known.UID, shell(filepath.Join(d.bin, "latchkey-controller")), shell(d.path("site")), about, d.console, d.second, d.aboutSecond())
 
 	group, groupContext := errgroup.WithContext(ctx)
 	controllerContext, stopController := context.WithCancel(context.WithoutCancel(ctx))
@@ -64,15 +67,20 @@ func (d *demo) start(ctx context.Context, known *facts) error {
 	if err := forward("controller", controller); err != nil {
 		return err
 	}
-	reader := d.command(groupContext, "latchkeyd", "run", "--config", d.path("reader", "latchkeyd.toml"))
-	if err := forward("reader", reader); err != nil {
-		return err
+	readers, readersContext := errgroup.WithContext(groupContext)
+	for _, name := range []string{"reader", theSecond} {
+		reader := d.command(readersContext, "latchkeyd", "run", "--config", d.path(name, "latchkeyd.toml"))
+		if err := forward(name, reader); err != nil {
+			return err
+		}
+		readers.Go(func() error { return ended("latchkeyd", reader.Wait(), readersContext) })
 	}
 	group.Go(func() error { return ended("latchkey-controller", controller.Wait(), controllerContext) })
 	group.Go(func() error { return d.tellProgram(groupContext, known) })
+	group.Go(func() error { return d.admitSecond(groupContext, broker) })
 	group.Go(func() error {
 		defer stopController()
-		return ended("latchkeyd", reader.Wait(), groupContext)
+		return readers.Wait()
 	})
 	if err := group.Wait(); ctx.Err() == nil {
 		return err

@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"encoding/base64"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -18,27 +15,14 @@ import (
 // adoptPage is the adoption of a reader: upload the request, compare the
 // fingerprints, download the bundle.
 type adoptPage struct {
-	Step         int // 1, 2, 3
-	Form         *form
-	Request      *desk.Request
-	Locations    []*desk.Location
-	Groups       []string // existing ones, without everyone
-	Days         []day    // for hours
-	Schedules    []*desk.Schedule
-	MaySchedules bool            // add one
-	Cells        []desk.CellName // to choose from
-	Adoption     *site.Adoption
-	OtherBroker  bool   // the broker is a separate program
-	Download     string // URL of the bundle
-	File         string
-}
-
-// Unnamed says which brokers a reader gets if the form names none.
-func (p *adoptPage) Unnamed() string {
-	if slices.ContainsFunc(p.Cells, func(c desk.CellName) bool { return c.Brokers }) {
-		return "those of its cell"
-	}
-	return "unchanged"
+	adoptChoices
+	Step        int                   // 1, 2, 3
+	Waiting     []*desk.WaitingReader // that need no files, in step 1
+	Request     *desk.Request
+	Adoption    *site.Adoption
+	OtherBroker bool   // the broker is a separate program
+	Download    string // URL of the bundle
+	File        string
 }
 
 func (c *Console) showAdopt(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adoptPage) error {
@@ -51,7 +35,11 @@ func (c *Console) showUpload(w http.ResponseWriter, r *http.Request, v *visit, s
 	if f == nil {
 		f = newForm("reader", r.URL.Query().Get("reader"))
 	}
-	return c.showAdopt(w, r, v, status, &adoptPage{Step: 1, Form: f})
+	waiting, err := c.waitingReaders(r, v)
+	if err != nil {
+		return err
+	}
+	return c.showAdopt(w, r, v, status, &adoptPage{Step: 1, Waiting: waiting, adoptChoices: adoptChoices{Form: f}})
 }
 
 // readRequest reads the uploaded request and shows step 2.
@@ -63,13 +51,9 @@ func (c *Console) readRequest(r *http.Request, v *visit, f *form) (answer, error
 	if err != nil {
 		return answer{}, err
 	}
-	cells, err := c.desk.CellNames(r.Context(), v.Actor)
-	if err != nil {
-		return answer{}, err
-	}
 	next := newForm("request", base64.StdEncoding.EncodeToString(f.file), "reader", request.Reader)
-	if !slices.ContainsFunc(cells, func(c desk.CellName) bool { return c.Brokers }) {
-		next.Values.Set("broker", c.broker(r))
+	if err := c.proposeBroker(r, v, next); err != nil {
+		return answer{}, err
 	}
 	if request.Reader != "" {
 		next.Values.Set("access", "keep")
@@ -80,41 +64,14 @@ func (c *Console) readRequest(r *http.Request, v *visit, f *form) (answer, error
 }
 
 // showStep2 shows a request's fingerprint, and the form of the reader.
-func (c *Console) showStep2(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form, request *desk.Request) (err error) {
-	p := &adoptPage{Step: 2, Form: f, Request: request, Days: newWeek(wire.Access{}).Days}
-	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
-		return err
-	}
-	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
-		return err
-	}
-	if p.Cells, err = c.desk.CellNames(r.Context(), v.Actor); err != nil {
-		return err
-	}
-	p.MaySchedules = v.May(string(desk.EditSchedules))
-	if p.Schedules, err = c.desk.Schedules(r.Context(), v.Actor); err != nil {
-		return err
-	}
-	return c.showAdopt(w, r, v, status, p)
-}
-
-// broker returns the broker's URL to propose; if its host is not configured, with the
-// host of the request.
-func (c *Console) broker(r *http.Request) string {
-	port, ok := strings.CutPrefix(c.brokerURL, "ssl://:")
-	if !ok {
-		return c.brokerURL
-	}
-	host, _, err := net.SplitHostPort(r.Host)
+func (c *Console) showStep2(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form, request *desk.Request) error {
+	choices, err := c.adoptChoices(r, v, f)
 	if err != nil {
-		host = r.Host
+		return err
 	}
-	return "ssl://" + net.JoinHostPort(host, port)
+	choices.MayKeep = true
+	return c.showAdopt(w, r, v, status, &adoptPage{adoptChoices: choices, Step: 2, Request: request})
 }
-
-// otherBroker says whether the broker is a separate program, which must be configured
-// with the readers.
-func (c *Console) otherBroker() bool { return !strings.HasPrefix(c.brokerURL, "ssl://:") }
 
 // adopt makes the board a reader and keeps the bundle for download.
 func (c *Console) adopt(r *http.Request, v *visit, f *form) (answer, error) {
@@ -149,36 +106,6 @@ func (c *Console) showCompare(w http.ResponseWriter, r *http.Request, v *visit, 
 	return c.showStep2(w, r, v, status, f, read)
 }
 
-// accessChoice reads who may open the door of a reader being adopted; nil: unchanged.
-// uses say whose hours
-// are those of schedules. It marks missing input.
-func accessChoice(f *form) (access []wire.Access, uses []desk.UseSchedule) {
-	switch f.Get("access") {
-	case "everyone":
-		return []wire.Access{{Group: wire.Everyone}}, nil
-	case "nobody":
-		return []wire.Access{}, nil
-	case "groups":
-		hours, by := readTimes(f)
-		access = []wire.Access{}
-		groups := groupsOf(f)
-		slices.Sort(groups)
-		for _, group := range slices.Compact(groups) {
-			access = append(access, wire.Access{Group: group, Schedule: hours})
-			by.HoursUse = accessOf(group)
-			uses = append(uses, by)
-		}
-		if len(access) == 0 {
-			f.Wrong["access"] = "Choose the groups that may open the door, or choose nobody yet."
-		}
-		return access, uses
-	case "keep":
-	default:
-		f.Wrong["access"] = "Choose who may open the door."
-	}
-	return nil, nil
-}
-
 func bundleName(reader string) string { return reader + ".bundle" }
 
 // makeBundle adopts the reader and writes its bundle to a file without a name, which the
@@ -196,12 +123,8 @@ func (c *Console) makeBundle(r *http.Request, v *visit, f *form, request []byte,
 	if err := os.Remove(file.Name()); err != nil {
 		return nil, "", err
 	}
-	form := desk.AdoptForm{
-		Reader: f.Trim("reader"), Request: request, Door: f.Trim("door"), Place: f.Trim("place"), TimeZone: f.Trim("time-zone"), Broker: f.Trim("broker"), Cell: f.Get("cell"), Access: access, Uses: uses,
-	}
-	if f.Has("compared", "on") {
-		form.Fingerprint = f.Get("fingerprint")
-	}
+	form := adoptForm(f, access, uses)
+	form.Request = request
 	a, err = c.desk.Adopt(r.Context(), v.Actor, form, func(bundle []byte) error {
 		_, err := file.Write(bundle)
 		return err

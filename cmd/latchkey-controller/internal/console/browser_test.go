@@ -368,6 +368,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		contented(t, complaints)
 	}
 	tours["modes"] = func(t *testing.T) { modeTour(t, ctx) }
+	tours["waiting"] = func(t *testing.T) { waitingTour(t, ctx) }
 	tours["visitors"] = func(t *testing.T) { visitorTour(t, ctx) }
 	tours["proofs"] = func(t *testing.T) { proofTour(t, ctx) }
 	tours["groups"] = func(t *testing.T) { groupTour(t, ctx) }

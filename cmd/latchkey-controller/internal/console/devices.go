@@ -10,6 +10,7 @@ import (
 type devicesPage struct {
 	Readers []*desk.Reader
 	Removed []*desk.Reader
+	Waiting []*desk.WaitingReader // boards that no site has adopted
 	Theft   *desk.Theft
 	Hubs    []*desk.Hub // where somebody uses them
 	Hub     *desk.Hub
@@ -22,6 +23,9 @@ type devicesPage struct {
 func (c *Console) showDevices(w http.ResponseWriter, r *http.Request, v *visit, status int, p *devicesPage) error {
 	readers, err := c.desk.Readers(r.Context(), v.Actor)
 	if err != nil {
+		return err
+	}
+	if p.Waiting, err = c.waitingReaders(r, v); err != nil {
 		return err
 	}
 	if p.Theft, err = c.desk.Theft(r.Context(), v.Actor); err != nil {

@@ -17,6 +17,7 @@ type overviewPage struct {
 	Ending    *desk.WantedMode
 	Evening   string
 	Locations []*desk.Location
+	Waiting   []*desk.WaitingReader // boards for which an administrator has to say which door they are for
 	Alerts    []alert
 	Alarms    []*desk.Event // of the site itself, the newest first
 	Duress    []*desk.Event // the newest first, for those who may see them
@@ -61,6 +62,10 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
 		return err
 	}
+	if p.Waiting, err = c.waitingReaders(r, v); err != nil {
+		return err
+	}
+	p.Waiting = slices.DeleteFunc(p.Waiting, func(w *desk.WaitingReader) bool { return w.Adopted != "" })
 	var readers []*desk.Reader
 	for _, l := range p.Locations {
 		p.Doors += len(l.Doors)

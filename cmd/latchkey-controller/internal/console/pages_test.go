@@ -66,6 +66,8 @@ var everywhere = []struct {
 	{"/schedules/1", nil, "access of staff"},
 	{"/devices", nil, "front-door"},
 	{"/devices/adopt", []desk.Role{desk.Viewer, desk.Editor}, "Its request"},
+	{"/devices/waiting/1", []desk.Role{desk.Viewer, desk.Editor}, "Is this it?"},
+	{"/devices/waiting/1?ask=refuse", []desk.Role{desk.Viewer, desk.Editor}, "Refuse this reader?"},
 	{"/hubs/1", nil, "front-door"},
 	{"/readers/front-door", nil, "Last attempt"},
 	{"/readers/front-door/pin", nil, "The reader has applied this."},
@@ -106,6 +108,7 @@ func small(t *testing.T) *world {
 func TestEachPageIsShownToThoseWhoMaySeeIt(t *testing.T) {
 	w := small(t)
 	w.officeHours("front-door")
+	w.waits("")
 	for _, role := range desk.Roles() {
 		b := w.visitor(role)
 		for _, e := range everywhere {
@@ -205,6 +208,9 @@ var acts = []struct {
 	{"/doors/1", []string{"name", "Annex"}, desk.Editor},
 	{"/doors/1/remove", nil, desk.Editor},
 	{"/devices/adopt/reader", []string{"reader", "back-door"}, desk.Editor},
+	{"/devices/waiting/1", []string{"which", "new", "door", "Back door", "access", "nobody"}, desk.Editor},
+	{"/devices/waiting/1/refuse", nil, desk.Editor},
+	{"/devices/waiting/1/take-back", []string{"fetched", "false"}, desk.Editor},
 	{"/activity/export", []string{"format", "csv"}, desk.Viewer},
 	{"/tokens", []string{"name", "n8n", "scope", "read"}, desk.Editor},
 	{"/tokens/1/revoke", nil, desk.Editor},
@@ -247,6 +253,7 @@ var acts = []struct {
 func TestNoFormIsTakenFromARoleThatMayNotSendIt(t *testing.T) {
 	w := small(t)
 	w.officeHours("front-door")
+	w.waits("")
 	visitors := map[desk.Role]*browser{}
 	for _, role := range desk.Roles() {
 		visitors[role] = w.visitor(role)

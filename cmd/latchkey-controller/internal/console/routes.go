@@ -102,6 +102,10 @@ func (c *Console) routes() {
 	c.page("GET /devices/adopt", may(desk.AdoptReader, fresh(c.showUpload)))
 	c.form("POST /devices/adopt", c.readRequest, c.showUpload)
 	c.form("POST /devices/adopt/reader", c.adopt, c.showCompare)
+	c.page("GET /devices/waiting/{id}", may(desk.ViewWaiting, c.waiting))
+	c.form("POST /devices/waiting/{id}", c.adoptWaiting, c.showAdoptWaiting)
+	c.form("POST /devices/waiting/{id}/refuse", c.refuseWaiting, c.showWaiting("refuse"))
+	c.form("POST /devices/waiting/{id}/take-back", c.takeBack, c.showWaiting("take-back"))
 	c.page("GET /devices/bundles/{key}", may(desk.AdoptReader, c.bundle))
 
 	c.page("GET /readers/{reader}", c.reader)

@@ -46,6 +46,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"plural64":     func(n uint32, one, many string) string { return plural(int(n), one, many) },
 		"percent":      desk.Percent,
 		"thousands64":  func(n uint64) string { return thousands(int(n)) },
+		"printLines":   printLines,
 		"readerLight":  readerLight,
 		"contactLight": contactLight,
 		"linkLight":    linkLight,

@@ -234,6 +234,14 @@
       root.dataset.heard = newest.dataset.newest;
     }
   });
+  // What a page follows is announced as it changes.
+  const state = () => $("[data-say]")?.dataset.say || "";
+  let said = state();
+  document.addEventListener("htmx:afterSettle", () => {
+    const now = state();
+    if (now && now !== said) say(now);
+    said = now;
+  });
   document.addEventListener("htmx:sendError", () => { $("#lost").hidden = false; });
   // While the database is away, the parts stay as they are, and ask again until it is back.
   let again = 0;
