@@ -82,13 +82,19 @@ func groups() []group {
 			{name: "place visitors", args: "door NUMBER on|off", summary: "whether visitors may be invited to a door", prepare: placeVisitors},
 			{name: "place remove", args: "location|hub|door NUMBER", summary: "removes one that is empty", prepare: placeRemove},
 		}},
-		{"Schedules: hours with names, for policies", []command{
+		{"Schedules: hours with names, for policies; and holidays", []command{
 			{name: "schedule list", summary: "shows all schedules", prepare: scheduleList},
 			{name: "schedule show", args: "NAME", summary: "shows a schedule, and where it is used", prepare: scheduleShow},
 			{name: "schedule add", args: "NAME --mon HOURS … --holiday HOURS", summary: "adds a schedule", prepare: scheduleAdd},
 			{name: "schedule edit", args: "NAME --mon HOURS …", summary: "changes hours, at all doors that use the schedule", prepare: scheduleEdit},
 			{name: "schedule rename", args: "NAME NEW", summary: "renames a schedule", prepare: scheduleRename},
 			{name: "schedule remove", args: "NAME", summary: "removes a schedule that no door uses", prepare: scheduleRemove},
+			{name: "holiday list", summary: "shows the holidays of the site, which all doors have", prepare: holidayList},
+			{name: "holiday add", args: "NAME --on DAY [--until DAY] [--yearly]", summary: "adds a holiday", required: []string{"on"}, prepare: holidayAdd},
+			{name: "holiday edit", args: "NUMBER --on DAY …", summary: "changes a holiday", prepare: holidayEdit},
+			{name: "holiday remove", args: "NUMBER", summary: "removes a holiday", prepare: holidayRemove},
+			{name: "holiday remove-past", summary: "removes the holidays that are over and do not come again", prepare: holidayRemovePast},
+			{name: "holiday import", args: "FILE", summary: "adds and changes holidays as an iCalendar file says, after a preview", prepare: holidayImport},
 		}},
 		{"Modes of doors", []command{
 			{name: "mode set", args: "unlocked|locked|lockdown|evacuation --site|--location NAME|--door NAME|--reader ID", summary: "has doors work in a mode, also those whose readers are offline now", prepare: modeSet},

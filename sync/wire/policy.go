@@ -112,7 +112,10 @@ func DefaultPolicy(reader, door string) Policy {
 }
 
 // maxAccess bounds the lists of a policy.
-const maxAccess, maxSpans, maxHolidays = 256, 64, 512
+const maxAccess, maxSpans = 256, 64
+
+// MaxHolidays bounds the days among them.
+const MaxHolidays = 512
 
 // Sign checks the policy and returns it signed.
 func (p *Policy) Sign(site SiteID, key ed25519.PrivateKey) ([]byte, error) {
@@ -219,8 +222,8 @@ func (s *Schedule) Check() error {
 
 // CheckHolidays refuses holidays that do not exist, or are not in order.
 func CheckHolidays(holidays []Holiday) error {
-	if len(holidays) > maxHolidays {
-		return fmt.Errorf("%d holidays are more than %d", len(holidays), maxHolidays)
+	if len(holidays) > MaxHolidays {
+		return fmt.Errorf("%d holidays are more than %d", len(holidays), MaxHolidays)
 	}
 	for i, h := range holidays {
 		if !h.exists() {

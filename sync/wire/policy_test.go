@@ -61,7 +61,7 @@ func TestAPolicyThatWouldMakeADoorUnsafeIsRefusedWhoeverSignedIt(t *testing.T) {
 		"a language of digits":       func(p *Policy) { p.Screen.Language = "12" },
 		"a language's long name":     func(p *Policy) { p.Screen.Language = "Deutsch-Schweizer" },
 		"a very long language":       func(p *Policy) { p.Screen.Language = "de" + strings.Repeat("-1234567", 5) },
-		"many holidays":              func(p *Policy) { p.Holidays = everyDay(maxHolidays + 1) },
+		"many holidays":              func(p *Policy) { p.Holidays = everyDay(MaxHolidays + 1) },
 		"normal as a mode":           func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeNormal}} },
 		"an unknown mode":            func(p *Policy) { p.Modes = []WantedMode{{Mode: "closed"}} },
 		"a mode twice":               func(p *Policy) { p.Modes = []WantedMode{{Mode: ModeLocked}, {Mode: ModeLocked, Until: 1}} },

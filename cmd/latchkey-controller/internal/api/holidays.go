@@ -7,10 +7,9 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
-	"latchkey/sync/wire"
 )
 
-// A holidayGroup is holidays with a name. A site has one: its doors' holidays.
+// A holidayGroup is holidays with a name. A site has one: its list.
 type holidayGroup struct {
 	ID          string          `json:"id"`
 	Name        string          `json:"name"`
@@ -21,15 +20,15 @@ type holidayGroup struct {
 	Holidays    []holidayObject `json:"holidays"`
 }
 
-// A holidayObject is a day.
+// A holidayObject is one or several days.
 type holidayObject struct {
 	ID          string `json:"id"`
-	Name        string `json:"name"` // its date
+	Name        string `json:"name"`
 	Description string `json:"description"`
 	Repeat      bool   `json:"repeat"` // it is one each year
 	Template    bool   `json:"is_template"`
 	Start       string `json:"start_time"` // 2026-12-25T00:00:00Z, whatever the doors' time zones
-	End         string `json:"end_time"`   // a day later
+	End         string `json:"end_time"`   // the day after the last
 }
 
 // siteHolidays is the number of the holiday group, and siteHolidaysName its name.
@@ -70,48 +69,39 @@ func (a *API) isHolidayGroup(c *call) error {
 
 func (a *API) holidayGroupOf(h *desk.Holidays) *holidayGroup {
 	g := &holidayGroup{
-		ID: a.ids.of(kindHolidays, siteHolidays), Name: siteHolidaysName, Default: true, Count: len(h.Days), Holidays: []holidayObject{},
+		ID: a.ids.of(kindHolidays, siteHolidays), Name: siteHolidaysName, Default: true, Count: len(h.All), Holidays: []holidayObject{},
 	}
 	if n := len(h.More); n > 0 {
 		g.Description = fmt.Sprintf("Doors with other holidays besides: %d, such as %s", n, h.More[0])
 	}
-	for _, d := range h.Days {
-		year := int(d.Year)
-		if d.Year == 0 {
-			year = anyYear
-		}
-		from := time.Date(year, time.Month(d.Month), int(d.Day), 0, 0, 0, 0, time.UTC)
-		o := holidayObject{
-			ID:   a.ids.of(kindHolidays, 1<<32|int64(d.Year)<<16|int64(d.Month)<<8|int64(d.Day)),
-			Name: from.Format("2 January 2006"), Repeat: d.Year == 0,
-			Start: from.Format(time.RFC3339), End: from.AddDate(0, 0, 1).Format(time.RFC3339),
-		}
-		if o.Repeat {
-			o.Name = from.Format("2 January")
-		}
-		g.Holidays = append(g.Holidays, o)
+	for _, d := range h.All {
+		g.Holidays = append(g.Holidays, holidayObject{
+			ID: a.ids.of(kindHolidays, 1<<32|d.ID), Name: d.Name, Repeat: d.Yearly,
+			Start: d.First.Format(time.RFC3339), End: d.Last.AddDate(0, 0, 1).Format(time.RFC3339),
+		})
 	}
 	return g
 }
-
-// anyYear stands for each year: one that has a 29 February.
-const anyYear = 2000
 
 // A holidayRequest is a holiday group as it is to be.
 type holidayRequest struct {
 	Name     *string `json:"name"`
 	Holidays *[]struct {
+		Name   string `json:"name"`
 		Repeat bool   `json:"repeat"`
 		Start  string `json:"start_time"`
 		End    string `json:"end_time"`
 	} `json:"holidays"`
 }
 
-// maxHolidays bounds the holidays of a request. A policy holds fewer.
+// maxHolidays bounds the holidays of a request. A site has fewer.
 const maxHolidays = 1000
 
-// days returns the days of a request.
-func (body *holidayRequest) days() (days []wire.Holiday, err error) {
+// list returns the holidays of a request.
+func (body *holidayRequest) list() (all []desk.Holiday, err error) {
+	if len(*body.Holidays) > maxHolidays {
+		return nil, badRequest("These are more than %d holidays", maxHolidays)
+	}
 	for _, h := range *body.Holidays {
 		from, ok1 := midnight(h.Start)
 		until, ok2 := from.AddDate(0, 0, 1), true
@@ -124,17 +114,9 @@ func (body *holidayRequest) days() (days []wire.Holiday, err error) {
 		case !from.Before(until):
 			return nil, badRequest("A holiday must end after it begins")
 		}
-		for ; from.Before(until); from = from.AddDate(0, 0, 1) {
-			d := wire.Holiday{Year: uint16(from.Year()), Month: uint8(from.Month()), Day: uint8(from.Day())}
-			if h.Repeat {
-				d.Year = 0
-			}
-			if days = append(days, d); len(days) > maxHolidays {
-				return nil, badRequest("These are more than %d holidays", maxHolidays)
-			}
-		}
+		all = append(all, desk.Holiday{Name: h.Name, First: from, Last: until.AddDate(0, 0, -1), Yearly: h.Repeat})
 	}
-	return days, nil
+	return all, nil
 }
 
 // midnight parses the midnight at which a day begins, or the last second before it.
@@ -147,7 +129,7 @@ func midnight(text string) (time.Time, bool) {
 }
 
 // changeHolidayGroup answers PUT /access_policies/holiday_groups/{id}: these are the holidays
-// of all doors then.
+// of the site then, which all doors have.
 func (a *API) changeHolidayGroup(c *call) (any, error) {
 	if err := a.isHolidayGroup(c); err != nil {
 		return nil, err
@@ -156,7 +138,7 @@ func (a *API) changeHolidayGroup(c *call) (any, error) {
 	if err := c.body(&body); err != nil {
 		return nil, err
 	}
-	if err := c.actor.Refusal(desk.EditPolicy); err != nil { // also if nothing is to be changed
+	if err := c.actor.Refusal(desk.EditHolidays); err != nil { // also if nothing is to be changed
 		return nil, err
 	}
 	if body.Name != nil && *body.Name != siteHolidaysName {
@@ -165,15 +147,14 @@ func (a *API) changeHolidayGroup(c *call) (any, error) {
 	if body.Holidays == nil {
 		return a.holidayGroup(c)
 	}
-	days, err := body.days()
+	all, err := body.list()
 	if err != nil {
 		return nil, err
 	}
-	h, err := a.desk.SetHolidays(c.r.Context(), c.actor, days)
-	if err != nil {
+	if err := a.desk.SetHolidays(c.r.Context(), c.actor, all); err != nil {
 		return nil, err
 	}
-	return a.holidayGroupOf(h), nil
+	return a.holidayGroup(c)
 }
 
 // removeHolidayGroup answers DELETE /access_policies/holiday_groups/{id}.

@@ -62,8 +62,12 @@ var everywhere = []struct {
 	{"/doors/1?tab=activity", nil, "Front door"},
 	{"/locations/1", nil, "Main building"},
 	{"/schedules", nil, "used by 1 door"},
-	{"/schedules/new", []desk.Role{desk.Viewer, desk.Editor}, "Copy a day"},
+	{"/schedules/new", []desk.Role{desk.Viewer, desk.Editor}, "Monday to Friday"},
 	{"/schedules/1", nil, "access of staff"},
+	{"/schedules/holidays", nil, "25 and 26 December each year"},
+	{"/schedules/holidays/new", []desk.Role{desk.Viewer, desk.Editor}, "New holiday"},
+	{"/schedules/holidays/1", nil, "On these days each year"},
+	{"/schedules/holidays/import", []desk.Role{desk.Viewer, desk.Editor}, "What is taken"},
 	{"/devices", nil, "front-door"},
 	{"/devices/adopt", []desk.Role{desk.Viewer, desk.Editor}, "Its request"},
 	{"/devices/waiting/1", []desk.Role{desk.Viewer, desk.Editor}, "Is this it?"},
@@ -109,6 +113,7 @@ func TestEachPageIsShownToThoseWhoMaySeeIt(t *testing.T) {
 	w := small(t)
 	w.officeHours("front-door")
 	w.waits("")
+	w.christmas()
 	for _, role := range desk.Roles() {
 		b := w.visitor(role)
 		for _, e := range everywhere {
@@ -195,10 +200,14 @@ var acts = []struct {
 	{"/readers/front-door/budget", nil, desk.Editor},
 	{"/readers/front-door/remove", []string{"how", "lost"}, desk.Editor},
 	{"/schedules", []string{"name", "Night", "mon", "22-6"}, desk.Editor},
-	{"/schedules", []string{"name", "Night", "copy", "day", "from", "mon", "onto", "mon-fri"}, desk.Editor},
 	{"/schedules/1", []string{"name", "Night", "mon", "22-6"}, desk.Editor},
-	{"/schedules/1", []string{"copy", "day", "from", "mon", "onto", "mon-fri"}, desk.Editor},
 	{"/schedules/1/remove", nil, desk.Editor},
+	{"/schedules/holidays", []string{"name", "Epiphany", "first", "2027-01-06"}, desk.Editor},
+	{"/schedules/holidays/1/edit", []string{"name", "Christmas", "first", "2026-12-24"}, desk.Editor},
+	{"/schedules/holidays/1/remove", nil, desk.Editor},
+	{"/schedules/holidays/past", nil, desk.Editor},
+	{"/schedules/holidays/import", nil, desk.Editor},
+	{"/schedules/holidays/take", []string{"take", "0", "row", `{"n":"Epiphany","f":"2027-01-06","l":"2027-01-06"}`}, desk.Editor},
 	{"/readers/front-door/access", []string{"group", "staff", "when", "schedule", "schedule", "1"}, desk.Editor},
 	{"/places/new/location", []string{"name", "Annex"}, desk.Editor},
 	{"/locations/1", []string{"name", "Annex"}, desk.Editor},
@@ -254,6 +263,7 @@ func TestNoFormIsTakenFromARoleThatMayNotSendIt(t *testing.T) {
 	w := small(t)
 	w.officeHours("front-door")
 	w.waits("")
+	w.christmas()
 	visitors := map[desk.Role]*browser{}
 	for _, role := range desk.Roles() {
 		visitors[role] = w.visitor(role)
@@ -375,6 +385,7 @@ func TestASessionIsKeptInACookieThatOnlyThisHostGetsBack(t *testing.T) {
 func TestWhoIsSignedOutComesToTheSignInAndBack(t *testing.T) {
 	w := small(t)
 	w.officeHours("front-door")
+	w.christmas()
 	nobody := w.visitor("")
 	got := nobody.get("/users/1?tab=access")
 	got.shows(t, http.StatusOK, "Sign in")

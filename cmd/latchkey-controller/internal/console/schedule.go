@@ -26,12 +26,17 @@ type week struct {
 // A day is one row of a week.
 type day struct {
 	Key, Name string
+	Next      string // the name of the day after it; "": of holidays, which none follows
 	Hours     string // "08:00-12:00, 13:00-18:00"; "": closed
 	Bars      []span
 }
 
 // A span is a bar in the picture of a day, in minutes.
-type span struct{ From, Long int }
+type span struct {
+	From, Long int
+	GoesOn     bool // on the next day: these are hours over midnight
+	Comes      bool // from the day before
+}
 
 // newWeek returns the week of a group's access.
 func newWeek(a wire.Access) *week {
@@ -45,15 +50,30 @@ func newWeek(a wire.Access) *week {
 	for _, d := range desk.Days() {
 		row := day{Key: d.Key, Name: d.Name, Hours: texts[d.Key]}
 		for _, s := range d.Spans(s) {
-			row.Bars = append(row.Bars, span{int(s.From), int(s.To - s.From)})
+			row.Bars = append(row.Bars, span{From: int(s.From), Long: int(s.To - s.From)})
 		}
 		w.Days = append(w.Days, row)
 		if row.Hours != "" {
-			open = append(open, d.Name+" "+row.Hours)
+			open = append(open, d.Name+" "+spoken(d, row.Hours))
+		}
+	}
+	for i, d := range desk.Days()[:7] {
+		w.Days[i].Next = w.Days[(i+1)%7].Name
+		if bars := w.Days[i].Bars; d.Overnight(w.Days[i].Hours) != "" {
+			bars[len(bars)-1].GoesOn, w.Days[(i+1)%7].Bars[0].Comes = true, true
 		}
 	}
 	w.Summary = strings.Join(open, "; ")
 	return w
+}
+
+// spoken returns hours of a day so that what goes over midnight is understood: "22:00 until 06:00 on
+// Tuesday".
+func spoken(d desk.Day, hours string) string {
+	if over := d.Overnight(hours); over != "" {
+		return hours[:strings.LastIndex(hours, "-")] + " " + over
+	}
+	return hours
 }
 
 // week returns the week of hours in the reader's policy.
@@ -104,7 +124,12 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *doorPage) (err error)
 		p.Edit = newWeek(wire.Access{Group: edit})
 		p.Ask = "add"
 	}
-	saved := newForm("revision", fmt.Sprint(policy.Revision), "time-zone", policy.TimeZone, "holidays", holidayText(policy.Holidays))
+	own, err := c.desk.OwnHolidays(r.Context(), v.Actor, p.Reader.ID)
+	if err != nil {
+		return err
+	}
+	p.SiteHolidays = len(policy.Holidays) - len(own)
+	saved := newForm("revision", fmt.Sprint(policy.Revision), "time-zone", policy.TimeZone, "holidays", holidayText(own))
 	saved.Values["exempt"], saved.Values["in-lockdown"] = policy.Exempt, policy.InLockdown
 	if p.Form == nil {
 		p.Form = saved

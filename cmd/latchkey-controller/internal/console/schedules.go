@@ -73,17 +73,6 @@ func (p *schedulePage) Uses() []desk.ScheduleUse {
 // MoreUses is how many uses are not shown.
 func (p *schedulePage) MoreUses() int { return len(p.Schedule.Uses) - len(p.Uses()) }
 
-// Copies are where a day's hours can be copied.
-func (p *schedulePage) Copies() []dayCopy { return dayCopies }
-
-// A dayCopy is where a day's hours can be copied.
-type dayCopy struct {
-	Key, Name string
-	first, n  int // of desk.Days
-}
-
-var dayCopies = []dayCopy{{"mon-fri", "Monday to Friday", 0, 5}, {"weekend", "Saturday and Sunday", 5, 2}, {"mon-sun", "All days of the week", 0, 7}, {"holiday", "Holidays", 7, 1}}
-
 // showNewSchedule shows the form of a new schedule; nil: an empty one.
 func (c *Console) showNewSchedule(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
 	return c.showScheduleForm(w, r, v, status, &schedulePage{Form: f})
@@ -126,9 +115,6 @@ func readSchedule(f *form) (desk.ScheduleForm, error) {
 }
 
 func (c *Console) addSchedule(r *http.Request, v *visit, f *form) (answer, error) {
-	if f.Get("copy") != "" {
-		return c.copyDay(v, f, c.showNewSchedule)
-	}
 	read, err := readSchedule(f)
 	if err != nil {
 		return answer{}, cmp.Or(v.refusal(desk.EditSchedules), err)
@@ -138,9 +124,6 @@ func (c *Console) addSchedule(r *http.Request, v *visit, f *form) (answer, error
 }
 
 func (c *Console) editSchedule(r *http.Request, v *visit, f *form) (answer, error) {
-	if f.Get("copy") != "" {
-		return c.copyDay(v, f, c.showSchedule)
-	}
 	read, err := readSchedule(f)
 	if err != nil {
 		return answer{}, cmp.Or(v.refusal(desk.EditSchedules), err)
@@ -148,26 +131,6 @@ func (c *Console) editSchedule(r *http.Request, v *visit, f *form) (answer, erro
 	was, _ := strconv.ParseInt(f.Get("revision"), 10, 64)
 	err = c.desk.EditSchedule(r.Context(), v.Actor, v.id, was, func(s *desk.ScheduleForm) { *s = read })
 	return answer{to: fmt.Sprintf("/schedules/%d", v.id), notice: "Saved. The readers that use it are told now."}, err
-}
-
-// copyDay shows a form again with a day's hours on other days. Nothing is saved.
-func (c *Console) copyDay(v *visit, f *form, show formPage) (answer, error) {
-	if err := v.refusal(desk.EditSchedules); err != nil {
-		return answer{}, err
-	}
-	days := desk.Days()
-	for _, from := range days {
-		for _, to := range dayCopies {
-			if f.Get("from") != from.Key || f.Get("onto") != to.Key {
-				continue
-			}
-			for _, d := range days[to.first : to.first+to.n] {
-				f.Values.Set(d.Key, f.Get(from.Key))
-			}
-			f.Note = "The hours of " + from.Name + " are copied to: " + to.Name + ". Nothing is saved yet."
-		}
-	}
-	return answer{show: func(w http.ResponseWriter, r *http.Request, v *visit) error { return show(w, r, v, http.StatusOK, f) }}, nil
 }
 
 func (c *Console) removeSchedule(r *http.Request, v *visit, _ *form) (answer, error) {

@@ -32,14 +32,14 @@ func TestAScheduleIsAddedWithACopyOfADay(t *testing.T) {
 	w := small(t)
 	w.officeHours("front-door")
 	b := w.visitor(desk.Super)
-	fields := []string{"name", "Night", "mon", "22:00-06:00", "sat", "10-12", "from", "mon", "onto", "mon-fri"}
+	fields := []string{"name", "Night", "mon", "22:00-06:00", "sat", "10-12", "copy-from", "mon", "copy-onto", "mon-fri"}
 	copied := b.post("/schedules", append(fields, "copy", "day")...)
-	copied.shows(t, http.StatusOK, "The hours of Monday are copied to: Monday to Friday. Nothing is saved yet.", `name="fri" value="22:00-06:00"`, `name="sat" value="10-12"`, `name="name" type="text" value="Night"`)
+	copied.shows(t, http.StatusOK, "The hours of Monday are copied to Monday to Friday. Nothing is saved yet.", `name="fri" value="22:00-06:00"`, `name="sat" value="10-12"`, `name="name" type="text" value="Night"`)
 	if all, err := w.desk.Schedules(t.Context(), owner); err != nil || len(all) != 1 {
 		t.Fatalf("%d schedules, %v: a copy saves nothing", len(all), err)
 	}
 	b.post("/schedules", "name", "Night", "mon", "22-6", "fri", "22-6", "sat", "10-12").shows(t, http.StatusOK, "Night was added", `name="fri" value="22:00-06:00"`, `name="sat" value="10:00-12:00"`, "Nowhere yet")
-	b.get("/schedules").shows(t, http.StatusOK, "Night", "not used yet", `aria-label="Monday 22:00-06:00; Friday 22:00-06:00; Saturday 10:00-12:00"`)
+	b.get("/schedules").shows(t, http.StatusOK, "Night", "not used yet", `aria-label="Monday 22:00 until 06:00 on Tuesday; Friday 22:00 until 06:00 on Saturday; Saturday 10:00-12:00"`)
 }
 
 func TestWhatIsWrongInAScheduleIsSaidAtItsField(t *testing.T) {
@@ -191,13 +191,15 @@ func scheduleTour(t *testing.T, beside context.Context) {
 		{"schedule-opening", "/doors/1?tab=hours", ""},
 		{"schedule-two-proofs", "/doors/1?tab=identification", ""},
 	})
-	do(t, ctx, wide, arrive(w.server.URL+"/schedules/2"),
-		chromedp.Click(chromedp.CSS("button[name=copy]")), chromedp.WaitVisible(chromedp.CSS(".banner.info")))
+	do(t, ctx, wide, arrive(w.server.URL+"/schedules/2"), chromedp.Click(chromedp.CSS("button[name=copy]")))
+	until(t, ctx, "the hours of Monday are on Friday", `document.querySelector("#f-fri").value === "22:00-06:00"`)
+	until(t, ctx, "it is said when Friday's end", `document.querySelector("#o-fri").checkVisibility() && document.querySelector("#o-fri").textContent === "until 06:00 on Saturday"`)
 	lookAt(t, ctx, "schedule-copied")
 	do(t, ctx, wide, chromedp.SendKeys(chromedp.CSS("#f-fri"), ", x"), chromedp.SendKeys(chromedp.CSS("#f-sat"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-fri")))
 	lookAt(t, ctx, "schedule-wrong")
+	w.holidayTour(t, ctx)
 	contented(t, complaints)
 	ctx, complaints = chromium(t, beside, w, desk.Viewer)
-	tour(t, ctx, w, []stop{{"viewer-schedules", "/schedules", ""}, {"viewer-schedule", "/schedules/2", ""}})
+	tour(t, ctx, w, []stop{{"viewer-schedules", "/schedules", ""}, {"viewer-schedule", "/schedules/2", ""}, {"viewer-holidays", "/schedules/holidays", ""}, {"viewer-holiday", "/schedules/holidays/1", ""}})
 	contented(t, complaints)
 }

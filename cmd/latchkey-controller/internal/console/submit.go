@@ -54,6 +54,9 @@ func (h *formHandler) submit(w http.ResponseWriter, r *http.Request, v *visit) e
 		return err
 	}
 	defer f.wipe()
+	if h.show != nil && f.copyDay() {
+		return h.show(w, r, v, http.StatusOK, f)
+	}
 	do := func() (answer, error) {
 		if err := h.console.confirmPassword(r, v, f); err != nil {
 			return answer{}, err

@@ -71,6 +71,7 @@ const (
 	ExportActivity Act = store.ExportAct
 
 	EditSchedules Act = "schedules.edit" // and the policies that use them
+	EditHolidays  Act = "holidays.edit"  // of the site, and so of all doors
 
 	EditPolicy     Act = "policy.edit"
 	EditPlaces     Act = "places.edit"
@@ -213,6 +214,7 @@ var rules = map[Act]rule{
 	ExportActivity: {may: editors, past: "exported activity as %s", infinitive: "export activity as %s", scope: ScopeActivity, extent: harmless},
 
 	EditSchedules: {may: supers, past: "changed schedules", infinitive: "change the schedule %s", detailed: true, scope: ScopeManage, extent: inReach},
+	EditHolidays:  {may: supers, past: "changed holidays", infinitive: "change the holiday %s", detailed: true, scope: ScopeManage, extent: ofSite},
 
 	EditPolicy: {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s", scope: ScopeManage, extent: inReach},
 	EditPlaces: {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true, extent: inReach},

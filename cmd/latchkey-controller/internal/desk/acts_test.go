@@ -17,7 +17,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 	ctx, owner := t.Context(), as(Owner)
 	reader, user := w.reader(), w.user()
 	at, door := "Door of "+reader, []Where{{Doors, w.look(reader).DoorID}}
-	var admin, place, schedule int64
+	var admin, place, schedule, holiday int64
 	for _, c := range []struct {
 		do   func() error
 		want string
@@ -54,9 +54,16 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 			return err
 		}, "Owner changed the policy of " + at + ": wrong PINs in a row from 10 to 5"},
 		{func() error {
-			_, err := w.SetHolidays(ctx, owner, []wire.Holiday{{Year: 2027, Month: 1, Day: 6}, {Month: 12, Day: 25}})
+			return w.SetHolidays(ctx, owner, []Holiday{*epiphany(), *christmas()})
+		}, "Owner changed holidays: the list is 12-25, 12-26, 2027-01-06 now"},
+		{func() (err error) {
+			holiday, err = w.AddHoliday(ctx, owner, HolidayForm{Name: "Works outing", First: "2027-05-28"})
 			return err
-		}, "Owner changed the policy of all doors: holidays 12-25, 2027-01-06"},
+		}, "Owner changed holidays: Works outing was added, 28 May 2027"},
+		{func() error {
+			return w.EditHoliday(ctx, owner, holiday, 1, HolidayForm{Name: "Works outing", First: "2027-05-29", Last: "2027-05-30"})
+		}, "Owner changed holidays: Works outing is on 29 and 30 May 2027 now, was on 28 May 2027"},
+		{func() error { return w.RemoveHoliday(ctx, owner, holiday) }, "Owner changed holidays: Works outing was removed, 29 and 30 May 2027"},
 		{func() error { _, err := w.Order(ctx, owner, reader, wire.Identify); return err }, "Owner had " + at + " identify itself"},
 		{func() error { _, err := w.SetPIN(ctx, owner, user, PIN{Choice: Auto}); return err }, "Owner gave User 2 a PIN: generated"},
 		{func() error {

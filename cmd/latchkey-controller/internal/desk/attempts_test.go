@@ -81,6 +81,10 @@ var attempts = map[Act][]attempt{
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.OddsAt(ctx, a, w.reader()); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.KeepDays(ctx, a); return err }),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Holidays(ctx, a); return err }),
+		reader(func(w *world, ctx context.Context, a Actor, id string) error {
+			_, err := w.OwnHolidays(ctx, a, id)
+			return err
+		}),
 		act(func(w *world, ctx context.Context, a Actor) error { _, err := w.Theft(ctx, a); return err }),
 		reader(func(w *world, ctx context.Context, a Actor, id string) error {
 			_, err := w.Reader(ctx, a, id)
@@ -360,10 +364,6 @@ var attempts = map[Act][]attempt{
 	EditPolicy: {reader(func(w *world, ctx context.Context, a Actor, id string) error {
 		_, err := w.SetPolicy(ctx, a, id, 0, func(p *wire.Policy) { p.Limit = 3 })
 		return err
-	}), reader(func(w *world, ctx context.Context, a Actor, _ string) error {
-		w.n++
-		_, err := w.SetHolidays(ctx, a, []wire.Holiday{{Year: uint16(2000 + w.n), Month: 12, Day: 25}})
-		return err
 	}), func(w *world) func(context.Context, Actor) error {
 		id := w.reader()
 		_, name := w.schedule()
@@ -372,6 +372,37 @@ var attempts = map[Act][]attempt{
 			return err
 		}
 	}},
+	EditHolidays: {
+		reader(func(w *world, ctx context.Context, a Actor, _ string) error {
+			w.n++
+			return w.SetHolidays(ctx, a, []Holiday{{First: dayOf(2000+w.n, 12, 25), Last: dayOf(2000+w.n, 12, 25)}})
+		}),
+		reader(func(w *world, ctx context.Context, a Actor, _ string) error {
+			w.n++
+			_, err := w.AddHoliday(ctx, a, HolidayForm{Name: "Outing", First: fmt.Sprint(2000+w.n, "-05-28")})
+			return err
+		}),
+		func(w *world) func(context.Context, Actor) error {
+			id := w.holiday()
+			return func(ctx context.Context, a Actor) error {
+				w.n++
+				return w.EditHoliday(ctx, a, id, 0, HolidayForm{Name: "Outing", First: fmt.Sprint(2000+w.n, "-05-28")})
+			}
+		},
+		func(w *world) func(context.Context, Actor) error {
+			id := w.holiday()
+			return func(ctx context.Context, a Actor) error { return w.RemoveHoliday(ctx, a, id) }
+		},
+		func(w *world) func(context.Context, Actor) error {
+			w.holiday()
+			return func(ctx context.Context, a Actor) error { _, err := w.RemovePastHolidays(ctx, a); return err }
+		},
+		reader(func(w *world, ctx context.Context, a Actor, _ string) error {
+			w.n++
+			_, _, err := w.TakeHolidays(ctx, a, []Holiday{{Name: "Outing", First: dayOf(2000+w.n, 4, 1), Last: dayOf(2000+w.n, 4, 1), Event: "a"}})
+			return err
+		}),
+	},
 	EditSchedules: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			w.n++

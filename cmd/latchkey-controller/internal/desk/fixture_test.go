@@ -294,6 +294,7 @@ func (w *world) check() site.Report {
 	w.t.Helper()
 	report, err := w.site.Check(w.t.Context())
 	w.must(err)
+	w.must(w.site.View(w.t.Context(), noHolidayIsLacking))
 	return report
 }
 

@@ -1,22 +1,32 @@
 package desk
 
 import (
-	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
-// Holidays are those of a site's doors.
+// A Holiday is one or several days of the site's list, on which the doors use their hours of
+// holidays.
+type Holiday = store.Holiday
+
+// Holidays are those of a site.
 type Holidays struct {
-	Days []wire.Holiday // that all doors have, in order
+	All  []*Holiday     // by date
+	Days []wire.Holiday // that these are: all doors have them
 	More []string       // the doors that have others besides, by their names
+	Lack []string       // the doors that have not got all of them: an older program has changed them
 }
 
-// Holidays returns the holidays of all doors in the actor's reach with a reader.
+// Room is how many more days a door can have that has no others.
+func (h *Holidays) Room() int { return max(0, wire.MaxHolidays-len(h.Days)) }
+
+// Holidays returns the site's holidays, and which doors in the actor's reach have others.
 func (d *Desk) Holidays(ctx context.Context, a Actor) (h *Holidays, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
 		r, err := a.reach(tx)
@@ -32,56 +42,94 @@ func (d *Desk) Holidays(ctx context.Context, a Actor) (h *Holidays, err error) {
 			return err
 		}
 		h = new(Holidays)
-		for i, p := range policies {
-			if i == 0 {
-				h.Days = p.Holidays
-			}
-			h.Days = slices.DeleteFunc(slices.Clone(h.Days), func(day wire.Holiday) bool { return !slices.Contains(p.Holidays, day) })
+		if h.All, err = tx.Holidays(); err != nil {
+			return err
 		}
+		h.Days = store.HolidayDays(h.All)
 		for _, p := range policies {
-			if len(p.Holidays) > len(h.Days) {
+			all := store.JoinHolidays(p.Holidays, h.Days)
+			if len(all) > len(h.Days) {
 				h.More = append(h.More, doorName(places, p.Reader))
 			}
+			if len(all) > len(p.Holidays) {
+				h.Lack = append(h.Lack, doorName(places, p.Reader))
+			}
 		}
-		slices.Sort(h.More)
-		h.More = slices.Compact(h.More)
+		for _, doors := range []*[]string{&h.More, &h.Lack} {
+			slices.Sort(*doors)
+			*doors = slices.Compact(*doors)
+		}
 		return nil
 	})
 	return h, err
 }
 
-// SetHolidays makes days, in any order, the holidays of all doors with a reader, and of these
-// only. It returns them in order. Fields: "holidays", "where".
-func (d *Desk) SetHolidays(ctx context.Context, a Actor, days []wire.Holiday) (*Holidays, error) {
-	days = slices.Clone(days)
-	slices.SortFunc(days, func(a, b wire.Holiday) int {
-		return cmp.Or(cmp.Compare(a.Year, b.Year), cmp.Compare(a.Month, b.Month), cmp.Compare(a.Day, b.Day))
-	})
-	days = slices.Compact(days)
-	target := &auditTarget{subject: "all doors", at: []Where{{}}}
-	err := d.act(ctx, a, EditPolicy, target, func(tx *store.Tx, now time.Time) error {
-		if err := wrongField("holidays", wire.CheckHolidays(days)); err != nil {
-			return err
-		}
-		policies, err := policiesInForce(tx)
+// OwnHolidays returns the holidays that a door has of its own, besides the site's.
+func (d *Desk) OwnHolidays(ctx context.Context, a Actor, reader string) (own []wire.Holiday, err error) {
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
 		if err != nil {
 			return err
 		}
-		if len(policies) == 0 {
-			return wrong("holidays", "No reader serves a door yet, and doors keep the holidays: adopt one first")
+		if !r.hasReader(reader) {
+			return ErrNotFound
 		}
-		places, err := tx.ReaderPlaces()
+		p, err := site.Policy(tx, reader)
 		if err != nil {
 			return err
 		}
-		for _, p := range policies {
-			p.Holidays = days
-			if err := a.setPolicy(tx, now, p); err != nil {
-				return atDoor(doorName(places, p.Reader), err)
-			}
+		all, err := tx.Holidays()
+		if err != nil {
+			return err
 		}
-		target.text = "holidays " + cmp.Or(holidaysText(days), "none")
-		return nil
+		own, err = site.OwnHolidays(tx, p, store.HolidayDays(all))
+		return err
 	})
-	return &Holidays{Days: days}, err
+	return own, err
+}
+
+// IsPast says whether a holiday is over everywhere and does not come again, by the site's clock.
+func IsPast(h *Holiday, now time.Time) bool {
+	year, month, day := now.Date()
+	yesterday := time.Date(year, month, day-1, 0, 0, 0, 0, time.UTC)
+	return !h.Yearly && h.Last.Before(yesterday)
+}
+
+// sameDays says whether two holidays are on the same days.
+func sameDays(a, b *Holiday) bool { return slices.Equal(a.Days(), b.Days()) }
+
+// HolidayText returns the days of a holiday: "25 December each year", "24 to 26 December 2026".
+func HolidayText(h *Holiday) string {
+	first, last := h.First, h.Last
+	text := last.Format("2 January")
+	switch {
+	case first.Equal(last):
+	case first.AddDate(0, 0, 1).Equal(last) && first.Month() == last.Month():
+		text = fmt.Sprintf("%d and %s", first.Day(), text)
+	case first.Month() == last.Month() && first.Year() == last.Year():
+		text = fmt.Sprintf("%d to %s", first.Day(), text)
+	case first.Year() == last.Year() || h.Yearly:
+		text = first.Format("2 January") + " to " + text
+	default:
+		text = first.Format("2 January 2006") + " to " + text
+	}
+	if h.Yearly {
+		return text + " each year"
+	}
+	return text + last.Format(" 2006")
+}
+
+// holidayChanges says what an edit changes.
+func holidayChanges(was, is *Holiday) string {
+	text := "was saved without a change"
+	if is.Name != was.Name {
+		text = "is called " + is.Name + " now"
+	}
+	if before, after := HolidayText(was), HolidayText(is); before != after {
+		text = "is on " + after + " now, was on " + before
+		if is.Name != was.Name {
+			text = "is called " + is.Name + " now and " + text
+		}
+	}
+	return text
 }

@@ -151,6 +151,25 @@ func ParseHours(texts map[string]string) (*wire.Schedule, error) {
 	return s, wrongField("mon", s.Check())
 }
 
+// Overnight says when hours, as they are typed on a day, end on the next one: "until 06:00 on
+// Tuesday"; "": they do not.
+func (d Day) Overnight(text string) string {
+	spans, err := d.parse(text)
+	if err != nil || len(spans) == 0 {
+		return ""
+	}
+	last := spans[len(spans)-1]
+	if last.on == d.day {
+		return ""
+	}
+	for _, next := range Days() {
+		if next.day == last.on {
+			return "until " + clockText(last.To) + " on " + next.Name
+		}
+	}
+	return ""
+}
+
 // A typedSpan is a span, or a part of one that goes over midnight, with how it was typed.
 type typedSpan struct {
 	wire.Span

@@ -131,3 +131,17 @@ func TestHoursAreALineInWhichDaysThatAreAlikeStandTogether(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+func TestHoursThatGoOnAfterMidnightAreSaidToDoSo(t *testing.T) {
+	days := Days()
+	for _, c := range []struct {
+		day        int
+		text, want string
+	}{
+		{0, "22:00-06:00", "until 06:00 on Tuesday"}, {6, "8-12, 22-6:30", "until 06:30 on Monday"}, {0, "8-24", ""}, {0, "22-0", ""}, {0, "", ""}, {0, "x", ""}, {7, "22-6", ""},
+	} {
+		if got := days[c.day].Overnight(c.text); got != c.want {
+			t.Errorf("%s %q: %q, not %q", days[c.day].Name, c.text, got, c.want)
+		}
+	}
+}

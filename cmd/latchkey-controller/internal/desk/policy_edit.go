@@ -75,7 +75,9 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 				return wrong("two-proofs", "The reader's program is too old to demand card and PIN: update it first")
 			}
 		}
-		if err := a.setPolicy(tx, now, edited); errors.Is(err, store.ErrPolicy) {
+		if err := a.setPolicy(tx, now, edited); errors.Is(err, site.ErrHolidays) {
+			return wrong("holidays", "With those of the site these are more than %d holidays: remove some", wire.MaxHolidays)
+		} else if errors.Is(err, store.ErrPolicy) {
 			return wrongField("access", err)
 		} else if err != nil {
 			return err

@@ -36,7 +36,8 @@ var bounded = map[Act]bounds{
 	LockDown: {"---", "--+"}, Evacuate: {"-+", "-+"}, SetMode: {"---", "+++"}, SetSiteMode: {"--", "--"},
 	EndLockdown: {"-", "-"}, EndEvacuation: {"-", "-"}, EndMode: {"-", "-"}, UndoMode: {"-", "-"}, EndEarly: {"--", "++"},
 	ExportActivity: {"+", "+"},
-	EditSchedules:  {"+++", "+++"}, EditPolicy: {"---", "+-+"}, EditPlaces: {"-------------", "-++++++++++++"},
+	EditHolidays:   {"------", "------"},
+	EditSchedules:  {"+++", "+++"}, EditPolicy: {"--", "++"}, EditPlaces: {"-------------", "-++++++++++++"},
 	AdoptReader: {"-----", "-----"}, RemoveReader: {"--", "+-"}, RefuseReader: {"-", "-"}, TakeBackReader: {"-", "-"}, RenewBudget: {"-", "-"}, WriteGrant: {"-", "-"}, SetBrokers: {"-------", "-------"},
 	AddCell: {"-", "-"}, EditCell: {"-", "-"}, RemoveCell: {"-", "-"}, MoveReaders: {"-", "-"},
 	MakeToken: {"+", "+"}, RevokeToken: {"-", "-"}, // it is somebody else's

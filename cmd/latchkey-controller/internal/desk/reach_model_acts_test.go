@@ -179,9 +179,21 @@ func (m *homeAndAnnex) acts() map[string]func(context.Context, Actor) error {
 			return err
 		}),
 		"SetHolidays": func(ctx context.Context, a Actor) error {
-			_, err := m.SetHolidays(ctx, a, []wire.Holiday{{Year: 2027, Month: 1, Day: 1}})
+			return m.SetHolidays(ctx, a, []Holiday{*epiphany(), *christmas()})
+		},
+		"AddHoliday": func(ctx context.Context, a Actor) error {
+			_, err := m.AddHoliday(ctx, a, HolidayForm{Name: "Outing", First: "2027-05-28"})
 			return err
 		},
+		"EditHoliday": func(ctx context.Context, a Actor) error {
+			return m.EditHoliday(ctx, a, m.aHoliday(), 0, HolidayForm{Name: "Outing", First: "2027-05-29"})
+		},
+		"TakeHolidays": func(ctx context.Context, a Actor) error {
+			_, _, err := m.TakeHolidays(ctx, a, []Holiday{*epiphany(), *christmas()})
+			return err
+		},
+		"RemoveHoliday":      func(ctx context.Context, a Actor) error { return m.RemoveHoliday(ctx, a, m.aHoliday()) },
+		"RemovePastHolidays": func(ctx context.Context, a Actor) error { _, err := m.RemovePastHolidays(ctx, a); return err },
 		"AddSchedule": func(ctx context.Context, a Actor) error {
 			_, err := m.AddSchedule(ctx, a, ScheduleForm{fresh, officeHours()})
 			return err

@@ -347,3 +347,7 @@ func (m *homeAndAnnex) number() int64 {
 func (m *homeAndAnnex) aSchedule() int64 {
 	return ids[int64](m, "schedule", `SELECT id FROM schedules ORDER BY id`)
 }
+
+func (m *homeAndAnnex) aHoliday() int64 {
+	return ids[int64](m, "holiday", `SELECT id FROM holidays ORDER BY id`)
+}

@@ -116,6 +116,10 @@ var looks = map[string][]look{
 	"Hours":         {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Hours(c, a, p.door, 24) })},
 	"Hub":           {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Hub(c, a, p.hub) })},
 	"KeepDays":      {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.KeepDays(c, a) })},
+	"PlanHolidays": {of(nothing, func(w tp, c cx, a Actor) (any, error) {
+		return w.PlanHolidays(c, a, []byte("BEGIN:VCALENDAR\nEND:VCALENDAR\n"))
+	})},
+	"OwnHolidays": {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.OwnHolidays(c, a, p.reader) })},
 	"ListGroups": {of(fewer, func(w tp, c cx, a Actor) (any, error) {
 		return w.ListGroups(c, a, GroupQuery{Search: "everyone"})
 	}), of(fewer, func(w tp, c cx, a Actor) (any, error) { return w.ListGroups(c, a, GroupQuery{Search: "staff"}) })},
@@ -207,6 +211,7 @@ var looks = map[string][]look{
 // doings are the methods of Desk by which an actor acts. What they may act on is tested with each
 // act. TokenStands is of the token itself.
 var doings = strings.Fields(`AddAdmin AddCard AddCell AddDoor AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AdoptWaiting AllowWebhookHost
+	AddHoliday EditHoliday RemoveHoliday RemovePastHolidays TakeHolidays
 	BackupTo CheckAdoptions ConfirmCard ConfirmClock DrawPIN DropCard EditCell EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
 	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader MoveReaders MoveSite NewCard
 	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RefuseWaiting RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveCell RemoveDuressPIN RemoveGroup RemoveBrokerClient

@@ -22,7 +22,7 @@ var may = map[Act]string{
 	NewCard:  "OSE", RekeyCard: "OSE", ReturnCard: "OSE",
 	SwitchPIN: "OSE", Unlock: "OSE", Identify: "OSE", ExportActivity: "OSE",
 	LockDown: "OSE", Evacuate: "OSE", SetMode: "OSE", SetSiteMode: "OSE", EndLockdown: "OS", EndEvacuation: "OSE", EndMode: "OSE", UndoMode: "OSE", EndEarly: "OSE",
-	EditPolicy: "OS", EditSchedules: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", ViewWaiting: "OS", RefuseReader: "OS", TakeBackReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
+	EditPolicy: "OS", EditSchedules: "OS", EditHolidays: "OS", EditPlaces: "OS", AdoptReader: "OS", RemoveReader: "OS", ViewWaiting: "OS", RefuseReader: "OS", TakeBackReader: "OS", RenewBudget: "OS", WriteGrant: "OS",
 	ViewTokens: "OS", MakeToken: "OS", RevokeToken: "OS",
 	AddCell: "O", EditCell: "O", RemoveCell: "O", MoveReaders: "O",
 	SetBrokers: "O", ViewBrokerClients: "O", AddBrokerClient: "O", RemoveBrokerClient: "O",

@@ -37,8 +37,9 @@ func PolicyOrNew(tx *store.Tx, id string) (p *wire.Policy, isNew bool, err error
 
 // SetPolicy sets a reader's policy, and assigns the reader to the door and location
 // that it names. Its Modes become those that are wanted there now, whatever p has, and of the
-// groups of visitors it lists that of its door, if the door takes them. The revision rises, in
-// p too, unless the policy is unchanged. A use of a schedule ends when p has other hours there.
+// groups of visitors it lists that of its door, if the door takes them. Its Holidays have those of
+// the site besides, whatever p has. The revision rises, in p too, unless the policy is unchanged. A
+// use of a schedule ends when p has other hours there.
 func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 	was, err := tx.Policy(p.Reader)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -50,6 +51,9 @@ func SetPolicy(tx *store.Tx, now time.Time, p *wire.Policy) error {
 		}
 	}
 	if err := admitVisitors(tx, p); err != nil {
+		return err
+	}
+	if err := takeHolidays(tx, p); err != nil {
 		return err
 	}
 	before := 0

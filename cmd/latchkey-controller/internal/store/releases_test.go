@@ -66,7 +66,8 @@ func (r *releases) open(ahead int) *Store {
 	return s
 }
 
-// is fails unless the database has a version, and works with another.
+// is fails unless the database has a version, and works with another: at this program's version, with
+// what that works with.
 func (r *releases) is(what string, ahead, worksWith int) {
 	r.t.Helper()
 	works := r.now + worksWith

@@ -3,6 +3,7 @@ package zone
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -148,4 +149,21 @@ func TestWhatAClockShowsIsReadAsWhatItShowed(t *testing.T) {
 			t.Fatalf("%v is read as %v, %v", at, got, err)
 		}
 	})
+}
+
+func TestEachZoneToChooseFromIsOneAndThereOnce(t *testing.T) {
+	names := Names()
+	if len(names) < 400 || !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+		t.Errorf("%d names, not in order or some twice", len(names))
+	}
+	for _, name := range names {
+		if _, err := Load(name); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, name := range []string{"Europe/Berlin", "America/New_York", "Asia/Kolkata", "UTC"} {
+		if !slices.Contains(names, name) {
+			t.Errorf("%s cannot be chosen", name)
+		}
+	}
 }

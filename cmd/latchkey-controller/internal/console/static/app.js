@@ -190,6 +190,7 @@
     if (button.dataset.copy) copy(button);
     if ("print" in button.dataset) print();
     if (button.dataset.passkey) passkey(button);
+    if (button.name === "copy") { e.preventDefault(); copyDay(button); }
     if ("dismiss" in button.dataset) button.closest(".toast").remove();
   });
 
@@ -202,6 +203,28 @@
       if (search) { e.preventDefault(); search.focus(); }
     }
   });
+
+  // Says of hours that go over midnight when they end, as they are typed.
+  function overnight(input) {
+    const [, begin, end] = /(\d{1,2}(?::\d\d)?)\s*[-–]\s*(\d{1,2}(?::\d\d)?)\s*$/.exec(input.value) || [];
+    const minute = (text) => { const [h, m] = text.split(":"); return h * 60 + Number(m || 0); };
+    const over = end && minute(end) > 0 && minute(end) < minute(begin);
+    const hint = document.getElementById("o-" + input.name);
+    hint.hidden = !over;
+    hint.textContent = over ? "until " + String(Math.floor(minute(end) / 60)).padStart(2, "0") + ":" + String(minute(end) % 60).padStart(2, "0") + " on " + input.dataset.next : "";
+  }
+  document.addEventListener("input", (e) => { if (e.target.dataset.next) overnight(e.target); });
+
+  // Copies a day's hours to other days at once; without a script the server does it.
+  function copyDay(button) {
+    const fields = button.form.elements, from = fields["copy-from"], onto = fields["copy-onto"].selectedOptions[0];
+    for (const day of onto.dataset.days.split(" ")) {
+      const input = fields[day];
+      input.value = fields[from.value].value;
+      input.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+    say("The hours of " + from.selectedOptions[0].textContent + " are copied to " + onto.textContent + ". Nothing is saved yet.");
+  }
 
   // Choices of a form that show or hide its parts.
   document.addEventListener("change", (e) => {

@@ -1,0 +1,122 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// holidaysPath is the page of the site's holidays.
+const holidaysPath = "/schedules/holidays"
+
+// holidaysPage lists the site's holidays.
+type holidaysPage struct {
+	*desk.Holidays
+	Coming, Past []holidayRow // those that come, the next one first; and the others, the last one first
+}
+
+// A holidayRow is a holiday in the list.
+type holidayRow struct {
+	*desk.Holiday
+	Days string
+	Next string // when it comes next, with the day of the week; of one that is past: when it was
+}
+
+func (c *Console) holidays(w http.ResponseWriter, r *http.Request, v *visit) error {
+	all, err := c.desk.Holidays(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	p, now := &holidaysPage{Holidays: all}, c.desk.Now().In(v.zone())
+	for _, h := range all.All {
+		row := holidayRow{h, desk.HolidayText(h), desk.NextHoliday(h, now).Format("Mon, 2 Jan 2006")}
+		if desk.IsPast(h, now) {
+			p.Past = append(p.Past, row)
+		} else {
+			p.Coming = append(p.Coming, row)
+		}
+	}
+	slices.SortStableFunc(p.Coming, func(a, b holidayRow) int {
+		return desk.NextHoliday(a.Holiday, now).Compare(desk.NextHoliday(b.Holiday, now))
+	})
+	slices.Reverse(p.Past)
+	c.show(w, r, http.StatusOK, "holidays", &view{visit: v, Title: "Holidays", Section: "schedules", Page: p})
+	return nil
+}
+
+// holidayPage is one holiday, or a new one.
+type holidayPage struct {
+	Holiday *desk.Holiday // nil: a new one
+	Days    string
+	Form    *form
+	Ask     string
+}
+
+func (c *Console) showNewHoliday(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	if f == nil {
+		f = newForm()
+	}
+	c.show(w, r, status, "holiday", &view{visit: v, Title: "New holiday", Section: "schedules", Page: &holidayPage{Form: f}})
+	return nil
+}
+
+// showHoliday shows a holiday with a form; nil: what is saved.
+func (c *Console) showHoliday(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
+	all, err := c.desk.Holidays(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all.All, func(h *desk.Holiday) bool { return h.ID == v.id })
+	if i < 0 {
+		return desk.ErrNotFound
+	}
+	h := all.All[i]
+	if f == nil {
+		f = newForm("name", h.Name, "first", h.First.Format(time.DateOnly), "revision", fmt.Sprint(h.Revision))
+		if h.Last != h.First {
+			f.Values.Set("last", h.Last.Format(time.DateOnly))
+		}
+		tick(f, "yearly", h.Yearly)
+	}
+	f.warn("holiday", fmt.Sprint(h.Revision))
+	c.show(w, r, status, "holiday", &view{visit: v, Title: h.Name, Section: "schedules", Page: &holidayPage{h, desk.HolidayText(h), f, r.URL.Query().Get("ask")}})
+	return nil
+}
+
+func readHoliday(f *form) desk.HolidayForm {
+	return desk.HolidayForm{Name: f.Trim("name"), First: f.Trim("first"), Last: f.Trim("last"), Yearly: f.Has("yearly", "on")}
+}
+
+func (c *Console) addHoliday(r *http.Request, v *visit, f *form) (answer, error) {
+	_, err := c.desk.AddHoliday(r.Context(), v.Actor, readHoliday(f))
+	return answer{to: holidaysPath, notice: "Added. The doors are told now."}, wholeHolidays(f, err)
+}
+
+func (c *Console) editHoliday(r *http.Request, v *visit, f *form) (answer, error) {
+	was, _ := strconv.ParseInt(f.Get("revision"), 10, 64)
+	err := c.desk.EditHoliday(r.Context(), v.Actor, v.id, was, readHoliday(f))
+	return answer{to: holidaysPath, notice: "Saved. The doors are told now."}, wholeHolidays(f, err)
+}
+
+func (c *Console) removeHoliday(r *http.Request, v *visit, f *form) (answer, error) {
+	return removed(wholeHolidays(f, c.desk.RemoveHoliday(r.Context(), v.Actor, v.id)), holidaysPath, "The holiday was removed.", "It was already removed.")
+}
+
+func (c *Console) removePastHolidays(r *http.Request, v *visit, f *form) (answer, error) {
+	n, err := c.desk.RemovePastHolidays(r.Context(), v.Actor)
+	return answer{to: holidaysPath, notice: plural(n, "past holiday was", "past holidays were") + " removed."}, wholeHolidays(f, err)
+}
+
+// wholeHolidays shows at the head of a form what is wrong with no field of it.
+func wholeHolidays(f *form, err error) error {
+	for _, field := range []string{"holidays", "where", "holiday"} {
+		if says := desk.Fields(err)[field]; says != "" {
+			f.wrong("", says)
+		}
+	}
+	return err
+}

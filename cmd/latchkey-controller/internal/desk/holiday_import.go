@@ -1,0 +1,254 @@
+package desk
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/icalendar"
+	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/sync/wire"
+)
+
+// MaxCalendar bounds an iCalendar file with holidays, in bytes.
+const MaxCalendar = icalendar.MaxFile
+
+// calendarYears is for how many years holidays are taken from a calendar, this one included.
+const calendarYears = 5
+
+// maxPlanned bounds how many holidays are taken from a calendar at once.
+const maxPlanned = maxHolidays
+
+// A HolidayFate says what an import does with a holiday of the file.
+type HolidayFate string
+
+// The fates.
+const (
+	HolidayAdds    HolidayFate = "add"
+	HolidayChanges HolidayFate = "change" // one that is there gets another name, or other days
+	HolidayKeeps   HolidayFate = "keep"   // it is there, or another that has its days each year
+)
+
+// A PlannedHoliday is a holiday of a file, and what an import does with it.
+type PlannedHoliday struct {
+	Holiday // Event says which one of the calendar it is; ID is 0
+	Fate    HolidayFate
+	Tells   string // what changes: a phrase; "": nothing
+}
+
+// A HolidayPlan is what an import of a file would do.
+type HolidayPlan struct {
+	From, To int // the years that are taken
+	Holidays []PlannedHoliday
+	Left     []string // what is left out, and why: "3 events are past"
+	Room     int      // how many more days doors have room for that have none of their own
+}
+
+// Count returns how many holidays have a fate.
+func (p *HolidayPlan) Count(fate HolidayFate) (n int) {
+	for _, h := range p.Holidays {
+		if h.Fate == fate {
+			n++
+		}
+	}
+	return n
+}
+
+// PlanHolidays says what an import of an iCalendar file would do. Nothing is changed. Field: "file".
+func (d *Desk) PlanHolidays(ctx context.Context, a Actor, file []byte) (plan *HolidayPlan, err error) {
+	if err := a.Refusal(EditHolidays); err != nil {
+		return nil, err
+	}
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		in, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		year := d.now().In(in).Year()
+		plan = &HolidayPlan{From: year, To: year + calendarYears - 1}
+		calendar, err := icalendar.Read(file, icalendar.Options{From: plan.From, To: plan.To, MaxDays: store.MaxHolidayDays})
+		if err != nil {
+			return wrongField("file", err)
+		}
+		if len(calendar.Events) > maxPlanned {
+			return wrong("file", "The file has %d holidays from %d to %d, and at most %d are possible: it is no calendar of holidays", len(calendar.Events), plan.From, plan.To, maxPlanned)
+		}
+		plan.Left = leftOut(calendar, plan)
+		all, err := tx.Holidays()
+		if err != nil {
+			return err
+		}
+		plan.Room = max(0, wire.MaxHolidays-len(store.HolidayDays(all)))
+		for _, e := range calendar.Events {
+			h := calendarHoliday(e)
+			if slices.ContainsFunc(plan.Holidays, func(p PlannedHoliday) bool { return sameDays(&p.Holiday, h) }) {
+				continue // two of the same days are one
+			}
+			plan.Holidays = append(plan.Holidays, planHoliday(h, all))
+		}
+		slices.SortStableFunc(plan.Holidays, func(a, b PlannedHoliday) int {
+			return cmp.Or(NextHoliday(&a.Holiday, d.now().In(in)).Compare(NextHoliday(&b.Holiday, d.now().In(in))), strings.Compare(a.Name, b.Name))
+		})
+		return nil
+	})
+	return plan, err
+}
+
+// calendarHoliday returns the holiday that an event is, with a name that a holiday can have.
+func calendarHoliday(e icalendar.Event) *Holiday {
+	h := &Holiday{First: e.First, Last: e.Last, Yearly: e.Yearly, Event: e.ID}
+	name := TidyName(cut(TidyName(Clean(strings.ToValidUTF8(e.Name, "?"))), wire.MaxName))
+	if name == "" || wire.CheckLabel(name) != nil {
+		name = "Holiday"
+	}
+	h.Name = name
+	return h
+}
+
+// planHoliday says what an import does with a holiday.
+func planHoliday(h *Holiday, all []*Holiday) PlannedHoliday {
+	p := PlannedHoliday{Holiday: *h, Fate: HolidayAdds}
+	switch known := knownHoliday(h, all); {
+	case known == nil:
+		if by := coveredBy(h, all); by != nil {
+			p.Fate, p.Tells = HolidayKeeps, by.Name+" has "+thisDay(h)+" each year"
+		}
+	case known.Name == h.Name && sameDays(known, h):
+		p.Fate = HolidayKeeps
+	default:
+		p.Fate = HolidayChanges
+		var texts []string
+		if known.Name != h.Name {
+			texts = append(texts, "was called "+known.Name)
+		}
+		if !sameDays(known, h) {
+			texts = append(texts, "was on "+HolidayText(known))
+		}
+		p.Tells = strings.Join(texts, " and ")
+	}
+	return p
+}
+
+// knownHoliday returns the holiday of the list that one of a calendar is: the same event, or
+// otherwise the same days; nil: it is new.
+func knownHoliday(h *Holiday, all []*Holiday) *Holiday {
+	if h.Event != "" {
+		if i := slices.IndexFunc(all, func(k *Holiday) bool { return k.Event == h.Event }); i >= 0 {
+			return all[i]
+		}
+	}
+	if i := slices.IndexFunc(all, func(k *Holiday) bool { return sameDays(k, h) }); i >= 0 {
+		return all[i]
+	}
+	return nil
+}
+
+// coveredBy returns a yearly holiday that has all days of another one; nil: there is none.
+func coveredBy(h *Holiday, all []*Holiday) *Holiday {
+	for _, k := range all {
+		days := k.Days()
+		if k.Yearly && !slices.ContainsFunc(h.Days(), func(d wire.Holiday) bool {
+			return !slices.Contains(days, wire.Holiday{Month: d.Month, Day: d.Day})
+		}) {
+			return k
+		}
+	}
+	return nil
+}
+
+func thisDay(h *Holiday) string {
+	if h.First.Equal(h.Last) {
+		return "this day"
+	}
+	return "these days"
+}
+
+// leftOut says what a plan leaves out.
+func leftOut(c *icalendar.Calendar, p *HolidayPlan) (all []string) {
+	says := map[icalendar.Reason][2]string{
+		icalendar.Past:      {"event is of a year before %d", "events are of years before %d"},
+		icalendar.Far:       {"event is of a year after %d", "events are of years after %d"},
+		icalendar.Timed:     {"event is not a whole day", "events are not whole days"},
+		icalendar.Repeats:   {"event repeats otherwise than once a year", "events repeat otherwise than once a year"},
+		icalendar.Long:      {"event is longer than 100 days", "events are longer than 100 days"},
+		icalendar.Cancelled: {"event is cancelled", "events are cancelled"},
+		icalendar.Undated:   {"event has no date", "events have no date"},
+	}
+	for _, reason := range icalendar.Reasons() {
+		n := c.Left[reason]
+		if n == 0 {
+			continue
+		}
+		text := says[reason][min(n-1, 1)]
+		switch reason {
+		case icalendar.Past:
+			text = fmt.Sprintf(text, p.From)
+		case icalendar.Far:
+			text = fmt.Sprintf(text, p.To)
+		}
+		all = append(all, fmt.Sprint(n, " ", text))
+	}
+	return all
+}
+
+// NextHoliday returns the first day of a holiday's next time; of one that is over, of its only one.
+func NextHoliday(h *Holiday, now time.Time) time.Time {
+	if !h.Yearly {
+		return h.First
+	}
+	year, month, day := now.Date()
+	today := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	long := h.Last.Sub(h.First)
+	for y := year - 1; ; y++ {
+		next := time.Date(y, h.First.Month(), h.First.Day(), 0, 0, 0, 0, time.UTC)
+		if next.Day() == h.First.Day() && !next.Add(long).Before(today) {
+			return next
+		}
+	}
+}
+
+// TakeHolidays adds holidays of a calendar to the site's list, and changes those that are there from
+// it: what PlanHolidays said, of those that were chosen. It returns how many it has added and
+// changed. Fields: "holidays", "where".
+func (d *Desk) TakeHolidays(ctx context.Context, a Actor, chosen []Holiday) (added, changed int, err error) {
+	target := &auditTarget{subject: "the list"}
+	err = d.editHolidays(ctx, a, target, func(tx *store.Tx, all []*Holiday) error {
+		added, changed = 0, 0 // it may be done again
+		if len(chosen) > maxPlanned {
+			return wrong("holidays", "These are more than %d holidays", maxPlanned)
+		}
+		for _, h := range chosen {
+			h.Name = TidyName(h.Name)
+			if err := wrongField("holidays", h.Check()); err != nil {
+				return err
+			}
+			p := planHoliday(&h, all)
+			switch p.Fate {
+			case HolidayAdds:
+				if err := tx.AddHoliday(&h); err != nil {
+					return err
+				}
+				all = append(all, &h)
+				added++
+			case HolidayChanges:
+				known := knownHoliday(&h, all)
+				known.Name, known.First, known.Last, known.Yearly = h.Name, h.First, h.Last, h.Yearly
+				known.Event = cmp.Or(h.Event, known.Event)
+				if err := tx.SetHoliday(known); err != nil {
+					return err
+				}
+				changed++
+			}
+		}
+		target.text = fmt.Sprintf("was filled from a calendar, %d added, %d changed", added, changed)
+		target.same = added+changed == 0
+		return nil
+	})
+	if err != nil {
+		return 0, 0, err
+	}
+	return added, changed, nil
+}

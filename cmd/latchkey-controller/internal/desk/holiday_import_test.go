@@ -1,0 +1,131 @@
+package desk
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// calendarFile returns an iCalendar file of events: "uid name 2027-01-01[..2027-01-02][ yearly]".
+func calendarFile(events ...string) []byte {
+	var b strings.Builder
+	b.WriteString("BEGIN:VCALENDAR\r\nVERSION:2.0\r\n")
+	for _, e := range events {
+		words := strings.Fields(e)
+		first, _, _ := strings.Cut(words[2], "..")
+		fmt.Fprintf(&b, "BEGIN:VEVENT\r\nUID:%s\r\nSUMMARY:%s\r\nDTSTART;VALUE=DATE:%s\r\n", words[0], strings.ReplaceAll(words[1], "_", " "), strings.ReplaceAll(first, "-", ""))
+		if len(words) > 3 {
+			b.WriteString("RRULE:FREQ=YEARLY\r\n")
+		}
+		b.WriteString("END:VEVENT\r\n")
+	}
+	b.WriteString("END:VCALENDAR\r\n")
+	return []byte(b.String())
+}
+
+// imports takes all of a file, and returns what the plan said.
+func (w *world) imports(file []byte) (said []string) {
+	w.t.Helper()
+	plan, err := w.PlanHolidays(w.t.Context(), as(Owner), file)
+	w.must(err)
+	var chosen []Holiday
+	for _, h := range plan.Holidays {
+		said = append(said, strings.TrimSpace(fmt.Sprintf("%s %s, %s %s", h.Fate, h.Name, HolidayText(&h.Holiday), h.Tells)))
+		chosen = append(chosen, h.Holiday)
+	}
+	added, changed, err := w.TakeHolidays(w.t.Context(), as(Owner), chosen)
+	w.must(err)
+	if added != plan.Count(HolidayAdds) || changed != plan.Count(HolidayChanges) {
+		w.t.Errorf("%d added, %d changed, and the plan said %d, %d", added, changed, plan.Count(HolidayAdds), plan.Count(HolidayChanges))
+	}
+	return append(said, plan.Left...)
+}
+
+func (w *world) listedHolidays() (all []string) {
+	w.t.Helper()
+	h, err := w.Holidays(w.t.Context(), as(Owner))
+	w.must(err)
+	for _, h := range h.All {
+		all = append(all, h.Name+", "+HolidayText(h))
+	}
+	return all
+}
+
+func TestACalendarThatIsReadAgainChangesAndDoesNotDouble(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	y := w.time.Year()
+	reader := w.reader()
+	_, err := w.AddHoliday(t.Context(), as(Owner), HolidayForm{Name: "Xmas", First: "2020-12-25", Yearly: true})
+	w.must(err)
+	_, err = w.AddHoliday(t.Context(), as(Owner), HolidayForm{Name: "May", First: fmt.Sprint(y+1, "-05-01")})
+	w.must(err)
+	file := calendarFile(fmt.Sprint("a Christmas ", y+1, "-12-25"), fmt.Sprint("b Labour_Day ", y+1, "-05-01"), fmt.Sprint("c Feast ", y+1, "-06-01"),
+		fmt.Sprint("d Feast_too ", y+1, "-06-01"), "e National_Day 1990-08-01 yearly", fmt.Sprint("f Old ", y-1, "-06-01"), fmt.Sprint("g Bank\x07_holiday ", y+2, "-06-01"))
+	want := []string{
+		fmt.Sprintf("change Labour Day, 1 May %d was called May", y+1), fmt.Sprintf("add Feast, 1 June %d", y+1), fmt.Sprintf("keep Christmas, 25 December %d Xmas has this day each year", y+1),
+		fmt.Sprintf("add Bank\uFFFD holiday, 1 June %d", y+2), "add National Day, 1 August each year", fmt.Sprintf("1 event is of a year before %d", y),
+	}
+	said := w.imports(file)
+	slices.Sort(want)
+	slices.Sort(said)
+	if !slices.Equal(said, want) {
+		t.Errorf("%q\nnot %q", said, want)
+	}
+	first := w.listedHolidays()
+	if len(first) != 5 {
+		t.Errorf("%q", first)
+	}
+	events := w.newest().ID
+	for _, said := range w.imports(file) {
+		if !strings.HasPrefix(said, "keep") && !strings.Contains(said, "event") {
+			t.Errorf("once more: %s", said)
+		}
+	}
+	if again := w.listedHolidays(); !slices.Equal(again, first) || w.newest().ID != events {
+		t.Errorf("read again: %q, and it is noted", again)
+	}
+	// the calendar has another name and another day by now
+	w.imports(calendarFile(fmt.Sprint("c Feast_of_the_town ", y+1, "-06-02"), "e National_Day 1990-08-02 yearly"))
+	if again := w.listedHolidays(); len(again) != 5 || !slices.Contains(again, fmt.Sprintf("Feast of the town, 2 June %d", y+1)) || !slices.Contains(again, "National Day, 2 August each year") {
+		t.Errorf("%q", again)
+	}
+	if got, want := w.holidaysAt(reader), fmt.Sprintf("08-02, 12-25, %d-05-01, %d-06-02, %d-06-01", y+1, y+1, y+2); got != want {
+		t.Errorf("the door has %s, not %s", got, want)
+	}
+	w.check()
+}
+
+func TestACalendarThatIsNoneOfHolidaysIsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var many []string
+	for day := dayOf(w.time.Year()+1, 1, 1); len(many) < 600; day = day.AddDate(0, 0, 1) {
+		many = append(many, fmt.Sprintf("%d Shift %s", len(many), day.Format("2006-01-02")))
+	}
+	for _, file := range [][]byte{nil, []byte("a,b,c"), calendarFile(many...)} {
+		if _, err := w.PlanHolidays(t.Context(), as(Owner), file); Fields(err)["file"] == "" {
+			t.Errorf("%.40q: %v", file, err)
+		}
+	}
+	plan, err := w.PlanHolidays(t.Context(), as(Owner), calendarFile(many[:500]...))
+	w.must(err)
+	var chosen []Holiday
+	for _, h := range plan.Holidays {
+		chosen = append(chosen, h.Holiday)
+	}
+	w.holiday()
+	if _, _, err := w.TakeHolidays(t.Context(), as(Owner), slices.Concat(chosen, chosen[:20])); Fields(err)["holidays"] == "" {
+		t.Error(err)
+	}
+	for i := range 12 {
+		chosen = append(chosen, Holiday{Name: "More", First: dayOf(2100+i, 1, 1), Last: dayOf(2100+i, 1, 1)})
+	}
+	if _, _, err := w.TakeHolidays(t.Context(), as(Owner), chosen); Fields(err)["holidays"] == "" {
+		t.Errorf("513 days: %v", err)
+	}
+	if n := len(w.listedHolidays()); n != 1 {
+		t.Errorf("what was refused is there: %d", n)
+	}
+}
