@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"latchkey/cmd/latchkey-controller/internal/console"
@@ -44,6 +45,8 @@ type consoleFlags struct {
 	listen, certificate, key string
 	name                     string // of the console, perhaps with a port; "": none
 	proxies                  []netip.Prefix
+	acme                     acmeFlags
+	public                   *publicCertificate // nil: none is asked for
 }
 
 func (f *consoleFlags) add(c *invocation) {
@@ -55,6 +58,7 @@ func (f *consoleFlags) add(c *invocation) {
 		f.name = text
 		return err
 	})
+	f.acme.add(c)
 	c.Func("trusted-proxy", "the `address` of a proxy before the console, or a range like 192.0.2.0/24, whose X-Forwarded-For and X-Forwarded-Host are believed; may be repeated", f.addProxy)
 }
 
@@ -88,7 +92,7 @@ func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []str
 	if f.listen == "off" {
 		return nil, nil
 	}
-	pages, err := console.New(console.Options{Desk: c.desk, Log: log, Trusted: f.certificate != "", Broker: brokerURL, API: apiPort, Proxies: f.proxies,
+	pages, err := console.New(console.Options{Desk: c.desk, Log: log, Trusted: f.certificate != "", Certificate: f.state, Broker: brokerURL, API: apiPort, Proxies: f.proxies,
 		Known: func(host string) bool { return isOwnName(host, names, certificate) }})
 	if err != nil {
 		return nil, err
@@ -96,7 +100,12 @@ func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []str
 	path := filepath.Join(c.dir, consoleAddress)
 	beside := func(ctx context.Context) error {
 		defer os.Remove(path)
-		return pages.Run(ctx)
+		group, ctx := errgroup.WithContext(ctx)
+		group.Go(func() error { return pages.Run(ctx) })
+		if f.public != nil {
+			group.Go(func() error { return f.public.run(ctx) })
+		}
+		return group.Wait()
 	}
 	w, err := newWebServer("console", f.listen, pages, beside, certificate, consoleWrite, log)
 	switch {
@@ -106,6 +115,9 @@ func openConsole(ctx context.Context, c *invocation, f consoleFlags, names []str
 		return nil, nil
 	case err != nil:
 		return nil, err
+	}
+	if f.public != nil {
+		w.server.TLSConfig.NextProtos = []string{acmeProtocol} // besides those of HTTP
 	}
 	if err := f.serveAt(ctx, c.desk, w.listener.Addr(), log); err != nil {
 		w.listener.Close()
@@ -169,12 +181,26 @@ func isJournal(w io.Writer) bool {
 // A certificateSource gives each connection a certificate.
 type certificateSource = func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 
+// state says which certificate browsers get. There is no HSTS with one of a public authority: if
+// that is not renewed, browsers must still let people to the page that says why.
+func (f *consoleFlags) state() console.Certificate {
+	if f.public != nil {
+		return f.public.state()
+	}
+	return console.Certificate{Given: f.certificate != ""}
+}
+
 // load returns the source of the certificate of console and API: the one in the files that
 // were given, or one of the site's own authority.
 func (f *consoleFlags) load(dir string, s *site.Site, names []string, log *slog.Logger) (certificateSource, error) {
 	if f.certificate == "" {
 		own, err := ownCertificate(dir, s, names)
-		return func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own, nil }, err
+		source := func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return own, nil }
+		if err == nil && f.acme.name != "" {
+			f.public = f.acme.certificate(dir, log)
+			source = f.public.or(source)
+		}
+		return source, err
 	}
 	given, err := newCertificateFiles(f.certificate, f.key, log)
 	if err != nil {

@@ -76,7 +76,7 @@ func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 	const password = "a long way to the door"
 	form := url.Values{"name": {"Grace Hopper"}, "password": {password}, "again": {password}}
 	response, err = client.PostForm(link, form)
-	if page := get("the password", response, err); response.Request.URL.Path != "/" || !strings.Contains(page, "Grace Hopper") || !strings.Contains(page, "No doors yet") {
+	if page := get("the password", response, err); response.Request.URL.Path != "/" || !strings.Contains(page, "Grace Hopper") || !strings.Contains(page, "Your first door") {
 		t.Fatalf("%s: %s", response.Request.URL, page)
 	}
 	response, err = client.Get(link)

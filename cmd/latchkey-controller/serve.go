@@ -59,6 +59,12 @@ func serve(c *invocation) action {
 		} else if page.name != "" {
 			names = append(names, page.name)
 		}
+		if page.acme.name != "" {
+			names = append(names, page.acme.name)
+		}
+		if err := page.acme.check(c, &page); err != nil {
+			return err
+		}
 		if (page.certificate == "") != (page.key == "") {
 			return c.wrongUse("--console-cert and --console-key belong together")
 		}

@@ -23,7 +23,7 @@ var products = []product{
 	{name: "latchkeyd", tags: "firmware,nethttpomithttp2", docs: []string{"board/WIRING.md"}},
 	// On armhf Go asks the kernel for the time in 32 bits, which end in January
 	// 2038. A reader's clock is the controller's; the controller's is the system's.
-	{name: "latchkey-controller", docs: []string{"cmd/latchkey-controller/HOME_ASSISTANT.md", "cmd/latchkey-controller/POSTGRESQL.md", "cmd/latchkey-controller/SIZES.md"}, not: []string{"armhf"}},
+	{name: "latchkey-controller", docs: []string{"cmd/latchkey-controller/CERTIFICATE.md", "cmd/latchkey-controller/HOME_ASSISTANT.md", "cmd/latchkey-controller/POSTGRESQL.md", "cmd/latchkey-controller/SIZES.md"}, not: []string{"armhf"}},
 }
 
 // architectures are Debian's, with what nfpm and Go call them. Debian's armhf is

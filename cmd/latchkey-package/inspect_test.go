@@ -26,7 +26,7 @@ var contents = map[string][]string{
 	"latchkey-controller": {
 		"etc/latchkey/latchkey-controller.conf", "usr/bin/latchkey-controller",
 		"usr/lib/systemd/system/latchkey-controller.service",
-		"usr/share/doc/latchkey-controller/HOME_ASSISTANT.md", "usr/share/doc/latchkey-controller/POSTGRESQL.md", "usr/share/doc/latchkey-controller/README.md", "usr/share/doc/latchkey-controller/SIZES.md", "usr/share/doc/latchkey-controller/prometheus-rules.yml", "usr/share/doc/latchkey-controller/grafana-dashboard.json",
+		"usr/share/doc/latchkey-controller/CERTIFICATE.md", "usr/share/doc/latchkey-controller/HOME_ASSISTANT.md", "usr/share/doc/latchkey-controller/POSTGRESQL.md", "usr/share/doc/latchkey-controller/README.md", "usr/share/doc/latchkey-controller/SIZES.md", "usr/share/doc/latchkey-controller/prometheus-rules.yml", "usr/share/doc/latchkey-controller/grafana-dashboard.json",
 		"usr/share/doc/latchkey-controller/copyright", "usr/share/doc/latchkey-controller/sbom.cdx.json",
 	},
 }

@@ -379,6 +379,8 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 	tours["cells"] = func(t *testing.T) { cellTour(t, ctx) }
 	tours["webhooks"] = func(t *testing.T) { webhookTour(t, ctx) }
 	tours["mail"] = func(t *testing.T) { mailTour(t, ctx) }
+	tours["first"] = func(t *testing.T) { firstTour(t, ctx) }
+	tours["trust"] = func(t *testing.T) { trustTour(t, ctx) }
 	tours["limits"] = func(t *testing.T) { limitTour(t, ctx) }
 	t.Run("tours", func(t *testing.T) {
 		for name, run := range tours {

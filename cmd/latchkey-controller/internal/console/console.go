@@ -27,6 +27,8 @@ type Options struct {
 	// sends HSTS (RFC 6797). With the site's own authority, HSTS would lock people
 	// out when that changes.
 	Trusted bool
+	// Certificate says which certificate browsers get; nil: that of the site's own authority.
+	Certificate func() Certificate
 	// Broker is the broker's URL to propose in an adoption; without a host, as in
 	// "ssl://:8883", the console's host is filled in.
 	Broker string
@@ -44,6 +46,7 @@ type Console struct {
 	desk        *desk.Desk
 	log         *slog.Logger
 	trusted     bool
+	certificate func() Certificate
 	brokerURL   string
 	apiPort     string
 	known       func(string) bool
@@ -65,7 +68,7 @@ type Console struct {
 
 // New returns a console. Run must run while its handler serves.
 func New(o Options) (*Console, error) {
-	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, brokerURL: o.Broker, apiPort: o.API, known: o.Known, proxies: o.Proxies, mux: http.NewServeMux(), updates: newBroadcaster()}
+	c := &Console{desk: o.Desk, log: o.Log, trusted: o.Trusted, certificate: o.Certificate, brokerURL: o.Broker, apiPort: o.API, known: o.Known, proxies: o.Proxies, mux: http.NewServeMux(), updates: newBroadcaster()}
 	c.site, c.fingerprint = o.Desk.Site()
 	c.marker = []byte("secret-" + rand.Text())
 	var err error

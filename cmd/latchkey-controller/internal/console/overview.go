@@ -18,6 +18,8 @@ type overviewPage struct {
 	Evening   string
 	Locations []*desk.Location
 	Waiting   []*desk.WaitingReader // boards for which an administrator has to say which door they are for
+	First     []firstStep           // what a new site is to do; nil: nothing
+	Warns     bool                  // browsers warn of the console
 	Alerts    []alert
 	Alarms    []*desk.Event // of the site itself, the newest first
 	Duress    []*desk.Event // the newest first, for those who may see them
@@ -102,6 +104,10 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 		if p.Ask == "end" && w.ID == v.id {
 			p.Ending = w.WantedMode
 		}
+	}
+	p.Warns = c.trustOf(r).Warns()
+	if p.First, err = c.firstSteps(r, v, p); err != nil {
+		return err
 	}
 	users, err := c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Limit: 1})
 	if err != nil {

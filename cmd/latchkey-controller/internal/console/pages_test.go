@@ -75,7 +75,7 @@ var everywhere = []struct {
 	{"/hubs/1", nil, "front-door"},
 	{"/readers/front-door", nil, "Last attempt"},
 	{"/readers/front-door/pin", nil, "The reader has applied this."},
-	{"/readers/front-door?tab=screen", nil, "On the idle screen."},
+	{"/readers/front-door?tab=screen", nil, "while nobody uses the reader"},
 	{"/readers/front-door?tab=device", nil, "Fingerprint"},
 	{"/activity", nil, "Everything"},
 	{"/activity?kind=granted&from=2026-01-01", nil, "Everything"},

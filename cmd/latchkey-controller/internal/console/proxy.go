@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,6 +20,7 @@ func (c *Console) from(next http.Handler) http.Handler {
 		host := r.Host
 		hop, err := netip.ParseAddrPort(r.RemoteAddr)
 		if err == nil && c.isProxy(hop.Addr()) {
+			r = r.WithContext(context.WithValue(r.Context(), proxied{}, true))
 			r.RemoteAddr = netip.AddrPortFrom(c.origin(hop.Addr(), r.Header.Values("X-Forwarded-For")), 0).String()
 			hosts := r.Header.Values("X-Forwarded-Host")
 			if n := len(hosts); n > 0 {
@@ -33,6 +35,9 @@ func (c *Console) from(next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// proxied is the key, in a request's context, of whether a trusted proxy has passed it on.
+type proxied struct{}
 
 func (c *Console) isProxy(a netip.Addr) bool {
 	a = a.Unmap().WithZone("")

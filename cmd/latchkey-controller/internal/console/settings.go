@@ -25,6 +25,7 @@ type settingsPage struct {
 	Brokers     *desk.Brokers
 	Controllers []desk.ControllerStatus
 	Cells       *desk.Cells
+	Trust       trust
 	activityPage
 }
 
@@ -62,7 +63,7 @@ func (c *Console) showSettings(ask string) formPage {
 		if f == nil {
 			f = newForm()
 		}
-		p := &settingsPage{Tab: "site", Form: f, Ask: ask, Fingerprint: c.fingerprint, Database: c.desk.Database()}
+		p := &settingsPage{Tab: "site", Form: f, Ask: ask, Fingerprint: c.fingerprint, Database: c.desk.Database(), Trust: c.trustOf(r)}
 		days, err := c.desk.KeepDays(r.Context(), v.Actor)
 		if err != nil {
 			return err

@@ -10,15 +10,16 @@ import (
 )
 
 type signInPage struct {
-	Form *form
-	Note string // why to sign in again; "": no reason
-	Here bool   // passkeys work at this address
-	At   string // host of the provider at which administrators may sign in; "": none
+	Form  *form
+	Note  string // why to sign in again; "": no reason
+	Here  bool   // passkeys work at this address
+	Warns bool   // browsers warn of the console unless they trust the site's authority
+	At    string // host of the provider at which administrators may sign in; "": none
 }
 
 // showSignIn shows the sign-in page.
 func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int, p signInPage) {
-	p.Here = c.atOrigin(r)
+	p.Here, p.Warns = c.atOrigin(r), c.trustOf(r).Warns()
 	if c.desk.Origin() != "" {
 		p.At, _ = c.desk.ProviderHost(r.Context()) // without it the rest of the page is still good
 	}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -235,6 +236,7 @@ var names = map[desk.Role]string{desk.Owner: "Grace Hopper", desk.Super: "Edsger
 
 // A browser is somebody who visits the console, without scripts.
 type browser struct {
+	host    string // by which the console is reached; "": the server's address
 	w       *world
 	client  *http.Client
 	session string
@@ -305,6 +307,7 @@ func (b *browser) ask(method, path, kind string, body io.Reader) *page {
 		b.w.must(err)
 		r, err := http.NewRequestWithContext(b.w.t.Context(), method, to.String(), body)
 		b.w.must(err)
+		r.Host = cmp.Or(b.host, r.Host)
 		for name, value := range jar {
 			r.AddCookie(&http.Cookie{Name: name, Value: value})
 		}
@@ -354,6 +357,13 @@ func (b *browser) post(path string, fields ...string) *page {
 func (b *browser) part(id string) *browser {
 	other := *b
 	other.script = id
+	return &other
+}
+
+// at returns the same visitor who has come to another of the console's names.
+func (b *browser) at(host string) *browser {
+	other := *b
+	other.host = host
 	return &other
 }
 

@@ -9,7 +9,11 @@ package desk
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"crypto/x509"
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/link"
@@ -88,6 +92,15 @@ func New(o Options) *Desk {
 // Site returns the site's name, and the fingerprint of the controller's signing key,
 // as shown by latchkeyd adopt.
 func (d *Desk) Site() (name, fingerprint string) { return d.site.Name, d.site.Fingerprint() }
+
+// Authority returns the certificate of the site's authority, which is no secret.
+func (d *Desk) Authority() *x509.Certificate { return d.site.Authority() }
+
+// CertificateFingerprint returns the SHA-256 of a certificate, DER, as browsers show it: AB:CD:…
+func CertificateFingerprint(c *x509.Certificate) string {
+	sum := sha256.Sum256(c.Raw)
+	return strings.ReplaceAll(fmt.Sprintf("% X", sum[:]), " ", ":")
+}
 
 // Database says where the site's database is: "PostgreSQL, home at db.example:5432", or "SQLite, " and
 // its file.

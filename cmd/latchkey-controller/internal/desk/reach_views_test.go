@@ -69,6 +69,7 @@ var looks = map[string][]look{
 	},
 	"Admins":        {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Admins(c, a) })},
 	"Card":          {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Card(c, a, p.card) })},
+	"FirstSteps":    {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.FirstSteps(c, a) })},
 	"CountCards":    {of(fewer, func(w tp, c cx, a Actor) (any, error) { return w.CountCards(c, a) })},
 	"Brokers":       {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Brokers(c, a) })},
 	"BrokerClients": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.BrokerClients(c, a) })},

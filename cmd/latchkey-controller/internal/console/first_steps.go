@@ -1,0 +1,51 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+
+	"latchkey/cmd/latchkey-controller/internal/desk"
+)
+
+// A firstStep is one of those that lead a new site to the first person who opens a door.
+type firstStep struct {
+	Name   string // the name of its text in the template
+	Done   bool   // says the database
+	Next   bool   // the one with the button
+	Href   string // of the button; "": the step is taken at the door
+	WhyNot string // the actor may not take it; "": they may
+}
+
+// firstSteps returns the steps for the start page; nil: somebody has opened a door already, and
+// they are over.
+func (c *Console) firstSteps(r *http.Request, v *visit, p *overviewPage) ([]firstStep, error) {
+	is, err := c.desk.FirstSteps(r.Context(), v.Actor)
+	if err != nil || is.Opened {
+		return nil, err
+	}
+	addDoor := "/places/new/door"
+	if len(p.Locations) == 0 {
+		addDoor = "/places/new/location"
+	}
+	steps := []struct {
+		firstStep
+		act desk.Act
+	}{
+		{firstStep{Name: "site", Done: is.Zone, Href: "/settings#zone"}, desk.SetZone},
+		{firstStep{Name: "door", Done: p.Doors > 0, Href: addDoor}, desk.EditPlaces},
+		{firstStep{Name: "reader", Done: p.Readers > 0, Href: "/devices"}, desk.AdoptReader},
+		{firstStep{Name: "user", Done: is.User != 0, Href: "/users/new"}, desk.AddUser},
+		{firstStep{Name: "pin", Done: is.Credential, Href: fmt.Sprintf("/users/%d?add=any", is.User)}, desk.SetPIN},
+		{firstStep{Name: "open"}, desk.ViewPlaces},
+	}
+	var all []firstStep
+	next := false
+	for _, s := range steps {
+		s.WhyNot = v.WhyNot(string(s.act))
+		waits := s.Name == "pin" && is.User == 0 // for whom?
+		s.Next = !next && !s.Done && s.WhyNot == "" && !waits
+		next = next || s.Next
+		all = append(all, s.firstStep)
+	}
+	return all, nil
+}
