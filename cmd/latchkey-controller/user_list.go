@@ -26,10 +26,18 @@ type userRow struct {
 	Email     string `json:"email,omitempty"`
 	Employee  string `json:"employee,omitempty"`
 	Suspended bool   `json:"suspended,omitempty"`
+
+	Seen   *time.Time `json:"seen,omitempty"` // when a door let them in last
+	SeenAt string     `json:"seen-at,omitempty"`
 }
 
 func rowOf(u *desk.UserRow, in *time.Location) userRow {
-	return userRow{u.ID, u.Name, u.PIN, u.Cards, u.Copyable, append([]string{}, u.Groups...), timeOrNil(u.From, in), timeOrNil(u.Until, in), u.Extended, u.Exposed, u.Visit != nil, u.Email, u.Employee, u.Suspended}
+	row := userRow{User: u.ID, Name: u.Name, PIN: u.PIN, Cards: u.Cards, Copyable: u.Copyable, Groups: append([]string{}, u.Groups...), From: timeOrNil(u.From, in), Until: timeOrNil(u.Until, in),
+		Extended: u.Extended, Exposed: u.Exposed, Visitor: u.Visit != nil, Email: u.Email, Employee: u.Employee, Suspended: u.Suspended}
+	if u.Seen != nil {
+		row.Seen, row.SeenAt = timeOrNil(u.Seen.At, in), u.Seen.Door
+	}
+	return row
 }
 
 // stateFlag adds the flag of the state that users are in.
@@ -45,11 +53,16 @@ func userList(c *invocation) action {
 	search := c.String("search", "", "those whose name, groups, email or employee number have `words` that begin so")
 	group := c.String("group", "", "those in this `group`")
 	state := stateFlag(c)
+	var orders []string
+	for _, o := range desk.UserOrders() {
+		orders = append(orders, string(o))
+	}
+	order := c.oneOf("sort", "by `name`, until (the end of their validity), seen (when a door let them in last) or added; with - before it the other way round", orders...)
 	return func(ctx context.Context, _ []string) error {
 		if err := c.checkGroup(ctx, *group); err != nil {
 			return err
 		}
-		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group, Limit: 1000})
+		users, err := allUsers(ctx, c, desk.UserQuery{Search: *search, State: desk.UserState(*state), Group: *group, Order: desk.UserOrder(*order), Limit: 1000})
 		if err != nil {
 			return err
 		}

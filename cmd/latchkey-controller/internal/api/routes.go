@@ -143,6 +143,7 @@ func (a *API) ownRoutes() []route {
 	return []route{
 		{"GET", "/site", a.site, ""},
 		{"GET", "/events", a.events, ""},
+		{"GET", "/users", a.listedUsers, ""},
 		{"GET", "/lockouts", a.lockouts, ""},
 		{"GET", "/odds", a.odds, codeNoDevice},
 		{"GET", "/readers/{reader}/policy", a.readerPolicy, codeNoDevice},

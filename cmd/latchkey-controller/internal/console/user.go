@@ -18,6 +18,7 @@ type userPanel struct {
 	Shown     string // the PIN that this page shows: "pin", "duress-pin"; "": none
 	Rollout   desk.Rollout
 	Access    []*desk.Access // where they may open
+	Now       desk.DoorsNow  // of Access
 	Readers   []*desk.Reader // that can read a card
 	Enrolment *desk.Enrolment
 	Written   *writtenCard
@@ -35,12 +36,13 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 		return nil, err
 	}
 	v.beyond(v.reach.User(&p.User.UserRow), userActs...)
-	switch tab {
-	case "about":
-	case "access":
+	if wants(r, "panel") || wants(r, "doors-now") || wants(r, "access") {
 		if err := c.readAccessOf(r, v, p); err != nil {
 			return nil, err
 		}
+	}
+	switch tab {
+	case "about", "access":
 	case "activity":
 		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{User: id, Limit: 25})
 		if err != nil {
@@ -55,12 +57,13 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 
 // readAccessOf fills in where the user may open, by location and door.
 func (c *Console) readAccessOf(r *http.Request, v *visit, p *userPanel) error {
-	readers, err := c.desk.Readers(r.Context(), v.Actor)
+	readers, err := c.desk.ReadersOf(r.Context(), v.Actor, p.User.ID)
 	if err != nil {
 		return err
 	}
 	p.Access, err = c.desk.UserAccess(r.Context(), v.Actor, readers, p.User.ID)
 	desk.SortAccess(p.Access)
+	p.Now = desk.SumUp(p.Access)
 	return err
 }
 

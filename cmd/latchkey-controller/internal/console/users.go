@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,6 +17,7 @@ type usersPage struct {
 	Search string
 	State  desk.UserState
 	Group  string
+	Order  desk.UserOrder // "": by name
 	After  string
 	List   *desk.UserPage // nil: only the panel is requested
 
@@ -29,18 +31,64 @@ type usersPage struct {
 	*userPanel
 }
 
-// Query returns the query string of the current filter.
-func (p *usersPage) Query() string { return p.link(p.State, "") }
+// Query returns the query string of the current filter and order.
+func (p *usersPage) Query() string { return p.link(p.State, p.Order, "") }
+
+// Filter is Query by name.
+func (p *usersPage) Filter() string { return p.link(p.State, "", "") }
 
 // From is Query for the page after a cursor.
-func (p *usersPage) From(after string) string { return p.link(p.State, after) }
+func (p *usersPage) From(after string) string { return p.link(p.State, p.Order, after) }
 
 // In is Query with another state.
-func (p *usersPage) In(state desk.UserState) string { return p.link(state, "") }
+func (p *usersPage) In(state desk.UserState) string { return p.link(state, p.Order, "") }
 
-func (p *usersPage) link(state desk.UserState, after string) string {
-	return query("q", p.Search, "state", string(state), "group", p.Group, "after", after)
+func (p *usersPage) link(state desk.UserState, order desk.UserOrder, after string) string {
+	return query("q", p.Search, "state", string(state), "group", p.Group, "order", string(order), "after", after)
 }
+
+// A sortHead is the head of a column by which a list can be sorted.
+type sortHead struct {
+	Title string
+	Query string // of the list in this order, or, if it is, the other way round
+	Is    string // "ascending", "descending"; "": it is in another order
+}
+
+// Sort returns the head of a column, by the order that it has at first.
+func (p *usersPage) Sort(title, first string) sortHead {
+	is, other := cmp.Or(p.Order, desk.ByName), "-"+first
+	if down, is := strings.CutPrefix(first, "-"); is {
+		other = down
+	}
+	h := sortHead{Title: title}
+	next := first
+	switch string(is) {
+	case first:
+		next = other
+		fallthrough
+	case other:
+		h.Is = "ascending"
+		if strings.HasPrefix(string(is), "-") {
+			h.Is = "descending"
+		}
+	}
+	if next == string(desk.ByName) {
+		next = ""
+	}
+	h.Query = p.link(p.State, desk.UserOrder(next), "")
+	return h
+}
+
+// Orders returns the orders that the list can have for somebody.
+func (p *usersPage) Orders(v *view) []desk.UserOrder {
+	return slices.DeleteFunc(desk.UserOrders(), func(o desk.UserOrder) bool { return !v.Actor.MayOrder(o) })
+}
+
+// MaySortBySeen says whether the list can be in order of when users were last seen.
+func (p *usersPage) MaySortBySeen(v *view) bool { return v.Actor.MayOrder(desk.BySeen) }
+
+// Ordered says whether the list is in an order.
+func (p *usersPage) Ordered(o desk.UserOrder) bool { return cmp.Or(p.Order, desk.ByName) == o }
 
 // Here says whether a user is the one in the panel.
 func (p *usersPage) Here(id uint64) bool { return p.userPanel != nil && p.User.ID == id }
@@ -64,9 +112,12 @@ func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, v *visit, st
 	q := r.URL.Query()
 	p.Search, p.State, p.After = truncate(strings.TrimSpace(q.Get("q")), 100), desk.UserState(q.Get("state")), q.Get("after")
 	p.Group = truncate(q.Get("group"), 100)
+	if p.Order = desk.UserOrder(q.Get("order")); p.Order == desk.ByName || !v.Actor.MayOrder(p.Order) {
+		p.Order = ""
+	}
 	if wants(r, "user-list") {
 		var err error
-		if p.List, err = c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: p.Search, State: p.State, Group: p.Group, After: p.After}); err != nil {
+		if p.List, err = c.desk.Users(r.Context(), v.Actor, desk.UserQuery{Search: p.Search, State: p.State, Group: p.Group, Order: p.Order, After: p.After}); err != nil {
 			return err
 		}
 		if p.Cards, err = c.desk.CountCards(r.Context(), v.Actor); err != nil {

@@ -25,6 +25,7 @@ type Access struct {
 	Never               string          // why they cannot open it at all, for people; "": they can
 	Now                 []Way           // how it opens now, and does not, of what the reader takes
 	Not                 string          // why it does not open now, for people; "": it does
+	Opens               time.Time       // when it does next, if all but the time stays as it is; zero: it does now, or at no time that is near
 	Held                bool            // the door is held open to everybody now
 	Unsure              string          // why the reader may do otherwise now: "it is offline"; "": it has all that this is from
 }
@@ -110,10 +111,10 @@ func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now tim
 	if a.Never = w.never(r, a, sent); a.Never != "" {
 		return a
 	}
-	a.Now = slices.DeleteFunc(w.ways(sent), func(way Way) bool { // of what it never takes
-		return way.Means == wire.ByPIN && !a.PIN || way.Means == wire.ByCard && !a.Card
-	})
-	a.Not = notNow(a)
+	a.Now = w.waysOf(a, sent)
+	if a.Not = notNow(a); a.Not != "" {
+		a.Opens = w.again(a, sent)
+	}
 	return a
 }
 
@@ -215,6 +216,37 @@ func (w *Way) WhyText() string {
 	return reasonText(w.Why)
 }
 
+// ReadersOf returns the readers at which the groups of a user may open the door, those of them in reach that have a board.
+func (d *Desk) ReadersOf(ctx context.Context, a Actor, user uint64) ([]*Reader, error) {
+	if err := d.check(ctx, a, ViewReaders, new(auditTarget)); err != nil {
+		return nil, err
+	}
+	var ids []string
+	err := d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		in, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		u, err := in.user(tx, user)
+		if err != nil {
+			return err
+		}
+		policies, err := in.policies(tx)
+		of := u.Wire(new(store.Credential))
+		for _, p := range policies {
+			if slices.ContainsFunc(p.Access, func(entry wire.Access) bool { return of.In(entry.Group) }) {
+				ids = append(ids, p.Reader)
+			}
+		}
+		return err
+	})
+	if err != nil || len(ids) == 0 {
+		return nil, err
+	}
+	readers, _, err := d.readers(ctx, a, ids...)
+	return readers, err
+}
+
 // UserAccess returns the doors that the groups of a user may open, at those of some readers
 // that have a board.
 func (d *Desk) UserAccess(ctx context.Context, a Actor, readers []*Reader, id uint64) (all []*Access, err error) {
@@ -296,7 +328,6 @@ func (d *Desk) DoorAccess(ctx context.Context, a Actor, readers []*Reader, q Ope
 	if err != nil {
 		return nil, ErrNotFound // no page has such a cursor
 	}
-	limit := pageSize(q.Limit)
 	sight, err := d.Sight(ctx, a)
 	if err != nil {
 		return nil, err
@@ -313,17 +344,12 @@ func (d *Desk) DoorAccess(ctx context.Context, a Actor, readers []*Reader, q Ope
 	}
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		now := d.now()
-		users, _, found, err := tx.FindUsers(choice, after, limit+1)
+		found, err := tx.FindUsers(choice, after, pageSize(q.Limit))
 		if err != nil {
 			return err
 		}
-		page = &OpenerPage{Found: found}
-		if len(users) > limit {
-			users = users[:limit]
-			u := users[limit-1]
-			page.Next = encodeCursor(store.UserCursor{Sort: store.SortKey(u.Name), ID: u.ID})
-		}
-		for _, u := range users {
+		page = &OpenerPage{Found: found.Found, Next: encodeCursor(found.Next)}
+		for _, u := range found.Users {
 			credentials, err := tx.CredentialsOf(u.ID)
 			if err != nil {
 				return err

@@ -149,6 +149,8 @@ var looks = map[string][]look{
 	"Reader":        {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Reader(c, a, p.reader) })},
 	"ReaderDoors":   {of(some, func(w tp, c cx, a Actor) (any, error) { return w.ReaderDoors(c, a) })},
 	"Readers":       {of(some, func(w tp, c cx, a Actor) (any, error) { return w.Readers(c, a) })},
+	"ReadersOf": {of(some, func(w tp, c cx, a Actor) (any, error) { return w.ReadersOf(c, a, w.user) }),
+		at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.ReadersOf(c, a, p.visitor) })},
 	"Records": {of(some, func(w tp, c cx, a Actor) (any, error) {
 		records, alarms, err := w.Records(c, a, store.Filter{}, 0, time.UTC)
 		return []any{records, alarms}, err

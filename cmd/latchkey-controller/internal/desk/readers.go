@@ -138,6 +138,10 @@ func (d *Desk) readers(ctx context.Context, a Actor, only ...string) (readers []
 	if err != nil {
 		return nil, nil, err
 	}
+	wanted := make(map[string]bool, len(only))
+	for _, id := range only {
+		wanted[id] = true
+	}
 	err = d.site.View(ctx, func(tx *store.Tx) error {
 		if in, err = a.reach(tx); err != nil {
 			return err
@@ -187,7 +191,7 @@ func (d *Desk) readers(ctx context.Context, a Actor, only ...string) (readers []
 			inForce[b.Reader] = b
 		}
 		for _, id := range ids {
-			if !in.hasReader(id) || len(only) > 0 && !slices.Contains(only, id) {
+			if !in.hasReader(id) || len(only) > 0 && !wanted[id] {
 				continue
 			}
 			w := places[id]

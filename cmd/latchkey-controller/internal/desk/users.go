@@ -3,9 +3,7 @@ package desk
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +28,7 @@ type UserRow struct {
 	Extended bool
 	Validity Validity
 	Seen     *Seen  // at a door in the actor's reach; nil: not yet
+	Unseen   bool   // they are one of store.UnseenUsers
 	Visit    *Visit // nil: no visitor
 
 	Email     string
@@ -63,8 +62,9 @@ func validity(from, until int64, now time.Time) Validity {
 
 // A Seen is where and when a user was last granted access.
 type Seen struct {
-	Door string
-	At   time.Time
+	Door  string
+	At    time.Time
+	Event int64 // its id
 }
 
 // A Credential is a PIN or a card of a user, without its secret.
@@ -150,11 +150,12 @@ type UserQuery struct {
 	Search string
 	State  UserState // "": any
 	Group  string    // only those in it; "" or everyone: all
+	Order  UserOrder // "": by name
 	After  string    // UserPage.Next of the previous page; "": the first page
 	Limit  int       // 0: 50; at most 1000
 }
 
-// A UserPage is a page of users, by name.
+// A UserPage is a page of users.
 type UserPage struct {
 	Users []*UserRow
 	Total int    // users of the site
@@ -182,7 +183,7 @@ func pageSize(limit int) int {
 	return min(limit, maxPageSize)
 }
 
-// Users returns a page of users. Field: "state".
+// Users returns a page of users. Fields: "state", "order".
 func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage, err error) {
 	after, err := parseCursor(q.After)
 	if err != nil {
@@ -192,22 +193,19 @@ func (d *Desk) Users(ctx context.Context, a Actor, q UserQuery) (page *UserPage,
 	if err != nil {
 		return nil, err
 	}
-	limit := pageSize(q.Limit)
+	if choice.Order, err = userOrder(a, q.Order); err != nil {
+		return nil, err
+	}
 	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
 		if err := d.narrow(tx, a, &choice); err != nil {
 			return err
 		}
-		users, total, found, err := tx.FindUsers(choice, after, limit+1)
+		found, err := tx.FindUsers(choice, after, pageSize(q.Limit))
 		if err != nil {
 			return err
 		}
-		page = &UserPage{Total: total, Found: found}
-		if len(users) > limit {
-			users = users[:limit]
-			u := users[limit-1]
-			page.Next = encodeCursor(store.UserCursor{Sort: store.SortKey(u.Name), ID: u.ID})
-		}
-		page.Users, err = d.userRows(tx, a, users)
+		page = &UserPage{Total: found.Total, Found: found.Found, Next: encodeCursor(found.Next)}
+		page.Users, err = d.userRows(tx, a, found.Users)
 		return err
 	})
 	return page, err
@@ -243,33 +241,23 @@ func (d *Desk) narrow(tx *store.Tx, a Actor, choice *store.UserChoice) error {
 	if choice.State != store.UnseenUsers {
 		return nil
 	}
+	choice.AddedBefore, choice.SeenSince, err = d.unseen(tx)
+	return err
+}
+
+// unseen returns what is compared for store.UnseenUsers, as in store.UserChoice.
+func (d *Desk) unseen(tx *store.Tx) (addedBefore, seenSince int64, err error) {
 	days, err := tx.KeepDays()
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
 	long := time.Duration(min(days, UnseenDays)) * 24 * time.Hour
 	now, err := d.steady(tx)
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	choice.AddedBefore = d.now().Add(-long).Unix()
-	choice.SeenSince, _, err = tx.OlderThan(now.Add(-long))
-	return err
-}
-
-func encodeCursor(at store.UserCursor) string {
-	return base64.RawURLEncoding.EncodeToString([]byte(strconv.FormatUint(at.ID, 10) + " " + at.Sort))
-}
-
-func parseCursor(text string) (at store.UserCursor, err error) {
-	b, err := base64.RawURLEncoding.DecodeString(text)
-	if err != nil || len(b) == 0 {
-		return at, err
-	}
-	id, sort, _ := strings.Cut(string(b), " ")
-	at.Sort = sort
-	at.ID, err = strconv.ParseUint(id, 10, 63)
-	return at, err
+	seenSince, _, err = tx.OlderThan(now.Add(-long))
+	return d.now().Add(-long).Unix(), seenSince, err
 }
 
 // userRows returns users as listed for an actor.
@@ -290,6 +278,10 @@ func (d *Desk) userRows(tx *store.Tx, a Actor, users []*store.User) ([]*UserRow,
 	if err != nil {
 		return nil, err
 	}
+	addedBefore, seenSince, err := d.unseen(tx)
+	if err != nil {
+		return nil, err
+	}
 	visits, err := visitsOf(tx, users)
 	if err != nil {
 		return nil, err
@@ -305,8 +297,10 @@ func (d *Desk) userRows(tx *store.Tx, a Actor, users []*store.User) ([]*UserRow,
 		}
 		row := d.userRow(a, u, credentials)
 		row.Visit = visits[u.ID]
+		row.Unseen = u.Created <= addedBefore
 		if seen := last[u.ID]; seen != nil {
-			row.Seen = &Seen{Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At)}
+			row.Seen = &Seen{Door: doorName(places, seen.Reader), At: time.UnixMilli(seen.At), Event: seen.ID}
+			row.Unseen = row.Unseen && seen.ID <= seenSince
 		}
 		rows[i] = row
 	}

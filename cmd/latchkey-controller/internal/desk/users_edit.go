@@ -22,7 +22,7 @@ const MaxSelected = 10_000
 // are left out of it.
 type Selection struct {
 	Users []uint64
-	Query UserQuery // its After and Limit do not matter
+	Query UserQuery // its Order, After and Limit do not matter
 }
 
 // SelectedUsers are the users of a selection.
@@ -61,7 +61,7 @@ func (d *Desk) selected(tx *store.Tx, a Actor, selection Selection) (users []*st
 		if err := d.narrow(tx, a, &choice); err != nil {
 			return nil, nil, err
 		}
-		users, err = tx.UsersAfter(choice, store.UserCursor{}, MaxSelected+1)
+		users, _, err = tx.UsersAfter(choice, store.UserCursor{}, MaxSelected+1)
 	}
 	if err != nil {
 		return nil, nil, err

@@ -12,7 +12,7 @@ import (
 	"latchkey/sync/wire"
 )
 
-// ExportUsers writes the users that a query selects, without visitors, as a file that ImportUsers
+// ExportUsers writes the users that a query selects, by name and without visitors, as a file that ImportUsers
 // reads: cards are masked, and PINs are not in it. An import of it changes nothing. Field: "state".
 func (d *Desk) ExportUsers(ctx context.Context, a Actor, q UserQuery, w io.Writer) error {
 	if err := d.check(ctx, a, ExportUsers, new(auditTarget)); err != nil {
@@ -42,14 +42,11 @@ func (d *Desk) exportUsers(ctx context.Context, a Actor, choice store.UserChoice
 			if err := d.narrow(tx, a, &choice); err != nil {
 				return err
 			}
-			users, err := tx.UsersAfter(choice, after, exportBatch)
+			users, next, err := tx.UsersAfter(choice, after, exportBatch)
 			if err != nil {
 				return err
 			}
-			if more = len(users) == exportBatch; more {
-				last := users[len(users)-1]
-				after = store.UserCursor{Sort: store.SortKey(last.Name), ID: last.ID}
-			}
+			after, more = next, next != (store.UserCursor{})
 			rows, err = d.userCells(tx, users)
 			return err
 		})

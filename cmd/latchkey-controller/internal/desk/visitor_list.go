@@ -215,7 +215,7 @@ func (d *Desk) Visitors(ctx context.Context, a Actor, q VisitQuery) (page *Visit
 // without those up to a cursor, and how many there are with these.
 func searchVisitors(tx *store.Tx, search string, c store.VisitChoice, after store.VisitCursor) (users []*store.User, found int, err error) {
 	// A day after its end a visit is removed, so that there are not many.
-	users, _, _, err = tx.FindUsers(store.UserChoice{Search: search, State: store.InvitedUsers, Visitors: c.Groups}, store.UserCursor{}, math.MaxInt32)
+	users, _, err = tx.UsersAfter(store.UserChoice{Search: search, State: store.InvitedUsers, Visitors: c.Groups}, store.UserCursor{}, math.MaxInt32)
 	users = slices.DeleteFunc(users, func(u *store.User) bool { return c.At != store.AnyVisit && c.At != visitTime(u, c.Now) })
 	compare := func(a *store.User, b store.VisitCursor) int {
 		return cmp.Or(cmp.Compare(a.Until, b.Until), cmp.Compare(a.ID, b.ID))

@@ -19,6 +19,7 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 			index string
 		}{
 			{UserChoice{}, "users_sorted"},
+			{UserChoice{Order: ByNameDown}, "users_sorted"},
 			{UserChoice{Groups: []string{"staff"}}, "users_sorted"},
 			{UserChoice{State: ValidUsers}, "users_sorted"},
 			{UserChoice{State: ExpiredUsers}, "users_until (valid_until<?)"},
@@ -32,23 +33,12 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 			c, index := test.c, test.index
 			for _, c.Search = range []string{"", "ada"} {
 				clause, args := c.from()
-				for _, statement := range []string{`SELECT count(*) FROM ` + clause, pageQuery(clause)} {
-					all := args
-					if strings.Contains(statement, "LIMIT") {
-						all = append(slices.Clone(args), "", 0, 50)
-					}
-					var plan []string
-					err := tx.rows(`EXPLAIN QUERY PLAN `+statement, all, func(r scanner) error {
-						var id, parent, unused int
-						var step string
-						err := r.Scan(&id, &parent, &unused, &step)
-						plan = append(plan, step)
-						return err
-					})
+				page, of := c.pageQuery(c.runs()[0], nil)
+				for statement, all := range map[string][]any{`SELECT count(*) FROM ` + clause: args, page: append(of, 50)} {
+					got, err := planOf(tx, statement, all)
 					if err != nil {
-						return fmt.Errorf("%s: %w", statement, err)
+						return err
 					}
-					got := strings.Join(plan, "; ")
 					if !strings.Contains(got, "USING COVERING INDEX "+index) {
 						t.Errorf("%+v: %s", c, got)
 					}
@@ -61,6 +51,22 @@ func TestUsersAreChosenByTheirStateFromAnIndexThatHasAllOfIt(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// planOf returns how SQLite carries out a statement.
+func planOf(tx *Tx, statement string, args []any) (string, error) {
+	var plan []string
+	err := tx.rows(`EXPLAIN QUERY PLAN `+statement, args, func(r scanner) error {
+		var id, parent, unused int
+		var step string
+		err := r.Scan(&id, &parent, &unused, &step)
+		plan = append(plan, step)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("%s: %w", statement, err)
+	}
+	return strings.Join(plan, "; "), err
 }
 
 func TestASiteOfBeforeKnowsWhoHasNoCredentials(t *testing.T) {
@@ -80,14 +86,17 @@ func TestASiteOfBeforeKnowsWhoHasNoCredentials(t *testing.T) {
 func chosen(t *testing.T, s *Store, state UserState) (names []string) {
 	t.Helper()
 	err := s.View(t.Context(), func(tx *Tx) error {
-		users, _, found, err := tx.FindUsers(UserChoice{State: state}, UserCursor{}, 10)
-		for _, u := range users {
+		page, err := tx.FindUsers(UserChoice{State: state}, UserCursor{}, 10)
+		if err != nil {
+			return err
+		}
+		for _, u := range page.Users {
 			names = append(names, u.Name)
 		}
-		if found != len(users) {
-			t.Errorf("%d are found, and are %d", len(users), found)
+		if page.Found != len(page.Users) {
+			t.Errorf("%d are found, and are %d", len(page.Users), page.Found)
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -307,11 +307,14 @@ func (m *engineModel) step() {
 		var found [2]string
 		for i, s := range m.stores {
 			err := s.View(m.r.Context(), func(tx *Tx) error {
-				users, total, n, err := tx.FindUsers(UserChoice{Search: name, Groups: []string{"staff", name}}, UserCursor{}, 10)
-				for _, u := range users {
+				page, err := tx.FindUsers(UserChoice{Search: name, Groups: []string{"staff", name}}, UserCursor{}, 10)
+				if err != nil {
+					return err
+				}
+				for _, u := range page.Users {
 					found[i] += u.Name + " "
 				}
-				found[i] += fmt.Sprint(total, n, err)
+				found[i] += fmt.Sprint(page.Total, page.Found)
 				events, err := tx.Activity(ActivityFilter{Limit: 100})
 				for _, e := range events {
 					found[i] += fmt.Sprint(e.Class, e.Kind, e.Subject, e.Who, e.Door, err, " ")

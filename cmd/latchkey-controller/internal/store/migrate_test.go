@@ -65,9 +65,12 @@ func TestASiteOfBeforeTheConsoleIsAllThereInIt(t *testing.T) {
 	}
 	defer s.Close()
 	err = s.View(t.Context(), func(tx *Tx) error {
-		users, total, found, err := tx.FindUsers(UserChoice{Search: "love lab"}, UserCursor{}, 10)
-		if err != nil || total != 2 || found != 1 || users[0].First != "Ada King" || users[0].Last != "Lovelace" || !slices.Equal(users[0].Groups, []string{"lab", "staff"}) {
-			t.Errorf("%d of %d, %+v, %v", found, total, users, err)
+		page, err := tx.FindUsers(UserChoice{Search: "love lab"}, UserCursor{}, 10)
+		if err != nil {
+			return err
+		}
+		if users := page.Users; page.Total != 2 || page.Found != 1 || users[0].First != "Ada King" || users[0].Last != "Lovelace" || !slices.Equal(users[0].Groups, []string{"lab", "staff"}) {
+			t.Errorf("%d of %d, %+v", page.Found, page.Total, users)
 		}
 		if u, err := tx.User(2); err != nil || u.First != "Prince" || u.Last != "" || u.Name != "Prince" {
 			t.Errorf("%+v, %v", u, err)
@@ -175,11 +178,11 @@ func TestASiteThatSortedByBytesSortsAsPeopleRead(t *testing.T) {
 	}
 	defer s.Close()
 	err = s.View(t.Context(), func(tx *Tx) error {
-		users, _, _, err := tx.FindUsers(UserChoice{}, UserCursor{}, 10)
+		users, _, err := tx.UsersAfter(UserChoice{}, UserCursor{}, 10)
 		if err != nil || len(users) != 2 || users[0].Name != "Łukasz" {
 			t.Errorf("%+v, %v", users, err)
 		}
-		if users, _, _, err = tx.FindUsers(UserChoice{Search: "luk"}, UserCursor{}, 10); err != nil || len(users) != 1 {
+		if users, _, err = tx.UsersAfter(UserChoice{Search: "luk"}, UserCursor{}, 10); err != nil || len(users) != 1 {
 			t.Errorf("%+v, %v", users, err)
 		}
 		return nil
@@ -372,8 +375,8 @@ func TestASiteOfBeforeCardsHadKeysHasCardsThatCanBeCopiedAndItsPolicies(t *testi
 		if cards, copyable, err := tx.CountCards(nil); err != nil || cards != 1 || copyable != 1 {
 			t.Errorf("%d of %d cards can be copied, %v", copyable, cards, err)
 		}
-		if _, _, found, err := tx.FindUsers(UserChoice{State: CopyableUsers}, UserCursor{}, 10); err != nil || found != 1 {
-			t.Errorf("%d users have a card that can be copied, %v", found, err)
+		if users, _, err := tx.UsersAfter(UserChoice{State: CopyableUsers}, UserCursor{}, 10); err != nil || len(users) != 1 {
+			t.Errorf("%d users have a card that can be copied, %v", len(users), err)
 		}
 		credentials, err := tx.Credentials()
 		if err != nil || len(credentials) != 2 {

@@ -167,7 +167,7 @@ func (t *Tx) FindNames(search string, limit int) (n NameMatch, err error) {
 	if err != nil {
 		return n, err
 	}
-	users, _, _, err := t.FindUsers(UserChoice{Search: search}, UserCursor{}, limit)
+	users, _, err := t.UsersAfter(UserChoice{Search: search}, UserCursor{}, limit)
 	for _, u := range users {
 		n.Users = append(n.Users, u.ID)
 	}

@@ -69,9 +69,17 @@ func reads(users int) map[string]func(tx *Tx) error {
 	}
 	choices["not seen"] = UserChoice{State: UnseenUsers, AddedBefore: 10, SeenSince: events / 2}
 	choices["copied card"] = UserChoice{State: CopiedUsers}
+	for _, order := range orders() {
+		choices["by "+string(order)] = UserChoice{Order: order}
+		choices["valid by "+string(order)] = UserChoice{Order: order, State: ValidUsers, Now: 2000}
+	}
 	for name, c := range choices {
-		all["users: "+name] = func(tx *Tx) error { _, err := tx.UsersAfter(c, UserCursor{}, 50); return err }
-		all["users: "+name+", later"] = func(tx *Tx) error { _, err := tx.UsersAfter(c, UserCursor{"1500000", 17}, 50); return err }
+		all["users: "+name] = func(tx *Tx) error { _, _, err := tx.UsersAfter(c, UserCursor{}, 50); return err }
+		all["users: "+name+", later"] = func(tx *Tx) error { _, _, err := tx.UsersAfter(c, UserCursor{Sort: "1500000", ID: 17}, 50); return err }
+		all["users: "+name+", after a key"] = func(tx *Tx) error {
+			_, _, err := tx.UsersAfter(c, UserCursor{Sort: "1500000", ID: 17, Key: 1000}, 50)
+			return err
+		}
 	}
 	for name, f := range map[string]ActivityFilter{
 		"all": {}, "oldest": {Oldest: true, After: events / 2}, "a page": {Before: events / 2}, "a reader": {Readers: []string{"reader-7"}},

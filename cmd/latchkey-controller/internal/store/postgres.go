@@ -207,7 +207,7 @@ func (e *postgresEngine) beginTx(ctx context.Context, options *sql.TxOptions, fi
 // not; hints of which index to use, or, with a + right before a column, not to use; functions; and
 // listed and listedIDs. These are arrays in PostgreSQL, which looks up each of their elements in an
 // index; rows it might join with a whole table.
-var forSQLite = regexp.MustCompile(`IN \(SELECT (value|CAST\(value AS BIGINT\)) FROM json_each\(\?\)\)|\?(\d*)|INDEXED BY \w+|\+([a-z_])|instr\(`)
+var forSQLite = regexp.MustCompile(`IN \(SELECT (value|CAST\(value AS BIGINT\)) FROM json_each\(\?\)\)|\?(\d*)|INDEXED BY \w+|NOT INDEXED|\+([a-z_])|instr\(`)
 
 // statement has these rules: a parameter without a number has the one after the highest so far; one
 // that is a bool is an integer, as the columns are, and is compared with 0; where PostgreSQL cannot

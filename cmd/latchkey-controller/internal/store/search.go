@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"encoding/hex"
 	"slices"
 	"strings"
@@ -113,12 +112,6 @@ func (u *User) sameNames(before *User) bool {
 	return u.Name == before.Name && u.First == before.First && u.Last == before.Last && u.Email == before.Email && u.Employee == before.Employee && slices.Equal(u.Groups, before.Groups)
 }
 
-// A UserCursor is a position in the list of users by name.
-type UserCursor struct {
-	Sort string // SortKey of the name
-	ID   uint64
-}
-
 // A UserState is a filter for users besides their names.
 type UserState string
 
@@ -148,6 +141,7 @@ type UserChoice struct {
 	State  UserState
 	Now    int64    // Unix seconds, for State
 	Groups []string // in one of these; nil: in any, or none
+	Order  UserOrder
 
 	// For UnseenUsers.
 	AddedBefore int64 // Unix seconds
@@ -160,44 +154,69 @@ type UserChoice struct {
 // from returns the FROM and WHERE of a choice with its arguments, on an index that
 // covers it.
 func (c UserChoice) from() (clause string, args []any) {
+	where := c.where()
+	return `users INDEXED BY ` + c.index() + ` WHERE ` + where.where, where.args
+}
+
+// index is the index that covers a choice. For those who are many it is in the order of names.
+func (c UserChoice) index() string {
+	switch c.State {
+	case ExpiredUsers:
+		return `users_until`
+	case EarlyUsers:
+		return `users_from`
+	case BareUsers:
+		return `users_bare`
+	case CopyableUsers:
+		return `users_copyable`
+	case InvitedUsers:
+		return `users_invited`
+	case SuspendedUsers:
+		return `users_suspended`
+	}
+	return `users_sorted`
+}
+
+// where returns the condition of a choice.
+func (c UserChoice) where() (w condition) {
 	switch c.State {
 	case ValidUsers:
-		clause, args = `users INDEXED BY users_sorted WHERE valid_from <= ? AND (valid_until = 0 OR valid_until > ?) AND suspended = 0`, []any{c.Now, c.Now}
+		w = w.and(`valid_from <= ? AND (valid_until = 0 OR valid_until > ?) AND suspended = 0`, c.Now, c.Now)
 	case ExpiredUsers:
-		clause, args = `users INDEXED BY users_until WHERE valid_until <> 0 AND valid_until <= ?`, []any{c.Now}
+		w = w.and(`valid_until <> 0 AND valid_until <= ?`, c.Now)
 	case EarlyUsers:
-		clause, args = `users INDEXED BY users_from WHERE valid_from <> 0 AND valid_from > ? AND (valid_until = 0 OR valid_until > ?)`, []any{c.Now, c.Now}
+		w = w.and(`valid_from <> 0 AND valid_from > ? AND (valid_until = 0 OR valid_until > ?)`, c.Now, c.Now)
 	case BareUsers:
-		clause = `users INDEXED BY users_bare WHERE credentials = 0`
+		w = w.and(`credentials = 0`)
 	case CopyableUsers:
-		clause = `users INDEXED BY users_copyable WHERE copyable <> 0`
+		w = w.and(`copyable <> 0`)
 	case InvitedUsers:
-		clause = `users INDEXED BY users_invited WHERE invited <> 0`
+		w = w.and(`invited <> 0`)
 	case SuspendedUsers:
-		clause = `users INDEXED BY users_suspended WHERE suspended <> 0`
+		w = w.and(`suspended <> 0`)
 	case UnseenUsers:
-		clause, args = `users INDEXED BY users_sorted WHERE created <= ? AND seen <= ?`, []any{c.AddedBefore, c.SeenSince}
-		if there, readers := c.there(); there != "" {
-			clause = `users INDEXED BY users_sorted WHERE created <= ? AND NOT EXISTS (SELECT 1 FROM activity INDEXED BY activity_by_user WHERE user_id = users.id AND user_id <> 0 AND class = 'granted' AND activity.id > ?` + there + `)`
-			args = append(args, readers...)
+		if there, readers := c.there(); there == "" {
+			w = w.and(`created <= ? AND seen <= ?`, c.AddedBefore, c.SeenSince)
+		} else {
+			w = w.and(`created <= ? AND NOT EXISTS (SELECT 1 FROM activity INDEXED BY activity_by_user WHERE user_id = users.id AND user_id <> 0 AND class = 'granted' AND activity.id > ?`+there+`)`,
+				slices.Concat([]any{c.AddedBefore, c.SeenSince}, readers)...)
 		}
 	case CopiedUsers:
 		there, readers := c.there()
-		clause = `users INDEXED BY users_sorted WHERE id IN (SELECT user_id FROM alarms INDEXED BY alarms_copied WHERE kind = 'card.copied' AND user_id <> 0` + there + `)`
-		args = readers
+		w = w.and(`id IN (SELECT user_id FROM alarms INDEXED BY alarms_copied WHERE kind = 'card.copied' AND user_id <> 0`+there+`)`, readers...)
 	default:
-		clause = `users INDEXED BY users_sorted WHERE TRUE`
+		w = w.and(`TRUE`)
 	}
 	for _, word := range strings.Fields(searchText(c.Search)) {
-		clause, args = clause+` AND instr(words, ?) > 0`, append(args, " "+word)
+		w = w.and(`instr(words, ?) > 0`, " "+word)
 	}
 	if c.Groups != nil {
-		clause, args = clause+` AND id IN (SELECT user_id FROM user_groups WHERE name IN `+listed+`)`, append(args, list(c.Groups))
+		w = w.and(`id IN (SELECT user_id FROM user_groups WHERE name IN `+listed+`)`, list(c.Groups))
 	}
 	if c.Visitors != nil {
-		clause, args = clause+` AND (invited = 0 OR `+inGroups+`)`, append(args, list(c.Visitors))
+		w = w.and(`(invited = 0 OR `+inGroups+`)`, list(c.Visitors))
 	}
-	return clause, args
+	return w
 }
 
 // there returns the condition that something happened at the readers of a choice.
@@ -210,11 +229,6 @@ func (c UserChoice) there() (and string, args []any) {
 
 // inGroups selects the users who are in one of some groups.
 const inGroups = `users.id IN (SELECT user_id FROM user_groups WHERE name IN ` + listed + `)`
-
-// pageQuery returns the statement that reads one page, by name.
-func pageQuery(clause string) string {
-	return `SELECT sort, id FROM ` + clause + ` AND (sort, id) > (?, ?) ORDER BY sort, id LIMIT ?`
-}
 
 // countUsers returns how many of total users, as of CountSeen, a choice selects.
 func (t *Tx) countUsers(c UserChoice, total int) (n int, err error) {
@@ -248,46 +262,6 @@ func (t *Tx) CountSeen(visitors []string) (n int, err error) {
 	}
 	err = t.row(`SELECT (SELECT count(*) FROM users) - (SELECT count(*) FROM users INDEXED BY users_invited WHERE invited <> 0 AND NOT `+inGroups+`)`, []any{list(visitors)}, &n)
 	return n, err
-}
-
-// FindUsers returns one page of the users that a choice selects, by name, after a
-// cursor. total is the number of users, as of CountSeen, found how many are selected.
-func (t *Tx) FindUsers(c UserChoice, after UserCursor, limit int) (users []*User, total, found int, err error) {
-	if total, err = t.CountSeen(c.Visitors); err != nil {
-		return nil, 0, 0, err
-	}
-	if users, err = t.UsersAfter(c, after, limit); err != nil {
-		return nil, 0, 0, err
-	}
-	// A first page that is not full holds all there are.
-	if found = len(users); after != (UserCursor{}) || len(users) == limit {
-		if found, err = t.countUsers(c, total); err != nil {
-			return nil, 0, 0, err
-		}
-	}
-	return users, total, found, nil
-}
-
-// UsersAfter is FindUsers without the numbers.
-func (t *Tx) UsersAfter(c UserChoice, after UserCursor, limit int) ([]*User, error) {
-	clause, args := c.from()
-	var page []UserCursor
-	err := t.rows(pageQuery(clause), slices.Concat(args, []any{after.Sort, after.ID, limit}), func(r scanner) error {
-		var at UserCursor
-		err := r.Scan(&at.Sort, &at.ID)
-		page = append(page, at)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	ids, rank := make([]int64, len(page)), make(map[uint64]int, len(page))
-	for i, at := range page {
-		ids[i], rank[at.ID] = int64(at.ID), i
-	}
-	users, err := t.users(`id IN `+listedIDs, list(ids))
-	slices.SortFunc(users, func(a, b *User) int { return cmp.Compare(rank[a.ID], rank[b.ID]) })
-	return users, err
 }
 
 // UserName returns a user's name; "": no such user.

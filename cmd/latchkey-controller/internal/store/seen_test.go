@@ -55,15 +55,18 @@ func checkSeen(tx *Tx, since int64) error {
 	if !maps.Equal(got, want) {
 		return fmt.Errorf("seen at %v, want %v", got, want)
 	}
-	found, _, n, err := tx.FindUsers(UserChoice{State: UnseenUsers, AddedBefore: noon, SeenSince: since}, UserCursor{}, len(users)+1)
+	page, err := tx.FindUsers(UserChoice{State: UnseenUsers, AddedBefore: noon, SeenSince: since}, UserCursor{}, len(users)+1)
+	if err != nil {
+		return err
+	}
 	var is []uint64
-	for _, u := range found {
+	for _, u := range page.Users {
 		is = append(is, u.ID)
 	}
-	if slices.Sort(is); err == nil && (!slices.Equal(is, unseen) || n != len(unseen)) {
-		err = fmt.Errorf("since %d not seen: %v (%d), want %v", since, is, n, unseen)
+	if slices.Sort(is); !slices.Equal(is, unseen) || page.Found != len(unseen) {
+		return fmt.Errorf("since %d not seen: %v (%d), want %v", since, is, page.Found, unseen)
 	}
-	return err
+	return nil
 }
 
 func TestWhoIsSeenIsWhatTheActivitySays(t *testing.T) {
