@@ -16,7 +16,7 @@ const watch = `(() => {
 	const known = new Set();
 	window.shown = [];
 	const look = () => document.querySelectorAll("#event-list .event").forEach((e) => {
-		if (known.has(e.id) || e.querySelector(".chip").textContent !== "Granted") return;
+		if (known.has(e.id) || e.querySelector(".chip").textContent !== "Entered") return;
 		known.add(e.id);
 		window.shown.push(Date.now());
 	});

@@ -194,7 +194,7 @@ func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
 	page := owner.board(reader)
 	reader.opensByTaps(page.ctx, pin)
 	page.do("leave", chromedp.Navigate("about:blank")) // painting the board takes a processor
-	owner.do("the grant", chromedp.WaitVisible(chromedp.Search(`//*[contains(@class,"event")][contains(., "Grace Hopper") and contains(., "Granted")]`), seldom()))
+	owner.do("the grant", chromedp.WaitVisible(chromedp.Search(`//*[contains(@class,"event")][contains(., "Grace Hopper") and contains(., "Entered")]`), seldom()))
 	reader.closed()
 
 	policy := reader.status()["policy_revision"]

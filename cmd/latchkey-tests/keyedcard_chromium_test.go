@@ -202,7 +202,7 @@ func TestInTwoTabsACardGetsItsKeysAndItsCopyEndsNoLockout(t *testing.T) {
 	reader.refusesCopy(page)
 	page.picture("6-page-copy")
 	console.do("the alarm", chromedp.WaitVisible(chromedp.Search(
-		`//*[contains(@class,"event")][contains(., "Alarm") and contains(., "A copy of Ada Lovelace's card was shown at Front door")]`), seldom()))
+		`//*[contains(@class,"event")][contains(., "Copied card") and contains(., "A copy of Ada Lovelace's card was shown at Front door")]`), seldom()))
 	console.picture("6-console-alarm")
 
 	policy := reader.status()["policy_revision"]

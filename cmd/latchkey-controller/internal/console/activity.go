@@ -2,7 +2,11 @@ package console
 
 import (
 	"fmt"
+	"html/template"
+	"maps"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,9 +25,11 @@ type activityPage struct {
 	Doors   []*desk.Door
 	Readers []*desk.Reader
 	Kinds   []desk.Kind
-	Chart   *chart // of the door in the filter
-	Query   string // the filter, for links
-	First   bool   // the first page, which updates itself
+	Chart   *chart       // of the door in the filter
+	Query   template.URL // the filter, for links: encoded
+	First   bool         // the first page, which updates itself
+	Tab     string       // of the kind in the filter: desk.AtTheDoors, "admin", or "" for all
+	Narrow  bool         // the filter restricts more than its tab
 	Audit   bool
 }
 
@@ -80,7 +86,9 @@ func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, pers
 
 func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q, f, person := c.filter(r, v)
-	p := &activityPage{Filter: f, Person: person, Kinds: desk.Kinds(), Query: f.Values.Encode()}
+	p := &activityPage{Filter: f, Person: person, Query: encoded(f.Values), Tab: desk.KindTab(q.Kind)}
+	p.Kinds, p.Narrow = kindsOf(p.Tab), p.Query != "" && p.Query != encoded(url.Values{"kind": {p.Tab}})
+	q.Lines = true
 	if err := c.readActivity(r, v, p, q); err != nil {
 		return err
 	}
@@ -99,10 +107,62 @@ func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) err
 		p.Chart = newChart(hours, v.zone())
 	}
 	if byScript(r) && !live(r) {
-		w.Header().Set("HX-Replace-Url", strings.TrimSuffix("/activity?"+p.Query, "?"))
+		w.Header().Set("HX-Replace-Url", strings.TrimSuffix("/activity?"+string(p.Query), "?"))
 	}
 	c.show(w, r, http.StatusOK, "activity", &view{visit: v, Title: "Activity", Section: "activity", Page: p})
 	return nil
+}
+
+// An activityTab is one of the tabs above the activity.
+type activityTab struct {
+	Key, Title string
+	Query      template.URL
+}
+
+// Tabs returns the tabs, of which each keeps the rest of the filter.
+func (p *activityPage) Tabs() []activityTab {
+	tabs := []activityTab{{Key: desk.AtTheDoors, Title: "At the doors"}, {Key: "admin", Title: "Administration"}, {Title: "All"}}
+	for i := range tabs {
+		q := maps.Clone(p.Filter.Values)
+		if q.Del("kind"); tabs[i].Key != "" {
+			q.Set("kind", tabs[i].Key)
+		}
+		tabs[i].Query = encoded(q)
+	}
+	return tabs
+}
+
+// encoded returns values for links: html/template would encode them once more.
+func encoded(values url.Values) template.URL { return template.URL(values.Encode()) }
+
+// kindsOf returns the choices of kind within a tab, first all that is in it.
+func kindsOf(tab string) []desk.Kind {
+	all := "Everything"
+	if tab == desk.AtTheDoors {
+		all = "Everything at the doors"
+	}
+	kinds := []desk.Kind{{Key: tab, Title: all}}
+	for _, kind := range desk.Kinds() {
+		if of := desk.KindTab(kind.Key); of == desk.AtTheDoors || of == tab {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
+}
+
+// Of what is part of a line it shows the first few.
+const shownParts = 6
+
+// lineParts is what else a line tells.
+type lineParts struct {
+	Parts []desk.Part
+	More  int // how many there are besides
+}
+
+func partsOf(e *desk.Event) lineParts {
+	parts := slices.DeleteFunc(slices.Clone(e.Parts), func(p desk.Part) bool { return len(p.Brief) == 0 })
+	n := min(len(parts), shownParts)
+	return lineParts{parts[:n], len(parts) - n + e.More}
 }
 
 // readActivity fills in a page of the events that a query selects.

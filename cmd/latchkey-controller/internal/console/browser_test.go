@@ -299,8 +299,6 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			{"reader-device", "/readers/front-door?tab=device", ""},
 			{"reader-lost", "/readers/front-door?tab=device&ask=lost", ""},
 			{"adopt", "/devices/adopt", ""},
-			{"activity", "/activity", ""},
-			{"activity-door", "/activity?door=1", ""},
 			{"settings", "/settings", ""},
 			{"settings-backup", "/settings?ask=backup", ""},
 			{"settings-epoch", "/settings?ask=epoch", ""},
@@ -367,6 +365,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 		})
 		contented(t, complaints)
 	}
+	tours["activity"] = func(t *testing.T) { activityTour(t, ctx) }
 	tours["modes"] = func(t *testing.T) { modeTour(t, ctx) }
 	tours["waiting"] = func(t *testing.T) { waitingTour(t, ctx) }
 	tours["visitors"] = func(t *testing.T) { visitorTour(t, ctx) }

@@ -98,7 +98,7 @@ func (c *Console) readDoorSettings(r *http.Request, v *visit, p *doorPage) (err 
 func (p *doorPage) UsesHubs() bool { return desk.UsesHubs(p.Locations) }
 
 func (c *Console) readDoorActivity(r *http.Request, v *visit, p *doorPage) error {
-	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: p.Door.ID, Limit: 25})
+	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Door: p.Door.ID, Lines: true, Limit: 25})
 	if err == nil {
 		p.Events = page.Events
 	}

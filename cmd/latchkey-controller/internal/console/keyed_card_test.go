@@ -159,7 +159,7 @@ func TestACopyOfACardIsAnAlarmThatLeadsToItsUserAndToWhatTheDoorHasDenied(t *tes
 	w.journal("front-door").report(time.Now(), wire.Record{Kind: wire.AccessDenied, By: "card", Reason: wire.ReasonNotGenuine, User: 1, Credential: w.card(1, "55 66").ID, Epoch: 1 << 40})
 	b := w.visitor(desk.Viewer)
 	for _, path := range []string{"/", "/activity"} {
-		b.get(path).shows(t, http.StatusOK, "Alarm A copy of Ada Lovelace&#39;s card was shown at Front door", `href="/activity?reader=front-door&amp;kind=denied"`, `href="/users/1" aria-label="User: Ada Lovelace"`)
+		b.get(path).shows(t, http.StatusOK, "Copied card A copy of Ada Lovelace&#39;s card was shown at Front door", `href="/activity?reader=front-door&amp;kind=denied"`, `href="/users/1" aria-label="User: Ada Lovelace"`)
 	}
 	b.get("/activity?reader=front-door&kind=denied").shows(t, http.StatusOK, "did not prove that it is the card of Ada Lovelace")
 	for _, path := range []string{"/users/1?tab=activity", "/activity?user=1"} {

@@ -117,7 +117,7 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	if p.Cards, err = c.desk.CountCards(r.Context(), v.Actor); err != nil {
 		return err
 	}
-	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Limit: 8})
+	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Kind: desk.AtTheDoors, Lines: true, Limit: 8})
 	if err != nil {
 		return err
 	}

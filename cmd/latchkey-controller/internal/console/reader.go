@@ -89,7 +89,7 @@ func (c *Console) readReader(r *http.Request, v *visit, p *readerPage) (err erro
 		}
 	default:
 		p.Tab = "overview"
-		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Reader: p.Reader.ID, Limit: 8})
+		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Reader: p.Reader.ID, Lines: true, Limit: 8})
 		if err != nil {
 			return err
 		}

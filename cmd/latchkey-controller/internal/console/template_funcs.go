@@ -82,6 +82,8 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"iso":          func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"ago":          func(t time.Time) string { return ago(c.desk.Now().Sub(t)) },
 		"tone":         tone,
+		"partsOf":      partsOf,
+		"then":         func(t, first time.Time) string { return then(t, first, in) },
 		"odds":         oneIn,
 		"noneLeads":    noneLeads, "controllersNote": controllersNote, "upgradeNote": upgradeNote,
 		"shared": c.desk.Shared, "cellLight": cellLight, "standBys": standBysText, "cellWait": cellWait,
@@ -258,6 +260,15 @@ func clockAt(t time.Time, in *time.Location) string {
 		return t.Format("15:04:05 MST")
 	}
 	return t.Format("15:04:05")
+}
+
+// then returns when something happened that belongs to what happened first: the time of day, with the date if that
+// differs.
+func then(t, first time.Time, in *time.Location) string {
+	if t.In(in).Format(time.DateOnly) != first.In(in).Format(time.DateOnly) {
+		return desk.Moment(t, in)
+	}
+	return clockAt(t, in)
 }
 
 // clockThere returns the time of day there, with the date if that differs from here.

@@ -44,7 +44,7 @@ func (c *Console) userPanel(r *http.Request, v *visit, id uint64, tab string) (p
 	switch tab {
 	case "about", "access":
 	case "activity":
-		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{User: id, Limit: 25})
+		page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{User: id, Lines: true, Limit: 25})
 		if err != nil {
 			return nil, err
 		}

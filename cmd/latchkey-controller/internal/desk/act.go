@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -20,12 +21,26 @@ type auditTarget struct {
 	same    bool   // nothing was changed: there is no entry
 	typed   bool   // card UIDs were typed: a clash reveals one that is assigned
 
+	orders map[string]wire.CommandID // that the act gives, by reader
+	event  int64                     // of the act, in the activity; 0: it is not known yet
+	partOf int64                     // the event of which this act is a part; 0: it stands by itself
+
 	// Besides reader and user, what has to be in the actor's reach. run may add to them.
 	view   bool     // the act shows only what the actor sees: nothing has to be
 	at     []Where  // also hubs
 	groups []string // whose members, name or existence it changes
 
 	newcomers bool // it adds users or visitors: what everyone opens has to be, too
+}
+
+// order gives the order that the act is to give to a reader its id.
+func (target *auditTarget) order(reader string) {
+	var id wire.CommandID
+	rand.Read(id[:])
+	if target.orders == nil {
+		target.orders = map[string]wire.CommandID{}
+	}
+	target.orders[reader] = id
 }
 
 // name fills in the subject from the user, if it is empty.
@@ -123,7 +138,8 @@ func (one deed) do(tx *store.Tx, a Actor, now time.Time) error {
 	if err := errors.Join(err, a.reaches(tx, one.act, one.target)); err != nil {
 		return err
 	}
-	if err := one.run(tx, now); err != nil || r.all { // they may have ended their own session
+	one.target.event, err = tx.Deed(func() error { return one.run(tx, now) })
+	if err != nil || r.all { // they may have ended their own session
 		return err
 	}
 	return a.reaches(tx, one.act, one.target)
@@ -135,7 +151,9 @@ func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, f
 	case failed == nil && target.same:
 		return nil
 	case failed == nil:
-		return tx.AddAudit(target.audit(now, a, act, store.Done, target.text))
+		entry := target.audit(now, a, act, store.Done, target.text)
+		entry.Event, entry.PartOf = target.event, target.partOf
+		return tx.AddAudit(entry)
 	case errors.Is(failed, ErrNotAllowed):
 		text := failed.Error()
 		if a.Refusal(act) != nil { // otherwise it is another right that they lack
@@ -230,6 +248,9 @@ const startWithin = 4 * time.Second
 func (d *Desk) actAtReader(ctx context.Context, a Actor, act Act, target *auditTarget, run func(starting context.Context) (text string, err error)) error {
 	starting, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
+	if target.orders == nil {
+		target.order(target.reader)
+	}
 	late := func(err error) error {
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
 			return &UnavailableError{Reason: fmt.Sprintf("the database did not answer within %.0f s, so the reader was not asked for anything; nothing was done. Try again", startWithin.Seconds())}
@@ -258,7 +279,11 @@ func (d *Desk) ask(ctx context.Context, a Actor, act Act, target *auditTarget) (
 			return err
 		}
 		entry = target.audit(d.now(), a, act, store.Asked, "")
-		return tx.AddAudit(entry)
+		if err := tx.AddAudit(entry); err != nil {
+			return err
+		}
+		target.event = entry.Event
+		return tx.AddActOrders(entry.Event, target.orders)
 	})
 	return entry, err
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,8 +45,12 @@ type Event struct {
 
 	Note store.UnlockNote `json:"-"` // what a program said of an unlock
 
+	// Of a line, see Query.Lines:
+	Parts []Part `json:"-"` // what else it tells, the oldest first
+	More  int    `json:"-"` // how many parts there are besides
+
 	Record   *wire.Record   `json:"-"` // nil: it is none, or cannot be decoded
-	Word     string         `json:"-"` // for the chip: "Granted"
+	Word     string         `json:"-"` // for the chip: "Entered"
 	Lockout  bool           `json:"-"` // it locked out PIN entry: an unlock may be offered
 	DoorZone *time.Location `json:"-"` // the door's time zone if its clocks showed another time than the site's; otherwise nil
 }
@@ -76,9 +81,29 @@ type Kind struct{ Key, Title string }
 // Kinds returns the choices of Query.Kind.
 func Kinds() []Kind {
 	return []Kind{
-		{"granted", "Granted"}, {"denied", "Denied"}, {"lockout", "Lockouts"}, {"door", "Door"},
-		{"reader", "Reader and link"}, {"admin", "Administrators"}, {"alarm", "Alarms"},
+		{"granted", "Entries and unlocks"}, {"denied", "Refusals"}, {"lockout", "PIN entry paused"}, {"door", "Doors and modes"},
+		{"alarm", "Alarms"}, {"reader", "Readers as devices"}, {"admin", "Administration"},
 	}
+}
+
+// AtTheDoors is the Query.Kind of what happens at the doors: all but administration, and readers as devices.
+const AtTheDoors = "doors"
+
+// doorClasses are the classes of records and alarms that are AtTheDoors, doorActs the acts.
+var (
+	doorClasses = []wire.RecordClass{wire.ClassGranted, wire.ClassDenied, wire.ClassLockout, wire.ClassDoor, wire.ClassAlarm}
+	doorActs    = []Act{Unlock, LockDown, Evacuate, SetMode, SetSiteMode, EndLockdown, EndEvacuation, EndMode, UndoMode, EndEarly}
+)
+
+// KindTab says under which of three heads a Query.Kind is found: AtTheDoors, "admin", or "" for all.
+func KindTab(kind string) string {
+	switch {
+	case kind == AtTheDoors, slices.Contains(doorClasses, wire.RecordClass(kind)):
+		return AtTheDoors
+	case kind == string(store.ClassAdmin), strings.HasPrefix(kind, "admin."):
+		return string(store.ClassAdmin)
+	}
+	return ""
 }
 
 // A Query selects events. Zero fields do not restrict.
@@ -87,13 +112,14 @@ type Query struct {
 	Reader       string
 	User         uint64
 	Name         string             // each word begins a word of a name: of a user, door or administrator at that time, or of a user now
-	Kind         string             // a key of Kinds, or a kind of record like access.granted
+	Kind         string             // a key of Kinds, AtTheDoors, or a kind of record like access.granted
 	Classes      []wire.RecordClass // any of them, if no kind is chosen; nil: any
 	In           *time.Location     // of the times in an export as CSV; nil: UTC
 	Since, Until time.Time
 	Before       int64 // ids below this one: the next page
 	After        int64 // ids above this one: new events
 	Limit        int   // 0: 50; at most 1000
+	Lines        bool  // one event for one happening, with Event.Parts
 }
 
 // A Page holds events, newest first.
@@ -117,7 +143,13 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 			f.Class = wire.RecordClass(q.Kind)
 		}
 	}
-	if f.Class == "" {
+	switch {
+	case q.Kind == AtTheDoors:
+		f.Classes = doorClasses
+		for _, act := range doorActs {
+			f.Acts = append(f.Acts, "admin."+string(act))
+		}
+	case f.Class == "":
 		f.Kind = q.Kind
 	}
 	if !q.Since.IsZero() {
@@ -179,6 +211,7 @@ func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err 
 		}
 		limit := f.Limit
 		f.Limit++
+		f.Heads = q.Lines
 		rows, err := tx.Activity(f)
 		if err != nil {
 			return err
@@ -190,6 +223,11 @@ func (d *Desk) Activity(ctx context.Context, a Actor, q Query) (page *Page, err 
 		}
 		if page.Events, err = events(tx, rows); err != nil {
 			return err
+		}
+		if q.Lines {
+			if err := lines(tx, f, page.Events); err != nil {
+				return err
+			}
 		}
 		return fillDoorZones(tx, page.Events)
 	})

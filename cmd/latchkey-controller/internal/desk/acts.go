@@ -305,7 +305,7 @@ func (act Act) requirement() string {
 func (desc *describer) act(e *Event, a *store.Audit) {
 	e.Source, e.Who = "admin", a.Who
 	if a.Act == store.MoreRefused {
-		e.Result, e.Word = Refused, "Refused"
+		e.Result, e.Word = Refused, wordNotAllowed
 		e.Text = say("%s was refused "+count(a.Count, "more act")+" within a minute", a.Who)
 		return
 	}
@@ -331,24 +331,27 @@ func (desc *describer) act(e *Event, a *store.Audit) {
 	}
 	switch a.Outcome {
 	case store.Done:
-		e.Result, e.Word = Changed, "Done"
+		e.Result, e.Word = Changed, actWord(Act(a.Act), r.past)
+		if Act(a.Act) == Unlock {
+			e.Result = Granted
+		}
 		if r.detailed && a.Text != "" {
 			e.Text = tell(r.past+": %s", " "+escape(a.Text))
 			return
 		}
 		e.Text = tell(r.past, because(a.Text))
 	case store.Asked:
-		e.Result, e.Word = Changed, "Asked"
+		e.Result, e.Word = Changed, wordAsked
 		e.Text = tell("asked to "+r.infinitive, "")
 	case store.Refused:
-		e.Result, e.Word = Refused, "Refused"
+		e.Result, e.Word = Refused, wordNotAllowed
 		if Act(a.Act) == actSignIn {
 			e.Text = tell("could not sign in", because(a.Text))
 			return
 		}
 		e.Text = tell("was not allowed to "+r.infinitive, because(strings.TrimPrefix(a.Text, ErrNotAllowed.Error()+": ")))
 	default:
-		e.Result, e.Word = Refused, "Failed"
+		e.Result, e.Word = Refused, wordFailed
 		e.Text = tell("could not "+r.infinitive, because(a.Text))
 	}
 }

@@ -79,7 +79,7 @@ func TestARoleThatIsTakenCountsFromTheNextRequest(t *testing.T) {
 	w.must(err)
 	w.must(w.SetRole(t.Context(), owner, id, Viewer))
 	underway := session.Actor // of a request that is already in progress
-	if _, err := w.AddPlace(t.Context(), underway, Locations, 0, "Annex"); !errors.Is(err, ErrNotAllowed) || w.newest().Word != "Refused" {
+	if _, err := w.AddPlace(t.Context(), underway, Locations, 0, "Annex"); !errors.Is(err, ErrNotAllowed) || w.newest().Word != wordNotAllowed {
 		t.Errorf("%v, %s", err, w.newest().Text)
 	}
 	if err := w.Export(t.Context(), underway, Query{}, CSV, io.Discard); !errors.Is(err, ErrNotAllowed) {

@@ -33,7 +33,7 @@ func TestRefusedActsAreNotedOneByOneAndThenTogether(t *testing.T) {
 			t.Errorf("%q", text)
 		}
 	}
-	if told[10] != "Refused: Limited Admin (Can View) was refused 490 more acts within a minute" || !strings.Contains(told[11], "change the settings") {
+	if told[10] != "Not allowed: Limited Admin (Can View) was refused 490 more acts within a minute" || !strings.Contains(told[11], "change the settings") {
 		t.Errorf("%q", told[10:])
 	}
 	w.time = w.time.Add(time.Minute)

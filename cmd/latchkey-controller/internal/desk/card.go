@@ -18,17 +18,16 @@ func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, text string) err
 		return wrongField("card", err)
 	}
 	// Clashes tell a command-line user nothing new: they have the database.
-	return d.addCard(ctx, a, id, uid, a.Via == Console)
+	return d.addCard(ctx, a, &auditTarget{user: id, text: site.MaskUID(uid), typed: a.Via == Console}, uid)
 }
 
-// addCard gives a user a card, whose UID was typed or read.
-func (d *Desk) addCard(ctx context.Context, a Actor, id uint64, uid []byte, typed bool) error {
-	target := &auditTarget{user: id, text: site.MaskUID(uid), typed: typed}
+// addCard gives the user of a target a card.
+func (d *Desk) addCard(ctx context.Context, a Actor, target *auditTarget, uid []byte) error {
 	return credentialError(d.act(ctx, a, AddCard, target, func(tx *store.Tx, now time.Time) error {
-		if err := d.clashLimit(tx, a, NoPIN, typed); err != nil {
+		if err := d.clashLimit(tx, a, NoPIN, target.typed); err != nil {
 			return err
 		}
-		return d.site.AddCard(tx, now, a.Name, id, uid)
+		return d.site.AddCard(tx, now, a.Name, target.user, uid)
 	}))
 }
 

@@ -26,13 +26,14 @@ type UnboundCard struct {
 // If nobody wants a card when one comes, it is not taken. The error is ErrNotFound or ErrReaderAway
 // before begun, of the field "reader" if it read no card, of "card" if the card is unusable.
 func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(), wanted func() bool) (read *UnboundCard, err error) {
-	err = d.actAtReader(ctx, a, ReadCard, &auditTarget{reader: reader, subject: reader}, func(starting context.Context) (string, error) {
+	target := &auditTarget{reader: reader, subject: reader}
+	err = d.actAtReader(ctx, a, ReadCard, target, func(starting context.Context) (string, error) {
 		if err := d.canAsk(starting, reader); err != nil {
 			return "", err
 		}
 		begun()
 		var uid []byte
-		outcome, err := d.live.Order(starting, store.Order{Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
+		outcome, err := d.live.Order(starting, store.Order{ID: target.orders[reader], Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
 			if ctx.Err() != nil || !wanted() {
 				return "nobody waits for the card any more", false
 			}
@@ -46,7 +47,7 @@ func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(
 			err = wrongField("card", site.CheckUID(uid))
 		}
 		if err == nil {
-			read, err = d.keepRead(ctx, a, uid)
+			read, err = d.keepRead(ctx, a, uid, target.event)
 		}
 		if err != nil {
 			clear(uid)
@@ -57,8 +58,8 @@ func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(
 	return read, err
 }
 
-// keepRead keeps a card that was read until somebody gets it.
-func (d *Desk) keepRead(ctx context.Context, a Actor, uid []byte) (*UnboundCard, error) {
+// keepRead keeps a card that an act had read until somebody gets it.
+func (d *Desk) keepRead(ctx context.Context, a Actor, uid []byte, act int64) (*UnboundCard, error) {
 	read := new(UnboundCard)
 	err := d.site.Update(ctx, func(tx *store.Tx) error {
 		c, err := d.site.CardWithUID(tx, uid)
@@ -74,7 +75,7 @@ func (d *Desk) keepRead(ctx context.Context, a Actor, uid []byte) (*UnboundCard,
 	if err != nil {
 		return nil, err
 	}
-	kept := d.enrolments.add(d.now(), &waiting{Enrolment: Enrolment{ID: readID(read.Credential)}, actor: a, uid: uid})
+	kept := d.enrolments.add(d.now(), &waiting{Enrolment: Enrolment{ID: readID(read.Credential)}, actor: a, act: act, uid: uid})
 	read.LastFour = kept.LastFour
 	return read, nil
 }
@@ -119,6 +120,9 @@ func (d *Desk) GiveCard(ctx context.Context, a Actor, user, credential uint64, m
 		return err
 	}
 	read := d.enrolments.hold(d.now(), a, readID(credential))
+	if read != nil {
+		target.partOf = read.act
+	}
 	err := d.act(ctx, a, AddCard, target, func(tx *store.Tx, now time.Time) error {
 		to, err := site.User(tx, user)
 		if err != nil {

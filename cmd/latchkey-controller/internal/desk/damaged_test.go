@@ -23,8 +23,8 @@ func TestWhatIsDamagedIsSaidAndTheRestIsShown(t *testing.T) {
 	}
 	told := strings.Join(w.told(Query{}), "\n")
 	for _, want := range []string{
-		"Door: Door of " + door + " was opened", "Unreadable: Door of " + door + ": record 2 cannot be read: ",
-		"Alarm: Door of " + door + " was forced open", "Unreadable: Event ",
+		"Opened: Door of " + door + " was opened", "Unreadable: Door of " + door + ": record 2 cannot be read: ",
+		"Forced: Door of " + door + " was forced open", "Unreadable: Event ",
 	} {
 		if !strings.Contains(told, want) {
 			t.Errorf("%q is missing in\n%s", want, told)

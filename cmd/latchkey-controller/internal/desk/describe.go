@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -53,6 +54,8 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 				e.Text = say(escape(alarms[row.Row].Text))
 			}
 			switch row.Kind {
+			case store.CardCopied:
+				e.Word = "Copied card"
 			case store.ReaderOffline:
 				e.Word = "Offline"
 			case store.ReaderOnline:
@@ -107,7 +110,7 @@ func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) 
 	}
 	e.Record, e.Trusted, e.Who = r, r.Trusted, r.Who
 	e.Lockout = r.Kind == wire.LockoutStarted
-	e.Result, e.Word = result(listed.Class, r.Kind)
+	e.Result, e.Word = result(listed.Class, r)
 	if r.Kind == wire.AccessGranted && r.By == wire.ByRemote {
 		if e.Note, err = desc.tx.UnlockNote(e.Reader, r.Command); err != nil {
 			return err
@@ -117,27 +120,25 @@ func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) 
 	return err
 }
 
-func result(class wire.RecordClass, kind wire.RecordKind) (Result, string) {
+// result returns how a record is displayed, and the word for its chip.
+func result(class wire.RecordClass, r *wire.Record) (how Result, word string) {
 	switch class {
 	case wire.ClassGranted:
-		return Granted, "Granted"
+		how, word = Granted, "Entered"
 	case wire.ClassDenied:
-		return Denied, "Denied"
+		how, word = Denied, "Refused"
 	case wire.ClassLockout:
-		if kind == wire.LockoutStarted {
-			return Paused, "Paused"
+		if how = Plain; r.Kind == wire.LockoutStarted {
+			how = Paused
 		}
-		return Plain, "Resumed"
 	case wire.ClassAlarm:
-		switch kind {
-		case wire.TamperEnded:
-			return Plain, "Closed"
-		case wire.FireEnded:
-			return Plain, "Over"
+		if how, word = Alarm, "Alarm"; r.Kind == wire.TamperEnded || r.Kind == wire.FireEnded {
+			how = Plain
 		}
-		return Alarm, "Alarm"
 	case wire.ClassDoor:
-		return Plain, "Door"
+		how, word = Plain, "Door"
+	default:
+		how, word = Plain, "Reader"
 	}
-	return Plain, "Reader"
+	return how, cmp.Or(recordWord(r), word)
 }

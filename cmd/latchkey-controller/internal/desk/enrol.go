@@ -38,6 +38,7 @@ type waiting struct {
 	Enrolment
 	actor Actor
 	user  uint64 // 0: whoever gets it with GiveCard
+	act   int64  // the event of the act that had it read
 	uid   []byte
 	keys  *site.Keying // of a card that has keys, with that uid; nil: it only has a number
 	ends  time.Time
@@ -60,7 +61,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			return "", ErrNotFound
 		}
 		var uid []byte
-		outcome, err := d.live.Order(starting, store.Order{Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
+		outcome, err := d.live.Order(starting, store.Order{ID: target.orders[reader], Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
 			uid = bytes.Clone(b)
 			return "the card was read", true
 		})
@@ -74,7 +75,7 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			clear(uid)
 			return "", wrongField("card", err)
 		}
-		read = d.enrolments.add(d.now(), &waiting{actor: a, user: user, uid: uid})
+		read = d.enrolments.add(d.now(), &waiting{actor: a, user: user, act: target.event, uid: uid})
 		return "read " + site.MaskUID(uid), nil
 	})
 	return read, err
@@ -135,9 +136,9 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) (*
 	}
 	defer clear(w.uid)
 	if w.keys == nil {
-		return nil, d.addCard(ctx, a, w.user, w.uid, false)
+		return nil, d.addCard(ctx, a, &auditTarget{user: w.user, text: w.UID, partOf: w.act}, w.uid)
 	}
-	card, target := &KeyedCard{UID: w.UID}, &auditTarget{user: w.user}
+	card, target := &KeyedCard{UID: w.UID}, &auditTarget{user: w.user, partOf: w.act}
 	err = d.act(ctx, a, AddCard, target, func(tx *store.Tx, now time.Time) (err error) {
 		if err := target.keys(tx); err != nil {
 			return err
@@ -163,5 +164,5 @@ func (d *Desk) DropCard(ctx context.Context, a Actor, id string) error {
 	delete(d.enrolments.waiting, id)
 	d.enrolments.mu.Unlock()
 	clear(w.uid)
-	return d.act(ctx, a, DropCard, &auditTarget{user: w.user, text: w.UID}, func(*store.Tx, time.Time) error { return nil })
+	return d.act(ctx, a, DropCard, &auditTarget{user: w.user, text: w.UID, partOf: w.act}, func(*store.Tx, time.Time) error { return nil })
 }

@@ -16,7 +16,7 @@ func TestAnOrderIsNotedWithWhatCameOfIt(t *testing.T) {
 	if err != nil || !outcome.Done {
 		t.Fatalf("%+v, %v", outcome, err)
 	}
-	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) unlocked Door of "+id+": done" || e.Result != Changed || e.Reader != id {
+	if e := w.newest(); e.Text.String() != "Limited Admin (Can Edit) unlocked Door of "+id || e.Result != Granted || e.Reader != id {
 		t.Errorf("%+v", e)
 	}
 	w.live.refuse = "not sent: it is not connected"

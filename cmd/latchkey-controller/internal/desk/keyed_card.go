@@ -109,7 +109,7 @@ func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential u
 		},
 		end: func(ctx context.Context, k *site.Keying) (*KeyedCard, error) {
 			if !k.Known() {
-				return &KeyedCard{Text: "it has its keys, and waits for confirmation", Enrolment: d.enrolments.add(d.now(), &waiting{actor: a, user: user, uid: k.UID, keys: k})}, nil
+				return &KeyedCard{Text: "it has its keys, and waits for confirmation", Enrolment: d.enrolments.add(d.now(), &waiting{actor: a, user: user, act: target.event, uid: k.UID, keys: k})}, nil
 			}
 			written := new(KeyedCard)
 			return written, d.site.Update(ctx, func(tx *store.Tx) (err error) {
@@ -173,7 +173,7 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 		finish := context.WithoutCancel(ctx) // a card that was begun is finished even if the client has gone
 		var begun *site.Keying
 		var refused error
-		result, err := d.live.Personalise(starting, store.Order{Reader: target.reader, Who: cut(a.Name, wire.MaxName)}, func(card *wire.CardToKey) (sets *wire.CardKeySets, err error) {
+		result, err := d.live.Personalise(starting, store.Order{ID: target.orders[target.reader], Reader: target.reader, Who: cut(a.Name, wire.MaxName)}, func(card *wire.CardToKey) (sets *wire.CardKeySets, err error) {
 			begun, sets, err = d.beginKeys(finish, a, act, target, work, card)
 			refused = err
 			return sets, err

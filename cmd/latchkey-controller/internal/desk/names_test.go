@@ -33,7 +33,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	w.must(w.EditPlace(t.Context(), as(Owner), Doors, w.look(door).DoorID, "", renamed("East gate")))
 	_, err = w.SetPolicy(t.Context(), as(Owner), door, 0, func(p *wire.Policy) { p.Limit = 5 })
 	w.must(err)
-	if now := w.told(Query{After: before}); !slices.Equal(now[:4], was) || was[0] != "Granted: Ada Byron at "+at+" by PIN" || was[1] != "Granted: Bob Babbage at "+at+" by card" {
+	if now := w.told(Query{After: before}); !slices.Equal(now[:4], was) || was[0] != "Entered: Ada Byron at "+at+" by PIN" || was[1] != "Entered: Bob Babbage at "+at+" by card" {
 		t.Errorf("%q\nbecame\n%q", was, now[:4])
 	}
 	w.records(door, &wire.Record{Kind: wire.AccessGranted, By: "pin", User: ada})
@@ -44,10 +44,10 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	granted := Query{Kind: "granted"}
 	for named, want := range map[string]string{
 		"byron":        was[0],                                                 // the name at that time
-		"lovelace ada": was[0] + "\nGranted: Ada Lovelace at East gate by PIN", // the name now finds earlier events too
+		"lovelace ada": was[0] + "\nEntered: Ada Lovelace at East gate by PIN", // the name now finds earlier events too
 		"BABB":         was[1],                                                 // the user was removed
 		"door of":      was[0] + "\n" + was[1],
-		"east":         "Granted: Ada Lovelace at East gate by PIN",
+		"east":         "Entered: Ada Lovelace at East gate by PIN",
 	} {
 		if got := page(named, granted); got != want {
 			t.Errorf("%s finds\n%s\nnot\n%s", named, got, want)
@@ -56,7 +56,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	if got := page("babbage", Query{Kind: "lockout"}); got != was[3] {
 		t.Errorf("the lockout in which he is named: %s", got)
 	}
-	if got := page("super", Query{Kind: "admin"}); !strings.HasPrefix(got, "Done: Super Admin changed Ada Byron") || strings.Contains(got, "\n") {
+	if got := page("super", Query{Kind: "admin"}); !strings.HasPrefix(got, "Changed: Super Admin changed Ada Byron") || strings.Contains(got, "\n") {
 		t.Errorf("an administrator's acts: %s", got)
 	}
 	if _, err := w.Activity(t.Context(), as(Owner), Query{Name: "nobody at all"}); Fields(err)["person"] == "" {

@@ -28,11 +28,12 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 	}
 	asked := time.Now()
 	var out *OrderResult
-	err := d.actAtReader(ctx, a, Act(order), &auditTarget{reader: reader, subject: reader}, func(starting context.Context) (string, error) {
+	target := &auditTarget{reader: reader, subject: reader}
+	err := d.actAtReader(ctx, a, Act(order), target, func(starting context.Context) (string, error) {
 		if d.live == nil {
 			return "", errNoController
 		}
-		o := store.Order{Reader: reader, Order: order, Who: cut(a.Name, wire.MaxName)}
+		o := store.Order{ID: target.orders[reader], Reader: reader, Order: order, Who: cut(a.Name, wire.MaxName)}
 		var err error
 		if order == wire.Unlock {
 			if o.InLockdown, err = d.unlocksInLockdown(starting, a, reader); err != nil {
@@ -53,10 +54,7 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 		if !outcome.Done {
 			return "", errors.New(outcome.Text)
 		}
-		if order == wire.Identify {
-			return "", nil // the act's description is enough
-		}
-		return outcome.Text, nil
+		return "", nil // the act's description is enough, and the reader's record says the rest
 	})
 	if out != nil {
 		return out, nil

@@ -25,7 +25,7 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 		case person != "":
 			return say("%s at %s by "+by(r.By), person, door), nil
 		case r.Who != "":
-			return say("%s opened remotely by %s", door, r.Who), nil
+			return say("%s unlocked %s", r.Who, door), nil
 		}
 		return say("%s opened by "+by(r.By), door), nil
 	case wire.AttemptUnknown:

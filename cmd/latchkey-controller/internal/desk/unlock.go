@@ -41,7 +41,7 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader strin
 		}
 		outcome := link.OrderResult{Unsent: true, Text: "not sent: the door has no reader with a board"}
 		for _, id := range readers {
-			o := store.Order{Reader: id, Order: wire.Unlock, Who: cut(a.Name, wire.MaxName), By: asked.Add(startWithin), Note: kept}
+			o := store.Order{ID: target.orders[id], Reader: id, Order: wire.Unlock, Who: cut(a.Name, wire.MaxName), By: asked.Add(startWithin), Note: kept}
 			var err error
 			if o.InLockdown, err = d.unlocksInLockdown(starting, a, id); err != nil {
 				return "", err
@@ -63,13 +63,17 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader strin
 			}
 		}
 		out = &OrderResult{Command: outcome.ID.String(), Done: outcome.Done, Unsent: outcome.Unsent, Text: outcome.Text}
+		whatFor := ""
 		if note.Remark != "" {
-			outcome.Text += ", for " + Clean(cut(note.Remark, maxRemark))
+			whatFor = "for " + Clean(cut(note.Remark, maxRemark))
 		}
-		if !outcome.Done {
-			return "", errors.New(outcome.Text)
+		switch {
+		case outcome.Done: // the reader's record says the rest
+			return whatFor, nil
+		case whatFor != "":
+			outcome.Text += ", " + whatFor
 		}
-		return outcome.Text, nil
+		return "", errors.New(outcome.Text)
 	})
 	if out != nil {
 		return out, nil
@@ -102,6 +106,7 @@ func readersToUnlock(tx *store.Tx, door int64, reader string, target *auditTarge
 			return nil, err
 		default:
 			readers = append(readers, id)
+			target.order(id)
 		}
 	}
 	if len(readers) > 0 {

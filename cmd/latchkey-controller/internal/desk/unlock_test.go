@@ -55,7 +55,7 @@ func TestADoorIsUnlockedByTheFirstOfItsReadersThatDoesItAndByNoOther(t *testing.
 		if strings.Join(asked, " ") != test.asked {
 			t.Errorf("%s: asked are %q", test.name, asked)
 		}
-		if e := w.newest(); !strings.HasSuffix(e.Text.String(), ", for Ada") || !strings.Contains(e.Text.String(), "Lab") {
+		if e := w.newest(); !strings.HasSuffix(e.Text.String(), " for Ada") || !strings.Contains(e.Text.String(), "Lab") {
 			t.Errorf("%s: %s", test.name, e.Text)
 		}
 	}

@@ -39,6 +39,9 @@ type Event struct {
 	Who     string // the administrator
 	Tries   int    // the policy's limit of wrong PINs in a row at that time; 0: not known
 
+	PartOf int64  // id of the event of which it is a part; 0: it stands by itself
+	partOf *Event // of one that is to be added: the same; nil: PartOf says it
+
 	record *wire.Record // that is to be added; nil: it is of another source, or stored
 }
 
@@ -74,11 +77,21 @@ func (t *Tx) addEvents(events []*Event) error {
 	if err != nil {
 		return err
 	}
-	rows := make([][]any, len(events))
-	for i, e := range events {
-		rows[i] = []any{int64(e.Source), e.Row, string(e.Class), e.Kind, e.Reader, e.User, e.At, e.Received, names[e.Subject], names[e.Door], names[e.Who], e.Tries}
+	if err := t.numberParts(events); err != nil {
+		return err
 	}
-	ids, err := t.insertNew(`INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, rows)
+	rows, numbered := make([][]any, len(events)), events[0].ID != 0
+	for i, e := range events {
+		rows[i] = []any{int64(e.Source), e.Row, string(e.Class), e.Kind, e.Reader, e.User, e.At, e.Received, names[e.Subject], names[e.Door], names[e.Who], e.Tries, e.PartOf}
+		if numbered {
+			rows[i] = append(rows[i], e.ID)
+		}
+	}
+	statement := `INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries, part_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	if numbered {
+		statement = `INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries, part_of, id) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+	}
+	ids, err := t.insertNew(statement, rows)
 	if err != nil {
 		return err
 	}
@@ -198,6 +211,9 @@ func (t *Tx) PruneActivity(before, acts clock.Steady, limit int) (n int, err err
 		return 0, err
 	}
 	if err := t.exec(`DELETE FROM unlock_notes WHERE activity <= ?`, newestAct); err != nil {
+		return 0, err
+	}
+	if err := t.exec(`DELETE FROM act_orders WHERE act <= ?`, newestAct); err != nil {
 		return 0, err
 	}
 	old, err := t.activity(`id <= ? AND (source <> 2 OR id <= ?) ORDER BY id LIMIT ?`, newest, newestAct, limit)

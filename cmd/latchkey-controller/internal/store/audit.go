@@ -26,23 +26,28 @@ type Audit struct {
 	Subject string // name of the target at that time
 	Text    string
 	Count   int // how many acts this entry stands for
+
+	Event  int64 // id of its event; of one that is to be added as Deed returned it, or 0
+	PartOf int64 // of one that is to be added: id of the event of which it is a part; 0: it stands by itself
 }
 
 // ExportAct is the one act whose subject is a file format, not a user's name.
 const ExportAct = "activity.export"
 
-// AddAudit adds an audit entry and its event, and fills in its ID.
+// AddAudit adds an audit entry and its event, and fills in ID and Event.
 func (t *Tx) AddAudit(a *Audit) error {
 	err := t.row(`INSERT INTO audit (at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
 		[]any{a.At, a.Admin, a.Who, a.Via, a.Act, string(a.Outcome), a.Reader, a.User, a.Subject, a.Text}, &a.ID)
 	if err != nil {
 		return err
 	}
-	entry := &Event{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At, Subject: a.Subject, Who: a.Who}
+	entry := &Event{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At, Subject: a.Subject, Who: a.Who, ID: a.Event, PartOf: a.PartOf}
 	if a.Act == ExportAct {
 		entry.Subject = "" // it names the format
 	}
-	return t.addEvent(entry)
+	err = t.addEvent(entry)
+	a.Event = entry.ID
+	return err
 }
 
 // Of an administrator's refused acts within refusedWithin, the first refusedEach get

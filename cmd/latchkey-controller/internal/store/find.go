@@ -17,6 +17,7 @@ type ActivityFilter struct {
 	User          uint64
 	Class         wire.RecordClass
 	Classes       []wire.RecordClass // any of them, if no class is chosen; nil: any
+	Acts          []string           // besides Classes: acts of these kinds
 	Kind          string
 	Since, Until  int64      // Unix milliseconds, [Since, Until)
 	Short         bool       // the time span is short: scanning it is faster than another index
@@ -25,6 +26,7 @@ type ActivityFilter struct {
 	NoDuress      bool       // leave out PINs for duress, and what administrators did about them
 	Named         *NameMatch // nil: any name
 	Quiet         bool       // wire.ClassBookkeeping, too, if no class is chosen
+	Heads         bool       // leave out what is part of an event that is selected; with Named, by the same name
 	Oldest        bool       // oldest first; otherwise newest first
 	Limit         int
 }
@@ -88,7 +90,7 @@ func (c condition) and(where string, args ...any) condition {
 func (f *ActivityFilter) parts() (parts []condition) {
 	if f.User == 0 && f.Named == nil && !f.scans() {
 		if f.Readers == nil {
-			return []condition{{}}
+			return f.kinds()
 		}
 		for _, reader := range f.Readers {
 			parts = append(parts, condition{}.and(`reader_id = ?`, reader))
@@ -110,25 +112,44 @@ func (f *ActivityFilter) parts() (parts []condition) {
 		default:
 			c = c.and(`+user_id = ?`, f.User)
 		}
-		switch {
-		case f.Readers == nil:
-		case f.Actors == nil:
-			c = c.and(`+reader_id IN `+listed, list(f.Readers))
-		default:
-			ids, names := make([]int64, len(f.Actors)), make([]string, len(f.Actors))
-			for i, by := range f.Actors {
-				ids[i], names[i] = by.Admin, by.Who
-			}
-			c = c.and(`(+reader_id IN `+listed+` OR +who IN (SELECT id FROM names WHERE name IN `+listed+`) AND `+ofActors+`)`, list(f.Readers), list(names), list(ids))
-		}
-		parts = append(parts, c)
+		parts = append(parts, f.there(c))
 	}
 	return parts
 }
 
+// kinds returns conditions that together select what of a filter is by no other index: several classes and acts each by
+// their own.
+func (f *ActivityFilter) kinds() (parts []condition) {
+	if f.Class != "" || f.Kind != "" || f.Acts == nil || f.Short {
+		return []condition{{}}
+	}
+	for _, class := range f.Classes {
+		parts = append(parts, condition{}.and(`class = ?`, string(class)))
+	}
+	for _, kind := range f.Acts {
+		parts = append(parts, condition{}.and(`class = 'admin' AND kind = ?`, kind)) // matches the partial index
+	}
+	return parts
+}
+
+// there adds to a condition what selects a filter's readers and actors, without their indexes.
+func (f *ActivityFilter) there(c condition) condition {
+	switch {
+	case f.Readers == nil:
+		return c
+	case f.Actors == nil:
+		return c.and(`+reader_id IN `+listed, list(f.Readers))
+	}
+	ids, names := make([]int64, len(f.Actors)), make([]string, len(f.Actors))
+	for i, by := range f.Actors {
+		ids[i], names[i] = by.Admin, by.Who
+	}
+	return c.and(`(+reader_id IN `+listed+` OR `+ofActors+` AND (SELECT name FROM names WHERE names.id = who) IN `+listed+`)`, list(f.Readers), list(ids), list(names))
+}
+
 // ofActors selects what actors, given by their ids, did at no reader, without what was refused: it
 // may name what they do not see.
-const ofActors = `(+reader_id = '' AND +source = 2 AND EXISTS (SELECT 1 FROM audit WHERE audit.id = activity.row AND outcome <> 'refused' AND admin_id IN ` + listedIDs + `))`
+const ofActors = `(+reader_id = '' AND +source = 2 AND (SELECT admin_id FROM audit WHERE audit.id = row AND outcome <> 'refused') IN ` + listedIDs + `)`
 
 // conditions returns one condition for each way in which an event can name a match.
 func (n *NameMatch) conditions() (all []condition) {
@@ -183,8 +204,29 @@ func (f *ActivityFilter) where(part condition) (where string, args []any) {
 	if f.Before != 0 {
 		c = c.and(`id < ?`, f.Before)
 	}
+	if c = f.matches(c, part.where != "" && !(f.scans() && f.rare())); f.Heads {
+		head := f.head(part)
+		c = c.and(`(part_of = 0 OR (SELECT head.id FROM activity AS head WHERE head.id = activity.part_of AND `+head.where+`) IS NULL)`, head.args...)
+	}
+	return c.where, c.args
+}
+
+// head returns the condition that selects an event in whose place nothing is shown that is part of it, if it is selected for
+// the same reason as a part of the filter.
+func (f *ActivityFilter) head(part condition) condition {
+	if f.Named == nil {
+		if part = f.there(condition{}); f.User != 0 {
+			part = part.and(`user_id = ?`, f.User)
+		}
+	}
+	return f.matches(part, true)
+}
+
+// matches adds to a condition all that a filter selects by besides readers, users, names and ids; hinted keeps SQLite from
+// using an index for it.
+func (f *ActivityFilter) matches(c condition, hinted bool) condition {
 	class := `class`
-	if part.where != "" && !(f.scans() && f.rare()) {
+	if hinted {
 		class = `+class`
 	}
 	switch {
@@ -192,6 +234,8 @@ func (f *ActivityFilter) where(part condition) (where string, args []any) {
 		c = c.and(class+` = ?`, string(f.Class))
 	case f.Kind != "":
 		c = c.and(class+` = ? AND kind = ?`, string(f.class()), f.Kind)
+	case f.Classes != nil && f.Acts != nil:
+		c = c.and(`(+class IN `+listed+` OR +class = 'admin' AND +kind IN `+listed+`)`, list(f.Classes), list(f.Acts))
 	case f.Classes != nil:
 		c = c.and(`+class IN `+listed, list(f.Classes))
 	case !f.Quiet:
@@ -213,7 +257,7 @@ func (f *ActivityFilter) where(part condition) (where string, args []any) {
 	if f.Until != 0 || f.Since != 0 {
 		c = c.and(at+` < ?`, cmp.Or(f.Until, math.MaxInt64))
 	}
-	return c.where, c.args
+	return c
 }
 
 // classOfKind returns the class of a kind of event.
@@ -231,12 +275,12 @@ func classOfKind(kind string) wire.RecordClass {
 
 func (t *Tx) activity(where string, args ...any) ([]*Event, error) {
 	var entries []*Event
-	err := t.rows(`SELECT id, source, row, class, kind, reader_id, user_id, at, received, tries,
+	err := t.rows(`SELECT id, source, row, class, kind, reader_id, user_id, at, received, tries, part_of,
 		coalesce((SELECT name FROM names WHERE names.id = subject), ''), coalesce((SELECT name FROM names WHERE names.id = door), ''), coalesce((SELECT name FROM names WHERE names.id = who), '')
 		FROM activity WHERE `+where, args, func(r scanner) error {
 		var a Event
 		entries = append(entries, &a)
-		return r.Scan(&a.ID, &a.Source, &a.Row, &a.Class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received, &a.Tries, &a.Subject, &a.Door, &a.Who)
+		return r.Scan(&a.ID, &a.Source, &a.Row, &a.Class, &a.Kind, &a.Reader, &a.User, &a.At, &a.Received, &a.Tries, &a.PartOf, &a.Subject, &a.Door, &a.Who)
 	})
 	return entries, err
 }

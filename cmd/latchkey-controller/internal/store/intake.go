@@ -28,6 +28,8 @@ type Intake struct {
 	readers    []string
 	attempts   map[string]*countedAttempts // by reader; nil: not read yet
 	limits     map[string]int              // by reader: Event.Tries
+	acts       acts
+	chains     map[*Journal]*chain
 
 	records []*Record
 	events  []*Event     // of records and alarms
@@ -49,7 +51,7 @@ type recordKey struct {
 func (t *Tx) Intake(day int64, messages []*Message) (*Intake, error) {
 	in := &Intake{
 		t: t, day: day, journals: map[journalKey]*Journal{}, hashes: map[recordKey][]wire.Hash{}, highest: map[journalKey]uint64{},
-		allowances: map[string]*Allowance{}, limits: map[string]int{},
+		allowances: map[string]*Allowance{}, limits: map[string]int{}, chains: map[*Journal]*chain{},
 	}
 	for _, m := range messages {
 		in.readers = append(in.readers, m.Reader)
@@ -61,6 +63,9 @@ func (t *Tx) Intake(day int64, messages []*Message) (*Intake, error) {
 		return nil, err
 	}
 	if err := in.readHashes(messages); err != nil {
+		return nil, err
+	}
+	if err := in.readActs(messages); err != nil {
 		return nil, err
 	}
 	return in, in.readAllowances()
@@ -182,6 +187,7 @@ func (in *Intake) Add(r *Record) (added bool, err error) {
 		}
 		event.Tries = limit
 	}
+	in.link(in.journals[key.journalKey], r.Decoded, event)
 	in.records, in.events = append(in.records, r), append(in.events, event)
 	return true, nil
 }
@@ -206,7 +212,11 @@ func (in *Intake) AddAlarm(a *Alarm) error {
 	if err := in.t.insertAlarm(a); err != nil {
 		return err
 	}
-	in.events = append(in.events, a.event())
+	event := a.event()
+	if a.Kind == CardCopied { // the record that was added last says so
+		event.partOf = in.events[len(in.events)-1]
+	}
+	in.events = append(in.events, event)
 	return nil
 }
 
@@ -224,6 +234,7 @@ func (in *Intake) Write() error {
 	if err := in.t.addEvents(in.events); err != nil {
 		return err
 	}
+	in.keepChains()
 	if err := in.t.setJournals(in.told); err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ type Journal struct {
 	Restored    bool         // after a restore: the reader may believe that more is stored here
 	RewindSince clock.Steady // since when the reader is asked to go back to Number; 0: it is not
 	Counts      bool         // it has told of a budget of the reader's TPM
+
+	passage passage
 }
 
 // Journal returns how much of a journal is stored here. One that begins may have been told
@@ -42,10 +44,10 @@ func (t *Tx) beginJournal(j *Journal) error {
 const ofJournal = `(reader_id = ? AND journal = ?)`
 
 func (t *Tx) journals(where string, args ...any) (journals []*Journal, err error) {
-	err = t.rows(`SELECT reader_id, journal, number, hash, forked, restored, led, counts FROM journals WHERE `+where, args, func(r scanner) error {
+	err = t.rows(`SELECT reader_id, journal, number, hash, forked, restored, led, counts, opener, opens_until, opening, told FROM journals WHERE `+where, args, func(r scanner) error {
 		var j Journal
 		journals = append(journals, &j)
-		return r.Scan(&j.Reader, fixed(j.ID[:]), &j.Number, fixed(j.Hash[:]), &j.Forked, &j.Restored, &j.RewindSince, &j.Counts)
+		return r.Scan(&j.Reader, fixed(j.ID[:]), &j.Number, fixed(j.Hash[:]), &j.Forked, &j.Restored, &j.RewindSince, &j.Counts, &j.passage.opener, &j.passage.until, &j.passage.opening, &j.passage.told)
 	})
 	return journals, err
 }
@@ -54,10 +56,11 @@ func (t *Tx) journals(where string, args ...any) (journals []*Journal, err error
 func (t *Tx) setJournals(journals []*Journal) error {
 	rows := make([][]any, len(journals))
 	for i, j := range journals {
-		rows[i] = []any{j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, int64(j.RewindSince), j.Counts}
+		rows[i] = []any{j.Reader, j.ID[:], j.Number, j.Hash[:], j.Forked, j.Restored, int64(j.RewindSince), j.Counts, j.passage.opener, j.passage.until, j.passage.opening, j.passage.told}
 	}
-	return t.insert(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led, counts) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (reader_id, journal) DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led, counts = excluded.counts`, rows)
+	return t.insert(`INSERT INTO journals (reader_id, journal, number, hash, forked, restored, led, counts, opener, opens_until, opening, told) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (reader_id, journal) DO UPDATE SET number = excluded.number, hash = excluded.hash, forked = excluded.forked, restored = excluded.restored, led = excluded.led, counts = excluded.counts,
+			opener = excluded.opener, opens_until = excluded.opens_until, opening = excluded.opening, told = excluded.told`, rows)
 }
 
 // MarkRestored sets Restored in all journals.

@@ -13,6 +13,8 @@ import (
 	"modernc.org/sqlite"
 
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
+
+	"latchkey/sync/wire"
 )
 
 // preparing counts how often each statement is prepared.
@@ -284,7 +286,7 @@ func TestTheManyTextsOfIntakesAreNoBurden(t *testing.T) {
 	must(t, s.View(t.Context(), func(tx *Tx) error {
 		var messages []*Message
 		for n := range 2 * termsAtOnce {
-			messages = append(messages, &Message{Reader: fmt.Sprint(n), Records: []*Record{{Number: 1}}})
+			messages = append(messages, &Message{Reader: fmt.Sprint(n), Records: []*Record{{Number: 1, Decoded: new(wire.Record)}}})
 			if _, err := tx.Intake(1, messages); err != nil {
 				return err
 			}

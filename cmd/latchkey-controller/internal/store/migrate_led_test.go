@@ -67,3 +67,10 @@ func TestASchemaIsNotChangedUnderAControllerThatKnowsNothingOfNewerOnes(t *testi
 
 // withoutCells takes away what schema 29 adds, but that the table lead is as it was.
 var withoutCells = [...]string{`DROP TABLE cell`, `DROP INDEX readers_by_cell`, `ALTER TABLE readers DROP COLUMN cell`, `ALTER TABLE readers DROP COLUMN from_cell`, `ALTER TABLE readers DROP COLUMN cell_changes`}
+
+// withoutHappenings takes away what 32_happenings.sql adds.
+var withoutHappenings = [...]string{
+	`DROP INDEX activity_parts`, `DROP INDEX activity_acts`, `ALTER TABLE activity DROP COLUMN part_of`, `DROP TABLE act_orders`,
+	`ALTER TABLE policies DROP COLUMN act`, `ALTER TABLE policies DROP COLUMN act_revision`,
+	`ALTER TABLE journals DROP COLUMN opener`, `ALTER TABLE journals DROP COLUMN opens_until`, `ALTER TABLE journals DROP COLUMN opening`, `ALTER TABLE journals DROP COLUMN told`,
+}

@@ -43,9 +43,9 @@ func fill(t *testing.T, s *Store, users int) {
 			{numbers + `INSERT INTO user_groups (user_id, name) SELECT i, 'group ' || i % 50 FROM n`, users},
 			{numbers + `INSERT INTO readers (id, created) SELECT 'reader-' || i, 0 FROM n`, 100},
 			{numbers + `INSERT INTO names (name, words) SELECT 'User ' || i, ' user ' || i FROM n`, users / 10},
-			{numbers + `INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, subject, door, who, tries)
+			{numbers + `INSERT INTO activity (source, row, class, kind, reader_id, user_id, at, received, part_of, subject, door, who, tries)
 				SELECT 1, i, CASE WHEN i % 4 = 0 THEN 'denied' WHEN i % 1000 = 1 THEN 'alarm' WHEN i % 1000 = 2 THEN 'lockout' WHEN i % 10 = 3 THEN 'quiet' ELSE 'granted' END,
-					CASE WHEN i % 1000 = 2 THEN 'lockout.started' ELSE 'access.granted' END, 'reader-' || (1 + i % 100), 1 + (i * 7919) % 8000, i * 1000, i * 1000, 1 + i % 900, 1 + i % 90, 0, 0 FROM n`, 10 * users},
+					CASE WHEN i % 1000 = 2 THEN 'lockout.started' ELSE 'access.granted' END, 'reader-' || (1 + i % 100), 1 + (i * 7919) % 8000, i * 1000, i * 1000, CASE WHEN i % 3 = 2 THEN i - 1 ELSE 0 END, 1 + i % 900, 1 + i % 90, 0, 0 FROM n`, 10 * users},
 			{numbers + `INSERT INTO records (reader_id, journal, number, hash, record, kind, at, received)
 				SELECT 'reader-' || (1 + i % 100), (SELECT id FROM site), i, (SELECT signing FROM site), (SELECT signing FROM site), 'access.granted', i * 1000, i * 1000 FROM n`, users},
 			{numbers + `INSERT INTO ages (steady, activity, audit) SELECT i, i * 100, 0 FROM n`, 100},
@@ -88,6 +88,9 @@ func reads(users int) map[string]func(tx *Tx) error {
 		"alarms at readers": {Readers: []string{"reader-7", "reader-8"}, Class: wire.ClassAlarm},
 		"an hour":           {Since: events * 500, Until: events*500 + 3_600_000, Short: true}, "an hour at a reader": {Since: events * 500, Until: events*500 + 3_600_000, Short: true, Readers: []string{"reader-7"}},
 		"a name":   {Named: &NameMatch{Names: []int64{7, 8}, Users: []uint64{77}}},
+		"at doors": {Classes: []wire.RecordClass{wire.ClassGranted, wire.ClassDoor}, Acts: []string{"admin.unlock"}, Heads: true},
+		"heads":    {Heads: true}, "heads at readers": {Heads: true, Readers: []string{"reader-7", "reader-8"}}, "heads by actors": {Heads: true, Readers: []string{"reader-7"}, Actors: []Actor{{1, "User 7"}}},
+		"heads of a name": {Heads: true, Named: &NameMatch{Names: []int64{7, 8}, Users: []uint64{77}}}, "heads of a user": {Heads: true, User: 77},
 		"no class": {Class: "tamper"}, "of actors": {Readers: []string{"reader-7"}, Actors: []Actor{{1, "User 7"}}},
 	} {
 		f.Limit = 50
@@ -112,6 +115,8 @@ func reads(users int) map[string]func(tx *Tx) error {
 			return err
 		},
 		"newest":         func(tx *Tx) error { _, _, err := tx.Newest(); return err },
+		"parts":          func(tx *Tx) error { _, err := tx.PartsOf(ActivityFilter{}, []int64{3, 5, 7}, 20); return err },
+		"count of parts": func(tx *Tx) error { _, err := tx.CountParts(ActivityFilter{}, 3, 100); return err },
 		"notices":        func(tx *Tx) error { _, _, err := tx.Notices(events-100, []string{"lockout.started"}, 10); return err },
 		"counts by kind": func(tx *Tx) error { _, err := tx.CountEvents(events-100, events); return err },
 		"records":        func(tx *Tx) error { _, err := tx.RecordsOf([]int64{1, 2, 3}); return err },

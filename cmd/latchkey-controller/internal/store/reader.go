@@ -210,13 +210,20 @@ func (t *Tx) SetPolicies(now int64, policies ...*wire.Policy) error {
 		if len(encoded) > wire.MaxMessage {
 			return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", ErrPolicy, len(encoded), wire.MaxMessage)
 		}
-		rows[i] = []any{p.Reader, p.Revision, encoded, now}
+		rows[i] = []any{p.Reader, p.Revision, encoded, now, int64(0), p.Revision}
+	}
+	act, err := t.actEvent()
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		row[4] = act
 	}
 	if err := t.numberGroups(policies...); err != nil {
 		return err
 	}
-	return t.insert(`INSERT INTO policies (reader_id, revision, policy, changed) VALUES (?, ?, ?, ?)
-		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed`, rows)
+	return t.insert(`INSERT INTO policies (reader_id, revision, policy, changed, act, act_revision) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed, act = excluded.act, act_revision = excluded.act_revision`, rows)
 }
 
 // RevokeBundle revokes a reader's bundle in force. The error is ErrNotFound if there is

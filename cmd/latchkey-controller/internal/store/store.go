@@ -225,6 +225,7 @@ type Tx struct {
 	tx       *sql.Tx
 	engine   engine
 	prepared map[string]*sql.Stmt // nil: statements are not kept
+	deed     *deed                // that is under way; nil: none
 }
 
 // Repeats readies a transaction for doing the same things thousands of times: it keeps each
