@@ -58,14 +58,28 @@ type placeRow struct {
 func placeAdd(c *invocation) action {
 	c.details = "LOCATION and HUB are names, or the numbers that place list shows."
 	within := c.String("in", "", "the `location` of a hub, or the hub of a door")
+	location := c.String("location", "", "the `location` of a door that needs no hub")
 	c.check = func(args []string) error {
-		if (args[0] == "location") != (*within == "") {
-			return c.wrongUse("a location takes no --in, and a hub or a door needs it")
+		switch kind, in, at := args[0], *within != "", *location != ""; {
+		case kind == "location" && (in || at):
+			return c.wrongUse("a location takes neither --in nor --location")
+		case kind == "hub" && (!in || at):
+			return c.wrongUse("a hub needs --in, the location, and takes no --location")
+		case kind == "door" && in == at:
+			return c.wrongUse("a door needs either --location, or --in with its hub")
 		}
 		return nil
 	}
 	return func(ctx context.Context, args []string) error {
 		kind, name := args[0], args[1]
+		if *location != "" {
+			at, err := c.findPlace(ctx, desk.Locations, *location)
+			if err != nil {
+				return err
+			}
+			id, err := c.desk.AddDoor(ctx, c.actor, at.ID, name)
+			return c.reportName(err, kind, id, name)
+		}
 		var in desk.Where
 		if *within != "" {
 			level := desk.Locations

@@ -76,7 +76,7 @@ func groups() []group {
 			{name: "policy", args: "READER show|set", summary: "what a reader is told about its door", prepare: policy},
 			{name: "place list", summary: "shows locations, hubs, doors and readers", prepare: placeList},
 			{name: "place access", args: "door NUMBER", summary: "shows who may open a door, when and how, and why not now", prepare: placeAccess},
-			{name: "place add", args: "location NAME | hub NAME --in LOCATION | door NAME --in HUB", summary: "adds a location, a hub or a door", prepare: placeAdd},
+			{name: "place add", args: "location NAME | door NAME --location LOCATION | hub NAME --in LOCATION | door NAME --in HUB", summary: "adds a location, a hub or a door", prepare: placeAdd},
 			{name: "place rename", args: "location|hub|door NUMBER NAME", summary: "renames one, on the readers' screens too", prepare: placeRename},
 			{name: "place move", args: "door NUMBER HUB | reader READER DOOR", summary: "moves a door to another hub, or a reader to another door", prepare: placeMove},
 			{name: "place visitors", args: "door NUMBER on|off", summary: "whether visitors may be invited to a door", prepare: placeVisitors},

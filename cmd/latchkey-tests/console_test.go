@@ -212,9 +212,9 @@ func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
 	reader.closed()
 
 	for what, way := range map[string][]string{
-		"the door":   {"/places", `a[id^="door-"]`, `#panel nav a[href$="tab=config"]`},
-		"the hub":    {"/devices", `a[href^="/hubs/"]`},
-		"the reader": {"/doors/1?tab=identification"},
+		"the door":                       {"/", `a[id^="door-"]`, `nav a[href$="tab=identification"]`},
+		"the hub":                        {"/hubs/1"},
+		"the door, by way of the reader": {"/readers/front-door", "#its-door", `nav a[href$="tab=identification"]`},
 	} {
 		owner.visit(way[0])
 		for _, css := range way[1:] {

@@ -61,7 +61,7 @@ func TestInTwoTabsAVisitorIsInvitedComesAndIsGone(t *testing.T) {
 	console.becomes("the slip is gone", `!document.body.innerText.replaceAll(" ", "").includes("`+pin+`")`)
 	console.picture("visitors-4-console-now")
 	console.visit("/doors/1?tab=access")
-	console.becomes("both are among those who may open", `["Ada Lovelace", "Rosalind Franklin"].every(t => document.querySelector("#panel").innerText.includes(t))`)
+	console.becomes("both are among those who may open", `["Ada Lovelace", "Rosalind Franklin"].every(t => document.querySelector("#openers").innerText.includes(t))`)
 	console.picture("visitors-5-console-who-may-open")
 
 	console.visit("/visitors")
