@@ -196,6 +196,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 	tell("disk_full", "1 while the controller's disk is full.", truth(c.Full), nil, nil)
 	tell("clock_doubted", "1 while the controller's clock is in doubt.", truth(c.Doubted), nil, nil)
 	if s := c.Standing; s != nil {
+		tell("boards_waiting", "New readers that wait for an administrator to adopt them.", float64(c.Waiting), nil, nil)
 		cell, own := []string{"cell"}, []string{s.Cell}
 		tell("leads", "1 while this controller leads its cell, 0 while it stands by.", truth(s.Leads), cell, own)
 		tell("term", "The number of this controller's lead; 0 while it stands by. Each later lead of the cell has a higher one.", float64(s.Term), cell, own)

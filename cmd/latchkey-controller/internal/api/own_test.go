@@ -175,6 +175,10 @@ func TestABoardThatWaitsIsAdoptedByItsNumber(t *testing.T) {
 		return answer
 	}
 	ask()
+	monitor := w.program(desk.ScopeRead)
+	if n := monitor.samples()["latchkey_controller_boards_waiting"]; n != "1" {
+		t.Errorf("%q wait, say the metrics", n)
+	}
 	all := list()
 	if len(all) != 1 || all[0].Fingerprint != b.Fingerprint() || all[0].Address != "192.0.2.7" || all[0].Reader != "" || all[0].Fetched != nil || !all[0].TakesPINs {
 		t.Fatalf("%+v", all)
@@ -196,6 +200,9 @@ func TestABoardThatWaitsIsAdoptedByItsNumber(t *testing.T) {
 	p.own("POST", "/adoptions", form).plain(t, &adoption)
 	if adoption.Reader != "front-door" || adoption.Board != b.Fingerprint() || len(adoption.Bundle) != 0 || adoption.Sum == "" {
 		t.Errorf("%+v", adoption)
+	}
+	if n := monitor.samples()["latchkey_controller_boards_waiting"]; n != "0" {
+		t.Errorf("%q wait once it is adopted, say the metrics", n)
 	}
 	if bundle := ask().Bundle; wire.Fingerprint(bundle) != adoption.Sum {
 		t.Error("the board gets another bundle")

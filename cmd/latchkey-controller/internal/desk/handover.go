@@ -1,9 +1,11 @@
 package desk
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
@@ -79,14 +81,15 @@ type visit struct {
 	now     time.Time
 	steady  clock.Steady
 
-	row     *store.WaitingReader
-	changed bool   // row differs from what is stored
-	bundle  []byte // for the board; nil: there is none yet
+	row      *store.WaitingReader
+	changed  bool                 // row differs from what is stored
+	givesWay *store.WaitingReader // to it; nil: there is room
+	bundle   []byte               // for the board; nil: there is none yet
 }
 
 // look finds out what there is for the board, and changes its row, which store stores.
 func (v *visit) look(tx *store.Tx) (err error) {
-	v.changed, v.bundle = false, nil
+	v.changed, v.givesWay, v.bundle = false, nil, nil
 	v.row, err = tx.WaitingBoard(v.steady, v.board)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
@@ -96,7 +99,8 @@ func (v *visit) look(tx *store.Tx) (err error) {
 		}
 		v.row = &store.WaitingReader{Board: v.board, First: v.now.UnixMilli()}
 		v.hear()
-		return nil
+		v.givesWay, err = v.room(tx)
+		return err
 	case err != nil:
 		return err
 	case v.row.Refused:
@@ -143,15 +147,14 @@ func (v *visit) lookForBundle(tx *store.Tx) error {
 	return nil
 }
 
-// store stores the row, if there is room for another one.
+// store stores the row.
 func (v *visit) store(tx *store.Tx) error {
 	switch {
 	case !v.changed:
 		return nil
+	case v.givesWay != nil:
+		return errors.Join(tx.RemoveWaitingReader(v.givesWay.ID), tx.AddWaitingReader(v.steady, v.row))
 	case v.row.ID == 0:
-		if err := v.makeRoom(tx); err != nil {
-			return err
-		}
 		return tx.AddWaitingReader(v.steady, v.row)
 	case v.row.Reader == "":
 		return errors.Join(tx.SetWaitingReader(v.row), tx.SetWaitingBundle(v.row.ID, nil))
@@ -159,11 +162,12 @@ func (v *visit) store(tx *store.Tx) error {
 	return tx.SetWaitingReader(v.row)
 }
 
-// makeRoom removes what has been silent longest, if there are too many; of the same address, if these are too many.
-func (v *visit) makeRoom(tx *store.Tx) error {
+// room returns the row that gives way to a new one, which has been silent longest; of the same address, if these are too many;
+// nil: there is room for both. The error is ErrTooManyWait if none does.
+func (v *visit) room(tx *store.Tx) (givesWay *store.WaitingReader, err error) {
 	all, err := tx.WaitingReaders(v.steady)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var wait, near []*store.WaitingReader
 	for _, w := range all {
@@ -176,24 +180,13 @@ func (v *visit) makeRoom(tx *store.Tx) error {
 		}
 	}
 	if len(near) >= maxBoardsEach {
-		return v.replace(tx, near)
+		wait = near
+	} else if len(wait) < maxBoards {
+		return nil, nil
 	}
-	if len(wait) >= maxBoards {
-		return v.replace(tx, wait)
+	silent := slices.MinFunc(wait, func(a, b *store.WaitingReader) int { return cmp.Compare(a.Until, b.Until) })
+	if heard := silent.Until.Add(-waitingEnds); v.steady.Sub(heard) < waitingSilent {
+		return nil, ErrTooManyWait
 	}
-	return nil
-}
-
-// replace removes the one of some that has been silent longest, or returns ErrTooManyWait.
-func (v *visit) replace(tx *store.Tx, some []*store.WaitingReader) error {
-	oldest := some[0]
-	for _, w := range some {
-		if w.Until < oldest.Until {
-			oldest = w
-		}
-	}
-	if silent := v.steady.Sub(oldest.Until) + waitingEnds; silent < waitingSilent {
-		return ErrTooManyWait
-	}
-	return tx.RemoveWaitingReader(oldest.ID)
+	return silent, nil
 }

@@ -19,6 +19,7 @@ type Measures struct {
 	Doubted  bool // its clock is in doubt
 	Brokers  []BrokerStatus
 	Standing *Standing // of this controller; nil: they are limited
+	Waiting  int       // boards that wait for an administrator to adopt them; 0: or they are limited
 
 	// Of events that arrived after the cursor, up to Until.
 	Events []EventCount
@@ -71,6 +72,17 @@ func (d *Desk) Measure(ctx context.Context, a Actor, after int64) (*Measures, er
 			return err
 		}
 		m.Doubted = mark.Doubt != clock.None
+		if !m.Limited {
+			waiting, err := tx.WaitingReaders(mark.Time())
+			if err != nil {
+				return err
+			}
+			for _, w := range waiting {
+				if w.Waits() {
+					m.Waiting++
+				}
+			}
+		}
 		if m.Until, _, err = tx.Newest(); err != nil || after < 0 {
 			return err
 		}
