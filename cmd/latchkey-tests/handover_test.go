@@ -4,10 +4,18 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"latchkey/device/pin/tpm/swtpm"
+	"latchkey/sync/wire"
 )
 
 // looking has a reader look for a controller at an address; id "" leaves its id to the site.
@@ -22,6 +30,162 @@ func (r *testReader) looking(id, address string, more ...string) {
 		text += line + "\n"
 	}
 	r.configure(text + "\n[board]\nkind = \"sim\"\n\n[board.sim]\nlisten = \"127.0.0.1:0\"\n")
+}
+
+// takesReaders starts a site's controller, which takes boards at the address that it returns.
+func takesReaders(t *testing.T) (c *controller, address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = listener.Addr().String()
+	listener.Close()
+	c = adaAndBobLinked(t, false)
+	c.flags = []string{"--adoption", address}
+	c.serve()
+	return c, address
+}
+
+// waiting waits until a reader waits at a site, and returns the fingerprint on its screen.
+func (r *testReader) waiting(at string) string {
+	r.t.Helper()
+	r.eventually("it waits at "+at, func() bool { return r.status()["waiting"] == "waiting at "+at })
+	return r.status()["fingerprint"].(string)
+}
+
+// adoptWaiting adopts the board with a fingerprint, and returns what the controller says.
+func (c *controller) adoptWaiting(fingerprint string, more ...string) string {
+	c.t.Helper()
+	return c.tell("", append([]string{"reader", "add", "--waiting", fingerprint, "--door", "Front door", "--group", "everyone", "--broker", "ssl://" + c.broker}, more...)...)
+}
+
+// shownAndSeen waits until a reader shows who has adopted it, and touches the screen.
+func (r *testReader) shownAndSeen() {
+	r.t.Helper()
+	r.control("done")
+	r.eventually("a touch shows the start page", func() bool { r.tryTap("done"); return r.offers("pin") })
+}
+
+func TestANewReaderIsAdoptedOverTheNetwork(t *testing.T) {
+	t.Parallel()
+	c, address := takesReaders(t)
+	reader := newReader(t, "")
+	reader.looking("", address)
+	reader.start()
+	fingerprint := reader.waiting("test")
+	reader.kill() // the power fails: it is the same board afterwards
+	reader.start()
+	if again := reader.waiting("test"); again != fingerprint {
+		t.Fatalf("its fingerprint is %s, and was %s", again, fingerprint)
+	}
+	c.stopServing()
+	reader.eventually("it sees that the controller is gone", func() bool { return reader.status()["waiting"] == "looking for a controller" })
+	c.serve()
+	reader.waiting("test")
+	said := c.adoptWaiting(fingerprint)
+	reader.linked()
+	now := reader.status()
+	if now["site"] != "test" || now["reader"] != "front-door" || now["waiting"] != nil || !strings.Contains(said, now["controller"].(string)) {
+		t.Errorf("it says %v, and the controller %s", now, said)
+	}
+	reader.shownAndSeen()
+	reader.pinOpens(adaPIN, "Ada's PIN")
+	reader.kill()
+	reader.start()
+	reader.linked()
+	if reader.offers("done") {
+		t.Error("it says again who has adopted it")
+	}
+	reader.cardOpens(bobUID, "Bob's card")
+}
+
+// TestANewReaderFindsAControllerByItself has both in a network that has nothing but them: a
+// controller that announces itself, as it does unless it is told not to, and a reader as it
+// comes.
+func TestANewReaderFindsAControllerByItself(t *testing.T) {
+	t.Parallel()
+	if _, err := programs(); err != nil { // there is no other network afterwards
+		t.Fatal(err)
+	}
+	c := adaAndBobLinked(t, false)
+	runtime.LockOSThread() // and never unlocked: what this test starts is in the network, too
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		t.Skipf("a network namespace needs rights: %v", err)
+	}
+	for _, args := range []string{
+		"link set lo up", "link add house type veth peer name wall", "link set house up", "link set wall up", "address add 192.0.2.1/24 dev house",
+	} {
+		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
+			t.Fatalf("ip %s: %v: %s", args, err, out)
+		}
+	}
+	c.flags = []string{"--adoption", ":8447"}
+	c.serve()
+	reader := newReader(t, "")
+	reader.looking("", "dns-sd")
+	reader.start()
+	said := c.adoptWaiting(reader.waiting("test"))
+	reader.linked()
+	if key := reader.status()["controller"].(string); !strings.Contains(said, key) {
+		t.Errorf("the key of its controller is %s: %s", key, said)
+	}
+}
+
+func TestAReaderWithATPMIsAdoptedOverTheNetwork(t *testing.T) {
+	t.Parallel()
+	c, address := takesReaders(t)
+	reader := newReader(t, "")
+	reader.looking("front-door", address, "[key]", fmt.Sprintf("tpm = %q", swtpm.New(t).Path))
+	reader.start()
+	c.adoptWaiting(reader.waiting("test"))
+	reader.linked()
+	reader.shownAndSeen()
+	reader.pinOpens(adaPIN, "Ada's PIN, checked by the TPM,")
+}
+
+// TestAStrangersControllerGetsABoardAndNothingElse has one adopt a board in place of the site's.
+func TestAStrangersControllerGetsABoardAndNothingElse(t *testing.T) {
+	t.Parallel()
+	home, address := takesReaders(t)
+	rogue, there := takesReaders(t)
+	rogue.stopServing()
+	rogue.dir = filepath.Join(t.TempDir(), "rogue")
+	do(t, "", "latchkey-controller", "init", "--dir", rogue.dir, "--site", "rogue")
+	rogue.serve()
+	reader := newReader(t, "")
+	reader.looking("", there)
+	reader.start()
+	said := rogue.adoptWaiting(reader.waiting("rogue"))
+	reader.linked()
+	reader.control("done") // the screen shows whose it is
+	now := reader.status()
+	if now["site"] != "rogue" || !strings.Contains(said, now["controller"].(string)) {
+		t.Errorf("it says %v, and the stranger %s", now, said)
+	}
+	reader.shownAndSeen()
+	reader.wrong(adaPIN)
+
+	// One that is told the key of its controller does not fall to the stranger.
+	known, err := readSite(home.testSite.adopt(t, "back-door").data())
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := fmt.Sprintf("key = %q", wire.Fingerprint(known.Controller[:]))
+	careful := newReader(t, "")
+	careful.looking("", there, key)
+	careful.start()
+	careful.eventually("it says why not", func() bool { return strings.Contains(careful.log.String(), "adoption.key in the config another one") })
+	if waits := careful.status()["waiting"]; waits != "looking for a controller" {
+		t.Errorf("it is %s", waits)
+	}
+	careful.stop()
+	careful.looking("", address, key)
+	careful.start()
+	home.adoptWaiting(careful.waiting("test"))
+	careful.linked()
+	careful.shownAndSeen()
+	careful.pinOpens(adaPIN, "Ada's PIN")
 }
 
 // doorbell counts who connects to an address.

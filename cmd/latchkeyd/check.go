@@ -16,6 +16,7 @@ import (
 	"latchkey/board"
 	"latchkey/cmd/latchkeyd/internal/adoption"
 	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/cmd/latchkeyd/internal/handover"
 	"latchkey/cmd/latchkeyd/internal/supervision"
 	"latchkey/device/cache"
 	"latchkey/device/pin/tpm"
@@ -46,6 +47,7 @@ func checkCommand(ctx context.Context, command *call) error {
 			can = description.String()
 		}
 	}
+	where := c.whereToAdopt(ctx)
 	texts := []string{}
 	for _, problem := range problems {
 		if problem != nil {
@@ -58,20 +60,47 @@ func checkCommand(ctx context.Context, command *call) error {
 			Reader   string   `json:"reader"`
 			Board    string   `json:"board"`
 			TPM      string   `json:"tpm,omitempty"`
+			Adoption string   `json:"adoption,omitempty"`
 			Problems []string `json:"problems"`
-		}{c.Reader.ID, c.Board.Kind, can, texts})
+		}{c.Reader.ID, c.Board.Kind, can, where, texts})
 	case len(texts) > 0:
 		_, err = fmt.Fprintln(command.stdout, strings.Join(texts, "\n"))
 	default:
 		_, err = fmt.Fprintf(command.stdout, "%s: no problems found in the config and what it names\n", cmp.Or(c.Reader.ID, c.path))
-		if can != "" && err == nil {
-			_, err = fmt.Fprintln(command.stdout, can)
+		for _, more := range []string{can, where} {
+			if more != "" && err == nil {
+				_, err = fmt.Fprintln(command.stdout, more)
+			}
 		}
 	}
 	if err == nil && len(texts) > 0 {
 		err = fmt.Errorf("%d problems", len(texts))
 	}
 	return err
+}
+
+// whereToAdopt says where a reader that no site has adopted looks for a controller, and which
+// ones there are; "" of one that looks for none. That there is none now is no problem: a bundle
+// may come in a file.
+func (c *config) whereToAdopt(ctx context.Context) string {
+	if _, err := adoption.ReadSite(c.Reader.Data); !errors.Is(err, fs.ErrNotExist) || !c.Adoption.Searches() {
+		return ""
+	}
+	if c.Adoption.Controller != handover.DNSSD {
+		return "It is not adopted, and will ask the controller at " + c.Adoption.Controller + "."
+	}
+	found, err := handover.Find(ctx)
+	if err != nil {
+		return "It is not adopted, and cannot look for a controller now: " + err.Error()
+	}
+	if len(found) == 0 {
+		return "It is not adopted, and no controller announces itself on its network now. One in another network must be named: adoption.controller."
+	}
+	var names []string
+	for _, f := range found {
+		names = append(names, fmt.Sprintf("%q", strings.TrimSuffix(f.Host, ".")))
+	}
+	return "It is not adopted, and will ask the controllers on its network, now " + strings.Join(names, ", ") + "."
 }
 
 // checkData reports what is wrong in a data directory, which may not exist yet.

@@ -52,6 +52,8 @@ var pictures = []struct {
 	{name: "pin-off", view: device.View{Screen: device.ScreenHome, Card: true}},
 	{name: "signs", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, LinkLost: true, ClockUntrusted: true}},
 	{name: "not-set-up", view: device.View{Screen: device.ScreenNotSetUp, Fingerprint: "4F1A 90C2 7BE3 11D8 A6E0 5C97 20B4 6D3F"}},
+	{name: "waiting", view: device.View{Screen: device.ScreenNotSetUp, Fingerprint: "4F1A 90C2 7BE3 11D8 A6E0 5C97 20B4 6D3F", Waiting: device.Waiting{Looks: true, Site: "home"}}},
+	{name: "adopted", view: device.View{Screen: device.ScreenAdopted, Adopter: device.Adopter{Site: "home", Controller: "C20B 11D8 4F1A 6D3F 90C2 A6E0 5C97 7BE3"}}},
 	{name: "out-of-order", view: device.View{Screen: device.ScreenOutOfOrder, Reason: wire.ReasonUnstored, Card: true}},
 	{name: "touch-held", view: device.View{Screen: device.ScreenHome, PIN: true, Card: true, TouchHeld: true}},
 	{name: "enrol", view: device.View{Screen: device.ScreenEnrol, Card: true}},
@@ -91,7 +93,7 @@ func TestEachScreenIsOnThePanelAsInItsPicture(t *testing.T) {
 	in.run(ctx, group)
 	h := &person{t: t, board: b.Simulated(), keypad: in.keypad}
 	clock := newClock(time.Unix(0, 0))
-	const columns = 8
+	const columns = 9
 	strip := image.NewRGBA(image.Rect(0, 0, 16+columns*256, 16+(len(pictures)+columns-1)/columns*336))
 	draw.Draw(strip, strip.Bounds(), image.NewUniform(color.RGBA{0x2b, 0x30, 0x38, 0xff}), image.Point{}, draw.Src)
 	for i, picture := range pictures {

@@ -130,12 +130,17 @@ func (s *Search) handOver(ctx context.Context, request []byte) (*wire.Bundle, er
 	return nil, nil
 }
 
+// Find returns the controllers that announce themselves on the network now.
+func Find(ctx context.Context) ([]dnssd.Service, error) {
+	return dnssd.Browse(ctx, "_latchkey._tcp.local.")
+}
+
 // look returns the controllers that there are now.
 func (s *Search) look(ctx context.Context) ([]service, error) {
 	if s.Controller != DNSSD {
 		return []service{{s.Controller, []string{s.Controller}}}, nil
 	}
-	found, err := dnssd.Browse(ctx, "_latchkey._tcp.local.")
+	found, err := Find(ctx)
 	var all []service
 	for _, f := range found {
 		one := service{name: net.JoinHostPort(f.Host, strconv.Itoa(int(f.Port)))}

@@ -44,3 +44,25 @@ func TestTheBudgetOfATPMIsSaid(t *testing.T) {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }
+
+func TestAReaderThatNoSiteHasAdoptedSaysWhatItWaitsFor(t *testing.T) {
+	for want, waits := range map[string]device.Waiting{
+		"not adopted; fingerprint 4F1A":                             {},
+		"not adopted, looking for a controller; fingerprint 4F1A":   {Looks: true},
+		"not adopted, waiting at home; fingerprint 4F1A":            {Looks: true, Site: "home"},
+		"not adopted, waiting at home and 2 more; fingerprint 4F1A": {Looks: true, Site: "home", More: 2},
+	} {
+		s := NewServer(nil, func() Figures { return Figures{} })
+		s.Report(device.State{Waiting: waits}, Adoption{Fingerprint: "4F1A"})
+		var b strings.Builder
+		if err := s.Status().Print(&b); err != nil || !strings.Contains(b.String(), want+"\n") || !strings.Contains(b.String(), "without an id") {
+			t.Errorf("not %q: %v\n%s", want, err, b.String())
+		}
+	}
+	s := NewServer(nil, func() Figures { return Figures{} })
+	s.Report(device.State{Reader: "front-door"}, Adoption{Site: "home", Controller: "C20B"})
+	var b strings.Builder
+	if err := s.Status().Print(&b); err != nil || !strings.Contains(b.String(), "home; its controller's key is C20B\n") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}
