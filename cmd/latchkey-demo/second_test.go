@@ -32,7 +32,7 @@ func TestInTheBrowserTheSecondReaderIsAdoptedAndItsDoorOpens(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "var")
 	second := &house{t: t, d: &demo{listen: freeAddress(t)}}
 	d := startDemo(t, bin, dir, second.d.listen)
-	console := &pressed{t: t, ctx: browsertest.Open(t, 5*time.Minute)}
+	console := &pressed{t: t, ctx: browsertest.Open(t, 8*time.Minute)}
 	console.do("the first sign-in", chromedp.EmulateViewport(1280, 900), chromedp.Navigate(d.says(`first sign-in (https://\S+)`)))
 	console.fill("name", "Olga Owner")
 	console.fill("password", "correct horse battery staple")
@@ -46,6 +46,7 @@ func TestInTheBrowserTheSecondReaderIsAdoptedAndItsDoorOpens(t *testing.T) {
 		t.Errorf("the console shows the fingerprint %s, and the reader says\n%s", print, d.status(bin))
 	}
 	console.press("#f-compared")
+	console.becomes("it is ticked", `document.querySelector("#f-compared").checked`)
 	console.fill("door", "Back door")
 	console.press("#f-access-everyone")
 	console.press("main form.columns button.primary")
@@ -182,6 +183,8 @@ func (p *pressed) see(css string) {
 func (p *pressed) press(css string) {
 	p.t.Helper()
 	p.see(css)
+	// While it comes in, nothing on it can be pressed.
+	p.becomes("the page lies still", `document.readyState === "complete" && document.fonts.status === "loaded" && !document.activeViewTransition && !document.querySelector(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")`)
 	p.do("press "+css, chromedp.Click(chromedp.CSS(css), chromedp.NodeVisible))
 	p.presses++
 }

@@ -251,7 +251,9 @@ func TestWhoMayNotAdoptReadersHearsOfNoneThatWaits(t *testing.T) {
 	_, page := w.waits("")
 	for _, b := range []*browser{w.visitor(desk.Viewer), w.visitor(desk.Editor), w.limited(desk.Super, 1)} {
 		for _, at := range []string{"/", "/devices"} {
-			b.get(at).lacks(t, "is waiting")
+			got := b.get(at)
+			got.shows(t, http.StatusOK)
+			got.lacks(t, "is waiting")
 		}
 		b.get(page).shows(t, http.StatusForbidden)
 		for _, act := range []string{"", "/refuse", "/take-back"} {
