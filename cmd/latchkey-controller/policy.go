@@ -145,7 +145,7 @@ func (f *policyField) text(p *wire.Policy, named map[desk.HoursUse]string) strin
 }
 
 func policy(c *invocation) action {
-	c.details = "set changes what is given. Hours are those of schedules, which have names: schedule list shows\nthem. Hours of the door's own, and holidays, are changed in a file: what show --json prints, given\nback with --file. Modes are not changed here, but with mode set."
+	c.details = "set changes what is given. Hours are those of schedules, which have names: schedule list shows\nthem. Hours and holidays of the door's own are changed in a file: what show --json prints, given\nback with --file. The site's holidays (holiday list) are among them, and stay whatever the file has. Modes are not changed here, but with mode set."
 	var edits []func(*wire.Policy)
 	var uses []desk.UseSchedule
 	for _, f := range policyFields() {

@@ -31,7 +31,7 @@ func TestHolidaysAreAddedEditedAndRemovedInTheConsole(t *testing.T) {
 	b.get(holidaysPath+"/1").shows(t, http.StatusOK, `value="2026-12-26"`, " checked")
 	b.post(holidaysPath+"/1/edit", "name", "Christmas Eve", "first", "2026-12-24", "revision", "1").shows(t, http.StatusOK, "Import a calendar")
 	b.post(holidaysPath+"/1/edit", "name", "X", "first", "2026-12-24", "revision", "1").shows(t, http.StatusUnprocessableEntity, "Somebody else has changed this holiday")
-	b.get("/readers/front-door?tab=access").shows(t, http.StatusOK, "Further holidays of this door", "those of the site (1 day)")
+	b.get("/readers/front-door?tab=access").shows(t, http.StatusOK, "Further holidays of this door", "those of the site")
 	b.post("/readers/front-door/calendar", "time-zone", "UTC", "holidays", "03-19").shows(t, http.StatusOK)
 	policy, err := w.desk.Policy(t.Context(), owner, "front-door")
 	w.must(err)

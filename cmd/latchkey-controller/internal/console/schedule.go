@@ -128,7 +128,6 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *doorPage) (err error)
 	if err != nil {
 		return err
 	}
-	p.SiteHolidays = len(policy.Holidays) - len(own)
 	saved := newForm("revision", fmt.Sprint(policy.Revision), "time-zone", policy.TimeZone, "holidays", holidayText(own))
 	saved.Values["exempt"], saved.Values["in-lockdown"] = policy.Exempt, policy.InLockdown
 	if p.Form == nil {

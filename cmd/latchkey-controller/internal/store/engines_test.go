@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -23,13 +24,14 @@ var counted = map[string][]string{
 	"hubs":        {"hubs.id", "doors.hub_id"},
 	"doors":       {"doors.id", "readers.door_id"},
 	"schedules":   {"schedules.id", "schedule_uses.schedule_id"},
+	"holidays":    {"holidays.id"},
 	"admins":      {"admins.id", "links.admin_id", "browsers.admin_id", "tokens.admin_id"},
 	"tokens":      {"tokens.id"}, "webhooks": {"webhooks.id"}, "names": {"names.id", "activity.subject", "activity.door", "activity.who"},
 	"activity": {"activity.id", "activity.part_of", "act_orders.act", "policies.act", "journals.opener", "journals.opening", "ages.activity", "users.seen"}, "audit": {"audit.id", "ages.audit"}, "alarms": {"alarms.id"},
 }
 
 // emptied are the tables that the test fills, those first that refer to others.
-var emptied = strings.Fields(`pin_uses user_groups credentials schedule_uses schedules links browsers tokens webhooks webhook_hosts besides act_orders activity names audit alarms users groups
+var emptied = strings.Fields(`pin_uses user_groups credentials schedule_uses schedules own_holidays holidays links browsers tokens webhooks webhook_hosts besides act_orders activity names audit alarms users groups
 	states policies journals readers doors hubs locations admins throttles mail oidc sign_in cards tpm_authorities ages clock changes`)
 
 // An engineModel does the same in both engines.
@@ -157,7 +159,7 @@ func (m *engineModel) step() {
 	m.now += int64(one(m, "seconds", 0, 1, 4000))
 	now, n := m.now, one(m, "which", 0, 1, 2)
 	name := one(m, "name", "Ada", "ada", "Ádá", "Bob", "Zoë O'Hara", "_%")
-	switch act := one(m, "act", "user", "edit", "credential", "remove", "place", "move", "schedule", "rename schedule", "admin", "token", "webhook", "host", "record", "note", "state", "mail", "provider", "link", "throttle", "group", "replace", "card", "authority", "uses", "find"); act {
+	switch act := one(m, "act", "user", "edit", "credential", "remove", "place", "move", "schedule", "rename schedule", "holiday", "admin", "token", "webhook", "host", "record", "note", "state", "mail", "provider", "link", "throttle", "group", "replace", "card", "authority", "uses", "find"); act {
 	case "user":
 		m.both(act, func(tx *Tx) error {
 			return tx.AddUser(&User{Name: name, Groups: []string{"staff"}, Created: now})
@@ -233,6 +235,20 @@ func (m *engineModel) step() {
 			}
 			all[n].Name = name
 			return tx.SetSchedule(all[n])
+		})
+	case "holiday":
+		first, yearly, long := time.Date(2027, 1, 1+n, 0, 0, 0, 0, time.UTC), one(m, "yearly", true, false), one(m, "days", 0, 1)
+		m.both(act, func(tx *Tx) error {
+			all, err := tx.Holidays()
+			if err != nil {
+				return err
+			}
+			h := &Holiday{Name: name, First: first, Last: first.AddDate(0, 0, long), Yearly: yearly}
+			if n >= len(all) {
+				return tx.AddHoliday(h)
+			}
+			h.ID = all[n].ID
+			return tx.SetHoliday(h)
 		})
 	case "admin":
 		m.both(act, func(tx *Tx) error { return tx.AddAdmin(&Admin{Name: name, Role: "owner"}) })
