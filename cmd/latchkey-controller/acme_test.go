@@ -29,12 +29,12 @@ const publicHost = "doors.example.com"
 
 // A pebble is Let's Encrypt's ACME server for tests, which finds every name at 127.0.0.1.
 type pebble struct {
-	t          *testing.T
-	directory  string // URL
-	trust      string // file with the authority of its own HTTPS
-	roots      string // URL
-	tls, http  string // ports at which it checks names
-	stop       func()
+	t         *testing.T
+	directory string // URL
+	trust     string // file with the authority of its own HTTPS
+	roots     string // URL
+	tls, http string // ports at which it checks names
+	stop      func()
 }
 
 // free returns a port of loopback that nobody uses.

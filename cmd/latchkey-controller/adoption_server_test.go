@@ -133,7 +133,7 @@ func TestAReaderThatWaitsIsAdoptedAtTheCommandLineThoughTheControllerIsKilledMea
 		t.Errorf("%s %v", said, err)
 	}
 	said := says("reader", "add", "--waiting", strings.ToLower(strings.ReplaceAll(b.Fingerprint(), " ", "")), "--door", "Front door", "--group", "everyone")
-	if !strings.Contains(said, "reader      front-door, at the door \"Front door\"") || !strings.Contains(said, "The reader's screen, once it has its bundle, shows the same.") || !strings.Contains(said, "The reader has it within seconds") {
+	if !strings.Contains(said, "reader      front-door, at the door \"Front door\"") || !strings.Contains(said, "The reader's screen, once it has its bundle, shows the same.") || !strings.Contains(said, "The reader has it within seconds") || !strings.Contains(said, "front-door is told of no broker") {
 		t.Error(said)
 	}
 	server = serveBoards(t, dir, "127.0.0.1:0", plainly)

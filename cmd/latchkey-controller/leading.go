@@ -37,7 +37,7 @@ type leading struct {
 	options       link.Options        // of each link
 	homeAssistant *homeAssistantFlags // what it shows there while it leads
 	live          *errand.Client      // the desk's way to the readers
-	open          func() error        // opens console, API and control socket, once
+	open          func() error        // opens console, API, control socket and what takes boards, once
 	opened        bool
 	high          *highWater
 }

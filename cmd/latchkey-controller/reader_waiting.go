@@ -8,6 +8,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/site"
+	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // A waitingRow is a board that has handed itself over by the network, as JSON.
@@ -77,8 +78,22 @@ func adoptWaiting(ctx context.Context, c *invocation, form desk.AdoptForm, finge
 	for _, w := range waiting {
 		if plain(w.Fingerprint) == plain(fingerprint) && w.Adopted == "" {
 			form.Fingerprint = w.Fingerprint
-			return c.desk.AdoptWaiting(ctx, c.actor, w.ID, form)
+			adoption, err := c.desk.AdoptWaiting(ctx, c.actor, w.ID, form)
+			if err != nil {
+				return nil, err
+			}
+			return adoption, warnNoBroker(ctx, c, adoption.Reader)
 		}
 	}
 	return nil, fmt.Errorf("no reader with the fingerprint %.60s waits; latchkey-controller reader waiting shows those that do", fingerprint)
+}
+
+// warnNoBroker says that a reader which has fetched its bundle will not be heard, if that names no broker.
+func warnNoBroker(ctx context.Context, c *invocation, reader string) error {
+	var brokers []string
+	err := c.site.View(ctx, func(tx *store.Tx) (err error) { brokers, err = tx.BrokersOf(reader); return err })
+	if err == nil && len(brokers) == 0 {
+		fmt.Fprintf(c.err, "%s is told of no broker, so it works by what is in its bundle and hears of no change: adopt it with --broker URL, or name the brokers of its cell with cell edit\n", reader)
+	}
+	return err
 }

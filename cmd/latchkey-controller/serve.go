@@ -29,7 +29,7 @@ import (
 const defaultListen = ":8883"
 
 func serve(c *invocation) action {
-	c.details = "It has a broker of its own unless --broker names others, and is connected to all of these. It runs until it\nis told to end. It prints a line when readers can connect, and one each with the addresses of console and API.\nSeveral may serve a site in PostgreSQL, each on its own machine (join), all with --broker: of each cell one\nleads, and the others stand by, with console and API, until they lead. POSTGRESQL.md says more."
+	c.details = "It has a broker of its own unless --broker names others, and is connected to all of these. It runs until it\nis told to end. It prints a line when readers can connect, and one each with the addresses of console, API and adoption.\nSeveral may serve a site in PostgreSQL, each on its own machine (join), all with --broker: of each cell one\nleads, and the others stand by, with console and API, until they lead. POSTGRESQL.md says more."
 	listen := c.String("listen", defaultListen, "the broker's `address` for readers")
 	var external []string
 	c.Func("broker", "`URL` of another broker, like ssl://broker.example:8883; may be repeated; see broker-config", func(url string) error {

@@ -137,11 +137,7 @@ func encoded(values url.Values) template.URL { return template.URL(values.Encode
 
 // kindsOf returns the choices of kind within a tab, first all that is in it.
 func kindsOf(tab string) []desk.Kind {
-	all := "Everything"
-	if tab == desk.AtTheDoors {
-		all = "Everything at the doors"
-	}
-	kinds := []desk.Kind{{Key: tab, Title: all}}
+	kinds := []desk.Kind{{Key: tab, Title: "Everything"}}
 	for _, kind := range desk.Kinds() {
 		if of := desk.KindTab(kind.Key); of == desk.AtTheDoors || of == tab {
 			kinds = append(kinds, kind)

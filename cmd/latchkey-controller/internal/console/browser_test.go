@@ -250,6 +250,7 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			{"users-found", "/users?q=lov", ""},
 			{"users-none", "/users?q=zz", ""},
 			{"users-copyable", "/users?state=copyable-card", ""},
+			{"users-sorted", "/users?order=-seen", ""},
 			{"user-credentials", "/users/1", ""},
 			{"user-add", "/users/5?add=any", ""},
 			{"user-card-wrong", "/users/5?add=card", `document.querySelector("#f-card").value = "08010203"; ` + submit},

@@ -119,7 +119,7 @@ func (w *world) holidayTour(t *testing.T, ctx context.Context) {
 		{"holidays", "/schedules/holidays", `document.querySelector("#past-holidays").open = true; window.settled = true`},
 		{"holiday", "/schedules/holidays/1", ""},
 		{"holiday-remove", "/schedules/holidays/1?ask=remove", ""},
-		{"holidays-of-door", "/readers/front-door?tab=access", ""},
+		{"holidays-of-door", "/doors/1?tab=access", ""},
 	})
 	do(t, ctx, wide, arrive(w.server.URL+"/schedules/holidays/import"))
 	eval[bool](t, ctx, fmt.Sprintf(`(() => { const files = new DataTransfer(); files.items.add(new File([%q], "holidays.ics", {type: "text/calendar"})); document.querySelector("#f-file").files = files.files; return true })()`, calendar))

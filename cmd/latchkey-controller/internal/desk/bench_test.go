@@ -78,6 +78,7 @@ func BenchmarkCrowd(b *testing.B) {
 		{"list/first", UserQuery{}}, {"list/middle", UserQuery{After: encodeCursor(store.UserCursor{Sort: store.SortKey("m")})}},
 		{"search/many", UserQuery{Search: "ba"}}, {"search/few", UserQuery{Search: "za team-7 be"}}, {"search/none", UserQuery{Search: "nobody like this"}},
 		{"state/valid", UserQuery{State: store.ValidUsers, Search: "ba"}}, {"state/expired", UserQuery{State: store.ExpiredUsers}},
+		{"order/until", UserQuery{State: store.ValidUsers, Order: store.ByUntil}}, {"order/seen", UserQuery{Order: store.BySeenDown}}, {"order/seen-found", UserQuery{Order: store.BySeenDown, Search: "ba"}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			var took []time.Duration

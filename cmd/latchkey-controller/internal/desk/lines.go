@@ -58,6 +58,9 @@ func lines(tx *store.Tx, f store.ActivityFilter, heads []*Event) error {
 			case p.Source == "admin":
 				part.Brief = nil
 			}
+			if p.Kind == string(wire.PolicyApplied) && slices.ContainsFunc(all, p.putsInForce) {
+				part.Brief = nil
+			}
 			e.Parts = append(e.Parts, part)
 		}
 	}
@@ -103,6 +106,11 @@ func (e *Event) promote(parts []*Event) (said *Event) {
 	return said
 }
 
+// putsInForce says whether another event tells more of a policy that was applied: which mode it put in force.
+func (e *Event) putsInForce(other *Event) bool {
+	return other.Reader == e.Reader && other.Kind == string(wire.ModeChanged)
+}
+
 // brief says what an event adds to that of which it is a part.
 func brief(p *Event) Text {
 	r := p.Record
@@ -126,6 +134,8 @@ func brief(p *Event) Text {
 		return say("first person: the schedule unlocks it")
 	case wire.PolicyApplied:
 		return say("in force at %s", p.Door)
+	case wire.ModeChanged:
+		return say("%s "+modeText(r.Mode), p.Door)
 	case wire.Adopted:
 		return say("the reader has taken it over")
 	case wire.CommandDone:

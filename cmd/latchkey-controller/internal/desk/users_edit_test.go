@@ -25,6 +25,17 @@ func (w *world) inState(state UserState) (ids []uint64) {
 	if len(ids) != page.Found {
 		w.t.Errorf("%s: %d users, %d found", state, len(ids), page.Found)
 	}
+	if state != store.UnseenUsers {
+		return ids
+	}
+	if page, err = w.Users(w.t.Context(), as(Viewer), UserQuery{Order: store.ByAdded, Limit: 1000}); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, u := range page.Users {
+		if u.Unseen != slices.Contains(ids, u.ID) {
+			w.t.Errorf("%d is marked: %v", u.ID, u.Unseen)
+		}
+	}
 	return ids
 }
 

@@ -123,7 +123,7 @@ type passage struct {
 
 // A chain is what the next records of a journal may be part of.
 type chain struct {
-	told    uint64 // the last record; what does not follow it is part of nothing
+	told    uint64 // the last record; what does not follow it is part of nothing: others lie between, which are missing, or an older program stored
 	opener  *Event // of a record that let somebody open the door; nil: none
 	until   uint64 // Record.Running up to which an opening is for the opener
 	opening *Event // of the door, which is open; nil: it is closed, or nobody knows of what its opening was part
@@ -149,11 +149,9 @@ var ofTurn = map[wire.RecordKind][]wire.RecordKind{
 func (in *Intake) chainOf(j *Journal) *chain {
 	c := in.chains[j]
 	if c == nil {
-		c = new(chain)
+		p := j.passage
+		c = &chain{told: p.told, opener: eventOf(p.opener), until: p.until, opening: eventOf(p.opening)}
 		in.chains[j] = c
-		if p := j.passage; p.told == j.Number { // otherwise an older program has stored records since
-			*c = chain{told: p.told, opener: eventOf(p.opener), until: p.until, opening: eventOf(p.opening)}
-		}
 	}
 	return c
 }

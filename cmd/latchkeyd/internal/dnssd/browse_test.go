@@ -319,6 +319,29 @@ func TestAMachineWithoutANetworkSaysSo(t *testing.T) {
 	})
 }
 
+func TestWhatIsKeptOfAnswersIsBounded(t *testing.T) {
+	h := newHeard("cable", []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")})
+	for n := range 100 {
+		var addresses [][4]byte
+		for a := range 30 {
+			addresses = append(addresses, [4]byte{192, 0, 2, byte(n + a)})
+		}
+		packet, err := instance(dnsmessage.Message{Header: dnsmessage.Header{ID: 7}}, fmt.Sprintf("rogue-%d", n), fmt.Sprintf("host-%d.local.", n), addresses...).Pack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.take(packet, 7, service)
+	}
+	if len(h.instances) != MaxServices || len(h.places) != MaxServices || len(h.addresses) != MaxServices {
+		t.Errorf("%d instances at %d places and %d hosts", len(h.instances), len(h.places), len(h.addresses))
+	}
+	for host, addresses := range h.addresses {
+		if len(addresses) != maxAddresses {
+			t.Errorf("%d addresses of %s", len(addresses), host)
+		}
+	}
+}
+
 func FuzzAnAnswerIsReadWithinItsBounds(f *testing.F) {
 	query := dnsmessage.Message{Header: dnsmessage.Header{ID: 7}}
 	whole, err := instance(query, "home", "home.local.", [4]byte{192, 0, 2, 2}).Pack()
