@@ -12,25 +12,27 @@ import (
 	"latchkey/sync/wire"
 )
 
-// unlocked has the owner unlock a reader's door, which is then opened and closed.
-func (w *world) unlocked(reader string) {
+// unlocked has the owner unlock a reader's door, which is then opened and closed. It returns when that was.
+func (w *world) unlocked(reader string) (now time.Time) {
 	w.t.Helper()
 	_, err := w.desk.Order(w.t.Context(), owner, reader, wire.Unlock)
 	w.must(err)
 	w.live.mu.Lock()
 	command := w.live.orders[len(w.live.orders)-1].ID
 	w.live.mu.Unlock()
-	j, now := &journal{w: w, reader: reader, id: wire.JournalID{9}}, w.desk.Now()
+	j := &journal{w: w, reader: reader, id: wire.JournalID{9}}
+	now = w.desk.Now()
 	j.report(now, wire.Record{Kind: wire.AccessGranted, By: wire.ByRemote, Command: command, Who: owner.Name, Seconds: 5, Running: 1000})
 	j.report(now.Add(2*time.Second), wire.Record{Kind: wire.DoorOpened, Running: 3000})
 	j.report(now.Add(9*time.Second), wire.Record{Kind: wire.DoorClosed, Running: 10_000})
+	return now
 }
 
 func TestActivityHasALineForEachHappeningInTabs(t *testing.T) {
 	w := small(t)
-	w.unlocked("front-door")
+	now := w.unlocked("front-door")
 	b := w.visitor(desk.Owner)
-	at := func(after time.Duration) string { return w.desk.Now().Add(after).UTC().Format("15:04:05") }
+	at := func(after time.Duration) string { return now.Add(after).UTC().Format("15:04:05") }
 	line := fmt.Sprintf("Unlocked %s unlocked Front door%s unlocked for 5 seconds%s opened%s closed", owner.Name, at(0), at(2*time.Second), at(9*time.Second))
 	for path, want := range map[string][3]string{
 		"/activity":            {line, "added Ada", "Nothing"},

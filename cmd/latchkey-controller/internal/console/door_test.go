@@ -49,7 +49,6 @@ func TestADoorSaysFirstWhoMayOpenItNow(t *testing.T) {
 	b.get("/doors/1").shows(t, http.StatusOK, "Perhaps not so at the reader: it is offline.")
 }
 
-// What is said of a door's groups is what is said of each of their members.
 func TestInAModeADoorSaysWhoMayOpenItNow(t *testing.T) {
 	w := small(t)
 	w.changePolicy("front-door", func(p *wire.Policy) {

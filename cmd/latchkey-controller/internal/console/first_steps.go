@@ -31,7 +31,7 @@ func (c *Console) firstSteps(r *http.Request, v *visit, p *overviewPage) ([]firs
 		firstStep
 		act desk.Act
 	}{
-		{firstStep{Name: "site", Done: is.Zone, Href: "/settings#zone"}, desk.SetZone},
+		{firstStep{Name: "site", Done: is.Zone, Href: "/settings#f-zone"}, desk.SetZone},
 		{firstStep{Name: "door", Done: p.Doors > 0, Href: addDoor}, desk.EditPlaces},
 		{firstStep{Name: "reader", Done: p.Readers > 0, Href: "/devices"}, desk.AdoptReader},
 		{firstStep{Name: "user", Done: is.User != 0, Href: "/users/new"}, desk.AddUser},

@@ -80,7 +80,7 @@ func TestANewSiteIsLedToItsFirstOpenedDoor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	b := w.visitor(desk.Owner)
-	buttons := map[string]string{"site": "/settings#zone", "door": "/places/new/location", "reader": "/devices", "user": "/users/new", "pin": "/users/1?add=any"}
+	buttons := map[string]string{"site": "/settings#f-zone", "door": "/places/new/location", "reader": "/devices", "user": "/users/new", "pin": "/users/1?add=any"}
 	w.walkedSteps(func(next string) {
 		is := b.firstSteps(t)
 		if next == "" {

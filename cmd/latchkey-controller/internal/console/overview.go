@@ -18,8 +18,6 @@ type overviewPage struct {
 	Evening   string
 	Locations []*desk.Location
 	Waiting   []*desk.WaitingReader // boards for which an administrator has to say which door they are for
-	First     []firstStep           // what a new site is to do; nil: nothing
-	Warns     bool                  // browsers warn of the console
 	Alerts    []alert
 	Alarms    []*desk.Event // of the site itself, the newest first
 	Duress    []*desk.Event // the newest first, for those who may see them
@@ -38,6 +36,9 @@ type overviewPage struct {
 	Doubt      string // why the controller's clock is in doubt; "": it is not
 	Lead       string // that no controller leads; "": one does
 	Broker     string // what is wrong with the brokers, as sentences; "": nothing
+
+	First []firstStep // what a new site is to do; nil: nothing
+	Warns bool        // browsers warn of the console
 }
 
 func (c *Console) overview(w http.ResponseWriter, r *http.Request, v *visit) error {

@@ -2,7 +2,6 @@ package console
 
 import (
 	"encoding/pem"
-	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -82,8 +81,7 @@ func (c *Console) authorityCertificate(w http.ResponseWriter, _ *http.Request) e
 // authorityPEM sends the certificate as programs take it.
 func (c *Console) authorityPEM(w http.ResponseWriter, r *http.Request) error {
 	return c.download(w, r, "application/x-pem-file", "latchkey-"+c.site+".pem", func(to http.ResponseWriter) error {
-		_, err := io.WriteString(to, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.desk.Authority().Raw})))
-		return err
+		return pem.Encode(to, &pem.Block{Type: "CERTIFICATE", Bytes: c.desk.Authority().Raw})
 	})
 }
 
