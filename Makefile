@@ -60,7 +60,7 @@ lint:
 
 .PHONY: setup
 setup: ## what the tests need besides Go, from Debian: a browser, curl, a broker, a Prometheus, a mail server, a PostgreSQL server and a pooler, systemd's own check, judges of cards, a TPM, an ACME server
-	@$(call install,chromium-headless-shell:chromium-headless-shell curl:curl mosquitto:mosquitto pgbouncer:pgbouncer prometheus:prometheus exim4:exim4-daemon-light systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm swtpm_setup:swtpm-tools certutil:libnss3-tools pebble:pebble mifare-desfire-info:libfreefare-bin \
+	@$(call install,chromium-headless-shell:chromium-headless-shell curl:curl mosquitto:mosquitto mosquitto_sub:mosquitto-clients pgbouncer:pgbouncer prometheus:prometheus exim4:exim4-daemon-light systemd-analyze:systemd nfc-list:libnfc-bin swtpm:swtpm swtpm_setup:swtpm-tools certutil:libnss3-tools pebble:pebble mifare-desfire-info:libfreefare-bin \
 		$(or $(wildcard /usr/lib/postgresql/*/bin/postgres),/usr/lib/postgresql):postgresql gcc:gcc /usr/include/stdio.h:libc6-dev /usr/include/nfc/nfc.h:libnfc-dev /usr/include/freefare.h:libfreefare-dev)
 
 CLIENTS := cmd/latchkey-tests/testdata/clients

@@ -77,6 +77,6 @@ func (c *invocation) printEvent(e *desk.Event, in *time.Location) error {
 	if e.DoorZone != nil {
 		there = fmt.Sprintf(" (%s in %s)", longTime(e.At, e.DoorZone), e.DoorZone)
 	}
-	_, err := fmt.Fprintf(c.out, "%s  %-8s %s%s\n", longTime(e.At, in), e.Word, e.Text, there)
+	_, err := fmt.Fprintf(c.out, "%s  %-12s %s%s\n", longTime(e.At, in), e.Word, e.Text, there)
 	return err
 }

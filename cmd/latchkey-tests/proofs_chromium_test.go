@@ -166,7 +166,7 @@ func TestInTwoTabsADoorDemandsCardAndPINOfOnePerson(t *testing.T) {
 	policy := reader.status()["policy_revision"]
 	console.visit("/doors/1?tab=identification")
 	console.clickOn(`label[for="f-always"]`)
-	console.clickOn(`form[action$="/two-proofs"] button[type=submit]`)
+	console.clickOn(`form[action$="/two-proofs"] .actions button[type=submit]`)
 	reader.eventually("two proofs are demanded", func() bool { return reader.status()["policy_revision"] != policy })
 	console.visit("/doors/1?tab=identification")
 	console.sees("Both are demanded always.")

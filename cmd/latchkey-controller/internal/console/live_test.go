@@ -64,7 +64,7 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 	do(t, ctx, arrive(w.server.URL+"/activity"))
 	eval[bool](t, ctx, `window.same = true`)
 	front.report(time.Now(), wire.Record{Kind: wire.AccessGranted, By: "card", User: 1, Credential: 1, Seconds: 5})
-	until(t, ctx, "the grant appears", `/Granted\s+Ada Lovelace at Front door by card/.test(document.querySelector("#event-list").innerText)`)
+	until(t, ctx, "the grant appears", `/Entered\s+Ada Lovelace at Front door by card/.test(document.querySelector("#event-list").innerText)`)
 	until(t, ctx, "a screen reader hears of it", `document.querySelector("#announce").innerText === "Ada Lovelace at Front door by card"`)
 	if !eval[bool](t, ctx, `window.same === true`) {
 		t.Error("the page was loaded again")

@@ -349,5 +349,5 @@ func (m *homeAndAnnex) aSchedule() int64 {
 }
 
 func (m *homeAndAnnex) aHoliday() int64 {
-	return ids[int64](m, "holiday", `SELECT id FROM holidays ORDER BY id`)
+	return ids[int64](m, "holiday", `SELECT 0 UNION ALL SELECT id FROM holidays`) // they may remove all
 }

@@ -34,6 +34,7 @@ func TestAFormThatWasFilledInForSomethingElseWritesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	front, back := w.reader(), w.reader()
+	w.must(w.EditPlace(t.Context(), as(Super), Hubs, w.look(front).HubID, "", renamed("Cabinet"))) // not renamed with its door
 	r := w.look(front)
 	id, elsewhere := w.user(), w.look(back).DoorID
 	door, err := w.Door(t.Context(), as(Owner), r.DoorID)
