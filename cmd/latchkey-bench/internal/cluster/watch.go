@@ -138,7 +138,7 @@ func (w *watch) acked(reader string, journal wire.JournalID, from, to uint64, ha
 	case err != nil:
 		w.unlooked++
 	case found != int(to-from+1) || last != 1:
-		w.wrong = append(w.wrong, fmt.Sprintf("%s was told that its records %d to %d are stored, when %d of them were (the last: %d)", reader, from, to, found, last))
+		w.wrong = append(w.wrong, fmt.Sprintf("%s: %s was told that its records %d to %d are stored, when %d of them were (the last: %d)", time.Now().UTC().Format("15:04:05.000"), reader, from, to, found, last))
 	}
 }
 
