@@ -20,7 +20,7 @@ const defaultAdoption = ":8447"
 // Limits of the server for boards, whom everybody can pretend to be. A bundle may be many megabytes.
 const (
 	adoptionRead  = 15 * time.Second
-	adoptionWrite = 5 * time.Minute
+	adoptionWrite = 130 * time.Second // a board waits for two minutes
 	adoptionIdle  = 30 * time.Second
 
 	mostBoards, mostBoardsEach = 256, 32 // connections

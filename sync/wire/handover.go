@@ -65,12 +65,22 @@ type HandoverAnswer struct {
 	Bundle     []byte   `cbor:"3,keyasint,omitempty"` // sealed; empty: it waits for an administrator
 }
 
-// Encode checks the answer and returns it as it is sent.
-func (a *HandoverAnswer) Encode() ([]byte, error) {
+// EncodeHead checks the answer and returns what is sent of it before the bundle, which follows
+// as it is: it may have many megabytes, and is not copied.
+func (a *HandoverAnswer) EncodeHead() ([]byte, error) {
 	if err := a.check(); err != nil {
 		return nil, fmt.Errorf("handover's answer: %w", err)
 	}
-	return Marshal(a), nil
+	head := Marshal(&HandoverAnswer{Site: a.Site, Controller: a.Controller})
+	if len(a.Bundle) == 0 {
+		return head, nil
+	}
+	// RFC 8949 §3: a map of one pair more, its key 3, and the head of a byte string, which is
+	// that of a number but for the major type, 2.
+	length := Marshal(len(a.Bundle))
+	length[0] |= 2 << 5
+	head[0]++
+	return append(append(head, 3), length...), nil
 }
 
 // ParseHandoverAnswer decodes an answer and checks its form. The caller opens the bundle.

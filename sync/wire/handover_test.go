@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 )
@@ -25,7 +26,7 @@ func TestAHandoverThatNobodyWouldTakeIsNotSent(t *testing.T) {
 			t.Errorf("%+v is sent", h)
 		}
 	}
-	if _, err := (&HandoverAnswer{Site: "home"}).Encode(); err == nil {
+	if _, err := (&HandoverAnswer{Site: "home"}).EncodeHead(); err == nil {
 		t.Error("an answer of no controller is sent")
 	}
 }
@@ -40,5 +41,15 @@ func TestARequestOfEachKindOfBoardFitsAHandover(t *testing.T) {
 	b, err := (&Handover{Request: signed, Reader: "front-door"}).Encode()
 	if err != nil || len(b) > MaxHandover/2 {
 		t.Errorf("%d bytes, %v", len(b), err)
+	}
+}
+
+func TestAnAnswerIsItsHeadAndItsBundle(t *testing.T) {
+	for _, n := range []int{0, 1, 23, 24, 255, 256, 65535, 65536, 1 << 20} {
+		a := &HandoverAnswer{Site: "home", Controller: [32]byte(publicKey(testController)), Bundle: bytes.Repeat([]byte{7}, n)}
+		head, err := a.EncodeHead()
+		if err != nil || !bytes.Equal(append(head, a.Bundle...), Marshal(a)) {
+			t.Errorf("a bundle of %d bytes comes after %x, %v", n, head, err)
+		}
 	}
 }

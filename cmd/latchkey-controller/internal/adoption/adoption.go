@@ -37,6 +37,7 @@ const bodyTimeout = 10 * time.Second
 const (
 	againFull = 60 // a hundred wait
 	againAway = 15 // the database is away, or its disk full
+	againSent = 5  // other boards' bundles are under way
 )
 
 // A Desk answers boards; *desk.Desk implements it.
@@ -108,14 +109,15 @@ func (h *Handler) handOver(w http.ResponseWriter, r *http.Request, from netip.Ad
 		h.refuse(w, r, from, err)
 		return
 	}
-	encoded, err := answer.Encode()
+	head, err := answer.EncodeHead()
 	if err != nil {
 		h.refuse(w, r, from, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/cbor")
-	w.Header().Set("Content-Length", strconv.Itoa(len(encoded)))
-	w.Write(encoded)
+	w.Header().Set("Content-Length", strconv.Itoa(len(head)+len(answer.Bundle)))
+	w.Write(head)
+	w.Write(answer.Bundle)
 }
 
 // refuse answers with an error of the desk. What is the matter with the controller itself it does not tell strangers.
@@ -127,6 +129,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, from netip.Addr
 		http.Error(w, err.Error(), http.StatusConflict)
 	case errors.Is(err, desk.ErrTooManyWait):
 		later(w, http.StatusServiceUnavailable, againFull, err.Error())
+	case errors.Is(err, desk.ErrBundlesUnderWay):
+		later(w, http.StatusServiceUnavailable, againSent, err.Error())
 	default:
 		if r.Context().Err() == nil && desk.Outage(err) == "" { // which is logged elsewhere
 			h.log.Error("cannot answer a reader that asks to be adopted; it will ask again", "from", from, "err", err)

@@ -83,12 +83,22 @@ func (w *world) asks(b *boardtest.Board) (status int, answer *wire.HandoverAnswe
 	return status, answer, ""
 }
 
+// all returns the boards that wait, and those that were adopted and not heard.
+func (w *world) all() []*desk.WaitingReader {
+	w.Helper()
+	all, err := w.desk.WaitingReaders(w.Context(), owner)
+	if err != nil {
+		w.Fatal(err)
+	}
+	return all
+}
+
 // waiting returns the only board that waits.
 func (w *world) waiting() *desk.WaitingReader {
 	w.Helper()
-	all, err := w.desk.WaitingReaders(w.Context(), owner)
-	if err != nil || len(all) != 1 {
-		w.Fatalf("%v, %v", all, err)
+	all := w.all()
+	if len(all) != 1 {
+		w.Fatalf("%v", all)
 	}
 	return all[0]
 }
@@ -112,6 +122,31 @@ func TestABoardGetsItsBundleOverHTTPS(t *testing.T) {
 	}
 	if opened, err := wire.OpenBundle(answer.Bundle, b.Request, b.Sealing); err != nil || opened.Controller != answer.Controller || opened.Reader != "front-door" {
 		t.Errorf("%+v, %v", opened, err)
+	}
+}
+
+// TestOneBoardAfterTheOtherFetchesItsBundle has more boards fetch theirs than may at once.
+func TestOneBoardAfterTheOtherFetchesItsBundle(t *testing.T) {
+	w := newWorld(t)
+	for n := range 5 {
+		b := boardtest.New(t)
+		w.asks(b)
+		for _, one := range w.all() {
+			if one.Fingerprint != b.Fingerprint() {
+				continue
+			}
+			form := desk.AdoptForm{Fingerprint: b.Fingerprint(), Door: fmt.Sprint("Door ", n), Place: "home", Access: []wire.Access{}}
+			if _, err := w.desk.AdoptWaiting(t.Context(), owner, one.ID, form); err != nil {
+				t.Fatal(err)
+			}
+		}
+		status, answer, text := w.asks(b)
+		for end := time.Now().Add(10 * time.Second); status == http.StatusServiceUnavailable && time.Now().Before(end); status, answer, text = w.asks(b) {
+			time.Sleep(300 * time.Millisecond) // as those before are not quite gone
+		}
+		if status != http.StatusOK || len(answer.Bundle) == 0 {
+			t.Fatal(n, status, text)
+		}
 	}
 }
 
@@ -200,6 +235,7 @@ func TestABoardIsToldWhenToComeAgain(t *testing.T) {
 		says  string
 	}{
 		{desk.ErrTooManyWait, "60", "too many boards wait"},
+		{desk.ErrBundlesUnderWay, "5", "other boards fetch"},
 		{&desk.UnavailableError{Reason: "the server db.example is away"}, "15", "cannot look now"},
 		{&desk.FullError{}, "15", "cannot look now"},
 		{errors.New("secret"), "15", "cannot look now"},

@@ -72,6 +72,7 @@ type Desk struct {
 	enrolments     enrolments
 	keyings        keyings
 	drawn          drawnPINs
+	underWay       bundlesUnderWay
 	memory         uint32        // of password derivation, KiB
 	hashing        chan struct{} // limits concurrent password derivations
 	unknownClients chan struct{} // limits clients that wait for it from unknown browsers

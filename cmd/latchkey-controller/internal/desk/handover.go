@@ -22,6 +22,7 @@ const (
 	waitingEnds   = time.Hour       // after it was heard last
 	waitingSilent = 2 * time.Minute // after which it gives way to another one, if there are too many
 	heardEvery    = time.Minute     // how often it is written that one was heard, at most
+	nonceEvery    = 5 * time.Second // and that its TPM wants another first grant
 	refusalEnds   = time.Hour
 	adoptionEnds  = 24 * time.Hour // the bundle is kept for so long
 )
@@ -34,16 +35,21 @@ var (
 )
 
 // HandOver answers a board that hands itself over, or asks again. from is the address that it comes from. Errors: an error
-// of the field "request", ErrBoardRefused, ErrBoardIsReader, ErrTooManyWait, or that the database cannot be used now.
+// of the field "request", ErrBoardRefused, ErrBoardIsReader, ErrTooManyWait, ErrBundlesUnderWay, or that the database cannot be used now.
 //
 // Nobody has authenticated the board: its request proves that it has the keys in there, and no more. That is enough, as the
 // administrator compares the request's fingerprint with the board's screen, and the bundle can be read by that board alone.
+//
+// The answer's bundle is under way until ctx ends, and must not be changed.
 func (d *Desk) HandOver(ctx context.Context, from netip.Addr, h *wire.Handover) (*wire.HandoverAnswer, error) {
 	request, board, err := parseRequest(h.Request)
 	if err != nil {
 		return nil, err
 	}
 	v := &visit{Handover: h, request: request, board: board, address: from.Unmap().WithZone("").String()}
+	v.fetch = func(tx *store.Tx) ([]byte, error) {
+		return d.underWay.take(ctx, v.row.Number, func() ([]byte, error) { return tx.WaitingBundle(v.row.ID) })
+	}
 	look := func(tx *store.Tx) (err error) {
 		if v.steady, err = d.steady(tx); err == nil {
 			v.now = d.now()
@@ -80,6 +86,7 @@ type visit struct {
 	address string
 	now     time.Time
 	steady  clock.Steady
+	fetch   func(*store.Tx) (bundle []byte, err error) // that of row
 
 	row      *store.WaitingReader
 	changed  bool                 // row differs from what is stored
@@ -107,10 +114,22 @@ func (v *visit) look(tx *store.Tx) (err error) {
 		return ErrBoardRefused
 	case v.row.Reader != "":
 		return v.lookForBundle(tx)
-	case v.row.Until.Sub(v.steady) < waitingEnds-heardEvery:
+	}
+	anew, err := v.wantsAnotherGrant()
+	if silent := waitingEnds - v.row.Until.Sub(v.steady); err == nil && (silent > heardEvery || anew && silent > nonceEvery) {
 		v.hear()
 	}
-	return nil
+	return err
+}
+
+// wantsAnotherGrant says whether the board's TPM wants another first grant than that of which the row knows. It does after
+// each start.
+func (v *visit) wantsAnotherGrant() (bool, error) {
+	if v.request.TPM == nil || v.request.TPM.Nonce == (wire.TPMNonce{}) {
+		return false, nil
+	}
+	known, _, err := wire.ParseRequest(v.row.Request)
+	return err == nil && known.TPM.Nonce != v.request.TPM.Nonce, err
 }
 
 // hear notes what the board says now.
@@ -136,7 +155,7 @@ func (v *visit) lookForBundle(tx *store.Tx) error {
 		return err
 	}
 	if awaited {
-		v.bundle, err = tx.WaitingBundle(v.row.ID)
+		v.bundle, err = v.fetch(tx)
 	}
 	if err != nil || len(v.bundle) == 0 {
 		return errors.Join(err, ErrBoardIsReader)

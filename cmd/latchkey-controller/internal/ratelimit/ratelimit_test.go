@@ -32,8 +32,26 @@ func TestNoMoreThanSoManyAreRemembered(t *testing.T) {
 	for key := range most + 500 {
 		l.Take(key)
 	}
-	if n := len(l.of); n > most {
-		t.Errorf("%d", n)
+	if n := len(l.of); n > most || l.order.Len() != n {
+		t.Errorf("%d, and %d in order", n, l.order.Len())
+	}
+	l.Forget()
+	if l.Take(0) != 0 || l.order.Len() != 1 {
+		t.Error("not all is forgotten")
+	}
+}
+
+// TestWhoGoesOnAskingIsNotForgottenAmongManyOthers has one ask while others come from a hundred thousand networks.
+func TestWhoGoesOnAskingIsNotForgottenAmongManyOthers(t *testing.T) {
+	l := New[int](time.Hour, 1)
+	l.Take(-1)
+	for key := range 10 * most {
+		if l.Take(key) != 0 {
+			t.Fatal("somebody new is held up")
+		}
+		if key%(most/2) == 0 && l.Take(-1) == 0 {
+			t.Fatalf("it may ask again after %d others", key)
+		}
 	}
 }
 

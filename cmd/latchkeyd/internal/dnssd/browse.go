@@ -22,7 +22,7 @@ import (
 
 // A Service is where an instance of a service is offered.
 type Service struct {
-	Host      string           // its DNS name, lower case, with the dot at its end
+	Host      string           // its DNS name, A to Z small, with the dot at its end
 	Port      uint16           //
 	Addresses []netip.AddrPort // of the host with the port, at most maxAddresses; with a zone if they are link-local
 }

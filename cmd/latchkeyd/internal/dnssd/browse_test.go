@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -285,6 +287,24 @@ func TestAnswersToNobodyAndPlacesElsewhereAreIgnored(t *testing.T) {
 	}
 }
 
+// TestANameThatIsNoTextDoesNotEndTheSearch has one on the network that names an instance in
+// bytes that are no UTF-8, each of which would take three if it was made text.
+func TestANameThatIsNoTextDoesNotEndTheSearch(t *testing.T) {
+	t.Parallel()
+	reader, controller := connected(t)
+	var rounds atomic.Int32
+	controller.liar(func(query dnsmessage.Message, send func(*dnsmessage.Message)) {
+		whole := instance(query, strings.Repeat("\xff", 60), "rogue.local.", [4]byte{192, 0, 2, 3})
+		send(&dnsmessage.Message{Header: whole.Header, Answers: whole.Answers})
+		if rounds.Add(1) == 3 {
+			send(instance(query, "HOME", "home.local.", [4]byte{192, 0, 2, 2}))
+		}
+	})
+	if found := reader.browse(); len(found) != 1 || found[0].Host != "home.local." {
+		t.Errorf("%+v after %d rounds", found, rounds.Load())
+	}
+}
+
 func TestWhatAnAnswerLeavesOutIsAskedFor(t *testing.T) {
 	t.Parallel()
 	reader, controller := connected(t)
@@ -350,6 +370,11 @@ func FuzzAnAnswerIsReadWithinItsBounds(f *testing.F) {
 	}
 	f.Add(whole)
 	f.Add(whole[:len(whole)-3])
+	bytes, err := instance(query, strings.Repeat("\xff", 60), "\xc3\x84.local.").Pack()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytes)
 	near := []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24"), netip.MustParsePrefix("fe80::1/64")}
 	f.Fuzz(func(t *testing.T, packet []byte) {
 		h := newHeard("cable", near)

@@ -13,7 +13,7 @@ import (
 type heard struct {
 	zone      string
 	near      []netip.Prefix // what is on the interface's link
-	instances []string       // names of instances, lower case as all names
+	instances []string       // names of instances, as name returns them
 	places    map[string]place
 	addresses map[string][]netip.Addr // by host
 }
@@ -198,5 +198,14 @@ func parseBody(p *dnsmessage.Parser, kind dnsmessage.Type) (dnsmessage.ResourceB
 	return nil, nil
 }
 
-// name returns a name for comparison.
-func name(n dnsmessage.Name) string { return strings.ToLower(n.String()) }
+// name returns a name for comparison, in which A to Z are small: RFC 6762 §16. Its other bytes
+// need be no text, and stay as they are, so that it can be asked for.
+func name(n dnsmessage.Name) string {
+	b := []byte(n.String())
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c - 'A' + 'a'
+		}
+	}
+	return string(b)
+}

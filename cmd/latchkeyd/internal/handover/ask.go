@@ -3,11 +3,12 @@ package handover
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -22,20 +23,21 @@ import (
 const (
 	connectFor = 5 * time.Second  // the connection, with TLS
 	answerFor  = 10 * time.Second // the head of the answer
-	bundleFor  = 2 * time.Minute  // all of the answer: a large site's bundle has some 100 MB
+	askFor     = 2 * time.Minute  // all, at all of its addresses: a large site's bundle has some 100 MB
 	maxHead    = 16 << 10         // bytes of the head
 )
 
-// An asker exchanges one handover for one answer with the controller at an address.
+// An asker exchanges one handover for one answer with a controller.
 type asker struct {
 	tls      *tls.Config
-	maxBytes int64 // of an answer
+	maxBytes int64         // of an answer
+	within   time.Duration // for a controller
 }
 
 // newAsker returns one that takes no answer of more than an eighth of the memory there is, so
 // that nobody fills it.
 func newAsker() *asker {
-	a := &asker{maxBytes: wire.MaxHandoverAnswer, tls: &tls.Config{
+	a := &asker{maxBytes: wire.MaxHandoverAnswer, within: askFor, tls: &tls.Config{
 		MinVersion: tls.VersionTLS13,
 		// The board knows no controller yet, and so no certificate of one: see the package.
 		InsecureSkipVerify: true,
@@ -63,13 +65,40 @@ func (r *refusal) Error() string {
 	return fmt.Sprintf("it answers with status %d, and may be no controller", r.status)
 }
 
-// ask hands a board over to the controller at an address, HOST:PORT, or asks it again. One
-// request is one connection, to this address alone: no redirect is followed, no proxy used.
-func (a *asker) ask(ctx context.Context, address string, handover []byte) (*wire.HandoverAnswer, error) {
-	host, _, err := net.SplitHostPort(address)
+// ask hands a board over to the controller at these addresses, each HOST:PORT, or asks it
+// again: at the first to which there is a connection.
+func (a *asker) ask(ctx context.Context, addresses []string, handover []byte) (*wire.HandoverAnswer, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, a.within, fmt.Errorf("not whole after %v", a.within))
+	defer cancel()
+	var errs []error
+	for _, address := range addresses {
+		conn, err := a.connect(ctx, address)
+		if err == nil {
+			defer conn.NetConn().Close()
+			return a.exchange(ctx, conn, address, handover)
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+// connect connects to an address.
+func (a *asker) connect(ctx context.Context, address string) (*tls.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectFor)
+	defer cancel()
+	dialer := tls.Dialer{Config: a.tls}
+	conn, err := dialer.DialContext(ctx, "tcp", address)
 	if err != nil {
 		return nil, err
 	}
+	return conn.(*tls.Conn), nil
+}
+
+// exchange sends the handover and reads the answer. One request is one connection, to this
+// address alone: no redirect is followed, no proxy used.
+func (a *asker) exchange(ctx context.Context, conn *tls.Conn, address string, handover []byte) (*wire.HandoverAnswer, error) {
+	// What is under way ends with ctx.
+	defer context.AfterFunc(ctx, func() { conn.NetConn().Close() })()
 	to := url.URL{Scheme: "https", Host: address, Path: wire.HandoverPath}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(handover))
 	if err != nil {
@@ -78,23 +107,7 @@ func (a *asker) ask(ctx context.Context, address string, handover []byte) (*wire
 	request.Header.Set("Content-Type", "application/cbor")
 	request.Header.Set("User-Agent", "latchkeyd")
 	request.Close = true
-
-	connecting, cancel := context.WithTimeout(ctx, connectFor)
-	defer cancel()
-	plain, err := new(net.Dialer).DialContext(connecting, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	defer plain.Close()
-	defer context.AfterFunc(ctx, func() { plain.Close() })()
-	settings := a.tls.Clone()
-	settings.ServerName = host
-	conn := tls.Client(plain, settings)
-	if err := conn.HandshakeContext(connecting); err != nil {
-		return nil, err
-	}
-	began := time.Now()
-	if err := conn.SetDeadline(began.Add(answerFor)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(answerFor)); err != nil {
 		return nil, err
 	}
 	if err := request.Write(conn); err != nil {
@@ -111,7 +124,7 @@ func (a *asker) ask(ctx context.Context, address string, handover []byte) (*wire
 	if response.ContentLength > a.maxBytes {
 		return nil, a.tooLong()
 	}
-	if err := conn.SetDeadline(began.Add(bundleFor)); err != nil {
+	if err := conn.SetDeadline(time.Time{}); err != nil { // that of ctx is left
 		return nil, err
 	}
 	bounded.N = a.maxBytes + a.maxBytes/64 + maxHead // with what frames its chunks
@@ -120,7 +133,7 @@ func (a *asker) ask(ctx context.Context, address string, handover []byte) (*wire
 	case int64(len(b)) > a.maxBytes:
 		return nil, a.tooLong()
 	case err != nil:
-		return nil, fmt.Errorf("read the answer: %w", err)
+		return nil, fmt.Errorf("read the answer: %w", cmp.Or(context.Cause(ctx), err))
 	}
 	return wire.ParseHandoverAnswer(b)
 }

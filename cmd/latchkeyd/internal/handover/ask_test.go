@@ -77,7 +77,7 @@ func TestAnAnswerIsBounded(t *testing.T) {
 			a := newAsker()
 			a.maxBytes = 1 << 20
 			began := time.Now()
-			answer, err := a.ask(t.Context(), address, []byte("handover"))
+			answer, err := a.ask(t.Context(), []string{address}, []byte("handover"))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%+v, %v", answer, err)
 			}
@@ -118,12 +118,73 @@ func TestAServerThatDoesNotSpeakTLSIsGivenUp(t *testing.T) {
 		}
 	}()
 	began := time.Now()
-	if _, err := newAsker().ask(t.Context(), listener.Addr().String(), nil); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := newAsker().ask(t.Context(), []string{listener.Addr().String()}, nil); !errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 	if took := time.Since(began); took > connectFor+5*time.Second {
 		t.Errorf("after %v", took)
 	}
+}
+
+// TestAControllerThatTricklesHasOneTimeForAllItsAddresses has one that goes on for ever where
+// the board asks first, and never comes to an end.
+func TestAControllerThatTricklesHasOneTimeForAllItsAddresses(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	trickles := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		for r.Context().Err() == nil {
+			io.WriteString(w, "x")
+			http.NewResponseController(w).Flush()
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	closed := unused(t)
+	addresses := []string{closed, serve(t, trickles), serve(t, trickles), serve(t, trickles)}
+	a := newAsker()
+	a.within = 2 * time.Second
+	began := time.Now()
+	if answer, err := a.ask(t.Context(), addresses, []byte("handover")); err == nil || !strings.Contains(err.Error(), "not whole after 2s") {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	if took := time.Since(began); took < a.within || took > 2*a.within || asked.Load() != 1 {
+		t.Errorf("after %v, %d of its addresses were asked", took, asked.Load())
+	}
+}
+
+// TestOnlyAnAddressThatIsNotThereIsPassedOver has the answer at the second address of a
+// controller.
+func TestOnlyAnAddressThatIsNotThereIsPassedOver(t *testing.T) {
+	t.Parallel()
+	home := newSite(t, "home")
+	s, _ := newSearch(t, Config{Controller: Off}, "")
+	handover, _, err := s.request(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := newAsker().ask(t.Context(), []string{unused(t), serve(t, home), unused(t)}, handover)
+	if err != nil || answer.Site != "home" || home.asked() != 1 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	nonsense := serve(t, http.NotFoundHandler())
+	if answer, err := newAsker().ask(t.Context(), []string{nonsense, serve(t, home)}, handover); err == nil || home.asked() != 1 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+	garbled := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "<html>") }))
+	if answer, err := newAsker().ask(t.Context(), []string{garbled, serve(t, home)}, handover); err == nil || home.asked() != 1 {
+		t.Errorf("%+v, %v", answer, err)
+	}
+}
+
+// unused returns an address at which nobody listens.
+func unused(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
 }
 
 func TestAQuestionEndsWithItsReader(t *testing.T) {
@@ -137,7 +198,7 @@ func TestAQuestionEndsWithItsReader(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-asked; cancel() }()
 	began := time.Now()
-	if _, err := newAsker().ask(ctx, address, []byte("handover")); err == nil || time.Since(began) > answerFor/2 {
+	if _, err := newAsker().ask(ctx, []string{address}, []byte("handover")); err == nil || time.Since(began) > answerFor/2 {
 		t.Errorf("%v after %v", err, time.Since(began))
 	}
 }

@@ -18,9 +18,10 @@ import (
 
 // The times of a search.
 const (
-	lookEvery = 30 * time.Second // for controllers
-	tpmEvery  = time.Second      // whether the request can name the TPM now
-	signFor   = 30 * time.Second // the TPM's part of a request
+	lookEvery   = 30 * time.Second // for controllers
+	tpmEvery    = time.Second      // whether the request can name the TPM now
+	nonceWithin = 8 * time.Second  // what the TPM wants in a first grant, after the start
+	signFor     = 30 * time.Second // the TPM's part of a request
 )
 
 // A Search hands a board over. Only the reader that runs on the data directory, and that
@@ -40,6 +41,7 @@ type Search struct {
 
 	controllers controllers
 	asker       *asker
+	began       time.Time
 	told        bool
 	sites       []string
 	said        string // in the log, of the search as such
@@ -57,7 +59,7 @@ type Outcome struct {
 // Run makes the board's keys, if it has none, and hands it over until a bundle has come, ctx
 // ends, or the screen has to show another fingerprint first.
 func (s *Search) Run(ctx context.Context) Outcome {
-	s.asker = newAsker()
+	s.asker, s.began = newAsker(), time.Now()
 	s.tell()
 	for {
 		request, fingerprint, err := s.request(ctx)
@@ -86,8 +88,10 @@ func (s *Search) Run(ctx context.Context) Outcome {
 // request returns the handover, which is signed anew each time, and its fingerprint.
 func (s *Search) request(ctx context.Context) (handover []byte, fingerprint string, err error) {
 	if s.Chip != nil {
-		if named, _ := adoption.WaitsForGrant(s.Dir); !named {
-			return nil, "", adoption.ErrNotReached // the reader asks its TPM meanwhile
+		// The reader asks its TPM meanwhile. Without a nonce no PIN is checked until the link
+		// has brought a first grant.
+		if named, waits := adoption.WaitsForGrant(s.Dir); !named || !waits && time.Since(s.began) < nonceWithin {
+			return nil, "", adoption.ErrNotReached
 		}
 	}
 	ctx, cancel := context.WithTimeout(ctx, signFor)
@@ -154,7 +158,7 @@ func (s *Search) look(ctx context.Context) ([]service, error) {
 
 // ask asks one controller, and puts the bundle that has come into the data directory.
 func (s *Search) ask(ctx context.Context, c *controller, request []byte) (*wire.Bundle, error) {
-	answer, err := s.askFirst(ctx, c.addresses, request)
+	answer, err := s.asker.ask(ctx, c.addresses, request)
 	now := time.Now() // it may have taken a while
 	var bundle *wire.Bundle
 	if err == nil {
@@ -166,20 +170,6 @@ func (s *Search) ask(ctx context.Context, c *controller, request []byte) (*wire.
 	}
 	s.controllers.waits(now, c, answer.Site)
 	return bundle, nil
-}
-
-// askFirst asks at the first of a controller's addresses that answers.
-func (s *Search) askFirst(ctx context.Context, addresses []string, request []byte) (*wire.HandoverAnswer, error) {
-	var errs []error
-	for _, address := range addresses {
-		answer, err := s.asker.ask(ctx, address, request)
-		var refused *refusal
-		if err == nil || errors.As(err, &refused) {
-			return answer, err
-		}
-		errs = append(errs, err)
-	}
-	return nil, errors.Join(errs...)
 }
 
 // take puts the bundle of an answer, if there is one, into the data directory.

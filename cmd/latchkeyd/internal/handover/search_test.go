@@ -13,6 +13,7 @@ import (
 
 	"latchkey/cmd/latchkeyd/internal/adoption"
 	"latchkey/cmd/latchkeyd/internal/datadir"
+	"latchkey/device/pin/tpm"
 	"latchkey/sync/wire"
 )
 
@@ -66,6 +67,37 @@ func TestABoardWhoseScreenShowsAnotherFingerprintIsNotHandedOver(t *testing.T) {
 	if outcome := s.Run(t.Context()); outcome.Bundle != nil || outcome.Fingerprint != shown || home.asked() != 0 {
 		t.Errorf("%+v, asked %d times", outcome, home.asked())
 	}
+}
+
+// TestABoardWithATPMWaitsAWhileForWhatTheTPMWantsInAFirstGrant starts a board whose TPM was
+// reached before, in an earlier run.
+func TestABoardWithATPMWaitsAWhileForWhatTheTPMWantsInAFirstGrant(t *testing.T) {
+	t.Parallel()
+	chip := tpm.Open(filepath.Join(t.TempDir(), "none"))
+	t.Cleanup(func() { chip.Close() })
+	s := &Search{Dir: t.TempDir(), Chip: chip, began: time.Now()}
+	waits := func(want bool, what string) {
+		t.Helper()
+		if _, _, err := s.request(t.Context()); err == nil || errors.Is(err, adoption.ErrNotReached) != want {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	waits(true, "it was never reached")
+	named := &wire.RequestTPM{Parent: []byte("parent")}
+	if _, err := adoption.KeepTPM(s.Dir, named); err != nil {
+		t.Fatal(err)
+	}
+	waits(true, "it has not said yet what it wants in a first grant")
+	named.Nonce = wire.TPMNonce{1}
+	if _, err := adoption.KeepTPM(s.Dir, named); err != nil {
+		t.Fatal(err)
+	}
+	waits(false, "it has")
+	if err := adoption.ForgetNonce(s.Dir); err != nil {
+		t.Fatal(err)
+	}
+	s.began = time.Now().Add(-nonceWithin)
+	waits(false, "it does not say, and the link can bring a first grant")
 }
 
 // TestWhatIsNotForThisReaderIsNotTaken has controllers answer with what is none of this board's

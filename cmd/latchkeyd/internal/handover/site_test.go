@@ -75,11 +75,11 @@ func (s *site) asked() int {
 }
 
 func (s *site) answer(bundle []byte) []byte {
-	b, err := (&wire.HandoverAnswer{Site: s.name, Controller: s.controller(), Bundle: bundle}).Encode()
+	head, err := (&wire.HandoverAnswer{Site: s.name, Controller: s.controller(), Bundle: bundle}).EncodeHead()
 	if err != nil {
 		s.t.Error(err)
 	}
-	return b
+	return append(head, bundle...)
 }
 
 // ServeHTTP answers as a controller does.
