@@ -132,7 +132,10 @@ func TestAReaderThatWaitsIsAdoptedAtTheCommandLineThoughTheControllerIsKilledMea
 	if said, err := programIn(dir)("reader", "add", "--waiting", boardtest.New(t).Fingerprint(), "--group", "everyone").CombinedOutput(); err == nil || !strings.Contains(string(said), "reader waiting shows those that do") {
 		t.Errorf("%s %v", said, err)
 	}
-	said := says("reader", "add", "--waiting", strings.ToLower(strings.ReplaceAll(b.Fingerprint(), " ", "")), "--door", "Front door", "--group", "everyone")
+	if said, err := programIn(dir)("reader", "add", "--waiting", b.Fingerprint(), "--group", "everyone").CombinedOutput(); err == nil || !strings.Contains(string(said), "names the reader front-door") {
+		t.Errorf("%s %v", said, err)
+	}
+	said := says("reader", "add", "--waiting", strings.ToLower(strings.ReplaceAll(b.Fingerprint(), " ", "")), "--reader", "front-door", "--door", "Front door", "--group", "everyone")
 	if !strings.Contains(said, "reader      front-door, at the door \"Front door\"") || !strings.Contains(said, "The reader's screen, once it has its bundle, shows the same.") || !strings.Contains(said, "The reader has it within seconds") || !strings.Contains(said, "front-door is told of no broker") {
 		t.Error(said)
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 func readerAdd(c *invocation) action {
-	c.details = "latchkeyd identity writes the request. The bundle, sealed to that board, makes the board a reader of this\nsite. A reader that is added again keeps what is not given anew; the newer bundle revokes the\nolder one. With --waiting no file is carried: a reader that waits (reader waiting) fetches its bundle itself."
+	c.details = "latchkeyd identity writes the request. The bundle, sealed to that board, makes the board a reader of this\nsite. A reader that is added again keeps what is not given anew; the newer bundle revokes the\nolder one. With --waiting no file is carried: a reader that waits (reader waiting) fetches its bundle itself;\nif its config names an id, --reader must say the same."
 	var form desk.AdoptForm
 	c.StringVar(&form.Reader, "reader", "", "the reader's `id`: up to 32 lower-case letters, digits and hyphens")
 	request := c.String("request", "", "the request's `file`")

@@ -15,7 +15,8 @@ import (
 type waitingRow struct {
 	Number      int64      `json:"number"`
 	Fingerprint string     `json:"fingerprint"`
-	Named       string     `json:"named"` // the id in its config; "": none
+	Named       string     `json:"named"`    // the id in its config, as it said first; "": none
+	Disputed    bool       `json:"disputed"` // its request came under another id, too
 	Address     string     `json:"address"`
 	First       time.Time  `json:"first"`
 	Heard       time.Time  `json:"heard"` // to the minute
@@ -39,7 +40,7 @@ func readerWaiting(c *invocation) action {
 		}
 		rows, lines := []waitingRow{}, []string{}
 		for _, w := range waiting {
-			row := waitingRow{Number: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Address: w.Address, First: w.First.In(in), Heard: w.Heard.In(in), Reader: w.Adopted, Twin: w.Twin, TPM: w.TPM, Problem: w.Problem}
+			row := waitingRow{Number: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.In(in), Heard: w.Heard.In(in), Reader: w.Adopted, Twin: w.Twin, TPM: w.TPM, Problem: w.Problem}
 			if !w.Fetched.IsZero() {
 				at := w.Fetched.In(in)
 				row.Fetched = &at
@@ -60,6 +61,8 @@ func waitsFor(w *desk.WaitingReader) string {
 		return w.Adopted + ", which has not fetched its bundle yet"
 	case w.Problem != "":
 		return "cannot be adopted: " + w.Problem
+	case w.Disputed:
+		return "waits; its request came under different ids, so say with --reader which one is in its config"
 	case w.Twin:
 		return "waits; another one goes by this name, so compare the fingerprint carefully"
 	case w.Reader != "":

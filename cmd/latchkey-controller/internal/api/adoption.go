@@ -13,7 +13,8 @@ import (
 type waitingObject struct {
 	Waiting     int64      `json:"waiting"` // its number, for POST /adoptions
 	Fingerprint string     `json:"fingerprint"`
-	Named       string     `json:"named"` // the id in its config; "": none
+	Named       string     `json:"named"`    // the id in its config, as it said first; "": none
+	Disputed    bool       `json:"disputed"` // its request came under another id, too
 	Address     string     `json:"address"`
 	First       time.Time  `json:"first"`
 	Heard       time.Time  `json:"heard"`   // to the minute
@@ -34,7 +35,7 @@ func (a *API) waiting(c *call) (any, error) {
 	}
 	all := []*waitingObject{}
 	for _, w := range waiting {
-		o := &waitingObject{Waiting: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Address: w.Address, First: w.First.UTC(), Heard: w.Heard.UTC(), Reader: w.Adopted,
+		o := &waitingObject{Waiting: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.UTC(), Heard: w.Heard.UTC(), Reader: w.Adopted,
 			Twin: w.Twin, TPM: w.TPM, Certified: w.Certified, TakesPINs: !w.NoPIN, Problem: w.Problem}
 		if !w.Fetched.IsZero() {
 			at := w.Fetched.UTC()

@@ -85,9 +85,12 @@ func (c *Console) readWaiting(r *http.Request, v *visit, p *waitingPage, f *form
 
 // readAdoption fills in the form of an adoption.
 func (c *Console) readAdoption(r *http.Request, v *visit, p *waitingPage, f *form) (err error) {
-	is := p.Waiting
-	if is.Named != "" {
-		if p.Reader, err = c.desk.Reader(r.Context(), v.Actor, is.Named); err != nil && !errors.Is(err, desk.ErrNotFound) {
+	named := p.Waiting.Named
+	if p.Waiting.Disputed {
+		named = ""
+	}
+	if named != "" {
+		if p.Reader, err = c.desk.Reader(r.Context(), v.Actor, named); err != nil && !errors.Is(err, desk.ErrNotFound) {
 			return err
 		}
 	}
@@ -211,20 +214,14 @@ func (c *Console) refuseWaiting(r *http.Request, v *visit, f *form) (answer, err
 	return removed(err, "/devices", "Refused. It is not shown for an hour.", "It waits no longer.")
 }
 
-// takeBack removes the reader that a board was made by mistake. What that means depends on whether the board has
-// fetched its bundle: if it did so after the question was asked, it is asked anew.
+// takeBack removes the reader that a board was made by mistake. What that means depends on whether its bundle was
+// fetched: if it was after the question was asked, it is asked anew.
 func (c *Console) takeBack(r *http.Request, v *visit, f *form) (answer, error) {
 	const already = "It was taken back already."
-	is, err := c.desk.WaitingReader(r.Context(), v.Actor, v.id)
-	if err != nil {
-		return removed(err, "/devices", "", already)
+	fetched := f.Has("fetched", "true")
+	err := c.desk.TakeBackAdoption(r.Context(), v.Actor, v.id, fetched)
+	if fetched {
+		return removed(err, "/devices", "The reader was removed as lost.", already)
 	}
-	if f.Get("fetched") != strconv.FormatBool(!is.Fetched.IsZero()) {
-		return answer{}, cmp.Or(v.refusal(desk.AdoptReader), f.wrong("", "The reader has fetched its bundle meanwhile: read what that means."))
-	}
-	err = c.desk.TakeBackAdoption(r.Context(), v.Actor, v.id)
-	if is.Fetched.IsZero() {
-		return removed(err, waitingURL(v.id), "Taken back: it waits again.", already)
-	}
-	return removed(err, "/devices", is.Adopted+" was removed as lost.", already)
+	return removed(err, waitingURL(v.id), "Taken back: it waits again.", already)
 }

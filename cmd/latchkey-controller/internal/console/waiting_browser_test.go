@@ -31,6 +31,8 @@ func waitingTour(t *testing.T, beside context.Context) {
 	board, replacing := w.waits("loading-bay")
 	_, twin := w.waits("gate")
 	w.waits("gate")
+	replayed, disputed := w.waits("shed")
+	w.handOver(replayed, "vault")
 	chip := boardtest.NewWithTPM(t, wire.TPMNonce{1})
 	w.handOver(chip, "")
 	tour(t, ctx, w, []stop{
@@ -40,6 +42,7 @@ func waitingTour(t *testing.T, beside context.Context) {
 		{"waiting-new-door", first, `document.querySelector("#f-which").value = "new"; document.querySelector("#f-access-groups").click(); document.querySelector("details.more").open = true; window.settled = true`},
 		{"waiting-replacing", replacing, ""},
 		{"waiting-twin", twin, ""},
+		{"waiting-disputed", disputed, ""},
 		{"waiting-tpm", w.pageOf(chip), ""},
 		{"waiting-refuse", twin + "?ask=refuse", ""},
 		{"waiting-gone", "/devices/waiting/99", ""},
@@ -48,7 +51,7 @@ func waitingTour(t *testing.T, beside context.Context) {
 	eval[bool](t, ctx, send+`; true`)
 	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#w-compared")))
 	lookAt(t, ctx, "waiting-wrong")
-	_, err := w.desk.AdoptWaiting(t.Context(), owner, w.idOf(board), desk.AdoptForm{Fingerprint: board.Fingerprint()})
+	_, err := w.desk.AdoptWaiting(t.Context(), owner, w.idOf(board), desk.AdoptForm{Reader: "loading-bay", Fingerprint: board.Fingerprint()})
 	w.must(err)
 	tour(t, ctx, w, []stop{{"waiting-adopted", replacing, ""}, {"waiting-adopted-devices", "/devices", ""}, {"waiting-take-back", replacing + "?ask=take-back", ""}})
 	w.handOver(board, "")

@@ -153,9 +153,33 @@ func TestABoardThatGoesByTheNameOfAReaderIsWarnedOf(t *testing.T) {
 	}
 	before, err := w.desk.Reader(t.Context(), owner, "front-door")
 	w.must(err)
-	b.post(page, "fingerprint", board.Fingerprint(), "compared", "on", "which", "same", "access", "keep").shows(t, http.StatusOK)
+	b.post(page, "reader", "front-door", "fingerprint", board.Fingerprint(), "compared", "on", "which", "same", "access", "keep").shows(t, http.StatusOK)
 	if r, err := w.desk.Reader(t.Context(), owner, "front-door"); err != nil || r.Board != board.Fingerprint() || r.DoorID != before.DoorID || r.Policy.Revision != before.Policy.Revision {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestWhatAReaderIsCalledMeanwhileByAStrangerIsNotWhatItBecomes(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	before, err := w.desk.Reader(t.Context(), owner, "front-door")
+	w.must(err)
+	for _, saw := range []string{"", "gate"} {
+		board, page := w.waits(saw)
+		b.get(page).lacks(t, "Anybody in this network")
+		w.handOver(board, "front-door") // a replay
+		fields := []string{"reader", saw, "fingerprint", board.Fingerprint(), "compared", "on", "which", "new", "door", "Back door", "place", "Annex", "access", "everyone"}
+		if saw == "" {
+			b.post(page, fields...).shows(t, http.StatusUnprocessableEntity, "say the one that is in its config", "said at first that it has no id", `id="f-reader"`)
+			fields = with(fields, "reader", "back-door")
+		} else {
+			b.get(page).shows(t, http.StatusOK, "said at first that its id is gate, and another one later", `id="f-reader"`)
+		}
+		b.get("/devices").shows(t, http.StatusOK, "Compare with care")
+		b.post(page, fields...).shows(t, http.StatusOK, "Adopted for Back door, Annex.")
+	}
+	if now, err := w.desk.Reader(t.Context(), owner, "front-door"); err != nil || now.Bundle != before.Bundle || now.Policy.Revision != before.Policy.Revision {
+		t.Errorf("%+v, %v", now, err)
 	}
 }
 
@@ -205,11 +229,11 @@ func TestAWrongPressIsTakenBack(t *testing.T) {
 		w.must(err)
 		return u.Credentials[0].Exposed
 	}
-	b.post(page+"/take-back", "fetched", "false").shows(t, http.StatusUnprocessableEntity, "has fetched its bundle meanwhile", "All PINs and cards are marked as exposed", `name="fetched" value="true"`)
+	b.post(page+"/take-back", "fetched", "false").shows(t, http.StatusUnprocessableEntity, "The bundle was fetched meanwhile", "All PINs and cards are marked as exposed", `name="fetched" value="true"`)
 	if r, err := w.desk.Reader(t.Context(), owner, "barn"); err != nil || r.Removed != "" || exposed() {
 		t.Errorf("it was removed without a word of what that means: %+v, %v", r, err)
 	}
-	b.post(page+"/take-back", "fetched", "true").shows(t, http.StatusOK, "barn was removed as lost.")
+	b.post(page+"/take-back", "fetched", "true").shows(t, http.StatusOK, "The reader was removed as lost.")
 	gone("barn")
 	if !exposed() {
 		t.Error("what the board has is not marked as exposed")

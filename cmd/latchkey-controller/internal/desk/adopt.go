@@ -141,6 +141,8 @@ func (one *adopting) run(adopter *site.Adopter, tx *store.Tx, now time.Time) err
 	}
 	if one.address != "" {
 		target.text += ", which had handed itself over from " + one.address
+	} else if err := tx.RemoveWaitingBoard(form.Fingerprint); err != nil { // if it waits, too: it does so no longer
+		return err
 	}
 	if form.Access != nil {
 		target.text += ", open to " + accessText(policy.Access)

@@ -541,7 +541,7 @@ var attempts = map[Act][]attempt{
 			waits := w.waiting(w.t.Context())
 			_, err := w.AdoptWaiting(w.t.Context(), as(Owner), waits.ID, AdoptForm{Fingerprint: waits.Fingerprint, Door: "Back door", Access: []wire.Access{}})
 			w.must(err)
-			return func(ctx context.Context, a Actor) error { return w.TakeBackAdoption(ctx, a, waits.ID) }
+			return func(ctx context.Context, a Actor) error { return w.TakeBackAdoption(ctx, a, waits.ID, false) }
 		},
 	},
 	SetBrokers: {

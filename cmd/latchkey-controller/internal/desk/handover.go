@@ -104,7 +104,7 @@ func (v *visit) look(tx *store.Tx) (err error) {
 		if reader, err := tx.BoardWithRequest(v.request.Lasting()); err != nil || reader != "" {
 			return errors.Join(err, ErrBoardIsReader)
 		}
-		v.row = &store.WaitingReader{Board: v.board, First: v.now.UnixMilli()}
+		v.row = &store.WaitingReader{Board: v.board, Named: v.Reader, First: v.now.UnixMilli()}
 		v.hear()
 		v.givesWay, err = v.room(tx)
 		return err
@@ -116,7 +116,7 @@ func (v *visit) look(tx *store.Tx) (err error) {
 		return v.lookForBundle(tx)
 	}
 	anew, err := v.wantsAnotherGrant()
-	if silent := waitingEnds - v.row.Until.Sub(v.steady); err == nil && (silent > heardEvery || anew && silent > nonceEvery) {
+	if silent := waitingEnds - v.disputes(), v.row.Until.Sub(v.steady); err == nil && (silent > heardEvery || anew && silent > nonceEvery) {
 		v.hear()
 	}
 	return err
@@ -132,9 +132,13 @@ func (v *visit) wantsAnotherGrant() (bool, error) {
 	return err == nil && known.TPM.Nonce != v.request.TPM.Nonce, err
 }
 
-// hear notes what the board says now.
+// disputes says whether the request comes under another id than before. Anybody who has it can send it under any.
+func (v *visit) disputes() bool { return v.Reader != v.row.Named && !v.row.Disputed }
+
+// hear notes what the board says now. The id that it said first stays: an administrator may be looking at it.
 func (v *visit) hear() {
-	v.row.Request, v.row.Named, v.row.Address = v.Handover.Request, v.Reader, v.address
+	v.row.Disputed = v.row.Disputed || v.disputes()
+	v.row.Request, v.row.Address = v.Handover.Request, v.address
 	v.row.Heard, v.row.Until, v.changed = v.now.UnixMilli(), v.steady.Add(waitingEnds), true
 }
 

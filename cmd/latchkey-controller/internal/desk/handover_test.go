@@ -39,7 +39,7 @@ func (w *world) waits(b *boardtest.Board) *WaitingReader {
 // adopts makes a board that waits a reader.
 func (w *world) adoptsWaiting(b *boardtest.Board, door string) *site.Adoption {
 	w.t.Helper()
-	adoption, err := w.AdoptWaiting(w.t.Context(), as(Super), w.waits(b).ID, AdoptForm{Fingerprint: b.Fingerprint(), Door: door, Access: []wire.Access{}})
+	adoption, err := w.AdoptWaiting(w.t.Context(), as(Super), w.waits(b).ID, AdoptForm{Reader: w.waits(b).Named, Fingerprint: b.Fingerprint(), Door: door, Access: []wire.Access{}})
 	w.must(err)
 	return adoption
 }
@@ -168,6 +168,42 @@ func TestTheBundleOfAReaderThatWasRemovedMeanwhileIsGivenToNobody(t *testing.T) 
 	}
 }
 
+func TestABoardWithATPMThatHasLostItsFilesIsAdoptedOnceMore(t *testing.T) {
+	t.Parallel()
+	w, before := newWorld(t), boardtest.NewWithTPM(t, wire.TPMNonce{7})
+	_, err := w.asks(before, "", "192.0.2.7")
+	w.must(err)
+	id := w.adoptsWaiting(before, "Back door").Reader
+	w.heard(id)
+	// Its data directory was emptied: its TPM has the same keys, and its files have others.
+	again := boardtest.New(t)
+	again.Signing, again.Parent = before.Signing, before.Parent
+	again.Request.Signing, again.Request.TPM = [32]byte{}, before.Request.TPM
+	again.Signed, err = again.Request.Sign(again.Signing)
+	w.must(err)
+	_, err = w.asks(again, "", "192.0.2.7")
+	w.must(err)
+	if waits := w.waits(again); waits == nil || waits.Reader != id {
+		t.Fatalf("%+v", waits)
+	}
+	if adoption := w.adoptsWaiting(again, ""); adoption.Reader != id || adoption.Revoked == 0 {
+		t.Errorf("%+v", adoption)
+	}
+	w.must(w.Prune(t.Context()))
+	if waits := w.waits(again); waits == nil || waits.Adopted != id {
+		t.Errorf("%+v", waits)
+	}
+	answer, err := w.asks(again, "", "192.0.2.7")
+	w.must(err)
+	if opened, err := wire.OpenBundle(answer.Bundle, again.Request, again.Sealing); err != nil || opened.Reader != id {
+		t.Errorf("%+v, %v", opened, err)
+	}
+	w.heard(id)
+	if w.waits(again) != nil {
+		t.Error("it still waits")
+	}
+}
+
 func TestTheRequestOfAReaderNeverWaits(t *testing.T) {
 	t.Parallel()
 	w, b := newWorld(t), boardtest.New(t)
@@ -185,6 +221,38 @@ func TestTheRequestOfAReaderNeverWaits(t *testing.T) {
 	w.must(err)
 	if _, err := w.asks(tpm, "side", "192.0.2.66"); !errors.Is(err, ErrBoardIsReader) {
 		t.Error(err)
+	}
+}
+
+func TestABoardThatIsAdoptedByAFileWhileItWaitsWaitsNoLonger(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	byFile := func(b *boardtest.Board, reader string) {
+		t.Helper()
+		_, err := w.Adopt(t.Context(), as(Super), AdoptForm{Reader: reader, Request: b.Signed, Fingerprint: b.Fingerprint(), Access: []wire.Access{}}, func([]byte) error { return nil })
+		w.must(err)
+	}
+	for name, before := range map[string]func(b *boardtest.Board){
+		"waits":   func(*boardtest.Board) {},
+		"adopted": func(b *boardtest.Board) { w.adoptsWaiting(b, "Back door") },
+		"refused": func(b *boardtest.Board) { w.must(w.RefuseWaiting(t.Context(), as(Super), w.waits(b).ID)) },
+	} {
+		b := boardtest.New(t)
+		_, err := w.asks(b, "", "192.0.2.7")
+		w.must(err)
+		id := w.waits(b).ID
+		before(b)
+		byFile(b, name)
+		if _, err := w.asks(b, "", "192.0.2.7"); !errors.Is(err, ErrBoardIsReader) || w.waits(b) != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		// In a page that was opened before.
+		if _, err := w.AdoptWaiting(t.Context(), as(Super), id, AdoptForm{Fingerprint: b.Fingerprint(), Door: "Other door", Access: []wire.Access{}}); !errors.Is(err, ErrNotFound) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if r := w.look(name); r.Board != b.Fingerprint() || r.Removed != "" {
+			t.Errorf("%s: %+v", name, r)
+		}
 	}
 }
 
@@ -219,7 +287,7 @@ func TestAnotherBoardUnderTheSameNameIsATwin(t *testing.T) {
 		t.Error(err)
 	}
 	// The fingerprint of one does not adopt the other.
-	_, err = w.AdoptWaiting(t.Context(), as(Super), w.waits(other).ID, AdoptForm{Fingerprint: b.Fingerprint(), Access: []wire.Access{}})
+	_, err = w.AdoptWaiting(t.Context(), as(Super), w.waits(other).ID, AdoptForm{Reader: "front", Fingerprint: b.Fingerprint(), Access: []wire.Access{}})
 	if Fields(err)["fingerprint"] == "" {
 		t.Error(err)
 	}
@@ -231,6 +299,52 @@ func TestAnotherBoardUnderTheSameNameIsATwin(t *testing.T) {
 	}
 	if w.waits(b).Twin {
 		t.Error("it is its own twin")
+	}
+}
+
+// TestARequestThatIsReplayedUnderAnotherIDTouchesNoOtherReader has a stranger, who has seen the request of a board that waits,
+// say that it is of a reader with a board of its own.
+func TestARequestThatIsReplayedUnderAnotherIDTouchesNoOtherReader(t *testing.T) {
+	t.Parallel()
+	w, vault := newWorld(t), boardtest.New(t)
+	_, err := w.asks(vault, "vault", "192.0.2.7")
+	w.must(err)
+	w.adoptsWaiting(vault, "Vault")
+	for named, reader := range map[string]string{"": "back-door", "gate": "gate"} {
+		b := boardtest.New(t)
+		_, err := w.asks(b, named, "192.0.2.8")
+		w.must(err)
+		saw := w.waits(b)
+		if saw.Disputed || saw.Twin {
+			t.Errorf("%+v", saw)
+		}
+		_, err = w.asks(b, "vault", "192.0.2.66")
+		w.must(err)
+		if now := w.waits(b); now.Named != named || !now.Disputed || !now.Twin {
+			t.Errorf("%+v", now)
+		}
+		form := AdoptForm{Reader: saw.Named, Fingerprint: b.Fingerprint(), Door: "Back door", Access: []wire.Access{{Group: wire.Everyone}}}
+		if saw.Named == "" { // nobody has said which one it is
+			if _, err := w.AdoptWaiting(t.Context(), as(Super), saw.ID, form); Fields(err)["reader"] == "" {
+				t.Error(err)
+			}
+			form.Reader = reader
+		}
+		adoption, err := w.AdoptWaiting(t.Context(), as(Super), saw.ID, form)
+		w.must(err)
+		if adoption.Reader != reader || adoption.Revoked != 0 {
+			t.Errorf("%+v", adoption)
+		}
+	}
+	if r := w.look("vault"); r.Board != vault.Fingerprint() || r.Door != "Vault" || len(r.Policy.Access) != 0 {
+		t.Errorf("%+v", r)
+	}
+	// Whose id it is that a board has said is not taken for granted: whoever adopts it says it, too.
+	other := boardtest.New(t)
+	_, err = w.asks(other, "vault", "192.0.2.66")
+	w.must(err)
+	if _, err := w.AdoptWaiting(t.Context(), as(Super), w.waits(other).ID, AdoptForm{Fingerprint: other.Fingerprint(), Door: "Back door"}); Fields(err)["reader"] == "" {
+		t.Error(err)
 	}
 }
 
@@ -253,7 +367,7 @@ func TestARefusedBoardIsToldSoForAnHourAndNotShown(t *testing.T) {
 	if _, err := w.WaitingReader(t.Context(), as(Super), id); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	for _, do := range []error{w.RefuseWaiting(t.Context(), as(Super), id), w.TakeBackAdoption(t.Context(), as(Super), id)} {
+	for _, do := range []error{w.RefuseWaiting(t.Context(), as(Super), id), w.TakeBackAdoption(t.Context(), as(Super), id, false)} {
 		if !errors.Is(do, ErrNotFound) {
 			t.Error(do)
 		}
@@ -276,7 +390,10 @@ func TestAnAdoptionIsTakenBack(t *testing.T) {
 	w.must(err)
 	id := w.waits(b).ID
 	reader := w.adoptsWaiting(b, "Back door").Reader
-	w.must(w.TakeBackAdoption(t.Context(), as(Super), id))
+	if err := w.TakeBackAdoption(t.Context(), as(Super), id, true); !errors.Is(err, ErrChanged) {
+		t.Error(err)
+	}
+	w.must(w.TakeBackAdoption(t.Context(), as(Super), id, false))
 	if got, want := w.newest().Text.String(), "Super Admin took back the adoption of Back door: the board had not fetched its bundle yet"; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
@@ -290,7 +407,7 @@ func TestAnAdoptionIsTakenBack(t *testing.T) {
 	if answer, err := w.asks(b, "", "192.0.2.7"); err != nil || answer.Bundle != nil {
 		t.Errorf("%+v, %v", answer, err)
 	}
-	if err := w.TakeBackAdoption(t.Context(), as(Super), id); !errors.Is(err, ErrNotFound) {
+	if err := w.TakeBackAdoption(t.Context(), as(Super), id, false); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
 	// The door's reader of before is this one.
@@ -302,7 +419,11 @@ func TestAnAdoptionIsTakenBack(t *testing.T) {
 	if len(answer.Bundle) == 0 {
 		t.Fatal("there is no bundle")
 	}
-	w.must(w.TakeBackAdoption(t.Context(), as(Super), id))
+	// Fetched after it was asked about: nobody has confirmed what that means.
+	if err := w.TakeBackAdoption(t.Context(), as(Super), id, false); !errors.Is(err, ErrChanged) || w.look(reader).Removed != "" || w.person(user).Exposed != 0 {
+		t.Error(err)
+	}
+	w.must(w.TakeBackAdoption(t.Context(), as(Super), id, true))
 	if got, want := w.newest().Text.String(), "Super Admin took back the adoption of Back door: the board had fetched its bundle, so the reader counts as lost"; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
@@ -395,16 +516,16 @@ func TestThatABoardWasHeardIsWrittenOnceAMinute(t *testing.T) {
 	first := w.waits(b).Heard
 	for range 19 {
 		w.pass(3 * time.Second)
-		_, err := w.asks(b, "side", "192.0.2.8") // whatever else it says
+		_, err := w.asks(b, "", "192.0.2.8") // whatever else it says
 		w.must(err)
 	}
 	if waits := w.waits(b); !waits.Heard.Equal(first) || waits.Named != "" {
 		t.Errorf("%+v", waits)
 	}
 	w.pass(5 * time.Second)
-	_, err = w.asks(b, "side", "192.0.2.8")
+	_, err = w.asks(b, "", "192.0.2.8")
 	w.must(err)
-	if waits := w.waits(b); !waits.Heard.Equal(w.time) || waits.Named != "side" || waits.Address != "192.0.2.8" || !waits.First.Equal(first) {
+	if waits := w.waits(b); !waits.Heard.Equal(w.time) || waits.Address != "192.0.2.8" || !waits.First.Equal(first) {
 		t.Errorf("%+v", waits)
 	}
 }
@@ -507,5 +628,13 @@ func TestPagesAreToldOfABoardThatWaits(t *testing.T) {
 	w.must(err)
 	if c := <-changes; !c.States {
 		t.Errorf("fetched: %+v", c)
+	}
+	other := boardtest.New(t)
+	for _, named := range []string{"", "gate"} {
+		_, err = w.asks(other, named, "192.0.2.7")
+		w.must(err)
+		if c := <-changes; !c.States {
+			t.Errorf("%q: %+v", named, c)
+		}
 	}
 }

@@ -13,16 +13,17 @@ import (
 // A WaitingReader is a board that has handed itself over by the network and waits for an administrator, or for its
 // reader to be heard.
 type WaitingReader struct {
-	ID      int64
-	Request           // Reader: what this board is now; "": no reader, as is usual
-	Named   string    // the id in its config; "": it leaves the choice to the site. Nobody has signed it
-	Address string    // from which it was heard last, without a port
-	First   time.Time // when it was heard first
-	Heard   time.Time // and last; written at most once a minute
-	Adopted string    // the reader it was made; "": it waits for an administrator
-	Fetched time.Time // zero: it has not fetched its bundle yet
-	Twin    bool      // another one waits under the same Named, or Named is a reader with another board: compare carefully
-	Problem string    // why it cannot be adopted as the site is set up now; "": it can
+	ID       int64
+	Request            // Reader: what this board is now; "": no reader, as is usual
+	Named    string    // the id in its config, as it said first; "": it leaves the choice to the site. Nobody has signed it
+	Disputed bool      // its request came under another id, too: whoever adopts it says which one is right
+	Address  string    // from which it was heard last, without a port
+	First    time.Time // when it was heard first
+	Heard    time.Time // and last; written at most once a minute
+	Adopted  string    // the reader it was made; "": it waits for an administrator
+	Fetched  time.Time // zero: it has not fetched its bundle yet
+	Twin     bool      // Disputed, or another one waits under the same Named, or Named is a reader with another board: compare carefully
+	Problem  string    // why it cannot be adopted as the site is set up now; "": it can
 }
 
 // WaitingReaders returns the boards that wait for an administrator, and those that were made readers and have not
@@ -112,7 +113,7 @@ func (s *waitingSight) describe(row *store.WaitingReader) (*WaitingReader, error
 	if err != nil {
 		return nil, err
 	}
-	w := &WaitingReader{ID: row.ID, Named: row.Named, Address: row.Address, First: time.UnixMilli(row.First), Heard: time.UnixMilli(row.Heard), Adopted: row.Reader}
+	w := &WaitingReader{ID: row.ID, Named: row.Named, Disputed: row.Disputed, Address: row.Address, First: time.UnixMilli(row.First), Heard: time.UnixMilli(row.Heard), Adopted: row.Reader}
 	w.Request = Request{Fingerprint: fingerprint, Reader: s.boards(request), TPM: request.TPM != nil}
 	w.NoPIN = s.settings.OnlyTPM && !w.TPM
 	if row.Fetched != 0 {
@@ -131,11 +132,11 @@ func (s *waitingSight) describe(row *store.WaitingReader) (*WaitingReader, error
 	return w, err
 }
 
-// twin says whether another board that waits, or is a reader, goes by the name that the config of one has. is is the reader
+// twin says whether one is Disputed, or another board that waits, or is a reader, goes by the name that its config has. is is the reader
 // that the board is.
 func (s *waitingSight) twin(row *store.WaitingReader, is string) (bool, error) {
-	if row.Named == "" || !row.Waits() {
-		return false, nil
+	if row.Named == "" || row.Disputed || !row.Waits() {
+		return row.Disputed && row.Waits(), nil
 	}
 	for _, other := range s.rows {
 		if other.ID != row.ID && other.Waits() && other.Named == row.Named {

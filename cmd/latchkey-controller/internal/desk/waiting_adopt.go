@@ -29,8 +29,9 @@ func (d *Desk) waitingRow(tx *store.Tx, id int64) (*store.WaitingReader, error) 
 }
 
 // AdoptWaiting makes a board that waits a reader. form.Request is not looked at, and form.Fingerprint must be the
-// board's. form.Reader "": what its config names; if that is nothing, the reader that the board is now, or that the door had
-// before, or else an id that is free, after the door's name. ErrNotFound: it waits no longer.
+// board's. form.Reader must be the id that its config names: the person has seen it, and it was not changed behind
+// their back. If it names none, "" is the reader that the board is now, or that the door had before, or else an id that is free,
+// after the door's name. If the id is disputed, form.Reader must say which it is. ErrNotFound: it waits no longer.
 func (d *Desk) AdoptWaiting(ctx context.Context, a Actor, id int64, form AdoptForm) (*site.Adoption, error) {
 	one := adopting{form: &form}
 	if err := d.check(ctx, a, AdoptReader, new(auditTarget)); err != nil {
@@ -65,7 +66,10 @@ func (d *Desk) AdoptWaiting(ctx context.Context, a Actor, id int64, form AdoptFo
 		}
 		one.save = func(bundle []byte) error {
 			row.Reader, row.Number, row.Fetched, row.Until = one.id, one.adoption.Number, 0, steady.Add(adoptionEnds)
-			return errors.Join(tx.SetWaitingReader(row), tx.SetWaitingBundle(id, bundle))
+			return errors.Join(
+				tx.SetReaderLevel(one.id, store.LevelUnknown), // even of the board that it was: it has not been heard with this bundle
+				tx.SetWaitingReader(row), tx.SetWaitingBundle(id, bundle),
+			)
 		}
 		return one.run(d.site.Adopter(tx, snapshot), tx, now)
 	})
@@ -80,10 +84,12 @@ func (d *Desk) fillIn(tx *store.Tx, one *adopting, id int64) error {
 	}
 	one.form.Request, one.address = row.Request, row.Address
 	one.id = TidyName(one.form.Reader)
-	if row.Named != "" && one.id != "" && one.id != row.Named {
-		return wrong("reader", "The config of this board names the reader %s, so it takes no other id: adopt it as %[1]s, or change the id in its config first", row.Named)
-	}
-	if one.id = cmp.Or(one.id, row.Named); one.id != "" {
+	switch {
+	case row.Disputed && one.id == "":
+		return wrong("reader", "This board's request came under different ids, which anybody can do who has seen it: say the one that is in its config, or any if it has none there")
+	case !row.Disputed && row.Named != "" && one.id != row.Named:
+		return wrong("reader", "The config of this board names the reader %s, so it takes no other id: say %[1]s if that is right, or change the id in its config first", row.Named)
+	case one.id != "":
 		return nil
 	}
 	request, _, err := parseRequest(row.Request)
@@ -172,8 +178,9 @@ func (d *Desk) RefuseWaiting(ctx context.Context, a Actor, id int64) error {
 }
 
 // TakeBackAdoption removes the reader that a board was made. If the board has not fetched its bundle, nothing was given
-// away: the board waits again. If it has, the reader is removed as lost. ErrNotFound: there is nothing to take back any more.
-func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64) error {
+// away: the board waits again. If it has, the reader is removed as lost. fetched says which of the two is meant; if it is the other
+// one by now, the error is an ErrChanged of the field "". ErrNotFound: there is nothing to take back any more.
+func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64, fetched bool) error {
 	if err := d.check(ctx, a, TakeBackReader, new(auditTarget)); err != nil {
 		return err
 	}
@@ -202,7 +209,9 @@ func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64) error {
 		if row.Reader != target.reader {
 			return ErrNotFound
 		}
-		fetched := row.Fetched != 0
+		if fetched != (row.Fetched != 0) {
+			return &FieldError{"", "The bundle was fetched meanwhile, or the reader adopted anew: read again what taking it back means", ErrChanged}
+		}
 		target.text = "the board had not fetched its bundle yet"
 		if fetched {
 			target.text = "the board had fetched its bundle, so the reader counts as lost"

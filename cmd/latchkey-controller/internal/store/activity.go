@@ -163,7 +163,7 @@ func (a *Alarm) event() *Event {
 // the readers' states, to what they have confirmed of modes, or to who waits to be adopted.
 func (t *Tx) Newest() (activity, states int64, err error) {
 	err = t.row(`SELECT (SELECT coalesce(max(id), 0) FROM activity), (SELECT coalesce(sum(received), 0) + count(*) FROM states) + (SELECT coalesce(sum(confirmed), 0) FROM mode_readers)
-		+ (SELECT coalesce(sum(first + number + fetched + refused), 0) FROM waiting_reader)`, nil, &activity, &states)
+		+ (SELECT coalesce(sum(first + number + fetched + refused + disputed), 0) FROM waiting_reader)`, nil, &activity, &states)
 	return activity, states, err
 }
 

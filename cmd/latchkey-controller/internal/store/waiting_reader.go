@@ -17,7 +17,8 @@ type WaitingReader struct {
 	ID           int64
 	Board        string // fingerprint of the request
 	Request      []byte // signed
-	Named        string // the id in its config; "": none. Nobody has signed it
+	Named        string // the id in its config, as it said first; "": none. Nobody has signed it
+	Disputed     bool   // its request came under another id, too
 	Address      string // from which it was heard last
 	First, Heard int64  // Unix milliseconds
 	Until        clock.Steady
@@ -30,10 +31,10 @@ type WaitingReader struct {
 // Waits says whether it waits for an administrator.
 func (w *WaitingReader) Waits() bool { return !w.Refused && w.Reader == "" }
 
-const waitingColumns = `id, board, request, named, address, first, heard, until, refused, reader, number, fetched`
+const waitingColumns = `id, board, request, named, disputed, address, first, heard, until, refused, reader, number, fetched`
 
 func (w *WaitingReader) columns() []any {
-	return []any{&w.ID, &w.Board, &w.Request, &w.Named, &w.Address, &w.First, &w.Heard, &w.Until, &w.Refused, &w.Reader, &w.Number, &w.Fetched}
+	return []any{&w.ID, &w.Board, &w.Request, &w.Named, &w.Disputed, &w.Address, &w.First, &w.Heard, &w.Until, &w.Refused, &w.Reader, &w.Number, &w.Fetched}
 }
 
 // WaitingReaders returns those whose rows are there after now, the longest first.
@@ -68,15 +69,15 @@ func (t *Tx) WaitingBundle(id int64) (bundle []byte, err error) {
 func (t *Tx) AddWaitingReader(now clock.Steady, w *WaitingReader) error {
 	return errors.Join(
 		t.exec(`DELETE FROM waiting_reader WHERE board = ? AND until <= ?`, w.Board, now),
-		t.row(`INSERT INTO waiting_reader (board, request, named, address, first, heard, until, refused, reader, number, fetched, bundle)
-			VALUES (?, ?, ?, ?, ?, ?, ?, 0, '', 0, 0, ?) RETURNING id`, []any{w.Board, w.Request, w.Named, w.Address, w.First, w.Heard, w.Until, []byte{}}, &w.ID),
+		t.row(`INSERT INTO waiting_reader (board, request, named, disputed, address, first, heard, until, refused, reader, number, fetched, bundle)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '', 0, 0, ?) RETURNING id`, []any{w.Board, w.Request, w.Named, w.Disputed, w.Address, w.First, w.Heard, w.Until, []byte{}}, &w.ID),
 	)
 }
 
 // SetWaitingReader stores all but ID, Board and First.
 func (t *Tx) SetWaitingReader(w *WaitingReader) error {
-	return t.exec(`UPDATE waiting_reader SET request = ?, named = ?, address = ?, heard = ?, until = ?, refused = ?, reader = ?, number = ?, fetched = ? WHERE id = ?`,
-		w.Request, w.Named, w.Address, w.Heard, w.Until, w.Refused, w.Reader, w.Number, w.Fetched, w.ID)
+	return t.exec(`UPDATE waiting_reader SET request = ?, named = ?, disputed = ?, address = ?, heard = ?, until = ?, refused = ?, reader = ?, number = ?, fetched = ? WHERE id = ?`,
+		w.Request, w.Named, w.Disputed, w.Address, w.Heard, w.Until, w.Refused, w.Reader, w.Number, w.Fetched, w.ID)
 }
 
 // SetWaitingBundle stores the sealed bundle; nil: none.
@@ -87,6 +88,11 @@ func (t *Tx) SetWaitingBundle(id int64, bundle []byte) error {
 // RemoveWaitingReader removes one.
 func (t *Tx) RemoveWaitingReader(id int64) error {
 	return t.exec(`DELETE FROM waiting_reader WHERE id = ?`, id)
+}
+
+// RemoveWaitingBoard removes that with a request's fingerprint, if there is one.
+func (t *Tx) RemoveWaitingBoard(board string) error {
+	return t.exec(`DELETE FROM waiting_reader WHERE board = ?`, board)
 }
 
 // PruneWaitingReaders removes those whose time has come, and the bundles of those whose reader was heard, or has another
