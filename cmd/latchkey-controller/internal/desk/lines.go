@@ -58,9 +58,6 @@ func lines(tx *store.Tx, f store.ActivityFilter, heads []*Event) error {
 			case p.Source == "admin":
 				part.Brief = nil
 			}
-			if p.Kind == string(wire.PolicyApplied) && slices.ContainsFunc(all, p.putsInForce) {
-				part.Brief = nil
-			}
 			e.Parts = append(e.Parts, part)
 		}
 	}
@@ -104,11 +101,6 @@ func (e *Event) promote(parts []*Event) (said *Event) {
 		said = p
 	}
 	return said
-}
-
-// putsInForce says whether another event tells more of a policy that was applied: which mode it put in force.
-func (e *Event) putsInForce(other *Event) bool {
-	return other.Reader == e.Reader && other.Kind == string(wire.ModeChanged)
 }
 
 // brief says what an event adds to that of which it is a part.

@@ -126,7 +126,7 @@ func TestAModeIsOneLineWithTheDoorsThatFollow(t *testing.T) {
 	f.sends(w.applied(front, 1, wire.ModeLockdown)...)
 	b.sends(w.applied(back, 1, wire.ModeLockdown)...)
 	inForce := func(reader string) string {
-		return " / Door of " + reader + " is locked down"
+		return "Door of " + reader + " is locked down"
 	}
 	act := "Lockdown: Owner locked down the whole site from now until somebody ends it"
 	w.isShown(as(Owner), Query{After: after}, act+" / "+inForce(front)+" / "+inForce(back))
@@ -144,9 +144,47 @@ func TestAModeIsOneLineWithTheDoorsThatFollow(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	f.sends(w.applied(front, 3, wire.ModeNormal)...)
-	if got = w.lines(as(Owner), Query{After: after}); len(got) != 3 || !strings.Contains(got[0], " /  / Door of "+front+" works as normal") {
+	if got = w.lines(as(Owner), Query{After: after}); len(got) != 3 || !strings.Contains(got[0], " / Door of "+front+" works as normal") {
 		t.Errorf("%q", got)
 	}
+}
+
+// A reader applies only the newest of the policies that it was not there for.
+func TestAModeIsNoPartOfAnActThatSetNone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	door := w.reader()
+	after := w.newest().ID
+	_, err := w.SetMode(t.Context(), as(Owner), Where{}, wire.ModeUnlocked, w.time.Add(time.Hour).Unix())
+	w.must(err)
+	w.must(w.SwitchPIN(t.Context(), as(Owner), door, false))
+	w.journal(door).sends(w.applied(door, 1, wire.ModeUnlocked)...)
+	at := "Door of " + door
+	w.isShown(as(Owner), Query{After: after},
+		"Changed: Owner set the mode of the whole site to unlocked until 23 Nov 2026, 13:30",
+		"Changed: Owner switched PIN entry at "+at+" off / in force at "+at,
+		"Unlocked: "+at+" is unlocked, as Owner wants it")
+	for act := range rules {
+		if strings.HasPrefix(string(act), store.ModeActs) != (act != Unlock && slices.Contains(doorActs, act)) {
+			t.Errorf("%s: is it of a mode?", act)
+		}
+	}
+}
+
+func TestAModeThatADoorFollowsLateIsALineByItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	soon, late := w.reader(), w.reader()
+	after := w.newest().ID
+	_, err := w.SetMode(t.Context(), as(Owner), Where{}, wire.ModeLockdown, 0)
+	w.must(err)
+	w.pass(5 * time.Minute)
+	w.journal(soon).sends(w.applied(soon, 1, wire.ModeLockdown)...)
+	w.pass(time.Minute)
+	w.journal(late).sends(w.applied(late, 1, wire.ModeLockdown)...)
+	w.isShown(as(Owner), Query{After: after},
+		"Lockdown: Owner locked down the whole site from now until somebody ends it / Door of "+soon+" is locked down / in force at Door of "+late,
+		"Lockdown: Door of "+late+" is locked down, as Owner wants it")
 }
 
 func TestASwitchSaysSinceWhenItIsInForce(t *testing.T) {
@@ -250,19 +288,78 @@ func TestACardThatWasReadAndGivenIsOneLine(t *testing.T) {
 	w.isShown(as(Owner), Query{After: after}, "Changed: Owner gave User 2 a card: … 05 06 / done at Door of "+door+" / ")
 }
 
+// A reader in wrong hands could name an order of long ago in anything.
+func TestAnOldOrderHidesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	door := w.reader()
+	_, err := w.Order(t.Context(), as(Editor), door, wire.Unlock)
+	w.must(err)
+	command, j := w.live.orders[0].ID, w.journal(door)
+	granted := wire.Record{Kind: wire.AccessGranted, By: wire.ByRemote, Command: command, Who: "editor", Seconds: 5, Running: 1000}
+	j.sends(granted)
+	after := w.newest().ID
+	for i, r := range []wire.Record{
+		granted,
+		{Kind: wire.DoorForced}, {Kind: wire.TamperStarted}, {Kind: wire.DoorHeld}, {Kind: wire.ModeChanged, Mode: wire.ModeUnlocked},
+		{Kind: wire.AttemptUnknown, Wrong: 3}, {Kind: wire.AccessDenied, By: wire.ByCard}, {Kind: wire.ExitPressed}, {Kind: wire.DoorOpened},
+		{Kind: wire.LockoutStarted}, {Kind: wire.HealthChanged},
+	} {
+		r.Command, r.Running = command, uint64(100_000*(i+1))
+		for _, together := range []bool{false, true} {
+			before := len(w.lines(as(Owner), Query{After: after}))
+			sent := []wire.Record{r}
+			if together {
+				r.Running++
+				other := r
+				other.Running += 10_000
+				sent = []wire.Record{r, other}
+			}
+			j.sends(sent...)
+			if got := w.lines(as(Owner), Query{After: after}); len(got) != before+len(sent) {
+				t.Errorf("%s, in one message: %t: %d lines more, not %d: %q", r.Kind, together, len(got)-before, len(sent), got)
+			}
+		}
+	}
+	// What the reader says of the order besides is still part of it.
+	before := w.newest().ID
+	j.sends(wire.Record{Kind: wire.CommandDone, Order: wire.Unlock, Command: command, Running: 9_000_000}, wire.Record{Kind: wire.CommandDone, Order: wire.Unlock, Command: command, Running: 9_001_000})
+	if got := w.lines(as(Owner), Query{After: before}); len(got) != 1 {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestOfManyPartsALineHasSome(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	door := w.reader()
 	after := w.newest().ID
-	_, err := w.Order(t.Context(), as(Owner), door, wire.Unlock)
-	w.must(err)
-	j := w.journal(door)
+	all := []wire.Record{{Kind: wire.AccessGranted, By: wire.ByPIN, User: w.user(), Seconds: 5}}
 	for range maxParts + 3 {
-		j.sends(wire.Record{Kind: wire.CommandRefused, Order: wire.Unlock, Command: w.live.orders[0].ID, Reason: wire.ReasonStale})
+		all = append(all, wire.Record{Kind: wire.FirstPerson})
+	}
+	w.journal(door).sends(all...)
+	got := w.lines(as(Owner), Query{After: after, Kind: AtTheDoors})
+	if len(got) != 1 || strings.Count(got[0], "first person: ") != maxParts || !strings.HasSuffix(got[0], " / and 3") {
+		t.Errorf("%q", got)
+	}
+}
+
+func TestOfManyDoorsALineCountsEachOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var doors []string
+	for range maxParts + 3 {
+		doors = append(doors, w.reader())
+	}
+	after := w.newest().ID
+	_, err := w.SetMode(t.Context(), as(Owner), Where{}, wire.ModeLockdown, 0)
+	w.must(err)
+	for _, door := range doors {
+		w.journal(door).sends(w.applied(door, 1, wire.ModeLockdown)...)
 	}
 	got := w.lines(as(Owner), Query{After: after})
-	if len(got) != 1 || strings.Count(got[0], "refused: ") != maxParts || !strings.HasSuffix(got[0], " / and 3") {
+	if len(got) != 1 || strings.Count(got[0], " is locked down") != maxParts || !strings.HasSuffix(got[0], " / and 3") {
 		t.Errorf("%q", got)
 	}
 }
@@ -328,6 +425,19 @@ func TestOfACopiedCardOneLineTellsAndItIsAnAlarm(t *testing.T) {
 	if len(page.Events) != 1 || page.Events[0].Kind != store.CardCopied {
 		t.Errorf("%+v", page.Events)
 	}
+}
+
+// How long a reader was off nobody knows.
+func TestADoorThatOpensAfterARestartIsNobodysEntry(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	door := w.reader()
+	ada, j := w.user(), w.journal(door)
+	after := w.newest().ID
+	j.sends(wire.Record{Kind: wire.AccessGranted, By: wire.ByPIN, User: ada, Seconds: 5, Running: 1000}, wire.Record{Kind: wire.ReaderStarted, Running: 1500})
+	j.sends(wire.Record{Kind: wire.DoorOpened, Running: 2000}, wire.Record{Kind: wire.ReaderStarted, Running: 2500}, wire.Record{Kind: wire.DoorClosed, Running: 3000})
+	at := "Door of " + door
+	w.isShown(as(Viewer), Query{After: after, Kind: AtTheDoors}, "Entered: User 2 at "+at+" by PIN", "Opened: "+at+" was opened", "Closed: "+at+" was closed")
 }
 
 // Programs of the version before do not know of happenings, and leave what they do not know as it was.

@@ -21,6 +21,9 @@ const (
 // are in wire.ClassAlarm.
 const ClassAdmin wire.RecordClass = "admin"
 
+// actKind is what the event of an act has before the act's name as its Kind.
+const actKind = "admin."
+
 // An Event is an entry of the activity list: a record, an audit entry or an alarm.
 type Event struct {
 	ID       int64 // rises in the order of arrival

@@ -41,7 +41,7 @@ func (t *Tx) AddAudit(a *Audit) error {
 	if err != nil {
 		return err
 	}
-	entry := &Event{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: "admin." + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At, Subject: a.Subject, Who: a.Who, ID: a.Event, PartOf: a.PartOf}
+	entry := &Event{Source: FromAudit, Row: a.ID, Class: ClassAdmin, Kind: actKind + a.Act, Reader: a.Reader, User: a.User, At: a.At, Received: a.At, Subject: a.Subject, Who: a.Who, ID: a.Event, PartOf: a.PartOf}
 	if a.Act == ExportAct {
 		entry.Subject = "" // it names the format
 	}

@@ -263,7 +263,7 @@ func (f *ActivityFilter) matches(c condition, hinted bool) condition {
 // classOfKind returns the class of a kind of event.
 func classOfKind(kind string) wire.RecordClass {
 	switch {
-	case strings.HasPrefix(kind, "admin."):
+	case strings.HasPrefix(kind, actKind):
 		return ClassAdmin
 	case slices.Contains(AlarmKinds(), kind):
 		return wire.ClassAlarm

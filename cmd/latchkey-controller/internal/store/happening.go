@@ -2,6 +2,7 @@ package store
 
 import (
 	"slices"
+	"strings"
 
 	"latchkey/sync/wire"
 )
@@ -66,7 +67,8 @@ func (t *Tx) numberParts(events []*Event) error {
 // acts are the events of acts of which records may be part.
 type acts struct {
 	orders   map[readerOrder]int64
-	policies map[readerRevision]int64
+	told     map[ofOrder]bool // what is part of them already
+	policies map[readerRevision]policyAct
 }
 
 type readerOrder struct {
@@ -74,19 +76,44 @@ type readerOrder struct {
 	id     wire.CommandID
 }
 
+// An ofOrder is a record of what a reader made of an order: an act gives it one.
+type ofOrder struct {
+	act    int64
+	reader string
+	kind   wire.RecordKind
+}
+
 type readerRevision struct {
 	reader   string
 	revision uint64
 }
 
+// A policyAct is the act that set a policy.
+type policyAct struct {
+	event int64
+	until int64 // Unix milliseconds up to which changes of modes that arrive come of it; 0: it is not one of ModeActs
+}
+
+// modesWithin is how long after an act, in milliseconds, a change of mode arrives that is part of it. A door that changes
+// later is news by itself: nobody would look for it in the old line.
+const modesWithin = 5 * 60_000
+
+// ModeActs is how the names of the acts begin that set modes, or end them. Only of these is it a part that a door's mode
+// changed when its reader applied their policy: that of another act may be the first to say what an earlier one wanted.
+const ModeActs = "mode."
+
+// orderKinds are the records that are part of the act that gave their order. A reader writes each once for an order, so what
+// it says again is no part: it could hide in the line of an old order what happens now.
+var orderKinds = []wire.RecordKind{wire.AccessGranted, wire.LockoutCleared, wire.CommandDone, wire.CommandRefused}
+
 // readActs reads the acts that the records of messages name.
 func (in *Intake) readActs(messages []*Message) error {
-	in.acts = acts{map[readerOrder]int64{}, map[readerRevision]int64{}}
+	in.acts = acts{map[readerOrder]int64{}, map[ofOrder]bool{}, map[readerRevision]policyAct{}}
 	var orders [][]any
 	var applied []string
 	for _, m := range messages {
 		for _, r := range m.Records {
-			if r.Decoded.Command != (wire.CommandID{}) {
+			if r.Decoded.Command != (wire.CommandID{}) && slices.Contains(orderKinds, r.Kind) {
 				orders = append(orders, []any{r.Decoded.Command[:]})
 			}
 			if r.Kind == wire.PolicyApplied || r.Kind == wire.Adopted {
@@ -94,23 +121,43 @@ func (in *Intake) readActs(messages []*Message) error {
 			}
 		}
 	}
+	var given []int64
 	err := anyOf(`order_id = ?`, orders, func(where string, args []any) error {
 		return in.t.rows(`SELECT reader_id, order_id, act FROM act_orders WHERE `+where, args, func(r scanner) error {
 			var key readerOrder
 			var act int64
 			err := r.Scan(&key.reader, fixed(key.id[:]), &act)
-			in.acts.orders[key] = act
+			in.acts.orders[key], given = act, append(given, act)
 			return err
 		})
 	})
+	if err == nil && len(given) > 0 {
+		err = in.readTold(given)
+	}
 	if err != nil || len(applied) == 0 {
 		return err
 	}
-	return in.t.rows(`SELECT reader_id, revision, act FROM policies WHERE act <> 0 AND act_revision = revision AND reader_id IN `+listed, []any{list(applied)}, func(r scanner) error {
+	return in.t.rows(`SELECT policies.reader_id, revision, act, kind, received FROM policies JOIN activity ON activity.id = act
+		WHERE act_revision = revision AND policies.reader_id IN `+listed, []any{list(applied)}, func(r scanner) error {
 		var key readerRevision
-		var act int64
-		err := r.Scan(&key.reader, &key.revision, &act)
+		var act policyAct
+		var kind string
+		var received int64
+		err := r.Scan(&key.reader, &key.revision, &act.event, &kind, &received)
+		if strings.HasPrefix(kind, actKind+ModeActs) {
+			act.until = received + modesWithin
+		}
 		in.acts.policies[key] = act
+		return err
+	})
+}
+
+// readTold reads what is part already of acts that gave orders.
+func (in *Intake) readTold(acts []int64) error {
+	return in.t.rows(`SELECT part_of, reader_id, kind FROM activity WHERE part_of <> 0 AND part_of IN `+listedIDs+` AND +kind IN `+listed, []any{list(acts), list(orderKinds)}, func(r scanner) error {
+		var part ofOrder
+		err := r.Scan(&part.act, &part.reader, &part.kind)
+		in.acts.told[part] = true
 		return err
 	})
 }
@@ -167,21 +214,23 @@ func eventOf(id int64) *Event {
 // link makes the event of a record part of what it tells more about.
 func (in *Intake) link(j *Journal, r *wire.Record, e *Event) {
 	c := in.chainOf(j)
-	if r.Number != c.told+1 || j.Forked {
+	if r.Number != c.told+1 || j.Forked || r.Kind == wire.ReaderStarted { // Record.Running does not count how long it was off
 		*c = chain{}
 	}
 	c.told = r.Number
-	e.PartOf = in.acts.orders[readerOrder{j.Reader, r.Command}]
-	if r.Kind == wire.PolicyApplied || r.Kind == wire.Adopted {
-		e.PartOf = in.acts.policies[readerRevision{j.Reader, r.PolicyRevision}]
+	if part := (ofOrder{in.acts.orders[readerOrder{j.Reader, r.Command}], j.Reader, r.Kind}); slices.Contains(orderKinds, r.Kind) && !in.acts.told[part] {
+		e.PartOf, in.acts.told[part] = part.act, part.act != 0
 	}
-	if c.turn != nil && c.at == r.Running && slices.Contains(ofTurn[c.first], r.Kind) {
-		e.partOf = c.turn
-		if c.first == wire.PolicyApplied { // which no list shows
-			e.PartOf, e.partOf = c.turn.PartOf, nil
-		}
-	} else {
+	if r.Kind == wire.PolicyApplied || r.Kind == wire.Adopted {
+		e.PartOf = in.acts.policies[readerRevision{j.Reader, r.PolicyRevision}].event
+	}
+	switch {
+	case c.turn == nil || c.at != r.Running || !slices.Contains(ofTurn[c.first], r.Kind):
 		c.turn, c.first, c.at = e, r.Kind, r.Running
+	case c.first != wire.PolicyApplied: // which no list shows
+		e.partOf = c.turn
+	case e.Received <= in.acts.policies[readerRevision{j.Reader, r.PolicyRevision}].until: // and then the policy adds nothing
+		e.PartOf, c.turn.PartOf = c.turn.PartOf, 0
 	}
 	in.passes(c, r, e)
 }

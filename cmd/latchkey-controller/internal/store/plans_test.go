@@ -117,6 +117,9 @@ func reads(users int) map[string]func(tx *Tx) error {
 		"newest":         func(tx *Tx) error { _, _, err := tx.Newest(); return err },
 		"parts":          func(tx *Tx) error { _, err := tx.PartsOf(ActivityFilter{}, []int64{3, 5, 7}, 20); return err },
 		"count of parts": func(tx *Tx) error { _, err := tx.CountParts(ActivityFilter{}, 3, 100); return err },
+		"parts of orders": func(tx *Tx) error {
+			return (&Intake{t: tx, acts: acts{told: map[ofOrder]bool{}}}).readTold([]int64{3, 5, 7})
+		},
 		"notices":        func(tx *Tx) error { _, _, err := tx.Notices(events-100, []string{"lockout.started"}, 10); return err },
 		"counts by kind": func(tx *Tx) error { _, err := tx.CountEvents(events-100, events); return err },
 		"records":        func(tx *Tx) error { _, err := tx.RecordsOf([]int64{1, 2, 3}); return err },
