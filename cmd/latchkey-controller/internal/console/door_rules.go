@@ -15,18 +15,18 @@ import (
 // rules are what one of a door's readers is told about it. Nearly all doors have one reader, and their
 // page does not mention it.
 type rules struct {
-	Reader       *desk.Reader // nil: the door has none
-	RulesForm    *form        // of how it stays unlocked and open
-	Both         *form        // of when card and PIN are demanded
-	Odds         *desk.GuessOdds
-	Groups       []string
-	Schedules    []*desk.Schedule // to choose from for hours
-	Weeks        []*week
-	Edit         *week     // the hours being edited
-	EndedEarly   time.Time // until then the schedule does not unlock the door; zero: it does
-	ModeGroups   []string  // to choose from for the modes
-	SiteHolidays int       // days that the reader has from the site's list
-	Removing     string    // the group to be removed, after confirmation
+	Reader     *desk.Reader // nil: the door has none
+	RulesForm  *form        // of how it stays unlocked and open
+	Both       *form        // of when card and PIN are demanded
+	Calendar   *form        // of its time zone and holidays
+	Odds       *desk.GuessOdds
+	Groups     []string
+	Schedules  []*desk.Schedule // to choose from for hours
+	Weeks      []*week
+	Edit       *week     // the hours being edited
+	EndedEarly time.Time // until then the schedule does not unlock the door; zero: it does
+	ModeGroups []string  // to choose from for the modes
+	Removing   string    // the group to be removed, after confirmation
 }
 
 // A ruleForm is a form about a reader on a page of its door: on which tab, and which of its forms.
@@ -49,6 +49,8 @@ func (c *Console) showReaderRules(of ruleForm) formPage {
 			p.RulesForm = f
 		case "both":
 			p.Both = f
+		case "calendar":
+			p.Calendar = f
 		default:
 			p.Form = f
 		}

@@ -264,7 +264,7 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 		t.Errorf("%+v", is.Policy)
 	}
 	b.post("/devices/adopt/reader", "request", encoded, "fingerprint", fingerprint, "reader", "shed", "compared", "on", "access", "nobody").shows(t, http.StatusOK, "step 3 of 3")
-	b.get("/readers/shed?tab=access").shows(t, http.StatusOK, "Nobody may open", `value="UTC"`)
+	b.get("/readers/shed?tab=access").shows(t, http.StatusOK, "Nobody may open", "Times are in the door’s time zone, UTC.")
 	b.post("/devices/adopt/reader", "request", encoded, "fingerprint", fingerprint, "reader", "shed", "compared", "on", "access", "groups", "group", "lab", "when", "schedule", "schedule", "1").shows(t, http.StatusOK, "step 3 of 3")
 	b.get("/readers/shed?tab=access").shows(t, http.StatusOK, `<a href="/schedules/1">Schedule: Office hours</a>`)
 }

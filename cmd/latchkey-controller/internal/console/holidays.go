@@ -17,6 +17,8 @@ const holidaysPath = "/schedules/holidays"
 type holidaysPage struct {
 	*desk.Holidays
 	Coming, Past []holidayRow // those that come, the next one first; and the others, the last one first
+	Ask          string
+	Form         *form // of the removal of past ones
 }
 
 // A holidayRow is a holiday in the list.
@@ -26,12 +28,18 @@ type holidayRow struct {
 	Next string // when it comes next, with the day of the week; of one that is past: when it was
 }
 
-func (c *Console) holidays(w http.ResponseWriter, r *http.Request, v *visit) error {
+// showHolidays shows the list; with a form, the question whether to remove past ones, too.
+func (c *Console) showHolidays(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
 	all, err := c.desk.Holidays(r.Context(), v.Actor)
 	if err != nil {
 		return err
 	}
-	p, now := &holidaysPage{Holidays: all}, c.desk.Now().In(v.zone())
+	p, now := &holidaysPage{Holidays: all, Ask: r.URL.Query().Get("ask"), Form: f}, c.desk.Now().In(v.zone())
+	if f == nil {
+		p.Form = newForm()
+	} else {
+		p.Ask = "remove-past"
+	}
 	for _, h := range all.All {
 		row := holidayRow{h, desk.HolidayText(h), desk.NextHoliday(h, now).Format("Mon, 2 Jan 2006")}
 		if desk.IsPast(h, now) {
@@ -44,7 +52,7 @@ func (c *Console) holidays(w http.ResponseWriter, r *http.Request, v *visit) err
 		return desk.NextHoliday(a.Holiday, now).Compare(desk.NextHoliday(b.Holiday, now))
 	})
 	slices.Reverse(p.Past)
-	c.show(w, r, http.StatusOK, "holidays", &view{visit: v, Title: "Holidays", Section: "schedules", Page: p})
+	c.show(w, r, status, "holidays", &view{visit: v, Title: "Holidays", Section: "schedules", Page: p})
 	return nil
 }
 

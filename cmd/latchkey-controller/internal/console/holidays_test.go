@@ -31,21 +31,29 @@ func TestHolidaysAreAddedEditedAndRemovedInTheConsole(t *testing.T) {
 	b.get(holidaysPath+"/1").shows(t, http.StatusOK, `value="2026-12-26"`, " checked")
 	b.post(holidaysPath+"/1/edit", "name", "Christmas Eve", "first", "2026-12-24", "revision", "1").shows(t, http.StatusOK, "Import a calendar")
 	b.post(holidaysPath+"/1/edit", "name", "X", "first", "2026-12-24", "revision", "1").shows(t, http.StatusUnprocessableEntity, "Somebody else has changed this holiday")
-	b.get("/readers/front-door?tab=access").shows(t, http.StatusOK, "Further holidays of this door", "those of the site")
+	b.get("/doors/1?tab=hours").shows(t, http.StatusOK, "Extra holidays of this door", "those of the site")
+	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `href="/doors/1?tab=hours#calendar"`)
 	b.post("/readers/front-door/calendar", "time-zone", "UTC", "holidays", "03-19").shows(t, http.StatusOK)
 	policy, err := w.desk.Policy(t.Context(), owner, "front-door")
 	w.must(err)
 	if got := holidayText(policy.Holidays); got != "03-19\n2026-12-24" {
 		t.Errorf("the door has %q", got)
 	}
-	b.get("/readers/front-door?tab=access").shows(t, http.StatusOK, ">03-19</textarea>")
-	b.get(holidaysPath).shows(t, http.StatusOK, "1 door has further holidays of its own: Front door.")
+	b.get("/doors/1?tab=hours").shows(t, http.StatusOK, ">03-19</textarea>")
+	// Of two forms of the tab one is refused, and the other one shows what is saved.
+	b.post("/readers/front-door/calendar", "time-zone", "Mars/Olympus", "holidays", "03-20").shows(t, http.StatusUnprocessableEntity, ">03-20</textarea>", `value="Mars/Olympus"`, `id="f-never" name="when" value="never" checked`)
+	b.post("/readers/front-door/opening", "when", "times", "mon", "25:00").shows(t, http.StatusUnprocessableEntity, ">03-19</textarea>", `value="UTC"`)
+	b.get(holidaysPath).shows(t, http.StatusOK, "1 door has extra holidays of its own: Front door.")
 	b.get(holidaysPath+"/1?ask=remove").shows(t, http.StatusOK, "Remove Christmas Eve?")
 	b.post(holidaysPath+"/1/remove").shows(t, http.StatusOK, "Import a calendar")
 	b.post(holidaysPath+"/1/remove").shows(t, http.StatusOK, "Import a calendar")
 	b.get(holidaysPath+"/1").shows(t, http.StatusNotFound)
 	b.post(holidaysPath, "name", "Old", "first", "2001-01-01").shows(t, http.StatusOK, "Import a calendar")
-	b.get(holidaysPath).shows(t, http.StatusOK, "1 past holiday")
+	b.get(holidaysPath).shows(t, http.StatusOK, "1 past holiday", `href="/schedules/holidays?ask=remove-past"`)
+	if page := b.get(holidaysPath); page.says(`action="/schedules/holidays/past"`) {
+		t.Error("past holidays are removed without a question")
+	}
+	b.get(holidaysPath+"?ask=remove-past").shows(t, http.StatusOK, "Remove the past holiday?", `action="/schedules/holidays/past"`)
 	b.post(holidaysPath+"/past").shows(t, http.StatusOK, "Import a calendar")
 	b.get(holidaysPath).shows(t, http.StatusOK, "No holidays yet")
 }
@@ -119,7 +127,8 @@ func (w *world) holidayTour(t *testing.T, ctx context.Context) {
 		{"holidays", "/schedules/holidays", `document.querySelector("#past-holidays").open = true; window.settled = true`},
 		{"holiday", "/schedules/holidays/1", ""},
 		{"holiday-remove", "/schedules/holidays/1?ask=remove", ""},
-		{"holidays-of-door", "/doors/1?tab=access", ""},
+		{"holidays-remove-past", "/schedules/holidays?ask=remove-past", ""},
+		{"holidays-of-door", "/doors/1?tab=hours", ""},
 	})
 	do(t, ctx, wide, arrive(w.server.URL+"/schedules/holidays/import"))
 	eval[bool](t, ctx, fmt.Sprintf(`(() => { const files = new DataTransfer(); files.items.add(new File([%q], "holidays.ics", {type: "text/calendar"})); document.querySelector("#f-file").files = files.files; return true })()`, calendar))

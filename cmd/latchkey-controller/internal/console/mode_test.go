@@ -292,7 +292,7 @@ func TestTheGroupsOfTheModesAreChosenAmongThoseWhoMayOpen(t *testing.T) {
 	}
 	b.post(act, "kind", "modes", "exempt", "strangers").shows(t, http.StatusUnprocessableEntity, `id="w-exempt"`, `name="exempt" value="strangers" checked`)
 	// The form of another part that is refused leaves these boxes as they are.
-	b.post("/readers/front-door/calendar", "time-zone", "Mars/Olympus", "holidays", "").shows(t, http.StatusUnprocessableEntity, `name="in-lockdown" value="staff" checked`)
+	b.post("/readers/front-door/access", "kind", "group", "group", "staff", "when", "times", "mon", "12:00-25:00").shows(t, http.StatusUnprocessableEntity, `name="in-lockdown" value="staff" checked`)
 	b.post("/readers/front-door/access/remove", "group", "staff").shows(t, http.StatusOK, warning)
 	_, err = w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) {
 		p.Opening = &wire.Opening{Schedule: wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 720}}}, First: "lab"}

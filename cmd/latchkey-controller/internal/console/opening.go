@@ -38,8 +38,11 @@ func (c *Console) readOpening(r *http.Request, v *visit, p *doorPage) error {
 		p.Form = openingForm(policy, p.Edit)
 	}
 	groups, err := c.desk.Groups(r.Context(), v.Actor)
+	if err != nil {
+		return err
+	}
 	p.ModeGroups = modeGroups(policy, groups, p.Form.Get("first"))
-	return err
+	return c.readCalendar(r, v, p)
 }
 
 // modeGroups returns the groups to choose from for a mode: those that may open the door,

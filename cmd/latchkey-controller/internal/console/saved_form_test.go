@@ -90,7 +90,7 @@ func TestAFormIsThereAgainAfterSigningInAgain(t *testing.T) {
 		{"/doors/1?tab=settings", "/readers/front-door/door", []string{"unlock", "9", "extended", "30", "held-after", "0"}, []string{`value="9"`, `value="30"`}},
 		{"/readers/front-door?tab=screen", "/readers/front-door/screen", []string{"greeting", "Hello & welcome"}, []string{`value="Hello &amp; welcome"`}},
 		{"/doors/1?tab=access&ask=add", "/readers/front-door/access", []string{"group", "night", "when", "times", "mon", "08:00-12:00"}, []string{`value="night"`, `value="times" checked`, `value="08:00-12:00"`}},
-		{"/doors/1?tab=access", "/readers/front-door/calendar", []string{"time-zone", "Europe/Berlin", "holidays", "12-24\r\n12-25"}, []string{`value="Europe/Berlin"`, "12-24\r\n12-25"}},
+		{"/doors/1?tab=hours", "/readers/front-door/calendar", []string{"time-zone", "Europe/Berlin", "holidays", "12-24\r\n12-25"}, []string{`value="Europe/Berlin"`, "12-24\r\n12-25"}},
 		{"/readers/front-door?tab=device", "/readers/front-door/move", []string{"door", "2"}, []string{`value="2" selected`}},
 		{"/settings", "/settings", []string{"keep-days", "31"}, []string{`value="31"`}},
 		{"/settings/administrators?ask=add", "/settings/administrators", []string{"name", "Alan Kay", "role", "super-admin", "at", "all"}, []string{`value="Alan Kay"`, `value="super-admin" selected`}},

@@ -124,24 +124,15 @@ func (c *Console) readAccess(r *http.Request, v *visit, p *doorPage) (err error)
 		p.Edit = newWeek(wire.Access{Group: edit})
 		p.Ask = "add"
 	}
-	own, err := c.desk.OwnHolidays(r.Context(), v.Actor, p.Reader.ID)
-	if err != nil {
-		return err
-	}
-	saved := newForm("revision", fmt.Sprint(policy.Revision), "time-zone", policy.TimeZone, "holidays", holidayText(own))
+	saved := newForm("revision", fmt.Sprint(policy.Revision))
 	saved.Values["exempt"], saved.Values["in-lockdown"] = policy.Exempt, policy.InLockdown
 	if p.Form == nil {
 		p.Form = saved
 		if p.Edit != nil {
 			fillWeek(p.Form, p.Edit)
 		}
-	} else { // of the tab's forms only one was refused
-		if !p.Form.Values.Has("time-zone") {
-			p.Form.Values["time-zone"], p.Form.Values["holidays"] = saved.Values["time-zone"], saved.Values["holidays"]
-		}
-		if p.Form.Get("kind") != "modes" {
-			p.Form.Values["exempt"], p.Form.Values["in-lockdown"] = policy.Exempt, policy.InLockdown
-		}
+	} else if p.Form.Get("kind") != "modes" { // of the tab's forms only one was refused
+		p.Form.Values["exempt"], p.Form.Values["in-lockdown"] = policy.Exempt, policy.InLockdown
 	}
 	p.ModeGroups = modeGroups(policy, groups, slices.Concat(p.Form.Values["exempt"], p.Form.Values["in-lockdown"])...)
 	return nil
@@ -223,12 +214,22 @@ func (c *Console) removeAccess(r *http.Request, v *visit, f *form) (answer, erro
 	return done, err
 }
 
+// readCalendar fills in the form of the time zone and the holidays.
+func (c *Console) readCalendar(r *http.Request, v *visit, p *doorPage) error {
+	if p.Calendar != nil {
+		return nil
+	}
+	own, err := c.desk.OwnHolidays(r.Context(), v.Actor, p.Reader.ID)
+	p.Calendar = newForm("revision", fmt.Sprint(p.Reader.Policy.Revision), "time-zone", p.Reader.Policy.TimeZone, "holidays", holidayText(own))
+	return err
+}
+
 func (c *Console) setCalendar(r *http.Request, v *visit, f *form) (answer, error) {
 	holidays, err := parseHolidays(f.Get("holidays"))
 	if err != nil {
 		f.wrong("holidays", err.Error())
 	}
-	return c.setPolicy(r, v, f, "access", func(p *wire.Policy) { p.TimeZone, p.Holidays = f.Trim("time-zone"), holidays })
+	return c.setPolicy(r, v, f, "hours", func(p *wire.Policy) { p.TimeZone, p.Holidays = f.Trim("time-zone"), holidays })
 }
 
 // holidayText returns holidays as text for a form, one per line.

@@ -37,6 +37,8 @@ type PlannedHoliday struct {
 	Holiday // Event says which one of the calendar it is; ID is 0
 	Fate    HolidayFate
 	Tells   string // what changes: a phrase; "": nothing
+
+	known *Holiday // the one of the list; nil: it is new
 }
 
 // A HolidayPlan is what an import of a file would do.
@@ -62,35 +64,40 @@ func (d *Desk) PlanHolidays(ctx context.Context, a Actor, file []byte) (plan *Ho
 	if err := a.Refusal(EditHolidays); err != nil {
 		return nil, err
 	}
+	var now time.Time
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
 		in, err := siteZone(tx)
-		if err != nil {
-			return err
-		}
-		year := d.now().In(in).Year()
-		plan = &HolidayPlan{From: year, To: year + calendarYears - 1}
-		calendar, err := icalendar.Read(file, icalendar.Options{From: plan.From, To: plan.To, MaxDays: store.MaxHolidayDays})
-		if err != nil {
-			return wrongField("file", err)
-		}
-		if len(calendar.Events) > maxPlanned {
-			return wrong("file", "The file has %d holidays from %d to %d, and at most %d are possible: it is no calendar of holidays", len(calendar.Events), plan.From, plan.To, maxPlanned)
-		}
-		plan.Left = leftOut(calendar, plan)
+		now = d.now().In(in)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	year := now.Year()
+	plan = &HolidayPlan{From: year, To: year + calendarYears - 1}
+	calendar, err := icalendar.Read(ctx, file, icalendar.Options{From: yesterday(now), To: plan.To, MaxDays: store.MaxHolidayDays})
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, wrongField("file", err)
+	case len(calendar.Events) > maxPlanned:
+		return nil, wrong("file", "The file has %d holidays from %d to %d, and at most %d are possible: it is no calendar of holidays", len(calendar.Events), plan.From, plan.To, maxPlanned)
+	}
+	plan.Left = leftOut(calendar, plan)
+	var holidays []Holiday
+	for _, e := range calendar.Events {
+		holidays = append(holidays, calendarHoliday(e))
+	}
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
 		all, err := tx.Holidays()
 		if err != nil {
 			return err
 		}
 		plan.Room = max(0, wire.MaxHolidays-len(store.HolidayDays(all)))
-		for _, e := range calendar.Events {
-			h := calendarHoliday(e)
-			if slices.ContainsFunc(plan.Holidays, func(p PlannedHoliday) bool { return sameDays(&p.Holiday, h) }) {
-				continue // two of the same days are one
-			}
-			plan.Holidays = append(plan.Holidays, planHoliday(h, all))
-		}
+		plan.Holidays = planHolidays(holidays, all)
 		slices.SortStableFunc(plan.Holidays, func(a, b PlannedHoliday) int {
-			return cmp.Or(NextHoliday(&a.Holiday, d.now().In(in)).Compare(NextHoliday(&b.Holiday, d.now().In(in))), strings.Compare(a.Name, b.Name))
+			return cmp.Or(NextHoliday(&a.Holiday, now).Compare(NextHoliday(&b.Holiday, now)), strings.Compare(a.Name, b.Name))
 		})
 		return nil
 	})
@@ -98,8 +105,8 @@ func (d *Desk) PlanHolidays(ctx context.Context, a Actor, file []byte) (plan *Ho
 }
 
 // calendarHoliday returns the holiday that an event is, with a name that a holiday can have.
-func calendarHoliday(e icalendar.Event) *Holiday {
-	h := &Holiday{First: e.First, Last: e.Last, Yearly: e.Yearly, Event: e.ID}
+func calendarHoliday(e icalendar.Event) Holiday {
+	h := Holiday{First: e.First, Last: e.Last, Yearly: e.Yearly, Event: e.ID}
 	name := TidyName(cut(TidyName(Clean(strings.ToValidUTF8(e.Name, "?"))), wire.MaxName))
 	if name == "" || wire.CheckLabel(name) != nil {
 		name = "Holiday"
@@ -108,49 +115,59 @@ func calendarHoliday(e icalendar.Event) *Holiday {
 	return h
 }
 
-// planHoliday says what an import does with a holiday.
-func planHoliday(h *Holiday, all []*Holiday) PlannedHoliday {
-	p := PlannedHoliday{Holiday: *h, Fate: HolidayAdds}
-	switch known := knownHoliday(h, all); {
-	case known == nil:
-		if by := coveredBy(h, all); by != nil {
-			p.Fate, p.Tells = HolidayKeeps, by.Name+" has "+thisDay(h)+" each year"
+// planHolidays says what an import does with holidays, of which those of the same days are one.
+// Each changes a holiday of its own. all are those of the list.
+func planHolidays(holidays []Holiday, all []*Holiday) (plan []PlannedHoliday) {
+	for _, h := range holidays {
+		if !slices.ContainsFunc(plan, func(p PlannedHoliday) bool { return sameDays(&p.Holiday, &h) }) {
+			plan = append(plan, PlannedHoliday{Holiday: h, Fate: HolidayAdds})
 		}
-	case known.Name == h.Name && sameDays(known, h):
-		p.Fate = HolidayKeeps
-	default:
-		p.Fate = HolidayChanges
-		var texts []string
-		if known.Name != h.Name {
-			texts = append(texts, "was called "+known.Name)
-		}
-		if !sameDays(known, h) {
-			texts = append(texts, "was on "+HolidayText(known))
-		}
-		p.Tells = strings.Join(texts, " and ")
 	}
-	return p
+	free := slices.Clone(all)
+	claim := func(is func(p, k *Holiday) bool) {
+		for i := range plan {
+			p := &plan[i]
+			at := slices.IndexFunc(free, func(k *Holiday) bool { return p.known == nil && is(&p.Holiday, k) })
+			if at < 0 {
+				continue
+			}
+			p.known = free[at]
+			free = slices.Delete(free, at, at+1)
+			p.compare()
+		}
+	}
+	claim(func(p, k *Holiday) bool { return p.Event != "" && p.Event == k.Event })
+	claim(sameDays)
+	for i := range plan {
+		p := &plan[i]
+		if by := coveredBy(&p.Holiday, free); p.known == nil && by != nil {
+			p.Fate, p.Tells = HolidayKeeps, by.Name+" has "+thisDay(&p.Holiday)+" each year"
+		}
+	}
+	return plan
 }
 
-// knownHoliday returns the holiday of the list that one of a calendar is: the same event, or
-// otherwise the same days; nil: it is new.
-func knownHoliday(h *Holiday, all []*Holiday) *Holiday {
-	if h.Event != "" {
-		if i := slices.IndexFunc(all, func(k *Holiday) bool { return k.Event == h.Event }); i >= 0 {
-			return all[i]
-		}
+// compare says what an import does with a holiday that is known.
+func (p *PlannedHoliday) compare() {
+	p.Fate = HolidayKeeps
+	var texts []string
+	if p.known.Name != p.Name {
+		texts = append(texts, "was called "+p.known.Name)
 	}
-	if i := slices.IndexFunc(all, func(k *Holiday) bool { return sameDays(k, h) }); i >= 0 {
-		return all[i]
+	if !sameDays(p.known, &p.Holiday) {
+		texts = append(texts, "was on "+HolidayText(p.known))
 	}
-	return nil
+	if texts != nil {
+		p.Fate, p.Tells = HolidayChanges, strings.Join(texts, " and ")
+	}
 }
 
 // coveredBy returns a yearly holiday that has all days of another one; nil: there is none.
 func coveredBy(h *Holiday, all []*Holiday) *Holiday {
+	has := h.Days()
 	for _, k := range all {
 		days := k.Days()
-		if k.Yearly && !slices.ContainsFunc(h.Days(), func(d wire.Holiday) bool {
+		if k.Yearly && !slices.ContainsFunc(has, func(d wire.Holiday) bool {
 			return !slices.Contains(days, wire.Holiday{Month: d.Month, Day: d.Day})
 		}) {
 			return k
@@ -169,7 +186,7 @@ func thisDay(h *Holiday) string {
 // leftOut says what a plan leaves out.
 func leftOut(c *icalendar.Calendar, p *HolidayPlan) (all []string) {
 	says := map[icalendar.Reason][2]string{
-		icalendar.Past:      {"event is of a year before %d", "events are of years before %d"},
+		icalendar.Past:      {"event is past", "events are past"},
 		icalendar.Far:       {"event is of a year after %d", "events are of years after %d"},
 		icalendar.Timed:     {"event is not a whole day", "events are not whole days"},
 		icalendar.Repeats:   {"event repeats otherwise than once a year", "events repeat otherwise than once a year"},
@@ -183,10 +200,7 @@ func leftOut(c *icalendar.Calendar, p *HolidayPlan) (all []string) {
 			continue
 		}
 		text := says[reason][min(n-1, 1)]
-		switch reason {
-		case icalendar.Past:
-			text = fmt.Sprintf(text, p.From)
-		case icalendar.Far:
+		if reason == icalendar.Far {
 			text = fmt.Sprintf(text, p.To)
 		}
 		all = append(all, fmt.Sprint(n, " ", text))
@@ -220,24 +234,24 @@ func (d *Desk) TakeHolidays(ctx context.Context, a Actor, chosen []Holiday) (add
 		if len(chosen) > maxPlanned {
 			return wrong("holidays", "These are more than %d holidays", maxPlanned)
 		}
+		var holidays []Holiday
 		for _, h := range chosen {
 			h.Name = TidyName(h.Name)
 			if err := wrongField("holidays", h.Check()); err != nil {
 				return err
 			}
-			p := planHoliday(&h, all)
+			holidays = append(holidays, h)
+		}
+		for _, p := range planHolidays(holidays, all) {
 			switch p.Fate {
 			case HolidayAdds:
-				if err := tx.AddHoliday(&h); err != nil {
+				if err := tx.AddHoliday(&p.Holiday); err != nil {
 					return err
 				}
-				all = append(all, &h)
 				added++
 			case HolidayChanges:
-				known := knownHoliday(&h, all)
-				known.Name, known.First, known.Last, known.Yearly = h.Name, h.First, h.Last, h.Yearly
-				known.Event = cmp.Or(h.Event, known.Event)
-				if err := tx.SetHoliday(known); err != nil {
+				p.ID, p.Event = p.known.ID, cmp.Or(p.Event, p.known.Event)
+				if err := tx.SetHoliday(&p.Holiday); err != nil {
 					return err
 				}
 				changed++

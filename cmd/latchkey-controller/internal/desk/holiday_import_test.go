@@ -65,7 +65,7 @@ func TestACalendarThatIsReadAgainChangesAndDoesNotDouble(t *testing.T) {
 		fmt.Sprint("d Feast_too ", y+1, "-06-01"), "e National_Day 1990-08-01 yearly", fmt.Sprint("f Old ", y-1, "-06-01"), fmt.Sprint("g Bank\x07_holiday ", y+2, "-06-01"))
 	want := []string{
 		fmt.Sprintf("change Labour Day, 1 May %d was called May", y+1), fmt.Sprintf("add Feast, 1 June %d", y+1), fmt.Sprintf("keep Christmas, 25 December %d Xmas has this day each year", y+1),
-		fmt.Sprintf("add Bank\uFFFD holiday, 1 June %d", y+2), "add National Day, 1 August each year", fmt.Sprintf("1 event is of a year before %d", y),
+		fmt.Sprintf("add Bank\uFFFD holiday, 1 June %d", y+2), "add National Day, 1 August each year", "1 event is past",
 	}
 	said := w.imports(file)
 	slices.Sort(want)
@@ -127,5 +127,54 @@ func TestACalendarThatIsNoneOfHolidaysIsRefused(t *testing.T) {
 	}
 	if n := len(w.listedHolidays()); n != 1 {
 		t.Errorf("what was refused is there: %d", n)
+	}
+}
+
+// Nothing that an import adds or changes is changed by it once more: the day would be gone.
+func TestEachHolidayOfACalendarIsOneOfTheList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	reader, y := w.reader(), w.time.Year()
+	two := []byte(fmt.Sprintf("BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:a\r\nSUMMARY:Christmas\r\nDTSTART;VALUE=DATE:%d1225\r\nRRULE:FREQ=YEARLY;BYMONTH=12;BYMONTHDAY=25,26;COUNT=4\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n", y+1))
+	want := fmt.Sprintf("%d-12-25, %[1]d-12-26, %d-12-25, %[2]d-12-26", y+1, y+2)
+	for range 2 {
+		w.imports(two)
+		if got := w.holidaysAt(reader); got != want {
+			t.Errorf("the door has %s, not %s", got, want)
+		}
+	}
+	w.must(w.SetHolidays(t.Context(), as(Owner), nil))
+	for step, c := range []struct {
+		file []byte
+		want []string
+	}{
+		{calendarFile(fmt.Sprint("a One ", y+1, "-05-01"), fmt.Sprint("a Two ", y+1, "-05-02"), "e National_Day 1990-08-01 yearly"), []string{"One, 1 May 2027", "Two, 2 May 2027", "National Day, 1 August each year"}},
+		{calendarFile(fmt.Sprint("a Two ", y+1, "-05-02"), fmt.Sprint("a One ", y+1, "-05-01")), []string{"One, 1 May 2027", "Two, 2 May 2027", "National Day, 1 August each year"}},
+		{calendarFile("e National_Day 1990-08-02 yearly", fmt.Sprint("f Fair ", y+1, "-08-01"), "g Feast 1990-08-01 yearly"), []string{"One, 1 May 2027", "Two, 2 May 2027", "Fair, 1 August 2027", "Feast, 1 August each year", "National Day, 2 August each year"}},
+	} {
+		w.imports(c.file)
+		got := w.listedHolidays()
+		for i := range c.want {
+			c.want[i] = strings.ReplaceAll(c.want[i], "2027", fmt.Sprint(y+1))
+		}
+		slices.Sort(c.want)
+		if slices.Sort(got); !slices.Equal(got, c.want) {
+			t.Errorf("%d: %q, not %q", step, got, c.want)
+		}
+	}
+	w.check()
+}
+
+// What is over does not come back with the next import.
+func TestACalendarsPastDaysAreNotTaken(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	day := func(n int) string { return w.time.UTC().AddDate(0, 0, n).Format("2006-01-02") }
+	said := w.imports(calendarFile("a Over "+day(-3), "b Not_yet_everywhere "+day(-1), "c Today "+day(0)))
+	if got := strings.Join(said, "\n"); strings.Contains(got, "Over") || !strings.Contains(got, "1 event is past") || len(w.listedHolidays()) != 2 {
+		t.Error(got)
+	}
+	if n, err := w.RemovePastHolidays(t.Context(), as(Owner)); n != 0 || err != nil {
+		t.Errorf("%d of what was just imported are past: %v", n, err)
 	}
 }

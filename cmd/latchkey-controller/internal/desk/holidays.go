@@ -89,14 +89,24 @@ func (d *Desk) OwnHolidays(ctx context.Context, a Actor, reader string) (own []w
 }
 
 // IsPast says whether a holiday is over everywhere and does not come again, by the site's clock.
-func IsPast(h *Holiday, now time.Time) bool {
+func IsPast(h *Holiday, now time.Time) bool { return !h.Yearly && h.Last.Before(yesterday(now)) }
+
+// yesterday is a day that is not over yet somewhere on earth.
+func yesterday(now time.Time) time.Time {
 	year, month, day := now.Date()
-	yesterday := time.Date(year, month, day-1, 0, 0, 0, 0, time.UTC)
-	return !h.Yearly && h.Last.Before(yesterday)
+	return time.Date(year, month, day-1, 0, 0, 0, 0, time.UTC)
 }
 
 // sameDays says whether two holidays are on the same days.
-func sameDays(a, b *Holiday) bool { return slices.Equal(a.Days(), b.Days()) }
+func sameDays(a, b *Holiday) bool {
+	switch {
+	case a.Yearly != b.Yearly || a.First.Month() != b.First.Month() || a.First.Day() != b.First.Day():
+		return false
+	case a.Yearly: // the end of February may be among them
+		return slices.Equal(a.Days(), b.Days())
+	}
+	return a.First.Equal(b.First) && a.Last.Equal(b.Last)
+}
 
 // HolidayText returns the days of a holiday: "25 December each year", "24 to 26 December 2026".
 func HolidayText(h *Holiday) string {

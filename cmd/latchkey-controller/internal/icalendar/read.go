@@ -3,6 +3,7 @@ package icalendar
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -15,7 +16,7 @@ import (
 
 // An Event is some days of a calendar.
 type Event struct {
-	ID          string // the same each time that the calendar is read; of an event that repeats, also the year
+	ID          string // the same each time that the calendar is read, of no other event in it; "": nothing says which one it is
 	Name        string // as it is written: anything
 	First, Last time.Time
 	Yearly      bool // on these days of each year
@@ -26,7 +27,7 @@ type Reason string
 
 // The reasons.
 const (
-	Past      Reason = "past"      // before the years that are asked for
+	Past      Reason = "past"      // before the days that are asked for
 	Far       Reason = "far"       // after them
 	Timed     Reason = "timed"     // it is no whole days
 	Repeats   Reason = "repeats"   // more often than once a year, or in a way that is not understood
@@ -50,17 +51,19 @@ const (
 	maxEvents = 5000
 	maxDepth  = 8    // of components in one another
 	maxID     = 200  // bytes; of a longer one its hash is taken
-	maxText   = 1000 // bytes of a rule or a list of dates
+	maxText   = 1000 // bytes of a list of dates
+	maxRule   = 200  // bytes of a rule
 )
 
 // Options say what is taken from a calendar.
 type Options struct {
-	From, To int // years, both included
-	MaxDays  int // of an event
+	From    time.Time // a day: what is over before it is past
+	To      int       // the last year
+	MaxDays int       // of an event
 }
 
 // Read reads a calendar. What it does not take it counts.
-func Read(file []byte, o Options) (*Calendar, error) {
+func Read(ctx context.Context, file []byte, o Options) (*Calendar, error) {
 	if len(file) > MaxFile {
 		return nil, fmt.Errorf("the file is larger than %d KiB", MaxFile>>10)
 	}
@@ -80,8 +83,8 @@ func Read(file []byte, o Options) (*Calendar, error) {
 	}
 	r := &reader{Options: o, calendar: &Calendar{Left: map[Reason]int{}}, instead: map[string]map[string]bool{}}
 	for _, e := range events { // those that stand in for one of an event that repeats
-		if at := text(e, ics.ComponentPropertyRecurrenceId); at != "" {
-			id := text(e, ics.ComponentPropertyUniqueId)
+		at, id := text(e, ics.ComponentPropertyRecurrenceId), text(e, ics.ComponentPropertyUniqueId)
+		if at != "" && id != "" {
 			if r.instead[id] == nil {
 				r.instead[id] = map[string]bool{}
 			}
@@ -89,9 +92,29 @@ func Read(file []byte, o Options) (*Calendar, error) {
 		}
 	}
 	for _, e := range events {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		r.event(e)
+		if len(r.calendar.Events) > maxEvents {
+			return nil, fmt.Errorf("the events are on more than %d days", maxEvents)
+		}
 	}
+	r.forgetTwins()
 	return r.calendar, nil
+}
+
+// forgetTwins takes the id from events that have the same one: it does not say which one is which.
+func (r *reader) forgetTwins() {
+	n := map[string]int{}
+	for _, e := range r.calendar.Events {
+		n[e.ID]++
+	}
+	for i := range r.calendar.Events {
+		if e := &r.calendar.Events[i]; n[e.ID] > 1 {
+			e.ID = ""
+		}
+	}
 }
 
 // checkDepth refuses a file whose components are deep in one another: the parser calls itself.
@@ -115,6 +138,7 @@ type reader struct {
 	Options
 	calendar *Calendar
 	instead  map[string]map[string]bool // the days of events that repeat for which another event stands
+	years    int                        // that were looked at for rules
 }
 
 // dateOnly is a date in a calendar.
@@ -138,7 +162,6 @@ func (r *reader) event(e *ics.VEvent) {
 	}
 	uid := text(e, ics.ComponentPropertyUniqueId)
 	one := Event{Name: text(e, ics.ComponentPropertySummary), First: first, Last: first.AddDate(0, 0, days-1)}
-	id := func(year int) string { return identity(fmt.Sprintf("%s/%d", uid, year)) }
 	at := text(e, ics.ComponentPropertyRecurrenceId)
 	switch rule := text(e, ics.ComponentPropertyRrule); {
 	case at != "":
@@ -147,15 +170,15 @@ func (r *reader) event(e *ics.VEvent) {
 			r.leave(Undated)
 			return
 		}
-		one.ID = id(day.Year())
+		one.ID = occurrence(uid, day)
 		r.add(one)
 	case rule == "" && text(e, ics.ComponentPropertyRdate) == "":
 		one.ID = identity(uid)
 		r.add(one)
 	default:
-		repeated, err := r.repeat(e, uid, rule, first, days)
-		if err != nil {
-			r.leave(Repeats)
+		repeated, why := r.repeat(e, uid, rule, first, days)
+		if why != "" {
+			r.leave(why)
 			return
 		}
 		if repeated == nil { // on the same days of each year, for ever
@@ -164,22 +187,30 @@ func (r *reader) event(e *ics.VEvent) {
 			return
 		}
 		for _, day := range repeated {
-			one.ID, one.First, one.Last = id(day.Year()), day, day.AddDate(0, 0, days-1)
+			one.ID, one.First, one.Last = occurrence(uid, day), day, day.AddDate(0, 0, days-1)
 			r.add(one)
 		}
 	}
 }
 
-// add takes an event of one year, if it is of the years.
+// add takes an event of one time, if it is of the days that are asked for.
 func (r *reader) add(e Event) {
 	switch {
-	case e.Last.Year() < r.From:
+	case e.Last.Before(r.From):
 		r.leave(Past)
 	case e.First.Year() > r.To:
 		r.leave(Far)
 	default:
 		r.calendar.Events = append(r.calendar.Events, e)
 	}
+}
+
+// occurrence returns the id of one time of an event that repeats, which is on a day by its rule.
+func occurrence(uid string, day time.Time) string {
+	if uid == "" {
+		return ""
+	}
+	return identity(uid + "/" + day.Format(dateOnly))
 }
 
 // identity bounds an id; "" stays so.
