@@ -3,11 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"errors"
-	"fmt"
 	"log/slog"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
@@ -35,10 +31,12 @@ type publicCertificate struct {
 	answers *authorityAnswers
 	log     *slog.Logger
 
-	mu    sync.Mutex
-	held  *tls.Certificate // nil: there is none yet
-	wrong string           // why there is none, or no new one
-	next  time.Time        // when it is tried again
+	mu        sync.Mutex
+	held      *tls.Certificate // nil: there is none yet
+	wrong     string           // why there is none, or no new one
+	next      time.Time        // when it is tried again
+	answering bool             // by HTTP
+	silent    string           // why it cannot answer by HTTP; "": it has not failed to
 }
 
 // or returns a source of this certificate for its name, and of another one for all else.
@@ -81,33 +79,18 @@ func (p *publicCertificate) state() console.Certificate {
 	case is.Wrong == "":
 		is.Wrong = "It is being asked for."
 	}
+	if is.Wrong != "" && p.silent != "" {
+		is.Wrong += " " + p.silent
+	}
 	return is
 }
 
 // run asks for the certificate, and for a new one in time, until ctx ends. The console must listen.
 func (p *publicCertificate) run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
-	if p.http != "off" {
-		server := &http.Server{
-			Handler:           p.manager.HTTPHandler(http.NotFoundHandler()),
-			ReadHeaderTimeout: webHeaders, ReadTimeout: webHeaders, WriteTimeout: webHeaders, IdleTimeout: webHeaders, MaxHeaderBytes: 8 << 10,
-			ConnState: newConnectionLimit(mostConnections, mostConnectionsEach).state,
-			ErrorLog:  slog.NewLogLogger(p.log.Handler(), slog.LevelDebug),
-		}
-		listener, err := net.Listen("tcp", p.http)
-		if err != nil {
-			return fmt.Errorf("--acme-http: %w", err)
-		}
-		group.Go(func() error {
-			if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("--acme-http: %w", err)
-			}
-			return nil
-		})
-		group.Go(func() error { <-ctx.Done(); return server.Close() })
-	}
 	group.Go(func() error {
 		for {
+			p.answerByHTTP(ctx, group)
 			asked := make(chan time.Duration, 1)
 			go func() { asked <- p.ask() }() // which no context ends
 			select {

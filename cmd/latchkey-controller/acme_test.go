@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -20,6 +21,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -306,6 +309,48 @@ func TestAnACMEAuthorityMayCheckTheNameByHTTP(t *testing.T) {
 	response.Body.Close()
 	if response.StatusCode != http.StatusNotFound {
 		t.Errorf("by HTTP there is more: %s", response.Status)
+	}
+}
+
+func TestATakenAddressOfHTTPStopsNothingAndIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s := newACMESite(t)
+	s.serve(&pebble{directory: "https://127.0.0.1:1/dir"}, free(t), "--acme-http", taken.Addr().String())
+	settings := s.settings()
+	var page string
+	for end := time.Now().Add(30 * time.Second); time.Now().Before(end) && !strings.Contains(page, "--acme-http"); time.Sleep(100 * time.Millisecond) {
+		page = settings()
+	}
+	for _, want := range []string{"There is no public certificate for " + publicHost, "--acme-http", "address already in use"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("Settings does not show %q: %s", want, trustSection(page))
+		}
+	}
+	f := acmeFlags{name: publicHost, http: taken.Addr().String()}
+	p := f.certificate(t.TempDir(), slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	group := new(errgroup.Group)
+	p.answerByHTTP(ctx, group)
+	taken.Close()
+	for range 2 { // the second time has nothing to do
+		p.answerByHTTP(ctx, group)
+		response, err := http.Get("http://" + f.http + "/settings")
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if wrong := p.state().Wrong; response.StatusCode != http.StatusNotFound || strings.Contains(wrong, "--acme-http") {
+			t.Errorf("once it is free: %s, %q", response.Status, wrong)
+		}
+	}
+	cancel()
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 

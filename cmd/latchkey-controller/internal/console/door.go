@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -145,8 +144,7 @@ func (d *doorPage) Adopted() (readers []*desk.Reader) {
 }
 
 func (c *Console) editDoor(r *http.Request, v *visit, f *form) (answer, error) {
-	hub, _ := strconv.ParseInt(f.Get("hub"), 10, 64)
-	location, _ := strconv.ParseInt(f.Get("location"), 10, 64)
+	hub, location := chosenHub(f, "hub")
 	err := c.desk.EditPlace(r.Context(), v.Actor, desk.Doors, v.id, f.Get("revision"), func(p *desk.PlaceForm) {
 		p.Name, p.In, p.Location = f.Trim("name"), cmp.Or(hub, p.In), cmp.Or(location, p.Location)
 	})

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -159,4 +160,26 @@ func TestHubsAreShownOnlyWhereSomebodyUsesThem(t *testing.T) {
 		}
 	}
 	b.post("/places/new/door", "name", "Rack", "in", "4").shows(t, http.StatusOK, "Rack was added.")
+	b.post("/places/new/location", "name", "Barn").shows(t, http.StatusOK, "Barn was added.")
+	barn := w.locations()[0].ID
+	own := fmt.Sprintf("location-%d", barn)
+	b.get(fmt.Sprintf("/places/new/door?location=%d", barn)).shows(t, http.StatusOK, `<option value="`+own+`" selected>A hub of its own`)
+	b.post("/places/new/door", "name", "", "in", own).shows(t, http.StatusUnprocessableEntity, `<option value="`+own+`" selected>A hub of its own`)
+	b.get("/doors/1?tab=settings").shows(t, http.StatusOK, `<option value="`+own+`">A hub of its own`)
+	b.post("/doors/1", "name", "", "hub", own).shows(t, http.StatusUnprocessableEntity, `<option value="`+own+`" selected>A hub of its own`)
+	b.post("/doors/1", "name", "Front door", "hub", own).shows(t, http.StatusOK, "Saved.")
+	b.post("/places/new/location", "name", "Attic").shows(t, http.StatusOK, "Attic was added.")
+	b.post("/places/new/door", "name", "Hatch", "in", fmt.Sprintf("location-%d", w.locations()[0].ID)).shows(t, http.StatusOK, "Hatch was added.")
+	for i, want := range []string{"Attic: Hatch at Hatch", "Barn: Front door at Front door"} {
+		if l := w.locations()[i]; len(l.Hubs) != 1 || len(l.Doors) != 1 || fmt.Sprintf("%s: %s at %s", l.Name, l.Doors[0].Name, l.Hubs[0].Name) != want {
+			t.Errorf("%+v, not %s", l, want)
+		}
+	}
+}
+
+func (w *world) locations() []*desk.Location {
+	w.t.Helper()
+	all, err := w.desk.Places(w.t.Context(), owner)
+	w.must(err)
+	return all
 }

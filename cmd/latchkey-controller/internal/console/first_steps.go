@@ -16,11 +16,11 @@ type firstStep struct {
 	WhyNot string // the actor may not take it; "": they may
 }
 
-// firstSteps returns the steps for the start page; nil: somebody has opened a door already, and
-// they are over.
+// firstSteps returns the steps for the start page; nil: they are over. A site may well be in UTC: a zone
+// that nobody has set is no longer the next step once there is a door.
 func (c *Console) firstSteps(r *http.Request, v *visit, p *overviewPage) ([]firstStep, error) {
 	is, err := c.desk.FirstSteps(r.Context(), v.Actor)
-	if err != nil || is.Opened {
+	if err != nil || is.Over {
 		return nil, err
 	}
 	addDoor := "/places/new/door"
@@ -42,10 +42,14 @@ func (c *Console) firstSteps(r *http.Request, v *visit, p *overviewPage) ([]firs
 	next := false
 	for _, s := range steps {
 		s.WhyNot = v.WhyNot(string(s.act))
-		waits := s.Name == "pin" && is.User == 0 // for whom?
+		waits := s.Name == "pin" && is.User == 0 || s.Name == "site" && p.Doors > 0
 		s.Next = !next && !s.Done && s.WhyNot == "" && !waits
 		next = next || s.Next
 		all = append(all, s.firstStep)
 	}
 	return all, nil
+}
+
+func (c *Console) hideFirstSteps(r *http.Request, v *visit, _ *form) (answer, error) {
+	return answer{to: "/", notice: "The first steps are hidden."}, c.desk.HideFirstSteps(r.Context(), v.Actor)
 }

@@ -134,6 +134,27 @@ func TestEachRoleIsLedToTheFirstStepThatItMayTake(t *testing.T) {
 	}
 }
 
+func TestASiteInUTCIsLedOnAndAnOwnerMayHideTheSteps(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.adopt("front-door", "Front door", "Main building")
+	b := w.visitor(desk.Owner)
+	if is := b.firstSteps(t); is["site"] != "" || is["user"] != "next /users/new" {
+		t.Errorf("in UTC, with a door: %v", is)
+	}
+	const hide = `action="/first-steps/hide"`
+	if page := w.visitor(desk.Super).get("/"); strings.Contains(page.body, hide) {
+		t.Error("who may not hide them sees how")
+	}
+	b.get("/").shows(t, http.StatusOK, hide)
+	b.post("/first-steps/hide").shows(t, http.StatusOK, "The first steps are hidden.")
+	for _, role := range desk.Roles() {
+		if is := w.visitor(role).firstSteps(t); is != nil {
+			t.Errorf("%s still has %v", role, is)
+		}
+	}
+}
+
 // firstTour looks at the start page of a site after each step.
 func firstTour(t *testing.T, beside context.Context) {
 	w := newWorld(t)

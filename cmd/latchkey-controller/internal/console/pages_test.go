@@ -241,6 +241,7 @@ var acts = []struct {
 	{"/readers/front-door/cell", []string{"cell", "1"}, desk.Super},
 	{"/settings", []string{"keep-days", "30"}, desk.Super},
 	{"/settings/zone", []string{"zone", "Europe/Zurich"}, desk.Super},
+	{"/first-steps/hide", nil, desk.Super},
 	{"/settings/guesses", []string{"guess-budget", "300"}, desk.Super},
 	{"/settings/pins", []string{"only", "true"}, desk.Super},
 	{"/settings/brokers", []string{"brokers", "ssl://broker.example"}, desk.Super},

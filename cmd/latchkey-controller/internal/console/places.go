@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -77,8 +78,7 @@ func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit,
 
 func (c *Console) addPlace(r *http.Request, v *visit, f *form) (answer, error) {
 	level, name := desk.Level(r.PathValue("kind")), f.Trim("name")
-	in, _ := strconv.ParseInt(f.Get("in"), 10, 64)
-	location, _ := strconv.ParseInt(f.Get("location"), 10, 64)
+	in, location := chosenHub(f, "in")
 	var id int64
 	var err error
 	if level == desk.Doors && in == 0 {
@@ -91,6 +91,18 @@ func (c *Console) addPlace(r *http.Request, v *visit, f *form) (answer, error) {
 		to = "/places"
 	}
 	return answer{to: to, notice: name + " was added."}, err
+}
+
+// chosenHub reads from a form at which hub a door is to be, from a field, or at which location, at a hub of its own:
+// where hubs are used, a choice of the same field; otherwise of "location". 0: at none.
+func chosenHub(f *form, field string) (hub, location int64) {
+	if text, own := strings.CutPrefix(f.Get(field), "location-"); own {
+		location, _ = strconv.ParseInt(text, 10, 64)
+		return 0, location
+	}
+	hub, _ = strconv.ParseInt(f.Get(field), 10, 64)
+	location, _ = strconv.ParseInt(f.Get("location"), 10, 64)
+	return hub, location
 }
 
 func (c *Console) showLocation(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {

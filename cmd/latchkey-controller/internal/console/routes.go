@@ -24,6 +24,7 @@ func (c *Console) routes() {
 	c.page("/", func(http.ResponseWriter, *http.Request, *visit) error { return desk.ErrNotFound })
 
 	c.page("GET /{$}", c.overview)
+	c.form("POST /first-steps/hide", c.hideFirstSteps, nil)
 	c.form("POST /mode", c.setMode(""), c.showOverview("mode"))
 	c.form("POST /locations/{id}/mode", c.setMode(desk.Locations), c.showLocationModes)
 	c.form("POST /doors/{id}/mode", c.setMode(desk.Doors), c.showDoor("overview"))

@@ -35,14 +35,14 @@ func (c Certificate) public(host string) bool {
 // A trust says which certificate the browser has got, and what a better one takes.
 type trust struct {
 	Certificate
-	Host    string // at which the browser is
+	Host    string // at which the browser is, in lower case
 	Public  bool   // it has got a certificate that is not of the site's own authority
 	Proxied bool   // or that of a proxy before the console
 	Can     bool   // a public authority can certify the host
 }
 
 func (c *Console) trustOf(r *http.Request) trust {
-	t := trust{Host: bareHost(r.Host), Proxied: r.Context().Value(proxied{}) != nil}
+	t := trust{Host: strings.ToLower(strings.TrimSuffix(bareHost(r.Host), ".")), Proxied: r.Context().Value(proxied{}) != nil}
 	if c.certificate != nil {
 		t.Certificate = c.certificate()
 	}
@@ -52,6 +52,9 @@ func (c *Console) trustOf(r *http.Request) trust {
 
 // Warns says that browsers warn of the console unless they trust the site's authority.
 func (t trust) Warns() bool { return !t.Public && !t.Proxied }
+
+// Proposes says that Settings says how to get a public certificate for the host.
+func (t trust) Proposes() bool { return t.Warns() && t.Can && t.Name == "" }
 
 // trustPage offers the certificate of the site's authority.
 type trustPage struct {

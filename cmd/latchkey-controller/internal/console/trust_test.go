@@ -120,21 +120,30 @@ func TestSettingsSaysWhichCertificateBrowsersGetAndWhatIsWrong(t *testing.T) {
 		host  string
 		is    Certificate
 		says  string
+		trust string // what the page of the certificate says of a public one
 		warns bool
 	}{
-		{"192.0.2.7", Certificate{}, "own authority. Browsers warn of it", true},
-		{host, Certificate{}, "--acme doors.example.com --acme-agree-tos", true},
-		{host, Certificate{Given: true}, "--console-cert", false},
-		{host, Certificate{Name: host, Until: end}, "It is good until 3 Feb 2027", false},
-		{"192.0.2.7", Certificate{Name: host, Until: end}, "It is good until 3 Feb 2027", true},
-		{host, Certificate{Name: host, Wrong: "Nobody answers at port 80."}, "There is no public certificate for doors.example.com yet. Nobody answers at port 80.", true},
-		{host, Certificate{Name: host, Until: end, Wrong: "Nobody answers at port 80.", Next: end}, "is not renewed. Nobody answers at port 80. The next try is at 3 Feb 2027", false},
+		{"192.0.2.7", Certificate{}, "own authority. Browsers warn of it", "A public certificate needs none of this: the console needs a public name for it, like doors.example.com.", true},
+		{host, Certificate{}, "--acme doors.example.com --acme-agree-tos", "A public certificate needs none of this: doors.example.com is a name that can have one. Settings says how.", true},
+		{"Doors.Example.com.", Certificate{}, "--acme doors.example.com --acme-agree-tos", "A public certificate needs none of this: doors.example.com is a name that can have one. Settings says how.", true},
+		{host, Certificate{Given: true}, "--console-cert", "A public certificate needs none of this.", false},
+		{host, Certificate{Name: host, Until: end}, "It is good until 3 Feb 2027", "A public certificate needs none of this.", false},
+		{"192.0.2.7", Certificate{Name: host, Until: end}, "It is good until 3 Feb 2027", "A public certificate needs none of this: the console has one at doors.example.com.", true},
+		{host, Certificate{Name: host, Wrong: "Nobody answers at port 80."}, "There is no public certificate for doors.example.com yet. Nobody answers at port 80.", "A public certificate needs none of this: the console has asked for one at doors.example.com.", true},
+		{host, Certificate{Name: host, Until: end, Wrong: "Nobody answers at port 80.", Next: end}, "is not renewed. Nobody answers at port 80. The next try is at 3 Feb 2027", "A public certificate needs none of this.", false},
 	} {
 		w.console.certificate = func() Certificate { return test.is }
 		page := b.at(test.host).get("/settings")
 		page.shows(t, http.StatusOK, test.says)
-		if got := strings.Contains(page.body, "free of charge"); got != (test.host == host && test.is == Certificate{}) {
+		if got := strings.Contains(page.body, "free of charge"); got != (publicName(test.host) && test.is == Certificate{}) {
 			t.Errorf("%s, %+v: a public certificate is proposed: %t", test.host, test.is, got)
+		}
+		trust := text(b.at(test.host).get("/trust").body)
+		if got := strings.Contains(trust, "Settings says how"); got != (publicName(test.host) && test.is == Certificate{}) {
+			t.Errorf("%s, %+v: the certificate's page leads to Settings: %t", test.host, test.is, got)
+		}
+		if !strings.Contains(trust, test.trust) {
+			t.Errorf("%s, %+v: the certificate's page does not say %q", test.host, test.is, test.trust)
 		}
 		if got := strings.Contains(w.visitor("").at(test.host).get("/sign-in").body, `href="/trust"`); got != test.warns {
 			t.Errorf("%s, %+v: the sign-in page offers the site's certificate: %t", test.host, test.is, got)

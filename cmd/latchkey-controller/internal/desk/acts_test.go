@@ -100,6 +100,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error { return w.SetGuessBudget(ctx, owner, 10_000) }, "Owner changed the settings of home: guesses that a reader's TPM gets from 500 to 10000"},
 		{func() error { return w.SetPINReaders(ctx, owner, true) }, "Owner changed which readers of home take PINs: only those with a TPM"},
 		{func() error { return w.SetPINReaders(ctx, owner, true) }, "Owner changed which readers of home take PINs: only those with a TPM, as before"},
+		{func() error { return w.HideFirstSteps(ctx, owner) }, "Owner changed the settings of home: the first steps are hidden"},
 		{func() error { return w.SetPINReaders(ctx, owner, false) }, "Owner changed which readers of home take PINs: all readers"},
 		{func() error { return w.Export(ctx, owner, Query{User: 99}, CSV, new(bytes.Buffer)) }, "Owner exported activity as csv with 1 event"},
 		{func() error { return w.WriteBackup(ctx, owner, toRecipient(), new(bytes.Buffer)) }, "Owner made a backup of home and downloaded it, encrypted to " + backuptest.Recipient},

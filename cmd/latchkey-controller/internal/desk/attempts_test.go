@@ -698,6 +698,8 @@ var attempts = map[Act][]attempt{
 		return w.SetKeepDays(ctx, a, 30)
 	}), act(func(w *world, ctx context.Context, a Actor) error {
 		return w.SetGuessBudget(ctx, a, 300)
+	}), act(func(w *world, ctx context.Context, a Actor) error {
+		return w.HideFirstSteps(ctx, a)
 	})},
 	SetPINReaders: {act(func(w *world, ctx context.Context, a Actor) error { return w.SetPINReaders(ctx, a, true) })},
 	SetTPMTrust: {

@@ -57,6 +57,9 @@ func TestADoorTakesItsOwnHubAlong(t *testing.T) {
 	if err := w.EditPlace(ctx, owner, Doors, front, "", func(p *PlaceForm) { p.Location = 99 }); err == nil {
 		t.Error("moved to nowhere")
 	}
+	if err := w.EditPlace(ctx, owner, Doors, front, "", func(p *PlaceForm) { p.Name, p.Location = " ", 99 }); Fields(err)["name"] == "" {
+		t.Errorf("moved without a name: %v", err)
+	}
 }
 
 func TestAHubThatSomebodyMadeStays(t *testing.T) {
@@ -76,6 +79,11 @@ func TestAHubThatSomebodyMadeStays(t *testing.T) {
 	other, err := w.AddDoor(ctx, owner, home, "Hall 2")
 	w.must(err)
 	w.must(w.EditPlace(ctx, owner, Doors, other, "", movedTo(hall)))
+	for _, l := range w.locationsNow() {
+		if len(l.Hubs) != 1 {
+			t.Errorf("the door has left its own hub: %+v", l.Hubs)
+		}
+	}
 	w.must(w.EditPlace(ctx, owner, Doors, door, "", renamed("Cellar"))) // of two doors
 	h, err := w.Hub(ctx, owner, hall)
 	w.must(err)

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -12,7 +13,7 @@ type FirstSteps struct {
 	Zone       bool   // the site's time zone is not UTC, which machines have that nobody has told theirs
 	User       uint64 // the first who is no visitor; 0: there is none
 	Credential bool   // somebody has a PIN or a card
-	Opened     bool   // somebody was let in; with that the first steps are over
+	Over       bool   // a reader has let somebody in, ever, or HideFirstSteps was called
 }
 
 // FirstSteps returns them, of the whole site.
@@ -23,8 +24,15 @@ func (d *Desk) FirstSteps(ctx context.Context, a Actor) (s FirstSteps, err error
 			return err
 		}
 		steps, err := tx.FirstSteps()
-		s = FirstSteps{Zone: zone != "UTC" && zone != "Etc/UTC", User: steps.User, Credential: steps.Credential, Opened: steps.Opened}
+		s = FirstSteps{Zone: zone != "UTC" && zone != "Etc/UTC", User: steps.User, Credential: steps.Credential, Over: steps.Over}
 		return err
 	})
 	return s, err
+}
+
+// HideFirstSteps ends them for the whole site before a door was opened.
+func (d *Desk) HideFirstSteps(ctx context.Context, a Actor) error {
+	return d.act(ctx, a, EditSettings, &auditTarget{subject: d.site.Name, text: "the first steps are hidden"}, func(tx *store.Tx, _ time.Time) error {
+		return tx.EndFirstSteps()
+	})
 }

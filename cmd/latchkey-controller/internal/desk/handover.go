@@ -116,7 +116,7 @@ func (v *visit) look(tx *store.Tx) (err error) {
 		return v.lookForBundle(tx)
 	}
 	anew, err := v.wantsAnotherGrant()
-	if silent := waitingEnds - v.disputes(), v.row.Until.Sub(v.steady); err == nil && (silent > heardEvery || anew && silent > nonceEvery) {
+	if silent := waitingEnds - v.row.Until.Sub(v.steady); err == nil && (v.disputes() || silent > heardEvery || anew && silent > nonceEvery) {
 		v.hear()
 	}
 	return err

@@ -229,6 +229,7 @@ func TestModesFollowReadersAndDoorsThatMove(t *testing.T) {
 	if got := w.modes("front"); got != "locked" {
 		t.Errorf("a reader that has moved back: %q", got)
 	}
+	w.must(w.EditPlace(ctx, owner, Hubs, main.ID, "", renamed("Cabinet"))) // it stays when its door goes
 	w.must(w.EditPlace(ctx, owner, Doors, front.DoorID, "", movedTo(annex.ID)))
 	if got := w.modes("front"); got != "locked lockdown" {
 		t.Errorf("a door that has moved to a hub there: %q", got)

@@ -84,7 +84,7 @@ func (d *Desk) AddPlace(ctx context.Context, a Actor, l Level, in int64, name st
 type PlaceForm struct {
 	Name     string
 	In       int64 // the place that holds it; 0 of a location
-	Location int64 // of a door; another one moves it there, to a hub of its own, unless In changes
+	Location int64 // of a door; another one moves it there, to a hub of its own, unless In changes. The hub of its own that it leaves goes
 }
 
 // EditPlace edits a place, and the policies of the readers that show its name. was is
@@ -125,6 +125,9 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 			p.Name = TidyName(form.Name)
 			texts = append(texts, "is called "+cut(p.Name, wire.MaxName)+" now")
 		}
+		if err := checkPlaceName(p.Name); err != nil {
+			return err
+		}
 		if form.In != p.Parent {
 			from, err := placeOf(tx, level.parent, p.Parent)
 			if err != nil {
@@ -134,7 +137,7 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 			if err != nil {
 				return err
 			}
-			p.Parent, own = to.ID, nil // whoever says where it goes keeps its hub
+			p.Parent = to.ID
 			texts = append(texts, "was moved from "+from.Name+" to "+to.Name)
 		} else if form.Location != location {
 			text, err := moveDoor(tx, p, location, form.Location)
@@ -144,9 +147,6 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 			texts = append(texts, text)
 		}
 		target.text = strings.Join(texts, " and ")
-		if err := checkPlaceName(p.Name); err != nil {
-			return err
-		}
 		if err := tx.SetPlace(level.rows, p); err != nil {
 			return placeError(l, err)
 		}

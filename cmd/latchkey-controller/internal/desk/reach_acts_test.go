@@ -46,7 +46,7 @@ var bounded = map[Act]bounds{
 	AddWebhook: {"-", "-"}, EditWebhook: {"-", "-"}, NewWebhookSecret: {"-", "-"}, RemoveWebhook: {"-", "-"}, TestWebhook: {"-", "-"}, ResendDelivery: {"-", "-"},
 	AddBrokerClient: {"-", "-"}, RemoveBrokerClient: {"-", "-"},
 	AllowWebhookHost: {"-", "-"}, ForbidWebhookHost: {"-", "-"},
-	EditSignIn: {"---", "---"}, AddAdmin: {"-", "-"}, EditAdmins: {"----", "----"}, EditSettings: {"--", "--"},
+	EditSignIn: {"---", "---"}, AddAdmin: {"-", "-"}, EditAdmins: {"----", "----"}, EditSettings: {"---", "---"},
 	ConfirmClock: {"-", "-"}, SetZone: {"-", "-"}, SetPINReaders: {"-", "-"}, SetTPMTrust: {"--", "--"},
 	Backup: {"--", "--"}, NewEpoch: {"-", "-"}, NewStorageKey: {"-", "-"}, MoveSite: {"-", "-"},
 }

@@ -67,8 +67,10 @@ var looks = map[string][]look{
 			return w.Activity(c, a, Query{Name: strings.TrimSuffix(p.reader, "-reader")})
 		}),
 	},
-	"Admins":        {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Admins(c, a) })},
-	"Card":          {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Card(c, a, p.card) })},
+	"Admins": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Admins(c, a) })},
+	"Card":   {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.Card(c, a, p.card) })},
+	// They lead to one opened door of the site, and are over for all at once. What they say of users is of
+	// those whom everybody finds, and no door is in them.
 	"FirstSteps":    {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.FirstSteps(c, a) })},
 	"CountCards":    {of(fewer, func(w tp, c cx, a Actor) (any, error) { return w.CountCards(c, a) })},
 	"Brokers":       {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Brokers(c, a) })},
@@ -216,7 +218,7 @@ var looks = map[string][]look{
 var doings = strings.Fields(`AddAdmin AddCard AddCell AddDoor AddGroup AddBrokerClient AddPlace AddSchedule AddTPMAuthorities AddUser AddWebhook Adopt AdoptSeveral AdoptWaiting AllowWebhookHost
 	AddHoliday EditHoliday RemoveHoliday RemovePastHolidays TakeHolidays
 	BackupTo CheckAdoptions ConfirmCard ConfirmClock DrawPIN DropCard EditCell EditMembers EditMembersNumbered EditPlace EditSchedule EditUser EditUserAndSuspend EditUsers
-	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard ImportUsers Invite MakeToken MoveReader MoveReaders MoveSite NewCard
+	EditVisit EditWebhook EndEarly EndInvitation EndMode Enrol ForbidWebhookHost GiveAccess GiveCard HideFirstSteps ImportUsers Invite MakeToken MoveReader MoveReaders MoveSite NewCard
 	NewEpoch NewOneTimeLink NewStorageKey NewWebhookSecret Order OwnerLink ReadCard RefuseWaiting RekeyCard RemoveAdmin RemoveCard RemoveCardUID RemoveCell RemoveDuressPIN RemoveGroup RemoveBrokerClient
 	RemoveMail RemovePIN RemovePlace RemoveProvider RemoveReader RemoveSchedule RemoveSuspendedUser RemoveTPMAuthority RemoveUser RemoveWebhook RenameGroup
 	RenewBudget ResendDelivery ReturnCard RevokeToken SetAccessPolicy SetBrokers SetDuressPIN SetEmergency SetGuessBudget SetHolidays SetKeepDays SetLimit SetModeOfAll

@@ -111,8 +111,12 @@ func (t *Tx) addEvents(events []*Event) error {
 	if err := t.insert(`INSERT INTO besides (activity, user_id, name) VALUES (?, ?, ?)`, besides); err != nil || !seen {
 		return err
 	}
-	return t.exec(`UPDATE users SET seen = latest.id FROM (SELECT user_id, max(id) AS id FROM activity WHERE id BETWEEN ? AND ? AND class = 'granted' AND user_id <> 0 GROUP BY user_id) latest
+	err = t.exec(`UPDATE users SET seen = latest.id FROM (SELECT user_id, max(id) AS id FROM activity WHERE id BETWEEN ? AND ? AND class = 'granted' AND user_id <> 0 GROUP BY user_id) latest
 		WHERE users.id = latest.user_id`, ids[0], ids[len(ids)-1])
+	if err != nil {
+		return err
+	}
+	return t.EndFirstSteps()
 }
 
 // nameEvents fills in the current names that events do not have, and returns those of the users

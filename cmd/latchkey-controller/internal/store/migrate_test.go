@@ -427,3 +427,31 @@ func TestASiteOfBeforePINsHadLimitsHasPINsWithoutAny(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestASiteThatWasThereBeforeTheFirstStepsHasNoneIfItHasACredential(t *testing.T) {
+	for _, c := range []struct {
+		more []string
+		over bool
+	}{
+		{nil, false},
+		{[]string{`INSERT INTO users (name, valid_from, valid_until, extended, created) VALUES ('Ada', 0, 0, 0, 1)`,
+			`INSERT INTO credentials (user_id, kind, tag, material, created) VALUES (1, 1, x'01010101010101010101010101010101', x'00', 1)`}, true},
+	} {
+		dir := older(t, 2, append(c.more, `INSERT INTO site (one, id, name, created, signing, authority, root) VALUES (1, zeroblob(16), 'home', 1, x'', x'', x'')`)...)
+		s, err := Open(t.Context(), dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.View(t.Context(), func(tx *Tx) error {
+			is, err := tx.FirstSteps()
+			if err == nil && is.Over != c.over {
+				t.Errorf("%+v, not %t", is, c.over)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		s.Close()
+	}
+}
