@@ -60,7 +60,7 @@ func (r *accessRow) line() string {
 	}
 	switch {
 	case r.Held:
-		now = "the door is held open to everybody"
+		now = "the door is unlocked for everybody"
 	case r.Unsure != "":
 		now += " (perhaps not so at the reader: " + r.Unsure + ")"
 	}

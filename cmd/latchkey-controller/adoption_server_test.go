@@ -149,7 +149,7 @@ func TestAReaderThatWaitsIsAdoptedAtTheCommandLineThoughTheControllerIsKilledMea
 	if err := json.Unmarshal([]byte(says("reader", "waiting", "--json")), &rows); err != nil || len(rows) != 1 || rows[0].Reader != "front-door" || rows[0].Fetched == nil || rows[0].Fingerprint != b.Fingerprint() {
 		t.Errorf("%+v, %v", rows, err)
 	}
-	if said := says("reader", "waiting"); !strings.Contains(said, "front-door, which has its bundle and has not connected yet") {
+	if said := says("reader", "waiting"); !strings.Contains(said, "front-door, whose bundle was fetched, from 127.0.0.1; it has not connected yet") {
 		t.Error(said)
 	}
 }

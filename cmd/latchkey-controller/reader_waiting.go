@@ -21,7 +21,8 @@ type waitingRow struct {
 	First       time.Time  `json:"first"`
 	Heard       time.Time  `json:"heard"` // to the minute
 	Reader      string     `json:"reader"`
-	Fetched     *time.Time `json:"fetched"` // null: not yet
+	Fetched     *time.Time `json:"fetched"`      // null: not yet
+	Fetcher     string     `json:"fetched_from"` // an address
 	Twin        bool       `json:"twin"`
 	TPM         bool       `json:"tpm"`
 	Problem     string     `json:"problem"`
@@ -40,7 +41,7 @@ func readerWaiting(c *invocation) action {
 		}
 		rows, lines := []waitingRow{}, []string{}
 		for _, w := range waiting {
-			row := waitingRow{Number: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.In(in), Heard: w.Heard.In(in), Reader: w.Adopted, Twin: w.Twin, TPM: w.TPM, Problem: w.Problem}
+			row := waitingRow{Number: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.In(in), Heard: w.Heard.In(in), Reader: w.Adopted, Fetcher: w.Fetcher, Twin: w.Twin, TPM: w.TPM, Problem: w.Problem}
 			if !w.Fetched.IsZero() {
 				at := w.Fetched.In(in)
 				row.Fetched = &at
@@ -56,9 +57,9 @@ func readerWaiting(c *invocation) action {
 func waitsFor(w *desk.WaitingReader) string {
 	switch {
 	case w.Adopted != "" && !w.Fetched.IsZero():
-		return w.Adopted + ", which has its bundle and has not connected yet"
+		return w.Adopted + ", whose bundle was fetched, from " + w.Fetcher + "; it has not connected yet"
 	case w.Adopted != "":
-		return w.Adopted + ", which has not fetched its bundle yet"
+		return w.Adopted + ", whose bundle was not fetched yet"
 	case w.Problem != "":
 		return "cannot be adopted: " + w.Problem
 	case w.Disputed:

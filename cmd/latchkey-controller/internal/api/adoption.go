@@ -17,10 +17,11 @@ type waitingObject struct {
 	Disputed    bool       `json:"disputed"` // its request came under another id, too
 	Address     string     `json:"address"`
 	First       time.Time  `json:"first"`
-	Heard       time.Time  `json:"heard"`   // to the minute
-	Reader      string     `json:"reader"`  // that it was made; "": it waits for an administrator
-	Fetched     *time.Time `json:"fetched"` // when it fetched its bundle; null: not yet
-	Twin        bool       `json:"twin"`    // another board goes by the same id
+	Heard       time.Time  `json:"heard"`        // to the minute
+	Reader      string     `json:"reader"`       // that it was made; "": it waits for an administrator
+	Fetched     *time.Time `json:"fetched"`      // when its bundle was fetched first, by whomever; null: not yet
+	Fetcher     string     `json:"fetched_from"` // the address from which it was
+	Twin        bool       `json:"twin"`         // another board goes by the same id
 	TPM         bool       `json:"tpm"`
 	Certified   string     `json:"certified"`
 	TakesPINs   bool       `json:"takes_pins"`
@@ -35,7 +36,7 @@ func (a *API) waiting(c *call) (any, error) {
 	}
 	all := []*waitingObject{}
 	for _, w := range waiting {
-		o := &waitingObject{Waiting: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.UTC(), Heard: w.Heard.UTC(), Reader: w.Adopted,
+		o := &waitingObject{Waiting: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.UTC(), Heard: w.Heard.UTC(), Reader: w.Adopted, Fetcher: w.Fetcher,
 			Twin: w.Twin, TPM: w.TPM, Certified: w.Certified, TakesPINs: !w.NoPIN, Problem: w.Problem}
 		if !w.Fetched.IsZero() {
 			at := w.Fetched.UTC()

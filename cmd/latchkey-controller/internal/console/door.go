@@ -120,7 +120,7 @@ func (c *Console) readDoor(r *http.Request, v *visit, p *doorPage) error {
 func (c *Console) readOpeners(r *http.Request, v *visit, d *doorPage) (err error) {
 	q := r.URL.Query()
 	d.Search, d.After = truncate(strings.TrimSpace(q.Get("q")), 100), q.Get("after")
-	d.Openers, err = c.desk.DoorAccess(r.Context(), v.Actor, d.Door.Readers, desk.OpenerQuery{Search: d.Search, After: d.After})
+	d.Openers, err = c.desk.DoorAccess(r.Context(), v.Actor, d.Door.Readers, desk.OpenerQuery{Search: d.Search, After: d.After, Opens: true})
 	return err
 }
 

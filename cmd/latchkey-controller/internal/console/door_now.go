@@ -11,7 +11,7 @@ import (
 // openNow says who may open a reader's door now, of the groups on its list, as sentences.
 func openNow(r *desk.Reader, all []*desk.Access) string {
 	if r.Live.Strike == wire.StrikeHeld {
-		return "The door is open to everybody now."
+		return "The door is unlocked for everybody now."
 	}
 	var hows []string
 	groups := map[string][]string{}

@@ -45,7 +45,7 @@ func TestADoorSaysFirstWhoMayOpenItNow(t *testing.T) {
 	w.changePolicy("front-door", func(p *wire.Policy) { p.Access = nil; p.Opening = &wire.Opening{Schedule: *day, First: ""} })
 	b.get("/doors/1").shows(t, http.StatusOK, "Nobody may open it now.", "No group is on the door's list.", "Unlocked for everybody: Mon-Sun 08:00-18:00")
 	w.live.states[0].State.Condition.Strike = wire.StrikeHeld
-	b.get("/doors/1").shows(t, http.StatusOK, "The door is open to everybody now.")
+	b.get("/doors/1").shows(t, http.StatusOK, "The door is unlocked for everybody now.")
 	w.live.states[0].Online = false
 	b.get("/doors/1").shows(t, http.StatusOK, "Perhaps not so at the reader: it is offline.")
 }
@@ -125,7 +125,7 @@ func TestADoorWithoutAReaderLeadsToTheReaders(t *testing.T) {
 		t.Fatalf("one comes to %s", got.url)
 	}
 	for _, tab := range []string{"access", "hours", "identification"} {
-		b.get("/doors/2?tab="+tab).shows(t, http.StatusOK, "No reader yet", "Without a reader nobody opens this door")
+		b.get("/doors/2?tab="+tab).shows(t, http.StatusOK, "No reader yet", "The console cannot unlock a door without a reader.")
 	}
 	b.get("/doors/2?tab=settings").shows(t, http.StatusOK, `value="Shed"`, "Visitors")
 	b.get("/doors/2?tab=activity").shows(t, http.StatusOK, "Shed")

@@ -48,7 +48,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 		p.TwoProofs, p.Access = nil, []wire.Access{{Group: "staff", Schedule: never}}
 	})
 	got := b.get(door)
-	got.shows(t, http.StatusOK, "At set times: PIN or card", "Monday00:00-00:01Holidays00:00-00:01", "1 user")
+	got.shows(t, http.StatusOK, "At set times: PIN or card", "; again ", "Monday00:00-00:01Holidays00:00-00:01", "1 user")
 	if strings.Contains(got.body, "Bob") {
 		t.Error("he is in no group that may open it")
 	}
@@ -56,7 +56,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	b.get(door).shows(t, http.StatusOK, "What follows is perhaps not so at front-door: it is offline.")
 	b.get(person).shows(t, http.StatusOK, "Perhaps not so at the reader: it is offline.")
 	condition.Strike = wire.StrikeHeld
-	b.get(door).shows(t, http.StatusOK, "Front door is held open to everybody now.")
+	b.get(door).shows(t, http.StatusOK, "Front door is unlocked for everybody now.")
 	w.changePolicy("front-door", func(p *wire.Policy) { p.Access = []wire.Access{} })
 	b.get(door).shows(t, http.StatusOK, "Nobody may open")
 	b.get(person).shows(t, http.StatusOK, "No door opens")

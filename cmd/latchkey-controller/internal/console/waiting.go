@@ -18,14 +18,14 @@ type waitingPage struct {
 	adoptChoices
 	ID       int64
 	Waiting  *desk.WaitingReader // nil: it waits no longer
-	Reader   *desk.Reader        // that it became; before, that which the id in its config is of; nil: there is none
+	Reader   *desk.Reader        // that it became; before, that which the id in its config is of, or else which its board is now; nil: there is none
 	Doors    []*desk.Door        // without a reader
 	More     bool                // there are more of these
 	Ask      string              // "refuse", "take-back"; "": nothing
 	Other    bool                // the broker is a separate program
 	Site     string              // as its screen says
 	Key      string              // fingerprint of the controller's, as its screen says
-	Replaces bool                // it would give that reader another board
+	Replaces bool                // that reader has a board, this one or another, whose bundle is revoked then
 }
 
 // Connected says whether the reader works with what it was adopted with.
@@ -85,12 +85,12 @@ func (c *Console) readWaiting(r *http.Request, v *visit, p *waitingPage, f *form
 
 // readAdoption fills in the form of an adoption.
 func (c *Console) readAdoption(r *http.Request, v *visit, p *waitingPage, f *form) (err error) {
-	named := p.Waiting.Named
+	id := p.Waiting.Named
 	if p.Waiting.Disputed {
-		named = ""
+		id = ""
 	}
-	if named != "" {
-		if p.Reader, err = c.desk.Reader(r.Context(), v.Actor, named); err != nil && !errors.Is(err, desk.ErrNotFound) {
+	if id = cmp.Or(id, p.Waiting.Reader); id != "" {
+		if p.Reader, err = c.desk.Reader(r.Context(), v.Actor, id); err != nil && !errors.Is(err, desk.ErrNotFound) {
 			return err
 		}
 	}

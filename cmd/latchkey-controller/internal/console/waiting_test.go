@@ -10,6 +10,7 @@ import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
@@ -85,7 +86,7 @@ func TestANewReaderIsAdoptedByOnePressAfterTheFingerprintWasCompared(t *testing.
 
 	b.post(page, fields...).shows(t, http.StatusOK, "Adopted for Küche, Main building.", "Waiting for the reader to fetch its bundle", "take it back", w.site.Name)
 	b.get("/").lacks(t, "is waiting")
-	b.get("/devices").shows(t, http.StatusOK, "it has not fetched its bundle yet")
+	b.get("/devices").shows(t, http.StatusOK, "its bundle was not fetched yet")
 	r, err := w.desk.Reader(t.Context(), owner, "kuche")
 	w.must(err)
 	if r.Board != board.Fingerprint() || r.Door != "Küche" || len(r.Policy.Access) != 1 {
@@ -95,7 +96,7 @@ func TestANewReaderIsAdoptedByOnePressAfterTheFingerprintWasCompared(t *testing.
 	if len(w.handOver(board, "")) == 0 {
 		t.Error("it gets no bundle")
 	}
-	b.get(page).shows(t, http.StatusOK, "its screen says which site adopted it", "Waiting for it to connect")
+	b.get(page).shows(t, http.StatusOK, "Its bundle was fetched", "from 192.0.2.7. Only this reader can open it", "Waiting for it to connect")
 	w.comes("kuche")
 	b.get(page).shows(t, http.StatusOK, "It works", `href="/doors/`+strconv.FormatInt(r.DoorID, 10)+`"`)
 	b.post(page, fields...).shows(t, http.StatusOK) // once more, which does nothing
@@ -181,6 +182,47 @@ func TestWhatAReaderIsCalledMeanwhileByAStrangerIsNotWhatItBecomes(t *testing.T)
 	if now, err := w.desk.Reader(t.Context(), owner, "front-door"); err != nil || now.Bundle != before.Bundle || now.Policy.Revision != before.Policy.Revision {
 		t.Errorf("%+v, %v", now, err)
 	}
+}
+
+func TestABoardThatIsAReaderNowIsSaidToBeAndWhatItsAdoptionShutsOut(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	adopt := func(board *boardtest.Board, named, door string) (page string) {
+		t.Helper()
+		w.handOver(board, named)
+		page = w.pageOf(board)
+		b.post(page, "reader", named, "fingerprint", board.Fingerprint(), "compared", "on", "which", "new", "door", door, "place", "Annex", "access", "everyone").shows(t, http.StatusOK)
+		return page
+	}
+	const stays, moved = "had before stays shut out", "That stays without a board"
+	chip := boardtest.NewWithTPM(t, wire.TPMNonce{1})
+	page := adopt(chip, "vault", "Vault")
+	asked := b.get(page + "?ask=take-back")
+	asked.lacks(t, stays)
+	asked.lacks(t, moved)
+	w.comes("vault")
+	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel("vault", wire.Level) }))
+
+	anew := boardtest.New(t) // whose files were emptied
+	anew.Signing, anew.Request.Signing, anew.Request.TPM = chip.Signing, [32]byte{}, chip.Request.TPM
+	var err error
+	anew.Signed, err = anew.Request.Sign(anew.Signing)
+	w.must(err)
+	w.handOver(anew, "")
+	b.get("/devices").shows(t, http.StatusOK, "its board is the reader vault now")
+	asked = b.get(w.pageOf(anew))
+	asked.shows(t, http.StatusOK, "This board is the reader vault now.", "As before: Vault", `value="keep" required checked`)
+	asked.lacks(t, "anybody can give a board this id")
+	page = adopt(anew, "", "Other")
+	b.get(page+"?ask=take-back").shows(t, http.StatusOK, "Take vault back?", stays)
+
+	other := boardtest.New(t)
+	b.get(adopt(other, "front-door", "Front door")+"?ask=take-back").shows(t, http.StatusOK, "Take front-door back?", "The board that front-door "+stays)
+	fresh := boardtest.New(t)
+	page = adopt(fresh, "shed", "Shed")
+	_, err = w.desk.HandOver(t.Context(), netip.MustParseAddr("192.0.2.66"), &wire.Handover{Request: fresh.Signed}) // a replay
+	w.must(err)
+	b.get(page).shows(t, http.StatusOK, "somebody at 192.0.2.66 has fetched its bundle", "Its bundle was fetched")
 }
 
 func TestABoardThatIsRefusedIsNotShown(t *testing.T) {

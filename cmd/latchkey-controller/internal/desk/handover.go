@@ -150,7 +150,7 @@ func (v *visit) lookForBundle(tx *store.Tx) error {
 		return err
 	}
 	if !inForce { // the reader was removed, say
-		v.row.Reader, v.row.Number, v.row.Fetched = "", 0, 0
+		v.row.NotAdopted()
 		v.hear()
 		return nil
 	}
@@ -164,8 +164,8 @@ func (v *visit) lookForBundle(tx *store.Tx) error {
 	if err != nil || len(v.bundle) == 0 {
 		return errors.Join(err, ErrBoardIsReader)
 	}
-	if v.row.Fetched == 0 {
-		v.row.Fetched, v.changed = v.now.UnixMilli(), true
+	if v.row.Fetched == 0 { // by the board, or by whoever has seen its request: only the board can open it
+		v.row.Fetched, v.row.Fetcher, v.changed = v.now.UnixMilli(), v.address, true
 	}
 	return nil
 }

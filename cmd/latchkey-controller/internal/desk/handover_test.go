@@ -99,7 +99,7 @@ func TestABoardWaitsIsAdoptedFetchesItsBundleAndIsHeard(t *testing.T) {
 	if err != nil || opened.Reader != adoption.Reader || opened.Controller != w.site.VerifyingKey() || wire.Fingerprint(bundle) != adoption.Bundle {
 		t.Errorf("%+v, %v", opened, err)
 	}
-	if waits = w.waits(b); waits == nil || !waits.Fetched.Equal(w.time.Add(-time.Hour)) {
+	if waits = w.waits(b); waits == nil || !waits.Fetched.Equal(w.time.Add(-time.Hour)) || waits.Fetcher != "192.0.2.8" || waits.Address != "192.0.2.7" {
 		t.Errorf("%+v", waits)
 	}
 	w.live.states = []link.ReaderStatus{{ID: adoption.Reader, Online: true}}
@@ -394,7 +394,7 @@ func TestAnAdoptionIsTakenBack(t *testing.T) {
 		t.Error(err)
 	}
 	w.must(w.TakeBackAdoption(t.Context(), as(Super), id, false))
-	if got, want := w.newest().Text.String(), "Super Admin took back the adoption of Back door: the board had not fetched its bundle yet"; got != want {
+	if got, want := w.newest().Text.String(), "Super Admin took back the adoption of Back door: its bundle was not fetched yet"; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 	if r := w.look(reader); r.Board != "" || r.Removed != Returned || w.person(user).Exposed != 0 {
@@ -424,11 +424,46 @@ func TestAnAdoptionIsTakenBack(t *testing.T) {
 		t.Error(err)
 	}
 	w.must(w.TakeBackAdoption(t.Context(), as(Super), id, true))
-	if got, want := w.newest().Text.String(), "Super Admin took back the adoption of Back door: the board had fetched its bundle, so the reader counts as lost"; got != want {
+	if got, want := w.newest().Text.String(), "Super Admin took back the adoption of Back door: its bundle was fetched, so the reader counts as lost"; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
 	if r := w.look(reader); r.Board != "" || r.Removed != Lost || w.person(user).Exposed != 1 {
 		t.Errorf("%+v", r)
+	}
+}
+
+func TestWhatAnAdoptionHasShutOutIsKnownWhenItIsTakenBack(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	adopts := func(b *boardtest.Board, named, reader string) *WaitingReader {
+		t.Helper()
+		_, err := w.asks(b, named, "192.0.2.7")
+		w.must(err)
+		_, err = w.AdoptWaiting(t.Context(), as(Super), w.waits(b).ID, AdoptForm{Reader: reader, Fingerprint: b.Fingerprint(), Access: []wire.Access{}})
+		w.must(err)
+		return w.waits(b)
+	}
+	chip := boardtest.NewWithTPM(t, wire.TPMNonce{7})
+	if is := adopts(chip, "vault", "vault"); is.Revoked || is.Moved != "" {
+		t.Errorf("%+v", is)
+	}
+	if is := adopts(boardtest.New(t), "vault", "vault"); !is.Revoked || is.Moved != "" {
+		t.Errorf("%+v", is)
+	}
+	adopts(boardtest.New(t), "side", "side")
+	_, err := w.Adopt(t.Context(), as(Super), AdoptForm{Reader: "hall", Request: chip.Signed, Fingerprint: chip.Fingerprint(), Access: []wire.Access{}}, func([]byte) error { return nil })
+	w.must(err)
+	anew := boardtest.New(t) // the board with the TPM, whose files were emptied
+	anew.Signing, anew.Request.Signing, anew.Request.TPM = chip.Signing, [32]byte{}, chip.Request.TPM
+	anew.Signed, err = anew.Request.Sign(anew.Signing)
+	w.must(err)
+	is := adopts(anew, "side", "side")
+	if !is.Revoked || is.Moved != "hall" {
+		t.Errorf("%+v", is)
+	}
+	w.must(w.TakeBackAdoption(t.Context(), as(Super), is.ID, false))
+	if is := w.waits(anew); is.Revoked || is.Moved != "" {
+		t.Errorf("%+v", is)
 	}
 }
 

@@ -94,7 +94,7 @@ func TestAUserAndADoorSayWhenAndHowItOpensAndWhyNotNow(t *testing.T) {
 		*condition = step.says
 		condition.ClockTrusted = !step.noClock
 		of, at := w.access(step.user), []*Access(nil)
-		for _, o := range w.openers(id, OpenerQuery{}).Openers {
+		for _, o := range w.openers(id, OpenerQuery{Opens: true}).Openers {
 			if o.ID == step.user {
 				at = o.At
 			}

@@ -91,6 +91,11 @@ func TestWhoseHoursHaveNotBegunIsToldWhenTheyDo(t *testing.T) {
 	if want := w.time.Truncate(24 * time.Hour).Add(18 * time.Hour); a.Not == "" || !a.Opens.Equal(want) {
 		t.Errorf("%v: not for %q, again on %v", w.time, a.Not, a.Opens)
 	}
+	for asked, want := range map[bool]time.Time{false: {}, true: a.Opens} { // of a door's many users only if asked
+		if at := w.openers(id, OpenerQuery{Opens: asked}).Openers[0].At[0]; at.Not != a.Not || !at.Opens.Equal(want) {
+			t.Errorf("asked %t: not for %q, again on %v", asked, at.Not, at.Opens)
+		}
+	}
 	w.pass(a.Opens.Sub(w.time))
 	if a := w.access(user)[0]; a.Not != "" || !a.Opens.IsZero() {
 		t.Errorf("then not for %q, again on %v", a.Not, a.Opens)

@@ -21,7 +21,10 @@ type WaitingReader struct {
 	First    time.Time // when it was heard first
 	Heard    time.Time // and last; written at most once a minute
 	Adopted  string    // the reader it was made; "": it waits for an administrator
-	Fetched  time.Time // zero: it has not fetched its bundle yet
+	Revoked  bool      // the board that the reader had was shut out then
+	Moved    string    // the other reader that this board was until then; "": none
+	Fetched  time.Time // zero: nobody has fetched its bundle yet. Who has may be anybody who has seen its request
+	Fetcher  string    // the address from which its bundle was fetched first
 	Twin     bool      // Disputed, or another one waits under the same Named, or Named is a reader with another board: compare carefully
 	Problem  string    // why it cannot be adopted as the site is set up now; "": it can
 }
@@ -113,7 +116,7 @@ func (s *waitingSight) describe(row *store.WaitingReader) (*WaitingReader, error
 	if err != nil {
 		return nil, err
 	}
-	w := &WaitingReader{ID: row.ID, Named: row.Named, Disputed: row.Disputed, Address: row.Address, First: time.UnixMilli(row.First), Heard: time.UnixMilli(row.Heard), Adopted: row.Reader}
+	w := &WaitingReader{ID: row.ID, Named: row.Named, Disputed: row.Disputed, Address: row.Address, First: time.UnixMilli(row.First), Heard: time.UnixMilli(row.Heard), Adopted: row.Reader, Revoked: row.Revoked, Moved: row.Moved, Fetcher: row.Fetcher}
 	w.Request = Request{Fingerprint: fingerprint, Reader: s.boards(request), TPM: request.TPM != nil}
 	w.NoPIN = s.settings.OnlyTPM && !w.TPM
 	if row.Fetched != 0 {

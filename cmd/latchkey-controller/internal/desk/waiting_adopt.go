@@ -65,7 +65,8 @@ func (d *Desk) AdoptWaiting(ctx context.Context, a Actor, id int64, form AdoptFo
 			return err
 		}
 		one.save = func(bundle []byte) error {
-			row.Reader, row.Number, row.Fetched, row.Until = one.id, one.adoption.Number, 0, steady.Add(adoptionEnds)
+			row.Reader, row.Number, row.Until = one.id, one.adoption.Number, steady.Add(adoptionEnds)
+			row.Revoked, row.Moved = one.adoption.Revoked != 0, one.adoption.Moved
 			return errors.Join(
 				tx.SetReaderLevel(one.id, store.LevelUnknown), // even of the board that it was: it has not been heard with this bundle
 				tx.SetWaitingReader(row), tx.SetWaitingBundle(id, bundle),
@@ -177,8 +178,8 @@ func (d *Desk) RefuseWaiting(ctx context.Context, a Actor, id int64) error {
 	})
 }
 
-// TakeBackAdoption removes the reader that a board was made. If the board has not fetched its bundle, nothing was given
-// away: the board waits again. If it has, the reader is removed as lost. fetched says which of the two is meant; if it is the other
+// TakeBackAdoption removes the reader that a board was made. If its bundle was not fetched, nothing was given
+// away: the board waits again, and boards that its adoption has shut out stay so. If it has, the reader is removed as lost. fetched says which of the two is meant; if it is the other
 // one by now, the error is an ErrChanged of the field "". ErrNotFound: there is nothing to take back any more.
 func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64, fetched bool) error {
 	if err := d.check(ctx, a, TakeBackReader, new(auditTarget)); err != nil {
@@ -212,9 +213,9 @@ func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64, fetched 
 		if fetched != (row.Fetched != 0) {
 			return &FieldError{"", "The bundle was fetched meanwhile, or the reader adopted anew: read again what taking it back means", ErrChanged}
 		}
-		target.text = "the board had not fetched its bundle yet"
+		target.text = "its bundle was not fetched yet"
 		if fetched {
-			target.text = "the board had fetched its bundle, so the reader counts as lost"
+			target.text = "its bundle was fetched, so the reader counts as lost"
 		}
 		if _, err := d.site.RemoveReader(tx, now, row.Reader, fetched); err != nil || fetched {
 			return errors.Join(err, tx.RemoveWaitingReader(id))
@@ -223,7 +224,8 @@ func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64, fetched 
 		if err != nil {
 			return err
 		}
-		row.Reader, row.Number, row.Until = "", 0, steady.Add(waitingEnds)
+		row.NotAdopted()
+		row.Until = steady.Add(waitingEnds)
 		return errors.Join(tx.SetWaitingReader(row), tx.SetWaitingBundle(id, nil))
 	})
 }

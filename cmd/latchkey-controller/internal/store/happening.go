@@ -10,7 +10,7 @@ import (
 // One happening is often told by several events: an act, and what readers say that came of it; an entry, and the door that
 // was opened for it. Its first event stands for it, and the others are parts of that one, or of one of these: see
 // Event.PartOf. What is a part is certain by the id of an order, the revision of a policy, or the place in a journal;
-// nothing is one because it came soon after.
+// nothing is one because it came soon after. What a door does late, or a reader says again of an order, is none.
 
 // A deed is what an act does in a transaction.
 type deed struct{ event int64 } // id of the act's event; 0: none was needed yet

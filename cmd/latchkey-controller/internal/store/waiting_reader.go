@@ -25,16 +25,24 @@ type WaitingReader struct {
 	Refused      bool
 	Reader       string // that it was made; "": none
 	Number       uint64 // of that bundle
-	Fetched      int64  // when it fetched the bundle first, Unix milliseconds; 0: not yet
+	Revoked      bool   // the board that the reader had was shut out then
+	Moved        string // the other reader that this board was; "": none
+	Fetched      int64  // when the bundle was fetched first, Unix milliseconds; 0: not yet
+	Fetcher      string // the address from which it was; "": it was not
 }
 
 // Waits says whether it waits for an administrator.
 func (w *WaitingReader) Waits() bool { return !w.Refused && w.Reader == "" }
 
-const waitingColumns = `id, board, request, named, disputed, address, first, heard, until, refused, reader, number, fetched`
+// NotAdopted has one that was made a reader wait again.
+func (w *WaitingReader) NotAdopted() {
+	w.Reader, w.Number, w.Revoked, w.Moved, w.Fetched, w.Fetcher = "", 0, false, "", 0, ""
+}
+
+const waitingColumns = `id, board, request, named, disputed, address, first, heard, until, refused, reader, number, revoked, moved, fetched, fetcher`
 
 func (w *WaitingReader) columns() []any {
-	return []any{&w.ID, &w.Board, &w.Request, &w.Named, &w.Disputed, &w.Address, &w.First, &w.Heard, &w.Until, &w.Refused, &w.Reader, &w.Number, &w.Fetched}
+	return []any{&w.ID, &w.Board, &w.Request, &w.Named, &w.Disputed, &w.Address, &w.First, &w.Heard, &w.Until, &w.Refused, &w.Reader, &w.Number, &w.Revoked, &w.Moved, &w.Fetched, &w.Fetcher}
 }
 
 // WaitingReaders returns those whose rows are there after now, the longest first.
@@ -69,15 +77,15 @@ func (t *Tx) WaitingBundle(id int64) (bundle []byte, err error) {
 func (t *Tx) AddWaitingReader(now clock.Steady, w *WaitingReader) error {
 	return errors.Join(
 		t.exec(`DELETE FROM waiting_reader WHERE board = ? AND until <= ?`, w.Board, now),
-		t.row(`INSERT INTO waiting_reader (board, request, named, disputed, address, first, heard, until, refused, reader, number, fetched, bundle)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '', 0, 0, ?) RETURNING id`, []any{w.Board, w.Request, w.Named, w.Disputed, w.Address, w.First, w.Heard, w.Until, []byte{}}, &w.ID),
+		t.row(`INSERT INTO waiting_reader (board, request, named, disputed, address, first, heard, until, refused, reader, number, revoked, moved, fetched, fetcher, bundle)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, '', 0, 0, '', 0, '', ?) RETURNING id`, []any{w.Board, w.Request, w.Named, w.Disputed, w.Address, w.First, w.Heard, w.Until, []byte{}}, &w.ID),
 	)
 }
 
 // SetWaitingReader stores all but ID, Board and First.
 func (t *Tx) SetWaitingReader(w *WaitingReader) error {
-	return t.exec(`UPDATE waiting_reader SET request = ?, named = ?, disputed = ?, address = ?, heard = ?, until = ?, refused = ?, reader = ?, number = ?, fetched = ? WHERE id = ?`,
-		w.Request, w.Named, w.Disputed, w.Address, w.Heard, w.Until, w.Refused, w.Reader, w.Number, w.Fetched, w.ID)
+	return t.exec(`UPDATE waiting_reader SET request = ?, named = ?, disputed = ?, address = ?, heard = ?, until = ?, refused = ?, reader = ?, number = ?, revoked = ?, moved = ?, fetched = ?, fetcher = ? WHERE id = ?`,
+		w.Request, w.Named, w.Disputed, w.Address, w.Heard, w.Until, w.Refused, w.Reader, w.Number, w.Revoked, w.Moved, w.Fetched, w.Fetcher, w.ID)
 }
 
 // SetWaitingBundle stores the sealed bundle; nil: none.

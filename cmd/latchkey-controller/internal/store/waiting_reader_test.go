@@ -35,11 +35,11 @@ func TestAWaitingReaderIsKeptUntilItsTimeComesOnEitherEngine(t *testing.T) {
 				t.Error("it is there when its time has come:", err)
 			}
 			before = newest()
-			w.Reader, w.Number, w.Fetched, w.Until = "front", 7, 3000, 90
+			w.Reader, w.Number, w.Revoked, w.Moved, w.Fetched, w.Fetcher, w.Until = "front", 7, true, "side", 3000, "192.0.2.8", 90
 			update(t, s, func(tx *Tx) error {
 				return errors.Join(tx.SetWaitingReader(w), tx.SetWaitingBundle(w.ID, []byte("bundle")))
 			})
-			if got, err := read(89); err != nil || got.Waits() || got.Number != 7 || got.Fetched != 3000 || newest() == before {
+			if got, err := read(89); err != nil || got.Waits() || got.Number != 7 || !got.Revoked || got.Moved != "side" || got.Fetched != 3000 || got.Fetcher != "192.0.2.8" || newest() == before {
 				t.Errorf("%+v, %v", got, err)
 			}
 			must(t, s.View(t.Context(), func(tx *Tx) error {

@@ -14,6 +14,9 @@ CREATE TABLE waiting_reader (
 	refused  BIGINT NOT NULL CHECK (refused IN (0, 1)),
 	reader   TEXT COLLATE "C" NOT NULL,                  -- that it was made; '': none
 	number   BIGINT NOT NULL,                            -- of that bundle; 0: there is none
+	revoked  BIGINT NOT NULL CHECK (revoked IN (0, 1)),  -- the board that the reader had was shut out then
+	moved    TEXT COLLATE "C" NOT NULL,                  -- the other reader that this board was; '': none
 	fetched  BIGINT NOT NULL,                            -- when it fetched the bundle first, Unix milliseconds; 0: not yet
+	fetcher  TEXT COLLATE "C" NOT NULL,                  -- the address from which it was fetched first; '': it was not
 	bundle   BYTEA NOT NULL                              -- sealed; empty: there is none, or its reader was heard
 );

@@ -13,6 +13,9 @@ CREATE TABLE waiting_reader (
 	refused  INTEGER NOT NULL CHECK (refused IN (0, 1)),
 	reader   TEXT NOT NULL,                               -- that it was made; '': none
 	number   INTEGER NOT NULL,                            -- of that bundle; 0: there is none
+	revoked  INTEGER NOT NULL CHECK (revoked IN (0, 1)),  -- the board that the reader had was shut out then
+	moved    TEXT NOT NULL,                               -- the other reader that this board was; '': none
 	fetched  INTEGER NOT NULL,                            -- when it fetched the bundle first, Unix milliseconds; 0: not yet
+	fetcher  TEXT NOT NULL,                               -- the address from which it was fetched first; '': it was not
 	bundle   BLOB NOT NULL                                -- sealed; empty: there is none, or its reader was heard
 ) STRICT;
