@@ -138,7 +138,7 @@ func TestAReaderWithATPMIsAdoptedOverTheNetwork(t *testing.T) {
 	reader := newReader(t, "")
 	reader.looking("front-door", address, "[key]", fmt.Sprintf("tpm = %q", swtpm.New(t).Path))
 	reader.start()
-	c.adoptWaiting(reader.waiting("test"))
+	c.adoptWaiting(reader.waiting("test"), "--reader", "front-door")
 	reader.linked()
 	reader.shownAndSeen()
 	reader.pinOpens(adaPIN, "Ada's PIN, checked by the TPM,")
