@@ -168,6 +168,11 @@ func newestIdentity(dir string) (*Identity, error) {
 // the reader has one whose keys are elsewhere, in files or in another TPM, it keeps that
 // until a bundle answers the new one's request.
 func MakeIdentity(ctx context.Context, dir string, chip *tpm.TPM) (*Identity, error) {
+	unlock, err := datadir.LockKeys(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	next := filepath.Join(dir, datadir.NextIdentity)
 	path := filepath.Join(dir, datadir.Identity)
 	switch id, err := ReadIdentity(dir); {

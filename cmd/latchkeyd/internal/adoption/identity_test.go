@@ -129,6 +129,33 @@ func onDisk(t *testing.T, dir string, secret []byte) bool {
 	return found
 }
 
+func TestWhoMakesKeysAtTheSameTimeGetsTheSame(t *testing.T) {
+	t.Parallel()
+	for what, device := range map[string]string{"in a file": "", "in a TPM": swtpm.New(t).Path} {
+		dir, made := t.TempDir(), make(chan []byte)
+		for range 4 {
+			go func() {
+				var chip *tpm.TPM // each process has its own
+				if device != "" {
+					chip = tpm.Open(device)
+					defer chip.Close()
+				}
+				id, err := MakeIdentity(t.Context(), dir, chip)
+				if err != nil {
+					t.Errorf("%s: %v", what, err)
+				}
+				made <- wire.Marshal(id)
+			}()
+		}
+		first := <-made
+		for range 3 {
+			if !bytes.Equal(<-made, first) {
+				t.Errorf("%s: two identities", what)
+			}
+		}
+	}
+}
+
 func TestAReaderThatGetsATPMKeepsItsIdentityUntilTheBundleOfTheNewOne(t *testing.T) {
 	dir := t.TempDir()
 	first, request := ask(t, dir, nil)

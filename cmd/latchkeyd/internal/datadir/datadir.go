@@ -3,10 +3,13 @@
 package datadir
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -16,6 +19,7 @@ import (
 const (
 	Identity     = "identity.cbor"      // the reader's keys
 	NextIdentity = "identity.next.cbor" // keys that wait for the bundle that answers their request
+	KeysLock     = "identity.lock"      // locked by who makes these keys; empty
 	Site         = "site.cbor"          // the site that adopted it
 	Adoption     = "adoption.cbor"      // a bundle on its way in
 	TPM          = "tpm.cbor"           // the TPM that the config names, as in the request for adoption
@@ -57,6 +61,31 @@ func Lock(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("lock %s: %w", dir, err)
 	}
 	return func() { f.Close() }, nil
+}
+
+// LockKeys waits until no other process makes the reader's keys, and keeps others from it: a running reader makes
+// its own, and latchkeyd identity may be run at the same time.
+func LockKeys(ctx context.Context, dir string) (unlock func(), err error) {
+	f, err := os.OpenFile(filepath.Join(dir, KeysLock), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return func() { f.Close() }, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			f.Close()
+			return nil, fmt.Errorf("lock %s: %w", f.Name(), err)
+		}
+		select {
+		case <-ctx.Done():
+			f.Close()
+			return nil, fmt.Errorf("another process is making the reader's keys: %w", ctx.Err())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // ReadSecret reads a file of at most limit bytes, and refuses one that others
