@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/internal/freeport"
 	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 )
@@ -173,12 +174,10 @@ func startMosquitto(t testing.TB, dir string) (string, *os.Process) {
 			t.Fatal("mosquitto is not installed; make setup installs it")
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
 	config := filepath.Join(t.TempDir(), "mosquitto")
 	if out, err := programIn(dir)("broker-config", "--out", config, "--listen", address).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // clusterFacts is what opens the doors of a cluster, and the addresses of its processes; kept in facts.json.
@@ -61,23 +61,13 @@ func (c *cluster) recall() (isNew bool, err error) {
 // away; and at random, so that clusters that are set up one after the other can run beside each other.
 func (f *clusterFacts) choose() error {
 	for _, address := range f.addresses() {
-		listener, err := listenSomewhere()
+		chosen, err := freeport.Address()
 		if err != nil {
 			return err
 		}
-		defer listener.Close() // when all are chosen
-		*address = listener.Addr().String()
+		*address = chosen
 	}
 	return nil
-}
-
-func listenSomewhere() (listener net.Listener, err error) {
-	for range 100 {
-		if listener, err = net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(12000)))); err == nil {
-			return listener, nil
-		}
-	}
-	return nil, err
 }
 
 // free returns an error if another program has an address.

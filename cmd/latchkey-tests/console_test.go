@@ -3,12 +3,13 @@ package tests
 import (
 	"context"
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // desk is a console in a browser, used as a person would.
@@ -154,12 +155,10 @@ func (d *desk) status(path, body string) int {
 // serveConsole starts the controller with a console.
 func (c *controller) serveConsole() {
 	c.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+	var err error
+	if c.console, err = freeport.Address(); err != nil {
 		c.t.Fatal(err)
 	}
-	c.console = listener.Addr().String()
-	listener.Close()
 	c.serve()
 }
 

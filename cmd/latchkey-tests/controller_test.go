@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // controller is the real controller of a site and the broker at which it meets
@@ -35,13 +36,12 @@ type controller struct {
 // yet.
 func adaAndBobLinked(t testing.TB, mosquitto bool) *controller {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
 	c := &controller{testSite: adaAndBob(t), t: t, mosquitto: mosquitto}
-	c.broker = listener.Addr().String()
+	c.broker = address
 	t.Cleanup(func() {
 		c.stopServing()
 		c.stopBroker()

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"latchkey/cmd/internal/freeport"
 	"latchkey/device/pin/tpm/swtpm"
 	"latchkey/sync/wire"
 )
@@ -35,12 +36,10 @@ func (r *testReader) looking(id, address string, more ...string) {
 // takesReaders starts a site's controller, which takes boards at the address that it returns.
 func takesReaders(t *testing.T) (c *controller, address string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address = listener.Addr().String()
-	listener.Close()
 	c = adaAndBobLinked(t, false)
 	c.flags = []string{"--adoption", address}
 	c.serve()

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // A home is a client of the MQTT broker to which Home Assistant would be connected, too.
@@ -25,12 +27,10 @@ type home struct {
 // newHome starts a broker that lets everybody in, on loopback, and a client of it.
 func newHome(t *testing.T) (h *home, broker string) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
 	program, err := exec.LookPath("mosquitto")
 	if err != nil {
 		program = "/usr/sbin/mosquitto"

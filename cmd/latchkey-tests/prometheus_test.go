@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // forPrometheus is where what the package brings for Prometheus lies.
@@ -27,12 +28,11 @@ const forPrometheus = "../latchkey-package/latchkey-controller/"
 // unused returns an address of loopback at which nobody listens.
 func unused(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 // promtool runs Prometheus's own check.

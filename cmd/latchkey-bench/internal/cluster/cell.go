@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // A Size is how much of everything a cell has.
@@ -75,7 +77,7 @@ func (c *Cluster) newCell(i int, size Size) (*Cell, error) {
 	cell := &Cell{Name: cellName(i)}
 	for range size.Brokers {
 		name := fmt.Sprint("mosquitto-", len(c.brokers())+len(cell.Brokers)+1)
-		address, err := freeAddress()
+		address, err := freeport.Address()
 		if err != nil {
 			return nil, err
 		}

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -54,18 +52,6 @@ func Open(ctx context.Context, site *fleet.Site, cells ...Size) (c *Cluster, err
 		return c, err
 	}
 	return c, c.openCells(ctx, cells)
-}
-
-// freeAddress returns an address at which nobody listens. Its port is not one of those that connections begin at, so
-// it stays free while a broker is away.
-func freeAddress() (string, error) {
-	for range 100 {
-		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(20000+rand.IntN(12000))))
-		if err == nil {
-			return l.Addr().String(), l.Close()
-		}
-	}
-	return "", errors.New("no port is free")
 }
 
 // openServer makes a PostgreSQL server with a database, and starts it.

@@ -11,10 +11,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // A Site is a real controller on a site of its own, with a real Mosquitto on this machine.
@@ -98,12 +99,12 @@ func (s *Site) choosePort() error {
 	file := filepath.Join(s.Dir, "port")
 	b, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
-		l, failed := net.Listen("tcp", "127.0.0.1:0")
+		address, failed := freeport.Address()
 		if failed != nil {
 			return failed
 		}
-		b = []byte(strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
-		l.Close()
+		_, port, _ := net.SplitHostPort(address)
+		b = []byte(port)
 		err = os.WriteFile(file, b, 0o600)
 	}
 	s.port = string(b)

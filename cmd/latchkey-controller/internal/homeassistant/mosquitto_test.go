@@ -18,6 +18,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // access returns the broker's access list, which HOME_ASSISTANT.md has, and what a stranger
@@ -48,10 +50,9 @@ func (w *world) mosquitto() {
 	if err != nil {
 		w.t.Fatalf("%v: %s", err, out)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	w.must(err)
-	_, w.port, _ = net.SplitHostPort(listener.Addr().String())
-	listener.Close()
+	_, w.port, _ = net.SplitHostPort(address)
 	config := fmt.Sprintf("listener %s 127.0.0.1\ncafile %[2]s/ca.pem\ncertfile %[2]s/broker.pem\nkeyfile %[2]s/broker.key\npassword_file %[2]s/passwords\nacl_file %[2]s/access.acl\nallow_anonymous false\npersistence false\n", w.port, w.dir)
 	if os.Getuid() == 0 { // the test's directory is not for Mosquitto's own user
 		config += "user root\n"

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/internal/freeport"
 	"latchkey/cmd/latchkey-controller/internal/broker"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -37,12 +38,11 @@ type process struct {
 // newProcess writes the configuration of a Mosquitto for the readers that there are, and starts it.
 func (w *world) newProcess() *process {
 	w.t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	listener.Close()
+	_, port, _ := net.SplitHostPort(address)
 	dir := filepath.Join(w.t.TempDir(), "mosquitto")
 	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Controller: site.ControllerName, Bridge: site.HomeAssistantName, Readers: []string{"front-door"}}
 	if m.Authority, err = w.site.ReissuedRoot(); err != nil {

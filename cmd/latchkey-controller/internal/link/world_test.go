@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/internal/freeport"
 	"latchkey/cmd/latchkey-controller/internal/backup"
 	"latchkey/cmd/latchkey-controller/internal/backup/backuptest"
 	"latchkey/cmd/latchkey-controller/internal/broker"
@@ -153,12 +154,11 @@ func (w *world) mosquitto() {
 			w.t.Fatal("mosquitto is not installed; make setup installs it")
 		}
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	listener.Close()
+	_, port, _ := net.SplitHostPort(address)
 	w.broker = "ssl://127.0.0.1:" + port
 	dir := filepath.Join(w.t.TempDir(), "mosquitto")
 	m := &broker.Mosquitto{Site: w.site.Name, Address: "127.0.0.1", Port: port, Controller: site.ControllerName, Bridge: site.HomeAssistantName}

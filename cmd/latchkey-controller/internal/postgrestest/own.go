@@ -19,6 +19,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sys/unix"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // An Own is a server of one test, which may stop it, kill it and change its settings. Its role postgres may do
@@ -73,12 +75,13 @@ func newOwn(t testing.TB, settings []string) (s *Own, first *server) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	listener.Close()
-	s = &Own{Dir: dir, Port: listener.Addr().(*net.TCPAddr).Port, t: t, account: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}}
+	_, port, _ := net.SplitHostPort(address)
+	number, _ := strconv.Atoi(port)
+	s = &Own{Dir: dir, Port: number, t: t, account: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}}
 	if os.Geteuid() == 0 { // the server refuses to run as root
 		account, err := user.Lookup("postgres")
 		if err != nil {

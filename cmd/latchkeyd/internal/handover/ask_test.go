@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"latchkey/cmd/internal/freeport"
 )
 
 // TestAnAnswerIsBounded asks servers that are no controllers.
@@ -179,12 +181,11 @@ func TestOnlyAnAddressThatIsNotThereIsPassedOver(t *testing.T) {
 // unused returns an address at which nobody listens.
 func unused(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeport.Address()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return address
 }
 
 func TestAQuestionEndsWithItsReader(t *testing.T) {
