@@ -42,7 +42,7 @@ func TestOnlyAValidTokenIsAnswered(t *testing.T) {
 		token, path, want string
 	}{
 		"none":                    {"", unifiBase + "/doors", "401 CODE_AUTH_FAILED"},
-		"unknown":                 {p.token[:len(p.token)-1] + "x", unifiBase + "/doors", "401 CODE_ACCESS_TOKEN_INVALID"},
+		"unknown":                 {p.token + "x", unifiBase + "/doors", "401 CODE_ACCESS_TOKEN_INVALID"},
 		"valid":                   {p.token, unifiBase + "/doors", "200 SUCCESS"},
 		"valid, nothing there":    {p.token, unifiBase + "/door", "404 CODE_RESOURCE_NOT_FOUND"},
 		"valid, nothing there, 2": {p.token, ownBase + "/door", "404 CODE_RESOURCE_NOT_FOUND"},
