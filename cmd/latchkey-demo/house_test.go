@@ -21,7 +21,7 @@ var built = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out, err := exec.Command("go", "build", "-o", dir+"/", "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller").CombinedOutput()
+	out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", dir+"/", "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, out)
 	}

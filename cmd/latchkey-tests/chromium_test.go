@@ -11,10 +11,11 @@ import (
 	"latchkey/board/sim/browsertest"
 )
 
-// browser opens a window of a headless Chromium.
+// browser opens a window of a headless Chromium, of a person who wants no motion: each step of it is painted by the
+// processor. Tests of the console and of the board's page have it.
 func browser(t testing.TB) context.Context {
 	t.Helper()
-	ctx := browsertest.Open(t, 6*time.Minute)
+	ctx := browsertest.Open(t, 6*time.Minute, chromedp.Flag("force-prefers-reduced-motion", true))
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 800)); err != nil {
 		t.Fatal(err)
 	}
@@ -23,7 +24,7 @@ func browser(t testing.TB) context.Context {
 
 // between is how long a browser has its rest between two questions for what is not there yet: chromedp asks it every
 // 5 ms, or has it paint one frame after the other.
-const between = 50 * time.Millisecond
+const between = 100 * time.Millisecond
 
 func seldom() chromedp.QueryOption { return chromedp.RetryInterval(between) }
 
@@ -60,11 +61,11 @@ func (r *testReader) tapPIN(ctx context.Context, pin string) {
 			r.t.Logf("tap %s: %v", name, err)
 			return false
 		}
-		for range 500 {
+		for range 200 {
 			if !bytes.Equal(before, r.pixels()) {
 				return true
 			}
-			time.Sleep(20 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond)
 		}
 		return false
 	}

@@ -37,7 +37,7 @@ func programs() (string, error) {
 		if built.dir, built.err = os.MkdirTemp("", "latchkey-test-*"); built.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-o", built.dir+"/", "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller").CombinedOutput()
+		out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", built.dir+"/", "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller").CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("%w: %s", err, out)
 		}
@@ -299,7 +299,7 @@ func (r *testReader) soon(bound time.Duration, check func() bool) bool {
 		if time.Now().After(deadline) {
 			return false
 		}
-		pause := min(max(20*time.Millisecond, 3*time.Since(asked)), time.Second) // a check may start a program, and others work meanwhile
+		pause := min(max(50*time.Millisecond, 3*time.Since(asked)), time.Second) // a check may start a program, and others work meanwhile
 		time.Sleep(min(pause, time.Until(deadline)))                             // the last check is at the deadline
 	}
 }

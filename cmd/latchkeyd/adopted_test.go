@@ -44,7 +44,7 @@ func makeAdopted() {
 			adopted.err = fmt.Errorf("%s %s: %w: %s", program, args[0], err, out)
 		}
 	}
-	run("", "go", "build", "-o", adopted.dir+"/", "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller")
+	run("", "go", "build", "-ldflags", "-s -w", "-o", adopted.dir+"/", "latchkey/cmd/latchkeyd", "latchkey/cmd/latchkey-controller")
 	run("", "./latchkey-controller", "init", "--dir", "site", "--site", "test")
 	run(adaPIN+"\n", "./latchkey-controller", "user", "add", "--dir", "site", "--name", "Ada", "--pin", "-")
 	run("", "./latchkey-controller", "user", "add", "--dir", "site", "--name", "Bob", "--card", bobUID)

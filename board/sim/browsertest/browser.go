@@ -4,6 +4,7 @@ package browsertest
 import (
 	"context"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 
@@ -12,18 +13,18 @@ import (
 
 // Open opens a window of a headless Chromium of its own, which talks to loopback only, and trusts every
 // certificate: the console's is of its site's own authority. It is closed when the test ends, or
-// after a time.
-func Open(t testing.TB, within time.Duration) context.Context {
+// after a time. More options may be given.
+func Open(t testing.TB, within time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium-headless-shell") // starts in a quarter of the time of the whole browser
 	if err != nil {
 		t.Fatal("chromium-headless-shell is not installed: run make setup")
 	}
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), append(chromedp.DefaultExecAllocatorOptions[:],
+	ctx, cancel := chromedp.NewExecAllocator(t.Context(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("enable-features", "NetworkServiceInProcess2"), // not a process more
-	)...)
+	}, more)...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
