@@ -132,8 +132,14 @@ func (w *watch) acked(reader string, journal wire.JournalID, from, to uint64, ha
 		w.conn = conn
 	}
 	var found, last int
-	err := w.conn.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE number = $4 AND hash = $5) FROM records WHERE reader_id = $1 AND journal = $2 AND number BETWEEN $3 AND $4`,
-		reader, journal[:], int64(from), int64(to), hash[:]).Scan(&found, &last)
+	err := pgx.BeginFunc(ctx, w.conn, func(tx pgx.Tx) error {
+		// A query that waits while records of a month are given a table of their own looks for them where they were before.
+		if _, err := tx.Exec(ctx, `LOCK TABLE records IN ACCESS SHARE MODE`); err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE number = $4 AND hash = $5) FROM records WHERE reader_id = $1 AND journal = $2 AND number BETWEEN $3 AND $4`,
+			reader, journal[:], int64(from), int64(to), hash[:]).Scan(&found, &last)
+	})
 	switch {
 	case err != nil:
 		w.unlooked++

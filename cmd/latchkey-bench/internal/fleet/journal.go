@@ -83,7 +83,7 @@ func (j *journal) Records(from uint64) iter.Seq2[wire.StoredRecord, error] {
 }
 
 func (j *journal) Ack(id wire.JournalID, number uint64, hash wire.Hash) error {
-	if first := j.First(); number >= first {
+	if first := j.First(); id == j.id && number >= first {
 		j.told(first, number, hash)
 	}
 	j.mu.Lock()

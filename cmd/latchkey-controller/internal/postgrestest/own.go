@@ -249,6 +249,16 @@ func (s *Own) Do(database string, statements ...string) {
 	}
 }
 
+// DoAlone carries out a statement in a database while the server is stopped.
+func (s *Own) DoAlone(database, statement string) {
+	s.t.Helper()
+	alone := s.Command("postgres", "--single", "-D", s.data(), "-c", "exit_on_error=on", "-c", sharedMemory, database)
+	alone.Stdin = strings.NewReader(statement + "\n")
+	if out, err := alone.CombinedOutput(); err != nil {
+		s.t.Fatalf("%s: %v: %s", statement, err, out)
+	}
+}
+
 // Ask returns the only value of a query, as text.
 func (s *Own) Ask(database, query string) string {
 	s.t.Helper()

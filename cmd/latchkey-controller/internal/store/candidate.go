@@ -35,8 +35,11 @@ func (e *postgresEngine) lead(ctx context.Context, cell int64, standBy func(*Ser
 	since := time.Now() // the row has been as it was seen
 	stoodBy := ""       // the holder that standBy was called for
 	away := false       // the database was, since then: who had the lead may have lost it by that alone
+	read := false       // the row, at the last look: a change since then shows that its holder is alive
 	for {
 		now, err := c.look(ctx)
+		follows := read
+		read = err == nil
 		final, other := (*finalError)(nil), (*ServedError)(nil)
 		switch {
 		case ctx.Err() != nil:
@@ -64,13 +67,14 @@ func (e *postgresEngine) lead(ctx context.Context, cell int64, standBy func(*Ser
 				continue // another one was faster
 			}
 		case now != seen:
-			if now.holder == seen.holder && now.term == seen.term && now.holder != stoodBy { // it is alive
+			alive := follows && now.holder == seen.holder && now.term == seen.term
+			if alive && now.holder != stoodBy {
 				if err := standBy(c.leader(ctx, now.holder)); err != nil {
 					return nil, err
 				}
 				stoodBy = now.holder
 			}
-			seen, since, away = now, time.Now(), false
+			seen, since, away = now, time.Now(), away && !follows
 		}
 		select {
 		case <-ctx.Done():

@@ -138,6 +138,23 @@ func TestNobodyIsNamedForALeadThatWasLostWithTheDatabase(t *testing.T) {
 	}
 }
 
+// The last beat before the database went away, which the stand-by sees only after that, does not show that the leader is alive.
+func TestABeatThatIsSeenWhenTheDatabaseIsBackIsNoneOfSinceThen(t *testing.T) {
+	t.Parallel()
+	server := postgrestest.NewOwn(t)
+	address := server.New("site")
+	leads := seenAlive(t, openAt(t, address), address)
+	server.Stop(syscall.SIGINT)
+	server.DoAlone("site", `UPDATE lead SET beat = beat + 1`)
+	time.Sleep(2 * lookEvery)
+	server.Start()
+	lead := <-leads
+	defer lead.Close()
+	if got := lead.After(); got != "" {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestSQLiteHasOneController(t *testing.T) {
 	t.Parallel()
 	s := newStore(t)

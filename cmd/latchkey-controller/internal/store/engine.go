@@ -33,7 +33,7 @@ func Outage(err error) string {
 	return away.Outage
 }
 
-// An UnsureError says that the database went away while it committed.
+// An UnsureError says that the database went away while it committed, or was kept from waiting for its stand-by.
 type UnsureError struct{ Database string }
 
 func (e *UnsureError) Error() string {

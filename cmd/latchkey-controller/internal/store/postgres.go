@@ -36,6 +36,8 @@ type postgresEngine struct {
 
 	// reaching says that whoever writes next is being connected.
 	reaching atomic.Bool
+	// unawaited is how many commits the server has said are done without the stand-by that they were to wait for.
+	unawaited atomic.Int64
 }
 
 // limits are how long things may take; a test may have others.
@@ -171,7 +173,11 @@ func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, erro
 			return tx.Commit()
 		}
 		defer time.AfterFunc(e.limits.commit, cancel).Stop()
-		return e.committed(tx.Commit())
+		before := e.unawaited.Load()
+		if err := e.committed(tx.Commit()); err != nil || e.unawaited.Load() == before {
+			return err
+		}
+		return &UnsureError{e.name} // a stand-by that takes over may not have it
 	}
 	return &begun{tx, commit, func() { tx.Rollback(); cancel(); <-e.writing }}, nil
 }

@@ -219,3 +219,38 @@ func TestWhatIsReportedAsDoneOutlivesCrashesOfTheServer(t *testing.T) {
 	}
 	t.Logf("%d rows, %d reported as done, %d unsure", len(has), len(done), len(unsure))
 }
+
+// The server says of such a commit that it is done.
+func TestACommitWhoseWaitForAStandByIsEndedIsInDoubt(t *testing.T) {
+	t.Parallel()
+	first := postgrestest.NewOwn(t, "max_wal_senders=4")
+	first.New("site")
+	second := first.StandBy()
+	s := openAt(t, first.Address("site", "postgres"))
+	if err := add(s, 1); err != nil {
+		t.Fatal(err)
+	}
+	thaw := second.Freeze()
+	added := make(chan error, 1)
+	go func() { added <- add(s, 2) }()
+	for ended := false; !ended; time.Sleep(10 * time.Millisecond) {
+		select {
+		case err := <-added:
+			t.Fatalf("it did not wait: %v", err)
+		default:
+		}
+		ended = first.Ask("postgres", `SELECT count(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND application_name LIKE 'latchkey%'`) != "0"
+	}
+	if err := <-added; !errors.As(err, new(*UnsureError)) {
+		t.Error(err)
+	}
+	thaw()
+	if err := add(s, 3); err != nil {
+		t.Errorf("one that does not have to be ended: %v", err)
+	}
+	for end := time.Now().Add(30 * time.Second); second.Ask("site", `SELECT count(*) FROM done`) != "3"; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) { // it has them on disk, and shows them a moment later
+			t.Fatal("the stand-by lacks rows")
+		}
+	}
+}

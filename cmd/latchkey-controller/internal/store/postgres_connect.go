@@ -55,6 +55,11 @@ func (e *postgresEngine) connection() (*pgx.ConnConfig, error) {
 	config.RuntimeParams["application_name"] = e.self
 	config.DialFunc = dialer.DialContext
 	config.ValidateConnect = e.server.validate
+	config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
+		if notice.Routine == waitsForStandBy { // its text is in the server's language
+			e.unawaited.Add(1)
+		}
+	}
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		frontend := pgproto3.NewFrontend(r, w)
 		frontend.SetMaxBodyLen(maxMessage)
@@ -66,6 +71,10 @@ func (e *postgresEngine) connection() (*pgx.ConnConfig, error) {
 	}
 	return config, nil
 }
+
+// waitsForStandBy is the function of the server in which a commit waits for stand-bys (src/backend/replication/syncrep.c). If
+// somebody ends that wait with pg_cancel_backend, it warns, and says that the commit is done.
+const waitsForStandBy = "SyncRepWaitForLSN"
 
 // session is what a session begins with. These are no parameters of the connection, which a pooler
 // would refuse. A commit is on disk when it returns, and, where the server says so, at its
