@@ -10,9 +10,10 @@ import (
 )
 
 func settings(c *invocation) action {
-	c.details = "In another time zone all dates stay the moments that they are, and doors keep their own zones.\nWith --pins tpm-only, readers without a TPM take no PINs from now on, and a stolen one gives none away:\na new epoch begins, whose PIN key they do not get. Cards work everywhere."
+	c.details = "In another time zone all dates stay the moments that they are, and doors keep their own zones unless --zone-of-doors is given.\nWith --pins tpm-only, readers without a TPM take no PINs from now on, and a stolen one gives none away:\na new epoch begins, whose PIN key they do not get. Cards work everywhere."
 	days := c.Int("keep-days", 0, "for how many `days` activity is kept; acts of administrators for 90 at least")
 	name := zoneFlag(c, "doors have their own")
+	doors := c.Bool("zone-of-doors", false, "with --zone: the doors that have the zone of before get it, too")
 	var budget *int
 	c.Func("guess-budget", "how many `PINs` a reader's TPM checks beyond those that were entered: what a thief gets; 500 unless set", func(text string) error {
 		n, err := strconv.Atoi(text)
@@ -27,11 +28,14 @@ func settings(c *invocation) action {
 		if (args[0] == "set") != (*days != 0 || *name != "" || budget != nil || *pins != "") {
 			return c.wrongUse("show, or set with --keep-days, --zone, --guess-budget or --pins")
 		}
+		if *doors && *name == "" {
+			return c.wrongUse("--zone-of-doors goes with --zone")
+		}
 		return nil
 	}
 	return func(ctx context.Context, args []string) error {
 		if *name != "" {
-			if err := c.desk.SetZone(ctx, c.actor, *name); err != nil {
+			if err := c.desk.SetZone(ctx, c.actor, desk.ZoneForm{Zone: *name, Doors: *doors}); err != nil {
 				return err
 			}
 		}

@@ -20,6 +20,7 @@ type adoptChoices struct {
 	MaySchedules bool            // add one
 	Cells        []desk.CellName // to choose from
 	MayKeep      bool            // who may open the door may stay as it is
+	Zone         *desk.SiteZone
 }
 
 // adoptChoices reads what there is to choose from.
@@ -29,6 +30,9 @@ func (c *Console) adoptChoices(r *http.Request, v *visit, f *form) (p adoptChoic
 		return p, err
 	}
 	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
+		return p, err
+	}
+	if p.Zone, err = c.desk.SiteZone(r.Context(), v.Actor); err != nil {
 		return p, err
 	}
 	if p.Cells, err = c.desk.CellNames(r.Context(), v.Actor); err != nil {
@@ -97,6 +101,11 @@ func accessChoice(f *form) (access []wire.Access, uses []desk.UseSchedule) {
 		access = []wire.Access{}
 		groups := groupsOf(f)
 		slices.Sort(groups)
+		for _, group := range groups {
+			if err := wire.CheckName(group); err != nil && f.Wrong["groups"] == "" {
+				f.wrong("groups", err.Error())
+			}
+		}
 		for _, group := range slices.Compact(groups) {
 			access = append(access, wire.Access{Group: group, Schedule: hours})
 			by.HoursUse = accessOf(group)

@@ -43,7 +43,7 @@ func (f *form) copyDay() bool {
 	return true
 }
 
-// overnight says when hours, as they are typed on a day, end on the next one; "": they do not.
+// overnight is desk.Day.Overnight of the day with a key.
 func overnight(key, hours string) string {
 	for _, d := range desk.Days() {
 		if d.Key == key {

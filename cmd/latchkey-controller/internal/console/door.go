@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/sync/wire"
 )
 
 // doorPage shows one door.
@@ -20,6 +21,7 @@ type doorPage struct {
 	Search  string // of the Access tab
 	After   string
 	Openers *desk.OpenerPage
+	Members map[string]bool // the groups of the Overview and Access tabs that somebody is in
 	Events  []*desk.Event
 
 	Visitors  *desk.VisitDoor  // what visitors meet there, of the Settings tab; nil: it has no reader
@@ -29,7 +31,7 @@ type doorPage struct {
 	rules
 }
 
-var doorTabs = []tab{{"overview", "Overview"}, {"access", "Access"}, {"hours", "Hours"}, {"identification", "Identification"}, {"settings", "Settings"}, {"activity", "Activity"}}
+var doorTabs = []tab{{"overview", "Overview"}, {"access", "Access"}, {"hours", "Unlock schedule"}, {"identification", "Identification"}, {"settings", "Settings"}, {"activity", "Activity"}}
 
 func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
 	tab := r.URL.Query().Get("tab")
@@ -69,6 +71,9 @@ func (c *Console) showDoorPage(w http.ResponseWriter, r *http.Request, v *visit,
 	}
 	if err == nil && p.Reader != nil {
 		err = c.readRules(r, v, p)
+	}
+	if err == nil && (p.Tab == "overview" || p.Tab == "access") {
+		p.Members, err = c.desk.GroupsWithMembers(r.Context(), v.Actor)
 	}
 	if err == nil {
 		c.show(w, r, status, "door", &view{visit: v, Title: p.Door.Name, Section: "overview", Page: p})
@@ -131,6 +136,21 @@ func (d *doorPage) AccessFrom(after string) string {
 		address += "&" + more[1:]
 	}
 	return address
+}
+
+// EmptyGroup says whether nobody is in a group that somebody can be put into.
+func (d *doorPage) EmptyGroup(name string) bool {
+	return !d.Members[name] && name != wire.Everyone && !desk.IsVisitors(name)
+}
+
+// Empty says whether nobody is in the group of an access.
+func (d *doorPage) Empty(a *desk.Access) bool {
+	return wire.CheckName(a.Groups[0]) == nil && d.EmptyGroup(a.Groups[0])
+}
+
+// Filled returns those of some accesses in whose groups somebody is.
+func (d *doorPage) Filled(all []*desk.Access) []*desk.Access {
+	return slices.DeleteFunc(slices.Clone(all), d.Empty)
 }
 
 // Adopted returns the readers of the door that have a board.

@@ -132,7 +132,7 @@ func (c *Console) setPolicy(r *http.Request, v *visit, f *form, tab string, edit
 		return answer{}, err
 	}
 	to, err := c.rulesAt(r, v, tab)
-	return answer{to: to, notice: "Saved. The reader is told now."}, err
+	return answer{to: to, notice: "Saved. The reader is told now." + nights(f)}, err
 }
 
 // savePolicy changes a reader's policy, unless errors are marked in the form.

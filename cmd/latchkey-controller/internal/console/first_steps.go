@@ -17,11 +17,19 @@ type firstStep struct {
 }
 
 // firstSteps returns the steps for the start page; nil: they are over. A site may well be in UTC: a zone
-// that nobody has set is no longer the next step once there is a door.
+// that nobody has chosen is no longer the next step once there is a door, but stays one, alone after the
+// first entry, until an Owner has chosen it.
 func (c *Console) firstSteps(r *http.Request, v *visit, p *overviewPage) ([]firstStep, error) {
 	is, err := c.desk.FirstSteps(r.Context(), v.Actor)
-	if err != nil || is.Over {
+	if err != nil {
 		return nil, err
+	}
+	zone := firstStep{Name: "site", Done: is.Zone, Href: "/settings#f-zone"}
+	if is.Over {
+		if zone.Next = !is.Zone && !is.Hidden && v.May(string(desk.SetZone)); !zone.Next {
+			return nil, nil
+		}
+		return []firstStep{zone}, nil
 	}
 	addDoor := "/places/new/door"
 	if len(p.Locations) == 0 {
@@ -31,7 +39,7 @@ func (c *Console) firstSteps(r *http.Request, v *visit, p *overviewPage) ([]firs
 		firstStep
 		act desk.Act
 	}{
-		{firstStep{Name: "site", Done: is.Zone, Href: "/settings#f-zone"}, desk.SetZone},
+		{zone, desk.SetZone},
 		{firstStep{Name: "door", Done: p.Doors > 0, Href: addDoor}, desk.EditPlaces},
 		{firstStep{Name: "reader", Done: p.Readers > 0, Href: "/devices"}, desk.AdoptReader},
 		{firstStep{Name: "user", Done: is.User != 0, Href: "/users/new"}, desk.AddUser},

@@ -165,7 +165,7 @@ func (c *Console) giveAccess(r *http.Request, v *visit, f *form) (answer, error)
 		return answer{}, errWrong
 	}
 	err := c.desk.GiveAccess(r.Context(), v.Actor, r.PathValue("group"), f.Get("revision"), doorsOf(f), hours, by)
-	return answer{to: groupURL(r.PathValue("group"), "doors"), notice: "Saved. The readers are told now."}, err
+	return answer{to: groupURL(r.PathValue("group"), "doors"), notice: "Saved. The readers are told now." + nights(f)}, err
 }
 
 func (c *Console) takeAccess(r *http.Request, v *visit, f *form) (answer, error) {

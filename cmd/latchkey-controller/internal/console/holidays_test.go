@@ -104,7 +104,7 @@ func TestADayIsCopiedInEachFormOfHoursAndNothingIsSaved(t *testing.T) {
 	before := w.newest()
 	fields := []string{"group", "crew", "when", "times", "mon", "22-6", "copy", "day", "copy-from", "mon", "copy-onto", "weekend", "name", "Night", "kind", "group"}
 	for _, path := range []string{"/schedules", "/schedules/1", "/readers/front-door/access", "/readers/front-door/opening", "/readers/front-door/two-proofs"} {
-		b.post(path, fields...).shows(t, http.StatusOK, `name="sun" value="22-6"`, "The hours of Monday are copied to Saturday and Sunday. Nothing is saved yet.", "until 06:00 on Tuesday")
+		b.post(path, fields...).shows(t, http.StatusOK, `name="sun" value="22-6"`, "The hours of Monday are copied to Saturday and Sunday. Nothing is saved yet.", "Monday 22:00 until Tuesday 06:00")
 	}
 	if w.newest() != before {
 		t.Error("something was done")

@@ -23,7 +23,7 @@ func openingForm(p *wire.Policy, w *week) *form {
 // unlocking is where the hours of the unlock schedule stand.
 var unlocking = desk.HoursUse{What: desk.OpeningHours}
 
-// readOpening fills in the Hours tab.
+// readOpening fills in the Unlock schedule tab.
 func (c *Console) readOpening(r *http.Request, v *visit, p *doorPage) error {
 	policy := p.Reader.Policy
 	schedule := new(wire.Schedule)

@@ -54,7 +54,7 @@ func newWeek(a wire.Access) *week {
 		}
 		w.Days = append(w.Days, row)
 		if row.Hours != "" {
-			open = append(open, d.Name+" "+spoken(d, row.Hours))
+			open = append(open, spoken(d, row.Hours))
 		}
 	}
 	for i, d := range desk.Days()[:7] {
@@ -67,13 +67,38 @@ func newWeek(a wire.Access) *week {
 	return w
 }
 
-// spoken returns hours of a day so that what goes over midnight is understood: "22:00 until 06:00 on
-// Tuesday".
+// spoken returns a day with its hours so that what goes over midnight is understood: "Monday
+// 08:00-12:00, Monday 22:00 until Tuesday 06:00".
 func spoken(d desk.Day, hours string) string {
-	if over := d.Overnight(hours); over != "" {
-		return hours[:strings.LastIndex(hours, "-")] + " " + over
+	over := d.Overnight(hours)
+	if over == "" {
+		return d.Name + " " + hours
 	}
-	return hours
+	if last := strings.LastIndex(hours, ", "); last >= 0 {
+		return d.Name + " " + hours[:last] + ", " + over
+	}
+	return over
+}
+
+// nights says for the notice that follows a form which of the hours in it go on after midnight: an
+// end before its beginning may be a slip. "": none do.
+func nights(f *form) string {
+	if f.Values.Has("when") && f.Get("when") != "times" {
+		return ""
+	}
+	var all []string
+	for _, d := range desk.Days() {
+		if over := d.Overnight(f.Get(d.Key)); over != "" {
+			all = append(all, over)
+		}
+	}
+	switch len(all) {
+	case 0:
+		return ""
+	case 1:
+		return " These hours go on after midnight: " + all[0] + "."
+	}
+	return fmt.Sprintf(" Hours of %d days go on after midnight, like %s.", len(all), all[0])
 }
 
 // week returns the week of hours in the reader's policy.

@@ -120,7 +120,7 @@ func (c *Console) addSchedule(r *http.Request, v *visit, f *form) (answer, error
 		return answer{}, cmp.Or(v.refusal(desk.EditSchedules), err)
 	}
 	id, err := c.desk.AddSchedule(r.Context(), v.Actor, read)
-	return answer{to: fmt.Sprintf("/schedules/%d", id), notice: read.Name + " was added. Doors use it when you choose it there."}, err
+	return answer{to: fmt.Sprintf("/schedules/%d", id), notice: read.Name + " was added. Doors use it when you choose it there." + nights(f)}, err
 }
 
 func (c *Console) editSchedule(r *http.Request, v *visit, f *form) (answer, error) {
@@ -130,7 +130,7 @@ func (c *Console) editSchedule(r *http.Request, v *visit, f *form) (answer, erro
 	}
 	was, _ := strconv.ParseInt(f.Get("revision"), 10, 64)
 	err = c.desk.EditSchedule(r.Context(), v.Actor, v.id, was, func(s *desk.ScheduleForm) { *s = read })
-	return answer{to: fmt.Sprintf("/schedules/%d", v.id), notice: "Saved. The readers that use it are told now."}, err
+	return answer{to: fmt.Sprintf("/schedules/%d", v.id), notice: "Saved. The readers that use it are told now." + nights(f)}, err
 }
 
 func (c *Console) removeSchedule(r *http.Request, v *visit, _ *form) (answer, error) {

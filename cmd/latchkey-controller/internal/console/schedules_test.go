@@ -38,8 +38,13 @@ func TestAScheduleIsAddedWithACopyOfADay(t *testing.T) {
 	if all, err := w.desk.Schedules(t.Context(), owner); err != nil || len(all) != 1 {
 		t.Fatalf("%d schedules, %v: a copy saves nothing", len(all), err)
 	}
-	b.post("/schedules", "name", "Night", "mon", "22-6", "fri", "22-6", "sat", "10-12").shows(t, http.StatusOK, "Night was added", `name="fri" value="22:00-06:00"`, `name="sat" value="10:00-12:00"`, "Nowhere yet")
-	b.get("/schedules").shows(t, http.StatusOK, "Night", "not used yet", `aria-label="Monday 22:00 until 06:00 on Tuesday; Friday 22:00 until 06:00 on Saturday; Saturday 10:00-12:00"`)
+	b.post("/schedules", "name", "Night", "mon", "22-6", "fri", "22-6", "sat", "10-12").shows(t, http.StatusOK, "Night was added. Doors use it when you choose it there. Hours of 2 days go on after midnight, like Monday 22:00 until Tuesday 06:00.", `name="fri" value="22:00-06:00"`, `name="sat" value="10:00-12:00"`, "Nowhere yet")
+	b.get("/schedules").shows(t, http.StatusOK, "Night", "not used yet", `aria-label="Monday 22:00 until Tuesday 06:00; Friday 22:00 until Saturday 06:00; Saturday 10:00-12:00"`)
+	b.post("/readers/front-door/access", "group", "night", "when", "times", "mon", "18:00-8:00").shows(t, http.StatusOK, "These hours go on after midnight: Monday 18:00 until Tuesday 08:00.")
+	b.get("/doors/1?tab=access&group=night").shows(t, http.StatusOK, ">Monday 18:00 until Tuesday 08:00</p>")
+	if page := b.post("/readers/front-door/access", "group", "night", "when", "always", "mon", "18:00-8:00"); strings.Contains(page.body, "after midnight") {
+		t.Error("hours that are not taken are told of")
+	}
 }
 
 func TestWhatIsWrongInAScheduleIsSaidAtItsField(t *testing.T) {
@@ -193,7 +198,7 @@ func scheduleTour(t *testing.T, beside context.Context) {
 	})
 	do(t, ctx, wide, arrive(w.server.URL+"/schedules/2"), chromedp.Click(chromedp.CSS("button[name=copy]")))
 	until(t, ctx, "the hours of Monday are on Friday", `document.querySelector("#f-fri").value === "22:00-06:00"`)
-	until(t, ctx, "it is said when Friday's end", `document.querySelector("#o-fri").checkVisibility() && document.querySelector("#o-fri").textContent === "until 06:00 on Saturday"`)
+	until(t, ctx, "it is said when Friday's end", `document.querySelector("#o-fri").checkVisibility() && document.querySelector("#o-fri").textContent === "Friday 22:00 until Saturday 06:00"`)
 	lookAt(t, ctx, "schedule-copied")
 	do(t, ctx, wide, chromedp.SendKeys(chromedp.CSS("#f-fri"), ", x"), chromedp.SendKeys(chromedp.CSS("#f-sat"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-fri")))
 	lookAt(t, ctx, "schedule-wrong")

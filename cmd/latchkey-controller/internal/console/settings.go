@@ -21,6 +21,7 @@ type settingsPage struct {
 	Doubt       string // why the controller's clock is in doubt; "": it is not
 	Odds        *desk.GuessOdds
 	Theft       *desk.Theft
+	Zone        *desk.SiteZone
 	Authorities []*desk.TPMAuthority
 	Brokers     *desk.Brokers
 	Controllers []desk.ControllerStatus
@@ -77,6 +78,9 @@ func (c *Console) showSettings(ask string) formPage {
 		if p.Theft, err = c.desk.Theft(r.Context(), v.Actor); err != nil {
 			return err
 		}
+		if p.Zone, err = c.desk.SiteZone(r.Context(), v.Actor); err != nil {
+			return err
+		}
 		if p.Brokers, err = c.desk.Brokers(r.Context(), v.Actor); err != nil {
 			return err
 		}
@@ -92,7 +96,11 @@ func (c *Console) showSettings(ask string) formPage {
 		if !f.Values.Has("authority") {
 			f.Values.Set("authority", r.URL.Query().Get("authority"))
 		}
-		for name, value := range map[string]string{"brokers": strings.Join(p.Brokers.Common(), "\n"), "revision": p.Brokers.Revision, "guess-budget": fmt.Sprint(p.Theft.Budget), "keep-days": fmt.Sprint(days), "zone": v.zone().String()} {
+		f.Values.Set("zone-revision", p.Zone.Revision) // of the doors that the page asks about
+		if !f.Values.Has("zone") {
+			tick(f, "zone-doors", !p.Zone.Chosen)
+		}
+		for name, value := range map[string]string{"brokers": strings.Join(p.Brokers.Common(), "\n"), "revision": p.Brokers.Revision, "guess-budget": fmt.Sprint(p.Theft.Budget), "keep-days": fmt.Sprint(days), "zone": p.Zone.Zone.String()} {
 			if !f.Values.Has(name) {
 				f.Values.Set(name, value)
 			}
@@ -121,7 +129,12 @@ func (c *Console) confirmClock(r *http.Request, v *visit, _ *form) (answer, erro
 }
 
 func (c *Console) setZone(r *http.Request, v *visit, f *form) (answer, error) {
-	return answer{to: "/settings", notice: "Saved. Times are now shown in this zone."}, c.desk.SetZone(r.Context(), v.Actor, f.Get("zone"))
+	form := desk.ZoneForm{Zone: f.Get("zone"), Doors: f.Has("zone-doors", "on"), Revision: f.Get("zone-revision")}
+	notice := "Saved. Times are now shown in this zone."
+	if form.Doors {
+		notice = "Saved. Times are now shown in this zone, and the doors that had the other one have it, too: their readers are told now."
+	}
+	return answer{to: "/settings", notice: notice}, c.desk.SetZone(r.Context(), v.Actor, form)
 }
 
 func (c *Console) setGuesses(r *http.Request, v *visit, f *form) (answer, error) {

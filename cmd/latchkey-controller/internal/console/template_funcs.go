@@ -69,6 +69,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"times":        times,
 		"over":         func(t time.Time) bool { return t.Before(c.desk.Now()) },
 		"shortly":      func(t time.Time) string { return shortly(t, c.desk.Now(), in) },
+		"again":        func(a *desk.Access) string { return again(a, c.desk.Now(), in) },
 		"when":         func(t time.Time) string { return when(t, c.desk.Now(), in) },
 		"several":      several,
 		"numberWord":   numberWord,

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
 )
@@ -31,6 +32,14 @@ type waitingPage struct {
 // Connected says whether the reader works with what it was adopted with.
 func (p *waitingPage) Connected() bool {
 	return p.Reader != nil && p.Reader.Live.Online && !p.Waiting.Fetched.IsZero()
+}
+
+// KeptZone is the time zone that the door has already; "": it is a new one.
+func (p *waitingPage) KeptZone() string {
+	if p.Replaces {
+		return p.Reader.Policy.TimeZone
+	}
+	return ""
 }
 
 // waitingURL is the page of a board that waits.
@@ -195,7 +204,11 @@ func (c *Console) adoptWaiting(r *http.Request, v *visit, f *form) (answer, erro
 	if _, err = c.desk.AdoptWaiting(r.Context(), v.Actor, v.id, form); errors.Is(err, desk.ErrNotFound) {
 		err = nil // somebody was faster: the page says what has become of it
 	}
-	return answer{to: waitingURL(v.id)}, err
+	done := answer{to: waitingURL(v.id)}
+	if f.Has("access", "groups") {
+		done.notice = strings.TrimSpace(nights(f))
+	}
+	return done, err
 }
 
 // showAdoptWaiting shows the form again.

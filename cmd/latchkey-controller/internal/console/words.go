@@ -51,6 +51,15 @@ func when(t, now time.Time, in *time.Location) string {
 	return t.Format("on 2 Jan 2006 at ") + clock
 }
 
+// again says when a door opens again: when, and what its own clock shows then if that is another time.
+func again(a *desk.Access, now time.Time, in *time.Location) string {
+	there, err := zone.Load(a.Zone)
+	if err != nil || zone.Same(a.Opens, in, there) {
+		return when(a.Opens, now, in)
+	}
+	return when(a.Opens, now, in) + ", which is " + a.Opens.In(there).Format("15:04") + " in " + a.Zone
+}
+
 // seenURL is where the activity shows the event at which a user was last seen.
 func seenURL(user uint64, s *desk.Seen) string {
 	return fmt.Sprintf("/activity?user=%d&before=%d#event-%d", user, s.Event+1, s.Event)

@@ -71,7 +71,7 @@ func TestWhatDatesAreInOtherZonesIsSaidAsTheyAreTyped(t *testing.T) {
 
 func TestActivityAtADoorOfAnotherZoneShowsItsClockToo(t *testing.T) {
 	w := small(t)
-	w.must(w.desk.SetZone(t.Context(), owner, "Europe/Zurich"))
+	w.must(w.desk.SetZone(t.Context(), owner, desk.ZoneForm{Zone: "Europe/Zurich"}))
 	_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.TimeZone = "America/New_York" })
 	w.must(err)
 	w.journal("front-door").report(time.Date(2026, 1, 11, 23, 30, 5, 0, time.UTC), wire.Record{Kind: wire.DoorOpened})

@@ -10,6 +10,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
+	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
 
@@ -199,6 +200,9 @@ func (f *AdoptForm) edit(p *wire.Policy) {
 		if text := TidyName(set.text); text != "" {
 			*set.to = text
 		}
+	}
+	if f.TimeZone != "" {
+		p.TimeZone = zone.Named(p.TimeZone)
 	}
 	if f.Access != nil {
 		p.Access = slices.Clone(f.Access) // which several forms may share, and hours of schedules are put into

@@ -720,7 +720,9 @@ var attempts = map[Act][]attempt{
 		},
 	},
 	ConfirmClock: {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
-	SetZone:      {act(func(w *world, ctx context.Context, a Actor) error { return w.SetZone(ctx, a, "Europe/Zurich") })},
+	SetZone: {act(func(w *world, ctx context.Context, a Actor) error {
+		return w.SetZone(ctx, a, ZoneForm{Zone: "Europe/Zurich"})
+	})},
 	Backup: {
 		act(func(w *world, ctx context.Context, a Actor) error {
 			postgrestest.SQLiteOnly(w.t)

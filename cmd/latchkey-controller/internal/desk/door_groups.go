@@ -1,10 +1,25 @@
 package desk
 
 import (
+	"context"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
+
+// GroupsWithMembers returns the groups that somebody is in, all but everyone.
+func (d *Desk) GroupsWithMembers(ctx context.Context, a Actor) (groups map[string]bool, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		names, err := tx.GroupsWithMembers()
+		groups = make(map[string]bool, len(names))
+		for _, name := range names {
+			groups[name] = true
+		}
+		return err
+	})
+	return groups, err
+}
 
 // GroupAccess returns how and when the groups on the reader's list may open its door, in the list's order:
 // somebody of each who has a PIN and a card that proves itself. Without a board there are none.

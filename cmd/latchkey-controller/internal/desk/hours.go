@@ -151,20 +151,18 @@ func ParseHours(texts map[string]string) (*wire.Schedule, error) {
 	return s, wrongField("mon", s.Check())
 }
 
-// Overnight says when hours, as they are typed on a day, end on the next one: "until 06:00 on
-// Tuesday"; "": they do not.
+// Overnight says of hours, as they are typed on a day, which of them end on the next one: "Monday
+// 22:00 until Tuesday 06:00"; "": none do.
 func (d Day) Overnight(text string) string {
 	spans, err := d.parse(text)
-	if err != nil || len(spans) == 0 {
+	if err != nil {
 		return ""
 	}
-	last := spans[len(spans)-1]
-	if last.on == d.day {
-		return ""
-	}
-	for _, next := range Days() {
-		if next.day == last.on {
-			return "until " + clockText(last.To) + " on " + next.Name
+	for i, span := range spans {
+		for _, next := range Days() {
+			if span.on != d.day && next.day == span.on {
+				return d.Name + " " + clockText(spans[i-1].From) + " until " + next.Name + " " + clockText(span.To)
+			}
 		}
 	}
 	return ""

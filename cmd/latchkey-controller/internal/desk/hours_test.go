@@ -138,7 +138,7 @@ func TestHoursThatGoOnAfterMidnightAreSaidToDoSo(t *testing.T) {
 		day        int
 		text, want string
 	}{
-		{0, "22:00-06:00", "until 06:00 on Tuesday"}, {6, "8-12, 22-6:30", "until 06:30 on Monday"}, {0, "8-24", ""}, {0, "22-0", ""}, {0, "", ""}, {0, "x", ""}, {7, "22-6", ""},
+		{0, "22:00-06:00", "Monday 22:00 until Tuesday 06:00"}, {6, "8-12, 22-6:30", "Sunday 22:00 until Monday 06:30"}, {4, "18-8, 10-12", "Friday 18:00 until Saturday 08:00"}, {0, "8-24", ""}, {0, "22-0", ""}, {0, "", ""}, {0, "x", ""}, {7, "22-6", ""},
 	} {
 		if got := days[c.day].Overnight(c.text); got != c.want {
 			t.Errorf("%s %q: %q, not %q", days[c.day].Name, c.text, got, c.want)

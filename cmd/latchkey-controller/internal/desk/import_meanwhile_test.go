@@ -98,7 +98,9 @@ func TestAnImportIsRefusedIfItsPlanChangesMeanwhile(t *testing.T) {
 		"group gone": {func(w *world, _, _ uint64, group, _, _ string) {
 			w.must(w.RenameGroup(w.t.Context(), as(Super), group, w.grouped(group).Revision(), "other"))
 		}, ErrChanged},
-		"zone": {func(w *world, _, _ uint64, _, _, _ string) { w.must(w.SetZone(w.t.Context(), as(Owner), "Asia/Tokyo")) }, ErrChanged},
+		"zone": {func(w *world, _, _ uint64, _, _, _ string) {
+			w.must(w.SetZone(w.t.Context(), as(Owner), ZoneForm{Zone: "Asia/Tokyo"}))
+		}, ErrChanged},
 		"new keys": {func(w *world, _, _ uint64, _, _, _ string) {
 			_, err := w.NewEpoch(w.t.Context(), as(Owner))
 			w.must(err)

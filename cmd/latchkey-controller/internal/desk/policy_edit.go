@@ -118,6 +118,9 @@ func applyEdit(p *wire.Policy, edit func(*wire.Policy)) {
 			*text.is = TidyName(*text.is)
 		}
 	}
+	if p.TimeZone != was.TimeZone {
+		p.TimeZone = zone.Named(p.TimeZone)
+	}
 }
 
 // checkPolicy checks the fields of a policy.

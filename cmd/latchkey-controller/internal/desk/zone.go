@@ -10,6 +10,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/zone"
+	"latchkey/sync/wire"
 )
 
 // Zone returns the site's time zone, in which times are displayed and entered.
@@ -24,12 +25,98 @@ func siteZone(tx *store.Tx) (*time.Location, error) {
 	return zone.Load(name)
 }
 
-// SetZone changes the zone in which times are displayed and entered. Stored times do
-// not change, and doors keep their zones. Field: "zone".
-func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
-	name = TidyName(name)
+// A SiteZone is the site's time zone, and which doors have the same.
+type SiteZone struct {
+	Zone     *time.Location
+	Chosen   bool     // otherwise it is UTC, which machines have that nobody has told theirs
+	Doors    []string // with a reader that has this zone, by name
+	Revision string   // of Zone, and of the readers that have it; "": the actor sees only some of them
+}
+
+// SiteZone returns the site's time zone.
+func (d *Desk) SiteZone(ctx context.Context, a Actor) (z *SiteZone, err error) {
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		r, err := a.reach(tx)
+		if err != nil {
+			return err
+		}
+		here, err := siteZone(tx)
+		if err != nil {
+			return err
+		}
+		z = &SiteZone{Zone: here}
+		if z.Chosen, err = zoneChosen(tx, d.now()); err != nil {
+			return err
+		}
+		policies, err := r.policies(tx)
+		if err != nil {
+			return err
+		}
+		places, err := tx.ReaderPlaces()
+		if err != nil {
+			return err
+		}
+		for _, p := range policies {
+			if p.TimeZone == here.String() {
+				z.Doors = append(z.Doors, doorName(places, p.Reader))
+			}
+		}
+		slices.Sort(z.Doors)
+		z.Doors = slices.Compact(z.Doors)
+		if r.all { // only then do they see all of them
+			_, z.Revision, err = inZone(tx, here.String())
+		}
+		return err
+	})
+	return z, err
+}
+
+// zoneChosen says whether the site's time zone is another one than UTC, or an administrator has left
+// it there. Of a site that is older than its audit may be that is taken to be so.
+func zoneChosen(tx *store.Tx, now time.Time) (bool, error) {
+	is, err := tx.Site()
+	if err != nil || is.Zone != "UTC" && is.Zone != "Etc/UTC" || now.Sub(time.Unix(is.Created, 0)) > KeepActs*24*time.Hour {
+		return true, err
+	}
+	return tx.Did(string(SetZone), "")
+}
+
+// inZone returns the policies that have a time zone, by reader, also of readers that were removed and
+// may come back; and the Revision.
+func inZone(tx *store.Tx, name string) (policies []*wire.Policy, rev string, err error) {
+	readers, err := tx.Readers()
+	if err != nil {
+		return nil, "", err
+	}
+	fields := []string{name}
+	for _, id := range slices.Sorted(slices.Values(readers)) {
+		p, err := tx.Policy(id)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		if p.TimeZone == name {
+			policies, fields = append(policies, p), append(fields, id)
+		}
+	}
+	return policies, revision(fields), nil
+}
+
+// A ZoneForm is the site's time zone as an administrator chooses it.
+type ZoneForm struct {
+	Zone     string // its name, or that of a city that only one zone has
+	Doors    bool   // the doors that have the zone of before get it, too
+	Revision string // of the SiteZone that was shown; "": do not check
+}
+
+// SetZone changes the zone in which times are displayed and entered. Stored times do not change, and
+// doors keep their zones, unless the form says otherwise. Field: "zone".
+func (d *Desk) SetZone(ctx context.Context, a Actor, form ZoneForm) error {
+	name := zone.Named(TidyName(form.Zone))
 	target := &auditTarget{subject: d.site.Name}
-	return d.act(ctx, a, SetZone, target, func(tx *store.Tx, _ time.Time) error {
+	return d.act(ctx, a, SetZone, target, func(tx *store.Tx, now time.Time) error {
 		if _, err := zone.Load(name); err != nil {
 			return wrongField("zone", err)
 		}
@@ -37,7 +124,26 @@ func (d *Desk) SetZone(ctx context.Context, a Actor, name string) error {
 		if err != nil {
 			return err
 		}
+		policies, rev, err := inZone(tx, was)
+		if err != nil {
+			return err
+		}
+		if form.Revision != "" && form.Revision != rev {
+			return &FieldError{"zone", "The site's time zone was changed meanwhile, or which doors have it: check this again", ErrChanged}
+		}
 		target.text = "from " + was + " to " + name
+		if was == name {
+			target.text = "it stays " + name
+		}
+		if form.Doors && was != name {
+			for _, p := range policies {
+				p.TimeZone = name
+				if err := a.setPolicy(tx, now, p); err != nil {
+					return atDoor(p.Door, err)
+				}
+			}
+			target.text += ", and that of " + count(len(policies), "reader") + " that had it"
+		}
 		return tx.SetZone(name)
 	})
 }

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +13,7 @@ import (
 func TestATimeIsReadInTheSitesZoneUnlessItSaysAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
+	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Zurich"}))
 	for _, c := range []struct{ from, until, is string }{ // is: in UTC, or the error
 		{"2026-12-01T00:00", "", "2026-11-30 23:00 -"},
 		{"2026-12-01 00:00", "", "2026-11-30 23:00 -"},
@@ -51,7 +52,7 @@ func TestAnotherZoneOfTheSiteMovesNoMoment(t *testing.T) {
 	id, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Ada", Until: "2026-12-01T00:00"}, PIN{}, nil)
 	w.must(err)
 	reader := w.reader()
-	w.must(w.SetZone(t.Context(), as(Owner), "America/New_York"))
+	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "America/New_York"}))
 	if u := w.person(id); !u.Until.Equal(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)) {
 		t.Error(u.Until)
 	}
@@ -71,16 +72,86 @@ func TestAnotherZoneOfTheSiteMovesNoMoment(t *testing.T) {
 		t.Error(got)
 	}
 	for _, name := range []string{"", "Local", "Mars/Olympus"} {
-		if err := w.SetZone(t.Context(), as(Owner), name); !strings.HasSuffix(Fields(err)["zone"], "write one like Europe/Berlin, or UTC") {
+		if err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: name}); !strings.HasSuffix(Fields(err)["zone"], "write one like Europe/Berlin, or UTC") {
 			t.Errorf("%q: %v", name, err)
 		}
+	}
+}
+
+func TestWithTheSitesZoneThoseDoorsGetItThatHadTheOneOfBefore(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	lab, annex, gone := w.reader(), w.reader(), w.reader()
+	_, err := w.SetPolicy(t.Context(), as(Owner), annex, 0, func(p *wire.Policy) { p.TimeZone = "tokyo" })
+	w.must(err)
+	_, err = w.RemoveReader(t.Context(), as(Owner), gone, Returned)
+	w.must(err)
+	is := func() *SiteZone {
+		t.Helper()
+		z, err := w.SiteZone(t.Context(), as(Owner))
+		w.must(err)
+		return z
+	}
+	shown := is()
+	if shown.Chosen || len(shown.Doors) != 1 || shown.Zone.String() != "UTC" {
+		t.Fatalf("at first: %+v", shown)
+	}
+	third := w.reader() // whoever was shown one door is not asked about this one
+	err = w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Berlin", Doors: true, Revision: shown.Revision})
+	if !errors.Is(err, ErrChanged) || Fields(err)["zone"] == "" {
+		t.Errorf("with one more door: %v", err)
+	}
+	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "berlin", Doors: true, Revision: is().Revision}))
+	if got := w.newest().Text.String(); got != "Owner changed the time zone of home from UTC to Europe/Berlin, and that of 3 readers that had it" {
+		t.Error(got)
+	}
+	for reader, want := range map[string]string{lab: "Europe/Berlin", third: "Europe/Berlin", annex: "Asia/Tokyo"} {
+		if p := w.look(reader).Policy; p.TimeZone != want {
+			t.Errorf("%s is in %s", reader, p.TimeZone)
+		}
+	}
+	if now := is(); !now.Chosen || len(now.Doors) != 2 || now.Zone.String() != "Europe/Berlin" {
+		t.Errorf("afterwards: %+v", now)
+	}
+}
+
+func TestAnOwnerMayLeaveTheSiteInUTC(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	steps := func() FirstSteps {
+		t.Helper()
+		s, err := w.FirstSteps(t.Context(), as(Owner))
+		w.must(err)
+		return s
+	}
+	w.SetZone(t.Context(), as(Editor), ZoneForm{Zone: "UTC"})
+	w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Mars"})
+	w.must(w.SetKeepDays(t.Context(), as(Owner), 91))
+	if s := steps(); s.Zone || s.Hidden {
+		t.Errorf("nobody has chosen: %+v", s)
+	}
+	w.must(w.HideFirstSteps(t.Context(), as(Owner)))
+	if s := steps(); s.Zone || !s.Hidden {
+		t.Errorf("it is not asked for again: %+v", s)
+	}
+	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "UTC"}))
+	if got := w.newest().Text.String(); got != "Owner changed the time zone of home: it stays UTC" {
+		t.Error(got)
+	}
+	if !steps().Zone {
+		t.Error("it was chosen")
+	}
+	w = newWorld(t)
+	w.pass(91 * day)
+	if !steps().Zone {
+		t.Error("the audit may no longer have who chose it")
 	}
 }
 
 func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
+	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Zurich"}))
 	for door, c := range map[string]struct{ zone, group string }{
 		"Office": {"Europe/Zurich", wire.Everyone},
 		"Depot":  {"Europe/Berlin", wire.Everyone}, // its clocks show the same time
@@ -129,7 +200,7 @@ func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
 func TestWhatHappenedAtADoorOfAnotherZoneSaysWhatItsClocksShowed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.SetZone(t.Context(), as(Owner), "Europe/Zurich"))
+	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Zurich"}))
 	for id, zone := range map[string]string{"here": "Europe/Berlin", "there": "America/New_York"} {
 		form := w.form(id)
 		form.TimeZone = zone

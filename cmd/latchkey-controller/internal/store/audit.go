@@ -97,3 +97,10 @@ func (t *Tx) Clashes(admin int64, since int64) (own, all int, err error) {
 	err = t.row(`SELECT count(*) FILTER (WHERE admin_id = ?), count(*) FROM audit WHERE outcome = 'clash' AND id > ?`, []any{admin, since}, &own, &all)
 	return own, all, err
 }
+
+// Did says whether an act was done whose entry is still kept, with a text; "": with any.
+func (t *Tx) Did(act, text string) (did bool, err error) {
+	err = t.row(`SELECT EXISTS (SELECT 1 FROM activity JOIN audit ON audit.id = activity.row
+		WHERE activity.class = 'admin' AND activity.kind = ? AND activity.source = ? AND audit.outcome = 'done' AND (audit.text = ? OR CAST(? AS TEXT) = ''))`, []any{actKind + act, int64(FromAudit), text, text}, &did)
+	return did, err
+}

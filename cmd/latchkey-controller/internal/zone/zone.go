@@ -21,6 +21,29 @@ func Load(name string) (*time.Location, error) {
 	return zone, nil
 }
 
+// Named returns the name of the zone that somebody means who has typed a text: a zone's name, or that
+// of its city if only one zone of Names has it, in capitals or not. A text that means none stays as it is.
+func Named(text string) string {
+	if _, err := wire.LoadZone(text); err == nil {
+		return text
+	}
+	if names := called(text); len(names) == 1 {
+		return names[0]
+	}
+	return text
+}
+
+// called returns the zones of Names that have a text for their whole name or for their city.
+func called(text string) (names []string) {
+	plain := func(text string) string { return strings.ToLower(strings.ReplaceAll(text, "_", " ")) }
+	for _, name := range Names() {
+		if city := name[strings.LastIndex(name, "/")+1:]; plain(name) == plain(text) || plain(city) == plain(text) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // OfMachine returns the name of this machine's zone, from TZ, the link /etc/localtime or
 // the file /etc/timezone; UTC if none of them has it.
 func OfMachine() string {

@@ -167,3 +167,19 @@ func TestEachZoneToChooseFromIsOneAndThereOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestACityThatOnlyOneZoneHasIsThatZone(t *testing.T) {
+	for text, want := range map[string]string{
+		"Berlin": "Europe/Berlin", "new york": "America/New_York", "europe/zurich": "Europe/Zurich", "America/New_York": "America/New_York", "UTC": "UTC", "utc": "UTC",
+		"Knox": "America/Indiana/Knox", "": "", "Europe": "Europe", "Olympus": "Olympus", "Mars/Berlin": "Mars/Berlin", "Local": "Local",
+	} {
+		if got := Named(text); got != want {
+			t.Errorf("%q means %q, not %q", text, got, want)
+		}
+	}
+	for _, name := range Names() {
+		if Named(name) != name {
+			t.Errorf("%s is %s", name, Named(name))
+		}
+	}
+}

@@ -176,10 +176,30 @@
     if (e.detail.xhr.status === 422) each("input[data-keep]", (i) => { typed[i.id] = i.value; });
   });
 
+  // The first field of a form that is shown again with an error, or the first choice of several.
+  function wrongField(from) {
+    const first = $(":is([aria-invalid=true], .wrong[id])", from);
+    return first?.matches(".wrong") ? $("input:not([type=hidden]), select, textarea", first.closest("fieldset, .field, form")) : first;
+  }
+
+  // Offers this browser's time zone; where nobody has chosen one, it stands in the field already.
+  function browserZone(offer) {
+    const zone = Intl.DateTimeFormat().resolvedOptions().timeZone, input = offer.closest("form").elements.zone;
+    if (!offer.hidden || !zone || zone === input.defaultValue) return;
+    offer.hidden = false;
+    $("b", offer).textContent = zone;
+    $("button", offer).onclick = () => { input.value = zone; input.focus(); };
+    if (offer.dataset.browserZone !== "fill" || input.matches("[aria-invalid]")) return;
+    input.value = zone;
+    $("b", offer).textContent = "This is the zone of your browser. Save it if it is right.";
+    $("button", offer).hidden = true;
+  }
+
   function settle(from) {
     times(from);
     each("[data-print], [data-copy]", (b) => { b.hidden = false; }, from); // without a script they would do nothing
     each("[data-passkeys]", (p) => { p.hidden = p.dataset.passkeys !== location.origin || !window.PublicKeyCredential?.parseRequestOptionsFromJSON; }, from);
+    each("[data-browser-zone]", browserZone, from);
     each(".toast", (t) => { if (!t.dataset.timed) { t.dataset.timed = "1"; setTimeout(() => t.remove(), $("form", t) ? 60000 : 8000); } });
   }
 
@@ -211,7 +231,8 @@
     const over = end && minute(end) > 0 && minute(end) < minute(begin);
     const hint = document.getElementById("o-" + input.name);
     hint.hidden = !over;
-    hint.textContent = over ? "until " + String(Math.floor(minute(end) / 60)).padStart(2, "0") + ":" + String(minute(end) % 60).padStart(2, "0") + " on " + input.dataset.next : "";
+    const clock = (text) => String(Math.floor(minute(text) / 60)).padStart(2, "0") + ":" + String(minute(text) % 60).padStart(2, "0");
+    hint.textContent = over ? input.labels[0].textContent + " " + clock(begin) + " until " + input.dataset.next + " " + clock(end) : "";
   }
   document.addEventListener("input", (e) => { if (e.target.dataset.next) overnight(e.target); });
 
@@ -245,7 +266,7 @@
   document.addEventListener("htmx:afterSettle", (e) => {
     mark();
     if (e.target.id !== "panel") return;
-    const panel = e.target, wrong = $("[aria-invalid=true]", panel);
+    const panel = e.target, wrong = wrongField(panel);
     (wrong || $("form [data-focus], section [data-focus], .question [data-focus]", panel) || $("[data-focus]", panel) || $(".row-link[aria-current]"))?.focus();
     if (matchMedia("(max-width: 860px)").matches) scrollTo(0, 0);
   });
@@ -278,6 +299,7 @@
 
   each(".tabs [aria-current]", (a) => a.scrollIntoView({ block: "nearest", inline: "nearest" }));
   $("main :is([aria-invalid=true], .wrong[id], form > .banner[role=alert], .question, #ask)")?.scrollIntoView({ block: "nearest" });
+  if ($("main")) wrongField($("main"))?.focus();
   root.dataset.heard = $("#event-list [data-newest]")?.dataset.newest || "";
   settle(document);
   setInterval(() => times(document), 20000);
