@@ -219,8 +219,15 @@ func (t *turn) openPIN(c *wire.Credential) {
 // missPIN counts the attempt in progress as unknown.
 func (t *turn) missPIN(outcome Outcome, reason wire.Reason) {
 	t.endAttempt(outcome, false)
-	t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: t.durable.Pending, Reason: reason})
-	t.wrongSecond(wire.PIN)
+	seq := t.durable.Pending
+	t.miss(wire.Record{Kind: wire.AttemptUnknown, Seq: seq, Reason: reason})
+	switch {
+	case !t.proof.is(wire.Card):
+	case reason == "":
+		t.dropProofAfter(seq, t.durable.Wrong)
+	default: // nobody knows whether the PIN is wrong
+		t.dropProof()
+	}
 	t.deny("")
 }
 

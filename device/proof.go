@@ -62,7 +62,11 @@ func (t *turn) giveProof(r wire.Record, c *wire.Credential) {
 }
 
 // dropProof ends the first proof, if any, without the second.
-func (t *turn) dropProof() {
+func (t *turn) dropProof() { t.dropProofAfter(0, 0) }
+
+// dropProofAfter is dropProof after the attempt seq, whose PIN was the second proof and wrong, and
+// is the wrongth in a row; 0: after no such attempt.
+func (t *turn) dropProofAfter(seq uint64, wrong uint16) {
 	c := t.proof.credential
 	if c == nil {
 		return
@@ -72,7 +76,7 @@ func (t *turn) dropProof() {
 	if c.Kind == wire.Card {
 		by = wire.ByCard
 	}
-	t.record(wire.Record{Kind: wire.AccessDenied, By: by, Reason: wire.ReasonSecond, Credential: c.ID, User: c.User})
+	t.record(wire.Record{Kind: wire.AccessDenied, By: by, Reason: wire.ReasonSecond, Credential: c.ID, User: c.User, Seq: seq, Wrong: wrong})
 }
 
 // wrongSecond ends a first proof to which something of a kind was the second, and wrong.

@@ -71,7 +71,7 @@ func TestASecondProofThatIsLateIsAFirstOne(t *testing.T) {
 	g.wantScreen(ScreenDenied)
 	g.wait(2 * time.Second)
 	g.wantScreen(ScreenHome)
-	if r := g.wantRecords(wire.AccessDenied)[0]; r.By != wire.ByCard || r.Reason != wire.ReasonSecond || r.Credential != adaCard.ID || r.User != 1 {
+	if r := g.wantRecords(wire.AccessDenied)[0]; r.By != wire.ByCard || r.Reason != wire.ReasonSecond || r.Credential != adaCard.ID || r.User != 1 || r.Seq != 0 {
 		t.Errorf("%+v", r)
 	}
 	g.enter(Known, adaPIN)
@@ -110,6 +110,12 @@ func TestAWrongSecondProofEndsTheFirst(t *testing.T) {
 		}
 		if ended := g.r.proof.credential == nil; ended != test.ends {
 			t.Errorf("%s: ended %t", name, ended)
+		}
+		for _, r := range g.records { // and whether it was for a wrong PIN, and for which
+			wrong := uint64(test.guesses) * g.r.Durable().Seq
+			if r.Kind == wire.AccessDenied && (r.Seq != wrong || r.Wrong != test.guesses) {
+				t.Errorf("%s: %+v", name, r)
+			}
 		}
 		g.wait(5 * time.Second)
 		if test.ends {

@@ -59,6 +59,12 @@ func (c *controller) adoptWaiting(fingerprint string, more ...string) string {
 	return c.tell("", append([]string{"reader", "add", "--waiting", fingerprint, "--door", "Front door", "--group", "everyone", "--broker", "ssl://" + c.broker}, more...)...)
 }
 
+// saysOfCredentials returns what a reader says is wrong with its credentials; nil: nothing.
+func (r *testReader) saysOfCredentials() any {
+	health, _ := r.status()["health"].(map[string]any)
+	return health["cache"]
+}
+
 // shownAndSeen waits until a reader shows who has adopted it, and touches the screen.
 func (r *testReader) shownAndSeen() {
 	r.t.Helper()
@@ -97,6 +103,10 @@ func TestANewReaderIsAdoptedOverTheNetwork(t *testing.T) {
 		t.Error("it says again who has adopted it")
 	}
 	reader.cardOpens(bobUID, "Bob's card")
+	c.complete(reader)
+	if kinds := c.kinds(); kinds["reader.started"] < 3 || kinds["cache.damaged"] != 0 {
+		t.Errorf("it has lost nothing: %v", kinds)
+	}
 }
 
 // TestANewReaderFindsAControllerByItself has both in a network that has nothing but them: a
@@ -241,13 +251,14 @@ func TestNothingThatIsLostHasAReaderOfASiteLookForAnother(t *testing.T) {
 		id     string
 		damage func(t *testing.T, dir string)
 		looks  bool
+		whole  bool // its credentials are
 	}{
-		"nothing is":                         {id: "front-door", damage: remove()},
-		"the config names no id":             {damage: remove()},
+		"nothing is":                         {id: "front-door", damage: remove(), whole: true},
+		"the config names no id":             {damage: remove(), whole: true},
 		"it names another":                   {id: "back-door", damage: remove()},
 		"site.cbor is damaged":               {id: "front-door", damage: func(t *testing.T, dir string) { overwrite(t, filepath.Join(dir, "site.cbor")) }},
 		"site.cbor is lost":                  {id: "front-door", damage: remove("site.cbor")},
-		"the journal is lost":                {id: "front-door", damage: remove("journal")},
+		"the journal is lost":                {id: "front-door", damage: remove("journal"), whole: true},
 		"site.cbor and the journal are lost": {id: "front-door", damage: remove("site.cbor", "journal")},
 		"all but the journal is lost":        {damage: remove("site.cbor", "policy.cbor", "connection.cbor", "epoch-*")},
 		"all but a damaged journal is lost": {damage: func(t *testing.T, dir string) {
@@ -279,6 +290,9 @@ func TestNothingThatIsLostHasAReaderOfASiteLookForAnother(t *testing.T) {
 			reader.status()
 			if test.looks {
 				reader.eventually("it asks", func() bool { return rung.Load() > 0 })
+				if said := reader.saysOfCredentials(); said != nil {
+					t.Errorf("a new reader says of its credentials: %v", said)
+				}
 				return
 			}
 			time.Sleep(4 * time.Second) // the first question would come within one
@@ -287,6 +301,9 @@ func TestNothingThatIsLostHasAReaderOfASiteLookForAnother(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			if n := rung.Load(); n != 0 {
 				t.Errorf("it has asked %d times\n%s", n, reader.log.String())
+			}
+			if said := reader.saysOfCredentials(); (said == nil) != test.whole {
+				t.Errorf("it says of its credentials: %v", said)
 			}
 		})
 	}

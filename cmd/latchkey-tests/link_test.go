@@ -260,6 +260,10 @@ func TestAReaderThatLostItsCredentialsFetchesThem(t *testing.T) {
 	reader.eventually("the credentials are back", func() bool { return reader.revision() == 2 && reader.status()["pin"] == "on" })
 	reader.typePIN(adaPIN)
 	reader.opens("a PIN")
+	c.complete(reader)
+	if kinds := c.kinds(); kinds["cache.damaged"] != 1 {
+		t.Errorf("nobody is told: %v", kinds)
+	}
 }
 
 func TestCredentialsThatADiskWithoutRoomDidNotTakeComeWhenThereIsSome(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 type held struct {
 	cache *cache.Cache
 	tpm   *tpm.TPM // nil: the config names none
+	isNew bool     // no site has ever adopted the reader: that it holds nothing is no damage
 
 	stale  chan struct{} // the keys must be opened again: watchTPM does it
 	opened chan struct{} // closed once they were
@@ -339,6 +340,8 @@ func (h *held) health() []device.Event {
 	credentials := device.Health{Subject: wire.SubjectCache, Condition: device.Good, Held: h.cache.Held()}
 	var damage *cache.Damage
 	switch err := h.cache.Fault(); {
+	case errors.Is(err, cache.ErrEmpty) && h.isNew:
+		credentials.Condition = device.NotKnown
 	case err == nil:
 		if lack := h.cache.Lack(); lack != nil {
 			credentials.Condition, credentials.Text = device.Impaired, lack.Error()

@@ -9,15 +9,20 @@ import (
 	"latchkey/sync/wire"
 )
 
+// isNew says whether the reader, whose data directory holds no site, is one that no site has
+// ever adopted, as far as the disk and the journal can tell.
+func (r *reader) isNew(durable device.Durable, start device.Start) bool {
+	return durable.Site == (wire.SiteID{}) && start.JournalFault == "" && adoption.NeverBegun(r.config.Reader.Data)
+}
+
 // mayLook says whether the reader, whose data directory holds no site, may look for a
-// controller. It must be one that no site has ever adopted, as far as the disk and the journal
-// can tell: nothing that is lost or damaged is a reason to let somebody on the network adopt
-// it.
-func (r *reader) mayLook(durable device.Durable, start device.Start) bool {
+// controller. It must be new: nothing that is lost or damaged is a reason to let somebody on
+// the network adopt it.
+func (r *reader) mayLook(isNew bool) bool {
 	if !r.config.Adoption.Searches() {
 		return false
 	}
-	if durable.Site != (wire.SiteID{}) || start.JournalFault != "" || !adoption.NeverBegun(r.config.Reader.Data) {
+	if !isNew {
 		r.log.Error("no controller is looked for, as this may be a reader of a site that has lost a part of its data: have the controller write a bundle and give it to latchkeyd adopt; or, if no site has it, empty the data directory")
 		return false
 	}

@@ -72,7 +72,8 @@ func (r *reader) once(ctx context.Context) (err error) {
 		r.log.Error("the journal is lost: a new one begins, and PIN entry is locked out until a known card is shown or the controller unlocks the door", "err", began)
 		start.JournalFault = began
 	}
-	looks := unadopted && r.mayLook(durable, start)
+	isNew := unadopted && r.isNew(durable, start)
+	looks := unadopted && r.mayLook(isNew)
 	if !known || site.Bundle == 0 && durable.Site != (wire.SiteID{}) {
 		// Not set up for now: what the journal holds of the site must not be forgotten.
 		start.Site = durable.Site
@@ -94,6 +95,7 @@ func (r *reader) once(ctx context.Context) (err error) {
 		inForce = policy.Policy()
 	}
 	held := openHeld(ctx, options, r.tpm)
+	held.isNew = isNew
 	defer closing(&err, held.cache.Close)
 	defer r.metrics.Begin(events, filepath.Dir(held.current().epoch.KeyFile))()
 	if site.Bundle != 0 && err != nil {

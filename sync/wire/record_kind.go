@@ -31,7 +31,7 @@ const (
 	ClockTrusted       RecordKind = "clock.trusted"       //
 	ClockUntrusted     RecordKind = "clock.untrusted"     //
 	ClockStepped       RecordKind = "clock.stepped"       // a trusted clock was set, by more than a minute: From, To
-	AccessDenied       RecordKind = "access.denied"       // By, Reason; Credential, User, or the start of an unknown Tag; of a copy also Epoch, Revision, the position held
+	AccessDenied       RecordKind = "access.denied"       // By, Reason; Credential, User, or the start of an unknown Tag; of a copy also Epoch, Revision, the position held; after a wrong PIN as the second proof its Seq, Wrong
 	PINRefused         RecordKind = "pin.refused"         // presented while no PIN can be used: Reason
 	ExitPressed        RecordKind = "exit.pressed"        // the exit button; Seconds, or Reason if it did not open
 	DoorOpened         RecordKind = "door.opened"         //

@@ -226,6 +226,10 @@ func TestAnEntryIsOneLineWithTheDoorThatWasOpenedForIt(t *testing.T) {
 			{Kind: wire.DoorClosed, Running: 142_000},
 			{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts, Running: 150_000},
 			{Kind: wire.AttemptUnknown, Wrong: 10, Running: 150_000},
+			{Kind: wire.AttemptUnknown, Seq: 30, Wrong: 3, Running: 160_000},
+			{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonSecond, User: ada, Seq: 30, Wrong: 3, Running: 160_000},
+			{Kind: wire.AttemptUnknown, Seq: 31, Wrong: 4, Running: 170_000}, // by a reader that names no attempt
+			{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonSecond, User: ada, Running: 170_000},
 		}
 		if together {
 			j.sends(all...)
@@ -250,8 +254,11 @@ func TestAnEntryIsOneLineWithTheDoorThatWasOpenedForIt(t *testing.T) {
 			"Refused: Exit button at "+at+" did not open: the reader's housing is open",
 			"Forced: "+at+" was forced open / opened / closed",
 			"PIN paused: PIN entry at "+at+" is paused: too many wrong PINs in a row / Unknown PIN at "+at+", attempt 10 of 10",
+			"Refused: User 2 showed a card at "+at+", but the PIN was wrong, attempt 3 of 10 / Unknown PIN at "+at+", attempt 3 of 10",
+			"Refused: Unknown PIN at "+at+", attempt 4 of 10",
+			"Refused: User 2 at "+at+" by card may not open now: it needs card and PIN, and one did not come or could not be given",
 		)
-		w.isShown(as(Viewer), Query{After: after, User: ada, Limit: 2},
+		w.isShown(as(Viewer), Query{After: after, User: ada, Kind: string(wire.AccessGranted)},
 			"Entered: User 2 at "+at+" by PIN / opened / closed",
 			"Entered: User 2 at "+at+" by card / first person: the schedule unlocks it / "+at+" is unlocked")
 	}

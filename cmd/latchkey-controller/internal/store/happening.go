@@ -177,6 +177,7 @@ type chain struct {
 
 	turn  *Event // of the record that began the reader's last turn; nil: nothing is part of it
 	first wire.RecordKind
+	seq   uint64 // of its attempt; 0: it is of none
 	at    uint64 // Record.Running, the same of all records of a turn
 }
 
@@ -225,8 +226,11 @@ func (in *Intake) link(j *Journal, r *wire.Record, e *Event) {
 		e.PartOf = in.acts.policies[readerRevision{j.Reader, r.PolicyRevision}].event
 	}
 	switch {
+	case c.turn != nil && c.first == wire.AttemptUnknown && r.Kind == wire.AccessDenied && r.Seq != 0 && r.Seq == c.seq:
+		c.turn.partOf = e // who showed a card is told first, and then that the PIN was wrong
+		c.turn = nil
 	case c.turn == nil || c.at != r.Running || !slices.Contains(ofTurn[c.first], r.Kind):
-		c.turn, c.first, c.at = e, r.Kind, r.Running
+		c.turn, c.first, c.at, c.seq = e, r.Kind, r.Running, r.Seq
 	case c.first != wire.PolicyApplied: // which no list shows
 		e.partOf = c.turn
 	case e.Received <= in.acts.policies[readerRevision{j.Reader, r.PolicyRevision}].until: // and then the policy adds nothing
