@@ -18,8 +18,6 @@ type adminsPage struct {
 	Form   *form
 	Ask    string // open dialog: "add", "role", "locations", "link", "sign-out", "remove"
 	About  *desk.Admin
-	Link   string // a one-time link, shown once
-	For    string // for whom
 
 	Locations []*desk.Location // of the site, to choose from
 }
@@ -86,7 +84,10 @@ func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, s
 	if p.About != nil {
 		p.Form.warn("administrator", p.About.LimitRevision())
 	}
-	c.show(w, r, status, "admins", &view{visit: v, Title: "Administrators", Section: "settings", Page: p})
+	v.Shown = c.secrets.of(v.token, "/settings/administrators", func(s *shownSecret) bool {
+		return slices.ContainsFunc(p.Admins, func(a *desk.Admin) bool { return uint64(a.ID) == s.ID })
+	})
+	c.showOnce(w, r, status, "admins", &view{visit: v, Title: "Administrators", Section: "settings", Page: p})
 	return nil
 }
 
@@ -99,9 +100,10 @@ func (c *Console) showAdmin(w http.ResponseWriter, r *http.Request, v *visit, st
 }
 
 // newLink answers with a one-time link, on the host of the request.
-func (c *Console) newLink(token, name string) answer {
+func (c *Console) newLink(id int64, token, name string) answer {
 	return answer{to: "/settings/administrators", show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Link: "https://" + r.Host + "/link/" + token, For: name}, 0)
+		c.secrets.keep(v.token, &shownSecret{At: "/settings/administrators", What: "link", For: name, ID: uint64(id), texts: twice("https://" + r.Host + "/link/" + token)})
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{}, 0)
 	}}
 }
 
@@ -155,8 +157,8 @@ func (c *Console) addAdmin(r *http.Request, v *visit, f *form) (answer, error) {
 	if len(f.Wrong) > 0 {
 		return answer{}, cmp.Or(v.refusal(desk.AddAdmin), errWrong)
 	}
-	_, token, err := c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), role, locations)
-	return c.newLink(token, desk.TidyName(f.Get("name"))), err
+	id, token, err := c.desk.AddAdmin(r.Context(), v.Actor, f.Trim("name"), role, locations)
+	return c.newLink(id, token, desk.TidyName(f.Get("name"))), err
 }
 
 // changeAdmin runs the act in the URL.
@@ -177,7 +179,7 @@ func (c *Console) changeAdmin(r *http.Request, v *visit, f *form) (answer, error
 		return answer{to: to, notice: "The administrator was removed and signed out."}, c.desk.RemoveAdmin(r.Context(), v.Actor, v.id)
 	case "link":
 		token, err := c.desk.NewOneTimeLink(r.Context(), v.Actor, v.id)
-		return c.newLink(token, f.Get("name")), err
+		return c.newLink(v.id, token, f.Get("name")), err
 	}
 	return answer{}, desk.ErrNotFound
 }

@@ -82,6 +82,7 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err := c.desk.SignOut(r.Context(), v.token); err != nil {
 		return err
 	}
+	c.secrets.signedOut(v.token)
 	c.clearSession(w)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)

@@ -15,7 +15,6 @@ type userPanel struct {
 	Tab       string // "about", "credentials", "access", "activity"
 	Ask       string // open question: "remove", "remove-pin", "remove-duress-pin", or "card-7", "rekey-7" or "return-7" about a card
 	Add       string // what is being added: "any", "pin", "duress-pin", "card", "enrol", "confirm", "new"
-	Shown     string // the PIN that this page shows: "pin", "duress-pin"; "": none
 	Rollout   desk.Rollout
 	Access    []*desk.Access // where they may open
 	Now       desk.DoorsNow  // of Access

@@ -38,6 +38,9 @@ type visit struct {
 	Standing string // that this controller does not lead; "": it does
 	Whose    string // proof in forms that the actor is their owner
 
+	Shown []*shownSecret // what the page shows until it is noted
+	Made  string         // which of them was made by this request, by What; "": none
+
 	Beyond  string // why what the page is about is out of the actor's reach; "": it is not
 	reach   *desk.Reach
 	refused map[desk.Act]error // why the page offers none of these acts

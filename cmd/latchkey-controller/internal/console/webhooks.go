@@ -17,8 +17,6 @@ type webhooksPage struct {
 	Hosts    []*desk.WebhookHost
 	Form     *form
 	Ask      string // open dialog: "add", "host"
-	Secret   string // of a new webhook, shown once
-	For      string // its name
 }
 
 // webhookPage shows one with its deliveries.
@@ -30,8 +28,7 @@ type webhookPage struct {
 	Form *form
 	Ask  string // open dialog: "edit", "secret", "remove"
 
-	Wrong  string // why something was not done; "": nothing
-	Secret string // a new one, shown once
+	Wrong string // why something was not done; "": nothing
 }
 
 // Choices are the events that a form offers: those that never happen here only if they were
@@ -82,7 +79,10 @@ func (c *Console) showWebhooks(w http.ResponseWriter, r *http.Request, v *visit,
 	if p.Form == nil {
 		p.Form = newWebhookForm()
 	}
-	c.show(w, r, status, "webhooks", &view{visit: v, Title: "Webhooks", Section: "integrations", Page: p})
+	v.Shown = c.secrets.of(v.token, "/webhooks", func(s *shownSecret) bool {
+		return slices.ContainsFunc(p.Webhooks, func(h *desk.Webhook) bool { return uint64(h.ID) == s.ID })
+	})
+	c.showOnce(w, r, status, "webhooks", &view{visit: v, Title: "Webhooks", Section: "integrations", Page: p})
 	return nil
 }
 
@@ -120,9 +120,10 @@ func (c *Console) addWebhook(r *http.Request, v *visit, f *form) (answer, error)
 	if err := readWebhook(f, &form); err != nil {
 		return answer{}, err
 	}
-	_, secret, err := c.desk.AddWebhook(r.Context(), v.Actor, form)
+	id, secret, err := c.desk.AddWebhook(r.Context(), v.Actor, form)
 	return answer{to: "/webhooks", show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		return c.showWebhooks(w, r, v, http.StatusOK, &webhooksPage{Secret: secret, For: desk.TidyName(form.Name)})
+		c.secrets.keep(v.token, &shownSecret{At: "/webhooks", What: "webhook-secret", For: desk.TidyName(form.Name), ID: uint64(id), texts: twice(secret)})
+		return c.showWebhooks(w, r, v, http.StatusOK, &webhooksPage{})
 	}}, err
 }
 
@@ -153,7 +154,8 @@ func (c *Console) showWebhook(w http.ResponseWriter, r *http.Request, v *visit, 
 		}
 	}
 	p.Form.warn("webhook", p.Webhook.Revision)
-	c.show(w, r, status, "webhook", &view{visit: v, Title: p.Webhook.Name, Section: "integrations", Page: p})
+	v.Shown = c.secrets.of(v.token, c.webhookPath(v), func(*shownSecret) bool { return true })
+	c.showOnce(w, r, status, "webhook", &view{visit: v, Title: p.Webhook.Name, Section: "integrations", Page: p})
 	return nil
 }
 
@@ -180,7 +182,8 @@ func (c *Console) editWebhook(r *http.Request, v *visit, f *form) (answer, error
 func (c *Console) newWebhookSecret(r *http.Request, v *visit, _ *form) (answer, error) {
 	secret, err := c.desk.NewWebhookSecret(r.Context(), v.Actor, v.id)
 	return answer{to: c.webhookPath(v), show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		return c.showWebhook(w, r, v, http.StatusOK, &webhookPage{Secret: secret})
+		c.secrets.keep(v.token, &shownSecret{At: c.webhookPath(v), What: "webhook-secret", ID: uint64(v.id), texts: twice(secret)})
+		return c.showWebhook(w, r, v, http.StatusOK, &webhookPage{})
 	}}, err
 }
 
