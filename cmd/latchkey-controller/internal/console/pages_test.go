@@ -26,6 +26,9 @@ var everywhere = []struct {
 	{"/users/new", []desk.Role{desk.Viewer}, "Auto Generated"},
 	{"/users/1", nil, "It cannot be shown again"},
 	{"/users/1?add=duress-pin", nil, "Ada Lovelace"},
+	{"/users/1?add=pin", nil, "Auto Generated"},
+	{"/users/1?add=enrol", nil, "A card, read at a reader"},
+	{"/users/1?add=card", nil, "In hexadecimal"},
 	{"/users/1?add=new", nil, "Can be copied: it only has a number."},
 	{"/users/return-card", []desk.Role{desk.Viewer}, "is nobody's any more"},
 	{"/users/1?tab=about", nil, "Added on"},
@@ -50,9 +53,12 @@ var everywhere = []struct {
 	{"/visitors/new", []desk.Role{desk.Viewer}, "No door takes visitors yet"},
 	{"/places", nil, "Main building"},
 	{"/places/new/location", []desk.Role{desk.Viewer, desk.Editor}, "New location"},
+	{"/places/new/hub", []desk.Role{desk.Viewer, desk.Editor}, "New hub"},
+	{"/places/new/door", []desk.Role{desk.Viewer, desk.Editor}, "New door"},
 	{"/doors/1", nil, "Everyone may open it now"},
 	{"/doors/1", nil, "Last 24 hours"},
 	{"/doors/1?tab=access", nil, "everyone"},
+	{"/doors/1?tab=access&ask=add", nil, "everyone"},
 	{"/doors/1?tab=hours", nil, "never unlocked by schedule"},
 	{"/doors/1?tab=identification", nil, "The odds of guessing"},
 	{"/doors/1?tab=identification", nil, "Both are never demanded."},
@@ -90,6 +96,11 @@ var everywhere = []struct {
 	{"/cells/new", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "A cell is up to four brokers"},
 	{"/cells/1", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "home cell"},
 	{"/cells/1?ask=remove", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "home cell"},
+	{"/settings", nil, "Settings"}, // others are sent to their account
+	{"/settings?ask=tpms", nil, "Settings"},
+	{"/settings?ask=backup", nil, "Settings"},
+	{"/settings/administrators?ask=add", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "A new administrator"},
+	{"/settings/administrators?ask=role&about=1", []desk.Role{desk.Viewer, desk.Editor, desk.Super}, "Another role for"},
 	{"/settings/audit", []desk.Role{desk.Viewer}, "added"},
 	{"/settings/account", nil, "Your password"},
 	{"/settings/account?ask=add", nil, "Passkeys work only at"},
@@ -129,6 +140,11 @@ func TestEachPageIsShownToThoseWhoMaySeeIt(t *testing.T) {
 				got.shows(t, http.StatusForbidden, "and you are "+role.Title())
 			case !refused:
 				got.shows(t, http.StatusOK, e.within)
+			}
+			if role == desk.Owner {
+				for _, silent := range unexplained(got.body) {
+					t.Errorf("%s: no sentence says what %s does", e.path, silent)
+				}
 			}
 		}
 	}
