@@ -131,7 +131,8 @@ func (w *world) leadsIn(cell int64, l *fake) (stop func()) {
 	if w.probe == nil {
 		w.probe = w.listens(toStandBy(own))
 	}
-	for end := time.Now().Add(20 * time.Second); !w.allLead(cell, own); {
+	asked := map[id]map[id]bool{}
+	for end := time.Now().Add(20 * time.Second); !w.allLead(cell, own, asked); {
 		if time.Now().After(end) {
 			w.t.Fatal("it does not answer")
 		}
@@ -140,25 +141,29 @@ func (w *world) leadsIn(cell int64, l *fake) (stop func()) {
 	return stop
 }
 
-// allLead says whether all that are to lead answer.
-func (w *world) allLead(cell int64, own id) bool {
+// allLead asks once more whether all that are to lead answer, and waits a moment. asked has who answered each conversation so far,
+// by their challenges: an answer may come late.
+func (w *world) allLead(cell int64, own id, asked map[id]map[id]bool) bool {
 	w.t.Helper()
 	e := &end{site: w.probe.site, cell: cell, me: standBy, them: leader, channel: toLeader(cell), conversation: newID()}
 	if err := e.say(w.t.Context(), &message{Kind: askStatus, ReplyTo: own}); err != nil {
 		w.t.Fatal(err)
 	}
-	answered := map[id]bool{}
-	for timer := time.After(300 * time.Millisecond); len(answered) < w.leading[cell]; {
+	asked[e.conversation] = map[id]bool{}
+	for timer := time.After(300 * time.Millisecond); ; {
 		select {
 		case m := <-w.probe.heard:
-			if head, _, _ := parse(m); head.conversation == e.conversation {
+			head, _, _ := parse(m)
+			if answered := asked[head.conversation]; answered != nil {
 				answered[head.challenge] = true
+				if len(answered) == w.leading[cell] {
+					return true
+				}
 			}
 		case <-timer:
 			return false
 		}
 	}
-	return true
 }
 
 // standBy has one more controller stand by.
