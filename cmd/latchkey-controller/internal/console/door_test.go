@@ -33,6 +33,12 @@ func TestADoorSaysFirstWhoMayOpenItNow(t *testing.T) {
 	w.changePolicy("front-door", func(p *wire.Policy) {
 		p.Access = []wire.Access{{Group: "lab"}, {Group: "staff", Schedule: day}, {Group: "night", Schedule: night}}
 	})
+	b.get("/doors/1").shows(t, http.StatusOK, "The group staff may open it now, with a PIN or a card.", "labAlwaysNobody is in it yet.")
+	w.visitor(desk.Editor).get("/doors/1?tab=access").shows(t, http.StatusOK, `Nobody is in it yet: <a id="fill-lab" href="/groups/lab?tab=members">add somebody</a>`)
+	w.user("Grace", "Hopper", false, "", "lab", "night")
+	if page := b.get("/doors/1?tab=access"); strings.Contains(page.body, "Nobody is in it") {
+		t.Error("Grace is")
+	}
 	b.get("/doors/1").shows(t, http.StatusOK, "The groups lab and staff may open it now, with a PIN or a card.", "staffMon-Sun 08:00-18:00, holidays 08:00-18:00", "nightMon-Sun 20:00-22:00, holidays 20:00-22:00", "Not now: ")
 	w.changePolicy("front-door", func(p *wire.Policy) { p.PIN = false })
 	b.get("/doors/1").shows(t, http.StatusOK, "The groups lab and staff may open it now, with a card.")
@@ -55,6 +61,7 @@ func TestInAModeADoorSaysWhoMayOpenItNow(t *testing.T) {
 	w.changePolicy("front-door", func(p *wire.Policy) {
 		p.Access, p.Exempt, p.InLockdown = []wire.Access{{Group: "lab"}, {Group: "staff"}, {Group: "night"}}, []string{"lab", "staff"}, []string{"staff"}
 	})
+	w.user("Grace", "Hopper", false, "", "lab", "night")
 	b := w.visitor(desk.Viewer)
 	w.live.enters("front-door", wire.ModeState{Mode: wire.ModeLocked, Cause: wire.CauseWanted, By: "Owner"})
 	b.get("/doors/1").shows(t, http.StatusOK, "The groups lab and staff may open it now, with a PIN or a card.")

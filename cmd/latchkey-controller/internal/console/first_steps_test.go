@@ -142,6 +142,7 @@ func TestASiteInUTCIsLedOnAndAnOwnerMayHideTheSteps(t *testing.T) {
 	if is := b.firstSteps(t); is["site"] != "" || is["user"] != "next /users/new" {
 		t.Errorf("in UTC, with a door: %v", is)
 	}
+	b.get("/").shows(t, http.StatusOK, `<a href="/settings#f-zone" id="choose-zone">Choose the zone</a>`)
 	const hide = `action="/first-steps/hide"`
 	if page := w.visitor(desk.Super).get("/"); strings.Contains(page.body, hide) {
 		t.Error("who may not hide them sees how")
@@ -151,6 +152,34 @@ func TestASiteInUTCIsLedOnAndAnOwnerMayHideTheSteps(t *testing.T) {
 	for _, role := range desk.Roles() {
 		if is := w.visitor(role).firstSteps(t); is != nil {
 			t.Errorf("%s still has %v", role, is)
+		}
+	}
+}
+
+func TestTheTimeZoneStaysAStepAfterTheFirstEntry(t *testing.T) {
+	t.Parallel()
+	for leave, end := range map[string]func(*world, *browser){
+		"UTC is saved": func(_ *world, b *browser) { b.post("/settings/zone", "zone", "UTC").shows(t, http.StatusOK, "Saved.") },
+		"it is hidden": func(_ *world, b *browser) { b.post("/first-steps/hide").shows(t, http.StatusOK) },
+		"a zone is chosen": func(_ *world, b *browser) {
+			b.post("/settings/zone", "zone", "Zurich").shows(t, http.StatusOK, "Saved.")
+		},
+		"the site is old now": func(w *world, _ *browser) { w.pass(91 * 24 * time.Hour) },
+	} {
+		w := newWorld(t)
+		w.adopt("front-door", "Front door", "Main building")
+		ada := w.user("Ada", "Lovelace", true, "")
+		w.journal("front-door").report(time.Now(), wire.Record{Kind: wire.AccessGranted, By: wire.ByPIN, Seq: 1, User: ada, Credential: 1, Seconds: 5})
+		b := w.visitor(desk.Owner)
+		if is := b.firstSteps(t); len(is) != 1 || is["site"] != "next /settings#f-zone" {
+			t.Errorf("before %s: %v", leave, is)
+		}
+		if is := w.visitor(desk.Super).firstSteps(t); is != nil {
+			t.Errorf("who may not choose it sees %v", is)
+		}
+		end(w, b)
+		if is := w.visitor(desk.Owner).firstSteps(t); is != nil {
+			t.Errorf("after %s: %v", leave, is)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 
@@ -163,6 +164,22 @@ func TestInTheBrowserAQuestionBelowTheFoldIsScrolledTo(t *testing.T) {
 	if eval[float64](t, ctx, `document.querySelector("main").scrollHeight`) <= 700 {
 		t.Error("nothing is below the fold of this page")
 	}
+	if _, err := chromedp.Call(ctx, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: "Europe/Berlin"}); err != nil {
+		t.Fatal(err)
+	}
+	do(t, ctx, arrive(w.server.URL+"/settings"))
+	until(t, ctx, "the zone of the browser stands in the field", `document.querySelector("#f-zone").value === "Europe/Berlin" && document.querySelector("[data-browser-zone]").innerText === "This is the zone of your browser. Save it if it is right."`)
+	eval[bool](t, ctx, `document.querySelector("#f-zone").value = "Bielefeld"; true`)
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#f-zone"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-zone")))
+	const seen = `(at => at.top >= 0 && at.bottom <= innerHeight + 1)(document.activeElement.getBoundingClientRect())`
+	until(t, ctx, "the wrong field is seen, and has the focus", `document.activeElement.matches("#f-zone[aria-invalid=true]") && document.activeElement.value === "Bielefeld" && `+seen)
+	eval[bool](t, ctx, `document.querySelector("[data-browser-zone] button").click(); true`)
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#f-zone"), "\r"), chromedp.WaitVisible(chromedp.CSS("#toasts .toast")))
+	until(t, ctx, "the zone of the browser was taken", `document.querySelector("#zone-note").innerText === "Times are in Europe/Berlin."`)
+	do(t, ctx, arrive(w.server.URL+"/doors/1?tab=identification"))
+	eval[bool](t, ctx, `document.querySelector("#f-times").click(); document.querySelector("#f-tue").value = "x"; true`)
+	do(t, ctx, chromedp.SendKeys(chromedp.CSS("#f-tue"), "\r"), chromedp.WaitVisible(chromedp.CSS("#w-tue")))
+	until(t, ctx, "and so has that of the second form of a page", `document.activeElement.matches("#f-tue[aria-invalid=true]") && `+seen)
 }
 
 func TestInTheBrowserOnePressLocksDownAndThePageFollowsWhatTheDoorReports(t *testing.T) {

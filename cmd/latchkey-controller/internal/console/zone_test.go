@@ -46,6 +46,52 @@ func TestFieldsSayTheirZoneAndAreReadInIt(t *testing.T) {
 	w.visitor(desk.Viewer).get("/users/1?tab=about").shows(t, http.StatusOK, "from 1 Nov 2026, 01:30 EDT America/New_York")
 }
 
+func TestTheSitesZoneIsOfferedToTheDoorsThatHadTheOneOfBefore(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	page := b.get("/settings")
+	page.shows(t, http.StatusOK, "Nobody has chosen the zone yet", "Also for the 1 door that has this zone now", "Front door", `name="zone-doors" value="on" checked`)
+	revision := func() string {
+		return regexp.MustCompile(`name="zone-revision" value="([^"]+)"`).FindStringSubmatch(b.get("/settings").body)[1]
+	}
+	was := revision()
+	w.adopt("back-door", "Back door", "Main building")
+	b.post("/settings/zone", "zone", "berlin", "zone-doors", "on", "zone-revision", was).shows(t, http.StatusUnprocessableEntity, "or which doors have it", `value="berlin" `, "Also for the 2 doors that have this zone now", `name="zone-doors" value="on" checked`)
+	b.post("/settings/zone", "zone", "berlin", "zone-doors", "on", "zone-revision", revision()).shows(t, http.StatusOK, "and the doors that had the other one have it, too", "Times are in Europe/Berlin.")
+	b.get("/doors/1?tab=hours").shows(t, http.StatusOK, `name="time-zone" type="text" value="Europe/Berlin"`)
+	if page := b.get("/settings"); strings.Contains(page.body, `name="zone-doors" value="on" checked`) {
+		t.Error("a zone that was chosen is moved at all doors by default")
+	}
+}
+
+func TestHoursOfADoorSayItsZoneWhereThatIsNotTheSites(t *testing.T) {
+	w := small(t)
+	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}
+	set := func(zone string) {
+		w.changePolicy("front-door", func(p *wire.Policy) {
+			p.TimeZone, p.Access, p.Opening, p.TwoProofs = zone, []wire.Access{{Group: "staff", Schedule: hours}}, &wire.Opening{Schedule: *hours}, &wire.TwoProofs{Schedule: hours}
+		})
+	}
+	pages := map[string][]string{
+		"/doors/1":                    {"staffMon 08:00-18:00 (Asia/Tokyo)", "Unlocked for everybody: Mon 08:00-18:00 (Asia/Tokyo)"},
+		"/doors/1?tab=access":         {"A schedule unlocks it for everybody: Mon 08:00-18:00 (Asia/Tokyo)", "Hours here are in Asia/Tokyo", " in Asia/Tokyo"},
+		"/doors/1?tab=hours":          {"Hours here are in Asia/Tokyo"},
+		"/doors/1?tab=identification": {"Hours here are in Asia/Tokyo"},
+		"/groups/staff?tab=doors":     {"Mon 08:00-18:00 (Asia/Tokyo)"},
+	}
+	b := w.visitor(desk.Owner)
+	set("Asia/Tokyo")
+	for path, says := range pages {
+		b.get(path).shows(t, http.StatusOK, says...)
+	}
+	set("UTC")
+	for path := range pages {
+		if page := b.get(path); strings.Contains(page.body, "18:00 (UTC)") || strings.Contains(page.body, "Hours here") {
+			t.Errorf("%s says it although it is the site's", path)
+		}
+	}
+}
+
 func TestWhatDatesAreInOtherZonesIsSaidAsTheyAreTyped(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)
