@@ -66,7 +66,7 @@ func (c *Console) changePassword(r *http.Request, v *visit, f *form) (answer, er
 	var soon *desk.TooSoonError
 	switch {
 	case errors.Is(err, desk.ErrWrongSignIn):
-		err = f.wrong("old", "This is not your password.")
+		err = f.wrong("old", "This is not your password: type it again.")
 	case errors.As(err, &soon):
 		err = f.wrong("old", err.Error())
 	}

@@ -45,7 +45,7 @@ func (c *Console) showUpload(w http.ResponseWriter, r *http.Request, v *visit, s
 // readRequest reads the uploaded request and shows step 2.
 func (c *Console) readRequest(r *http.Request, v *visit, f *form) (answer, error) {
 	if len(f.file) > desk.MaxRequest {
-		return answer{}, f.wrong("request", fmt.Sprintf("This is not a request: it is larger than %d KiB.", desk.MaxRequest>>10))
+		return answer{}, f.wrong("request", fmt.Sprintf("The file is larger than %d KiB, so it is no request: choose the file that the reader wrote.", desk.MaxRequest>>10))
 	}
 	request, err := c.desk.ReadRequest(r.Context(), v.Actor, f.file)
 	if err != nil {

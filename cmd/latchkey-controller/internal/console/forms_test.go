@@ -63,7 +63,7 @@ func TestWhatIsWrongIsMarkedAndWhatWasTypedIsKept(t *testing.T) {
 		{"/webhooks/hosts", []string{"host", "*"}, "host", "Enter a host", []string{`value="*"`}},
 		{"/tokens", []string{"name", "", "days", "1.5"}, "days", "whole number", []string{`value="1.5"`}},
 		{"/tokens", []string{"name", "", "days", "30", "scope", "read"}, "name", "what the token is for", []string{`value="30"`}},
-		{"/tokens", []string{"name", "Program", "days", "30", "networks", "home", "scope", "read"}, "networks", "is no address", []string{`value="home"`}},
+		{"/tokens", []string{"name", "Program", "days", "30", "networks", "home", "scope", "read"}, "networks", "is not an address", []string{`value="home"`}},
 		{"/mode", []string{"mode", "unlocked", "for", "end"}, "for", "Say until when", []string{`value="end" selected`}},
 		{"/locations/1/mode", []string{"mode", "locked", "for", "time", "until", "soon"}, "until", "rite it like", []string{`value="soon"`}},
 		{"/doors/1/mode", []string{"mode", "locked", "for", "time", "until", "2001-01-01T10:00"}, "until", "has passed", []string{`value="time" selected`, `value="2001-01-01T10:00"`, "<details id=\"mode-form-door-1\" open"}},
@@ -351,7 +351,7 @@ func TestAnExportIsWhatTheFilterChooses(t *testing.T) {
 	if len(entries) == 0 || slices.ContainsFunc(entries, func(e map[string]any) bool { return e["person"] != "Bob Martin" }) {
 		t.Errorf("%v", entries)
 	}
-	b.post("/activity/export?person=nobody+at+all", "format", "csv").shows(t, http.StatusOK, "No name matches.")
+	b.post("/activity/export?person=nobody+at+all", "format", "csv").shows(t, http.StatusOK, "No name matches: enter")
 }
 
 func TestAPartIsSentAlone(t *testing.T) {
@@ -609,7 +609,7 @@ func TestActivityIsFilteredByWhatIsAskedFor(t *testing.T) {
 		}
 	}
 	b.get("/activity?person=bob").shows(t, http.StatusOK, "added Bob Martin", "added Bobby Tables", `value="bob"`)
-	b.get("/activity?person=nobody").shows(t, http.StatusOK, "No name matches.")
+	b.get("/activity?person=nobody").shows(t, http.StatusOK, "No name matches: enter")
 	b.get("/activity?from=soon").shows(t, http.StatusOK, "Write it like 2026-12-31", `value="soon"`)
 	for query, want := range map[string]string{
 		"door=front": "There is no such door", "door=-1": "There is no such door", "door=1%00": "There is no such door", "door=99999999999999999999": "There is no such door",

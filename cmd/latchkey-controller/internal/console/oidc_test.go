@@ -16,7 +16,7 @@ func TestTheProviderIsSetUpOnThePageAndOffered(t *testing.T) {
 	}
 	set := []string{"provider-revision", "0", "issuer", "https://login.example.com", "client", "doors", "oidc-secret", "of the client", "claim", "groups"}
 	b.post("/settings/sign-in/provider", append(set, "mapping", "doors viewer")...).shows(t, http.StatusUnprocessableEntity, "Write VALUE = ROLE on each line")
-	b.post("/settings/sign-in/provider", append(set, "mapping", "doors = king")...).shows(t, http.StatusUnprocessableEntity, "is no role")
+	b.post("/settings/sign-in/provider", append(set, "mapping", "doors = king")...).shows(t, http.StatusUnprocessableEntity, "is not a role")
 	if got := nobody.get("/sign-in"); strings.Contains(got.body, "login.example.com") {
 		t.Error("a provider is offered that was not saved")
 	}

@@ -156,7 +156,7 @@ func (c *Console) setPINReaders(r *http.Request, v *visit, f *form) (answer, err
 
 func (c *Console) addTPMAuthorities(r *http.Request, v *visit, f *form) (answer, error) {
 	if len(f.file) > desk.MaxRequest {
-		return answer{}, f.wrong("authority", fmt.Sprintf("The file is larger than %d KiB.", desk.MaxRequest>>10))
+		return answer{}, f.wrong("authority", fmt.Sprintf("The file is larger than %d KiB, so it is no certificate: choose the file that the maker publishes.", desk.MaxRequest>>10))
 	}
 	added, err := c.desk.AddTPMAuthorities(r.Context(), v.Actor, f.file)
 	if err != nil {

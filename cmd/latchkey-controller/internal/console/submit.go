@@ -107,7 +107,7 @@ func (c *Console) confirmPassword(r *http.Request, v *visit, f *form) error {
 	case err == nil:
 		v.Actor.FreshSignIn = true
 	case errors.Is(err, desk.ErrWrongSignIn):
-		return f.wrong("password", "This is not your password.")
+		return f.wrong("password", "This is not your password: type it again.")
 	case errors.Is(err, desk.ErrWrongPasskey), errors.Is(err, desk.ErrBegunElsewhere), errors.Is(err, desk.ErrPasskeyOnly), errors.As(err, &none), errors.As(err, &soon):
 		return f.wrong("password", err.Error())
 	}

@@ -81,7 +81,7 @@ func TestARefusedInvitationComesBackAsItWas(t *testing.T) {
 	w := hosts(t)
 	b := w.visitor(desk.Editor)
 	p := b.post("/visitors", "first", "Annie", "until", "2020-01-01T10:00", "zone", "UTC", "door", "1", "uses", "500")
-	p.shows(t, http.StatusUnprocessableEntity, "The visit must end after now", "Choose 1 to 100 uses", `value="Annie"`, `value="2020-01-01T10:00"`, `name="door" value="1" checked`)
+	p.shows(t, http.StatusUnprocessableEntity, "This time has passed", "Choose 1 to 100 uses", `value="Annie"`, `value="2020-01-01T10:00"`, `name="door" value="1" checked`)
 	b.post("/visitors", "first", "Annie", "until", tomorrow(), "zone", "UTC", "uses", "two").shows(t, http.StatusUnprocessableEntity, "Enter a whole number from 1")
 	b.post("/visitors", "first", "Annie", "until", tomorrow(), "zone", "UTC").shows(t, http.StatusUnprocessableEntity, "Choose at least one door")
 	b.post("/visitors", "first", "Annie", "until", tomorrow(), "zone", "UTC", "door", "x").shows(t, http.StatusNotFound)

@@ -107,7 +107,7 @@ func TestByKeyboardAloneANewReaderIsAdoptedAndThePageFollowsIt(t *testing.T) {
 		t.Fatal("it gets no bundle")
 	}
 	until(t, ctx, "the page follows", `document.querySelector("#arrival").innerText.includes("Waiting for it to connect") && window.same`)
-	until(t, ctx, "that is announced", `document.querySelector("#announce").innerText === "Its bundle was fetched."`)
+	until(t, ctx, "that is announced", `document.querySelector("#announce").innerText === "The reader has fetched its keys and settings."`)
 	w.comes("back-door")
 	w.journal("back-door").report(time.Now(), wire.Record{Kind: wire.LinkUp})
 	until(t, ctx, "the page follows again", `document.querySelector("#steps").innerText === "It works" && window.same`)

@@ -84,9 +84,9 @@ func TestANewReaderIsAdoptedByOnePressAfterTheFingerprintWasCompared(t *testing.
 		t.Error("it gets a bundle that nobody has made")
 	}
 
-	b.post(page, fields...).shows(t, http.StatusOK, "Adopted for Küche, Main building.", "Waiting for the reader to fetch its bundle", "take it back", w.site.Name)
+	b.post(page, fields...).shows(t, http.StatusOK, "Adopted for Küche, Main building.", "Waiting for the reader to fetch its keys and settings", "take it back", w.site.Name)
 	b.get("/").lacks(t, "is waiting")
-	b.get("/devices").shows(t, http.StatusOK, "its bundle was not fetched yet")
+	b.get("/devices").shows(t, http.StatusOK, "it has not fetched its keys and settings yet")
 	r, err := w.desk.Reader(t.Context(), owner, "kuche")
 	w.must(err)
 	if r.Board != board.Fingerprint() || r.Door != "Küche" || len(r.Policy.Access) != 1 {
@@ -96,7 +96,7 @@ func TestANewReaderIsAdoptedByOnePressAfterTheFingerprintWasCompared(t *testing.
 	if len(w.handOver(board, "")) == 0 {
 		t.Error("it gets no bundle")
 	}
-	b.get(page).shows(t, http.StatusOK, "Its bundle was fetched", "from 192.0.2.7. Only this reader can open it", "Waiting for it to connect")
+	b.get(page).shows(t, http.StatusOK, "Its keys and settings were fetched", "from 192.0.2.7. Only this reader can use them", "Waiting for it to connect")
 	w.comes("kuche")
 	b.get(page).shows(t, http.StatusOK, "It works", `href="/doors/`+strconv.FormatInt(r.DoorID, 10)+`"`)
 	b.post(page, fields...).shows(t, http.StatusOK) // once more, which does nothing
@@ -222,7 +222,7 @@ func TestABoardThatIsAReaderNowIsSaidToBeAndWhatItsAdoptionShutsOut(t *testing.T
 	page = adopt(fresh, "shed", "Shed")
 	_, err = w.desk.HandOver(t.Context(), netip.MustParseAddr("192.0.2.66"), &wire.Handover{Request: fresh.Signed}) // a replay
 	w.must(err)
-	b.get(page).shows(t, http.StatusOK, "somebody at 192.0.2.66 has fetched its bundle", "Its bundle was fetched")
+	b.get(page).shows(t, http.StatusOK, "somebody at 192.0.2.66 has fetched its keys and settings", "Its keys and settings were fetched")
 }
 
 func TestABoardThatIsRefusedIsNotShown(t *testing.T) {

@@ -174,7 +174,7 @@ func (q Query) filter(tx *store.Tx, a Actor, now time.Time) (store.ActivityFilte
 		case err != nil:
 			return f, err
 		case len(naming.Names)+len(naming.Users) == 0 && r.all: // others do not learn which names there are
-			return f, wrong("person", "No name matches")
+			return f, wrong("person", "No name matches: enter the first letters of a name")
 		case len(naming.Names) > maxNames || len(naming.Users) > maxNames:
 			return f, wrong("person", "More than %d names match; enter more of the name", maxNames)
 		}

@@ -36,9 +36,9 @@ func (d *Desk) CheckAdoptions(ctx context.Context, a Actor, forms []AdoptForm) (
 		switch {
 		case err != nil:
 		case readers[id]:
-			err = wrong("reader", "This reader is there twice")
+			err = wrong("reader", "This reader is there twice: remove one of the two")
 		case boards[f.Fingerprint] != "":
-			err = wrong("request", "This is the request of %s, too: a board is one reader", boards[f.Fingerprint])
+			err = wrong("request", "This is the request of %s, too, and a board can be only one reader: choose the file that this reader wrote", boards[f.Fingerprint])
 		}
 		if err != nil {
 			wrongs = append(wrongs, &AdoptError{f.Reader, err})

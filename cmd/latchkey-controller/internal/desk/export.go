@@ -30,7 +30,7 @@ const exportBatch = 1000
 // Activity.
 func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io.Writer) error {
 	if format != CSV && format != JSON {
-		return wrong("format", "An export is csv or json")
+		return wrong("format", "Choose csv or json")
 	}
 	target := &auditTarget{user: q.User, reader: q.Reader, subject: string(format), view: true}
 	if err := d.check(ctx, a, ExportActivity, target); err != nil {

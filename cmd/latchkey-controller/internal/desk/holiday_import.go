@@ -82,7 +82,7 @@ func (d *Desk) PlanHolidays(ctx context.Context, a Actor, file []byte) (plan *Ho
 	case err != nil:
 		return nil, wrongField("file", err)
 	case len(calendar.Events) > maxPlanned:
-		return nil, wrong("file", "The file has %d holidays from %d to %d, and at most %d are possible: it is no calendar of holidays", len(calendar.Events), plan.From, plan.To, maxPlanned)
+		return nil, wrong("file", "The file has %d holidays from %d to %d, and at most %d are possible: it is not a calendar of holidays. Choose another file", len(calendar.Events), plan.From, plan.To, maxPlanned)
 	}
 	plan.Left = leftOut(calendar, plan)
 	var holidays []Holiday
@@ -232,7 +232,7 @@ func (d *Desk) TakeHolidays(ctx context.Context, a Actor, chosen []Holiday) (add
 	err = d.editHolidays(ctx, a, target, func(tx *store.Tx, all []*Holiday) error {
 		added, changed = 0, 0 // it may be done again
 		if len(chosen) > maxPlanned {
-			return wrong("holidays", "These are more than %d holidays", maxPlanned)
+			return wrong("holidays", "These are more than %d holidays: choose fewer", maxPlanned)
 		}
 		var holidays []Holiday
 		for _, h := range chosen {

@@ -190,7 +190,7 @@ const maxDayText = 1024
 // parse parses the hours of a day.
 func (d Day) parse(text string) (spans []typedSpan, err error) {
 	if len(text) > maxDayText {
-		return nil, errors.New("these are too many hours for one day")
+		return nil, errors.New("these are too many hours for one day: enter fewer, longer ones")
 	}
 	add := func(day uint8, from, to uint16, text string) {
 		span := typedSpan{wire.Span{Day: day % holiday, From: from, To: to}, day, text, d}

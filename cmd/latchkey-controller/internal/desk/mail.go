@@ -83,7 +83,7 @@ func (s *MailSettings) row() (*store.Mail, FieldErrors) {
 	case m.Host == "":
 		wrongs.add(wrong("host", "Enter the name of the mail server"))
 	case len(m.Host) > 253 || strings.ContainsFunc(m.Host, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/@\\", r) }):
-		wrongs.add(wrong("host", "This is no name of a machine, and no address"))
+		wrongs.add(wrong("host", "This is neither the name of a machine nor an address: enter one like mail.example.com"))
 	}
 	if s.Port < 1 || s.Port > 65535 {
 		wrongs.add(wrong("port", "Choose 1 to 65535: 465 for TLS, 587 for STARTTLS"))
@@ -101,7 +101,7 @@ func (s *MailSettings) row() (*store.Mail, FieldErrors) {
 		wrongs.add(wrong("security", "Choose TLS, STARTTLS or none"))
 	}
 	if len(s.User) > 255 || Clean(s.User) != s.User {
-		wrongs.add(wrong("user", "This is too long for a user, or has control characters"))
+		wrongs.add(wrong("user", "This user name is too long, or has control characters: enter it as the mail server knows it"))
 	}
 	var err error
 	if m.Sender, err = mailAddress(s.Sender); err != nil {
@@ -110,14 +110,14 @@ func (s *MailSettings) row() (*store.Mail, FieldErrors) {
 	for _, text := range s.Recipients {
 		to, err := mailAddress(text)
 		if err != nil {
-			wrongs.add(wrong("recipients", "%.100q is no address like ada@example.com", text))
+			wrongs.add(wrong("recipients", "%.100q is not an email address: enter one like ada@example.com", text))
 			continue
 		}
 		m.Recipients = append(m.Recipients, to)
 	}
 	switch n := len(m.Recipients); {
 	case n == 0 && len(s.Recipients) == 0:
-		wrongs.add(wrong("recipients", "Enter to whom the mails go"))
+		wrongs.add(wrong("recipients", "Enter the addresses to which the mails go, like ada@example.com"))
 	case n > maxRecipients:
 		wrongs.add(wrong("recipients", "Enter at most %d addresses: a list of the mail server can have more", maxRecipients))
 	}
@@ -128,11 +128,11 @@ func (s *MailSettings) row() (*store.Mail, FieldErrors) {
 	}
 	for _, n := range s.Notices {
 		if !slices.Contains(Notices(), n) {
-			wrongs.add(wrong("notices", "There is no notice %.20q", n))
+			wrongs.add(wrong("notices", "There is no notice %.20q: choose some of those that are listed", n))
 		}
 	}
 	if len(m.Notices) == 0 {
-		wrongs.add(wrong("notices", "Choose of what people are told"))
+		wrongs.add(wrong("notices", "Choose at least one thing that people are told of"))
 	}
 	return m, wrongs
 }
@@ -192,7 +192,7 @@ func (d *Desk) SetMail(ctx context.Context, a Actor, was int64, s *MailSettings,
 		m.Revision, m.Cursor, m.Sent = before.Revision+1, before.Cursor, before.Sent
 		switch {
 		case len(password) > maxMailPassword:
-			wrongs.add(wrong("mail-password", "The password has more than %d bytes", maxMailPassword))
+			wrongs.add(wrong("mail-password", "The password is too long: at most %d bytes are possible", maxMailPassword))
 		case m.User == "":
 		case len(password) > 0:
 			m.Password = d.site.Seal(site.SealedMail, 0, password)

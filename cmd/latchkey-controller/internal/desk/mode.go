@@ -206,7 +206,7 @@ func checkMode(mode wire.Mode, until int64, now time.Time) error {
 	case until != 0 && until <= now.Unix():
 		wrongs.add(wrong("until", "This time has passed; choose a later one"))
 	case mode == wire.ModeUnlocked && until > now.Add(maxUnlocked).Unix():
-		wrongs.add(wrong("until", "Choose an end within 31 days; for a door that is unlocked regularly there is the unlock schedule in its policy"))
+		wrongs.add(wrong("until", "Choose an end within 31 days; to unlock a door regularly, give it an unlock schedule"))
 	}
 	return wrongs.err()
 }

@@ -98,15 +98,15 @@ func (p *Provider) row() (*store.OIDC, FieldErrors) {
 	case len(p.Roles) == 0:
 		wrongs.add(wrong("mapping", "Write which value gives which role, like door-admins = super-admin"))
 	case len(p.Roles) > maxMapping:
-		wrongs.add(wrong("mapping", "At most %d values can give a role", maxMapping))
+		wrongs.add(wrong("mapping", "At most %d values can give a role: remove some", maxMapping))
 	}
 	for _, value := range slices.Sorted(maps.Keys(p.Roles)) {
 		role := p.Roles[value]
 		switch {
 		case value == "" || len(value) > maxOIDCText || Clean(value) != value:
-			wrongs.add(wrong("mapping", "%.40q is no value of a claim", value))
+			wrongs.add(wrong("mapping", "%.40q cannot be the value of a claim: write it as the provider sends it", value))
 		case !slices.Contains(Roles(), role):
-			wrongs.add(wrong("mapping", "%.40q is no role: choose owner, super-admin, limited-edit or limited-view", string(role)))
+			wrongs.add(wrong("mapping", "%.40q is not a role: choose owner, super-admin, limited-edit or limited-view", string(role)))
 		case role == Owner && !p.Owners:
 			wrongs.add(wrong("mapping", "The value %.40q would make Owners: allow that, or choose another role", value))
 		}
@@ -133,7 +133,7 @@ func (d *Desk) SetProvider(ctx context.Context, a Actor, was int64, p *Provider,
 		o, wrongs := p.row()
 		switch {
 		case len(secret) > maxOIDCSecret:
-			wrongs.add(wrong("oidc-secret", "The secret has more than %d bytes", maxOIDCSecret))
+			wrongs.add(wrong("oidc-secret", "The secret is too long: at most %d bytes are possible", maxOIDCSecret))
 		case len(secret) > 0:
 			o.Secret = d.site.Seal(site.SealedOIDC, 0, secret)
 		case o.Issuer == before.Issuer && o.Client == before.Client: // another provider must not get it

@@ -24,7 +24,7 @@ type OrderResult struct {
 // may end it.
 func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Order) (*OrderResult, error) {
 	if order != wire.Unlock && order != wire.Identify {
-		return nil, fmt.Errorf("%q is not an order for a door", order)
+		return nil, fmt.Errorf("%q is not an order for a door: choose unlock or identify", order)
 	}
 	asked := time.Now()
 	var out *OrderResult

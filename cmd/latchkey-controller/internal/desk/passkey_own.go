@@ -128,7 +128,7 @@ func (d *Desk) AddPasskey(ctx context.Context, token, name string, answer []byte
 		}
 		key.Admin, key.Name, key.Created = user.admin.ID, name, d.now().Unix()
 		if err := tx.AddPasskey(key); errors.Is(err, store.ErrNameTaken) {
-			return wrong("", "This passkey was added before")
+			return wrong("", "This passkey was added before: it is in the list below")
 		} else if err != nil {
 			return err
 		}
@@ -271,7 +271,7 @@ func (d *Desk) SetPasskeyRoles(ctx context.Context, a Actor, was int64, roles []
 		}
 		target.text = cmp.Or(text, target.text)
 		if slices.ContainsFunc(roles, func(r Role) bool { return !slices.Contains(Roles(), r) }) {
-			return wrong("roles", "Choose some of the roles")
+			return wrong("roles", "There is no such role: choose some of those that are listed")
 		}
 		if len(roles) > 0 {
 			if err := d.hasPasskey(tx, a); err != nil {

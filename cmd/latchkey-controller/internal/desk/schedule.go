@@ -187,7 +187,7 @@ func (f *ScheduleForm) check() error {
 	wrongs.add(wrongField("name", wire.CheckLabel(f.Name)))
 	switch strings.ToLower(f.Name) {
 	case "always", "never", "on", "off", "none": // they mean something where a schedule is chosen
-		wrongs.add(wrong("name", "%s is no name for a schedule; choose another", f.Name))
+		wrongs.add(wrong("name", "%s cannot be the name of a schedule; choose another", f.Name))
 	}
 	switch {
 	case f.Hours == nil || len(f.Hours.Week)+len(f.Hours.Holiday) == 0:

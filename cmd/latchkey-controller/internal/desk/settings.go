@@ -76,7 +76,7 @@ func (d *Desk) SetKeepDays(ctx context.Context, a Actor, days int) error {
 	target := &auditTarget{subject: d.site.Name}
 	return d.act(ctx, a, EditSettings, target, func(tx *store.Tx, _ time.Time) error {
 		if days < 1 || days > maxKeepDays {
-			return wrong("keep-days", "Activity is kept for 1 to %d days", maxKeepDays)
+			return wrong("keep-days", "Choose 1 to %d days", maxKeepDays)
 		}
 		was, err := tx.KeepDays()
 		if err != nil {

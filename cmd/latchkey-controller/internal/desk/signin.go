@@ -204,7 +204,7 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 	}
 	admin, err := d.authenticate(ctx, session.Actor.Name, old, from, forSession(token))
 	if errors.Is(err, ErrWrongSignIn) {
-		return wrong("old", "This is not your password")
+		return wrong("old", "This is not your password: type it again")
 	}
 	if err != nil {
 		return err

@@ -41,7 +41,7 @@ var scopeTexts = map[Scope]string{
 	ScopeRead:      "See places, doors and readers, and what they report; no persons",
 	ScopeActivity:  "See what has happened, with the names of persons",
 	ScopeOperate:   "Unlock doors, set their modes",
-	ScopeManage:    "See and change users, PINs, cards, groups, visitors, schedules and policies of doors",
+	ScopeManage:    "See and change users, PINs, cards, groups, visitors, schedules and the settings of doors",
 	ScopeEmergency: "Lock down, evacuate, and end both",
 	ScopeWebhooks:  "Choose where events are sent",
 	ScopeAdopt:     "Adopt readers",
@@ -86,7 +86,7 @@ const TokenDays = 365
 
 // ErrNoToken refuses a token that does not exist, or has ended, or is used from where it is
 // not taken. It does not say which.
-var ErrNoToken = errors.New("the token is not valid: it is unknown, was revoked, has ended, or is not taken from this address")
+var ErrNoToken = errors.New("the token is not valid: it is unknown, was revoked, has ended, or is not taken from this address; an administrator can make a new one")
 
 // A token is "lk_", 30 random letters and digits, and their checksum, so that scanners for
 // secrets recognize one, and a typing error costs no look-up.
@@ -174,7 +174,7 @@ func (f *TokenForm) row() (*store.Token, FieldErrors) {
 	case store.Fold(k.Name) == "":
 		wrongs.add(wrong("name", "Enter what the token is for, with letters or digits"))
 	case len(k.Name) > longest:
-		wrongs.add(wrong("name", "The name has %d bytes; at most %d are possible", len(k.Name), longest))
+		wrongs.add(wrong("name", "The name is too long (%d bytes): at most %d fit", len(k.Name), longest))
 	default:
 		wrongs.add(wrongField("name", wire.CheckLabel(k.Name)))
 	}
@@ -185,7 +185,7 @@ func (f *TokenForm) row() (*store.Token, FieldErrors) {
 	}
 	for _, scope := range f.Scopes {
 		if !slices.Contains(Scopes(), scope) {
-			wrongs.add(wrong("scopes", "There is no scope %.20q", scope))
+			wrongs.add(wrong("scopes", "There is no scope %.20q: choose some of those that are listed", scope))
 		}
 	}
 	if len(k.Scopes) == 0 {
@@ -210,7 +210,7 @@ func (f *TokenForm) row() (*store.Token, FieldErrors) {
 
 // ParseNetwork reads an address, or a range of them.
 func ParseNetwork(text string) (netip.Prefix, error) {
-	wrong := fmt.Errorf("%.50q is no address: write one like 192.0.2.1, or a range like 192.0.2.0/24", text)
+	wrong := fmt.Errorf("%.50q is not an address: write one like 192.0.2.1, or a range like 192.0.2.0/24", text)
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		a, err := netip.ParseAddr(text)

@@ -34,7 +34,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	case u.Name == "":
 		wrongs.add(wrong("first", "A user needs a name: first, last, or both"))
 	case len(u.Name) > wire.MaxName:
-		wrongs.add(wrong("last", "First and last name together have %d bytes; readers show at most %d", len(u.Name), wire.MaxName))
+		wrongs.add(wrong("last", "The name is too long (%d bytes): readers show at most %d. Shorten it", len(u.Name), wire.MaxName))
 	default:
 		wrongs.add(wrongField("first", wire.CheckLabel(u.Name)))
 	}
@@ -49,7 +49,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	}
 	slices.Sort(u.Groups)
 	if u.Groups = slices.Compact(u.Groups); len(u.Groups) > wire.MaxGroups {
-		wrongs.add(wrong("groups", "A user can be in at most %d groups", wire.MaxGroups))
+		wrongs.add(wrong("groups", "A user can be in at most %d groups: choose fewer", wire.MaxGroups))
 	}
 	u.From = f.time(&wrongs, "from", f.From, 0)
 	u.Until = f.time(&wrongs, "until", f.Until, 1)
@@ -68,7 +68,7 @@ func checkEmail(text string) error {
 		return nil
 	}
 	if len(text) > maxEmail {
-		return wrong("email", "The email address has %d bytes; it can have at most %d", len(text), maxEmail)
+		return wrong("email", "The email address is too long (%d bytes): at most %d are possible", len(text), maxEmail)
 	}
 	if address, err := mail.ParseAddress(text); err != nil || address.Address != text {
 		return wrong("email", "Enter an email address such as ada@example.com, or leave it empty")

@@ -255,7 +255,7 @@ func (d *Desk) usersEditor(tx *store.Tx, edit UsersEdit) (func(*store.User) (*st
 		case group == wire.Everyone:
 			wrongs.add(wrong("groups", "All users are in the group everyone: nobody is put into it, or taken out of it"))
 		case !slices.ContainsFunc(there, func(g *GroupRow) bool { return g.Name == group }):
-			wrongs.add(wrong("groups", "There is no group %.40s in which users can be put", group))
+			wrongs.add(wrong("groups", "There is no group %.40s in which users can be put: choose another", group))
 		case slices.Contains(edit.Add, group) && slices.Contains(edit.Remove, group):
 			wrongs.add(wrong("groups", "Put them into %s, or take them out of it, not both", group))
 		}
@@ -293,9 +293,9 @@ func (d *Desk) usersEditor(tx *store.Tx, edit UsersEdit) (func(*store.User) (*st
 		}
 		switch {
 		case len(wanted.Groups) > wire.MaxGroups:
-			return nil, wrong("groups", "%s would be in %d groups, and nobody can be in more than %d", u.Name, len(wanted.Groups), wire.MaxGroups)
+			return nil, wrong("groups", "%s would be in %d groups, and nobody can be in more than %d: take them out of one first", u.Name, len(wanted.Groups), wire.MaxGroups)
 		case wanted.Until != 0 && wanted.Until <= wanted.From:
-			return nil, wrong("until", "For %s the end would not be after the beginning", u.Name)
+			return nil, wrong("until", "For %s the end would not be after the beginning: choose a later end", u.Name)
 		}
 		return &wanted, nil
 	}, wrongs.err()

@@ -61,7 +61,7 @@ func checkVisit(now, invited time.Time, u *store.User) error {
 	case u.Until == 0:
 		return wrong("until", "Enter when the visit ends")
 	case u.Until <= now.Unix():
-		return wrong("until", "The visit must end after now")
+		return wrong("until", "This time has passed; choose a later one")
 	case u.Until-begins > int64(MaxVisit/time.Second):
 		return wrong("until", "A visit lasts at most 31 days; add a user for somebody who comes for longer")
 	}

@@ -127,7 +127,7 @@ func (f *WebhookForm) store(w *store.Webhook, hosts []*store.WebhookHost) error 
 	case store.Fold(f.Name) == "":
 		wrongs.add(wrong("name", "Enter a name with letters or digits"))
 	case len(f.Name) > wire.MaxName:
-		wrongs.add(wrong("name", "The name has %d bytes; at most %d are possible", len(f.Name), wire.MaxName))
+		wrongs.add(wrong("name", "The name is too long (%d bytes): at most %d fit", len(f.Name), wire.MaxName))
 	default:
 		wrongs.add(wrongField("name", wire.CheckLabel(f.Name)))
 	}
@@ -143,7 +143,7 @@ func (f *WebhookForm) store(w *store.Webhook, hosts []*store.WebhookHost) error 
 	}
 	for _, name := range f.Events {
 		if !slices.Contains(events, name) {
-			wrongs.add(wrong("events", "There is no event %.60q", Clean(name)))
+			wrongs.add(wrong("events", "There is no event %.60q: choose some of those that are listed", Clean(name)))
 			break
 		}
 	}

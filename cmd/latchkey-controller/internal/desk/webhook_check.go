@@ -137,7 +137,7 @@ func parseHost(text string) (string, error) {
 		return "", wrong("host", "Enter a host and its port like n8n.home:5678, or the URL of a webhook there")
 	}
 	if address, err := netip.ParseAddr(u.Hostname()); err == nil && outbound.Never(address) {
-		return "", wrong("host", "Nothing is ever sent to %s: it is no single host, or one where clouds hand out credentials of this machine", address)
+		return "", wrong("host", "Nothing is ever sent to %s: it is not a single host, or it is one where clouds hand out this machine's own keys. Enter another host", address)
 	}
 	return hostPort(u), nil
 }
