@@ -32,7 +32,7 @@ import (
 
 var (
 	screenshots = flag.String("screenshots", "", "write a screenshot of each page into this `directory`, light and dark, wide and narrow")
-	everyLook   = flag.Bool("every-look", false, "have axe-core judge each page wide and narrow, light and dark, not one in six in one of these looks")
+	everyLook   = flag.Bool("every-look", false, "have axe-core judge each page wide and narrow, light and dark, not one in three in one of these looks")
 )
 
 //go:embed testdata/axe.min.js
@@ -605,16 +605,16 @@ func lookAt(t *testing.T, ctx context.Context, name string) {
 	do(t, ctx, wide)
 }
 
-// inspect looks at the page that is shown: narrow and wide and, one page in three, between. One in six
+// inspect looks at the page that is shown: narrow and wide and, one page in three, between. One in three
 // is judged by axe-core, half of these wide, half narrow, and half for contrast, as all pages are made of
 // the same parts and colours. If every look is asked for, as make soak does, each page is judged for all
 // of it, narrow and wide, in both lights.
 func inspect(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
 	lot := crc32.ChecksumIEEE([]byte(name))
-	between, judged, contrast := lot%3 == 0, "", lot/12%2 == 0
-	if lot%6 == 1 {
-		judged = [...]string{"narrow-dark", "wide-light"}[lot/6%2]
+	between, judged, contrast := lot%3 == 0, "", lot/6%2 == 0
+	if lot%3 == 1 {
+		judged = [...]string{"narrow-dark", "wide-light"}[lot/3%2]
 	}
 	eval[bool](t, ctx, `document.fonts.ready.then(() => document.activeViewTransition?.finished).then(() => true)`, chromedp.EvalAwaitPromise)
 	for _, v := range looks {
