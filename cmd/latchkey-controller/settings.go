@@ -88,8 +88,8 @@ var pinReaders = map[string]string{allReaders: "all readers", tpmOnly: "readers 
 func zoneFlag(c *invocation, otherwise string) *string {
 	var name string
 	c.Func("zone", "the site's time `zone`, like Europe/Berlin, in which times are written and shown; "+otherwise, func(text string) error {
-		name = text
-		_, err := zone.Load(text)
+		name = zone.Named(text)
+		_, err := zone.Load(name)
 		return err
 	})
 	return &name

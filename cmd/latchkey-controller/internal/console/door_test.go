@@ -34,7 +34,7 @@ func TestADoorSaysFirstWhoMayOpenItNow(t *testing.T) {
 		p.Access = []wire.Access{{Group: "lab"}, {Group: "staff", Schedule: day}, {Group: "night", Schedule: night}}
 	})
 	b.get("/doors/1").shows(t, http.StatusOK, "The group staff may open it now, with a PIN or a card.", "labAlwaysNobody is in it yet.")
-	w.visitor(desk.Editor).get("/doors/1?tab=access").shows(t, http.StatusOK, `Nobody is in it yet: <a id="fill-lab" href="/groups/lab?tab=members">add somebody</a>`)
+	w.visitor(desk.Editor).get("/doors/1?tab=access").shows(t, http.StatusOK, `Nobody is in it yet: <a id="fill-front-door-lab" href="/groups/lab?tab=members">add somebody</a>`)
 	w.user("Grace", "Hopper", false, "", "lab", "night")
 	if page := b.get("/doors/1?tab=access"); strings.Contains(page.body, "Nobody is in it") {
 		t.Error("Grace is")
