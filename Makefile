@@ -21,14 +21,14 @@ firmware: ## the reader as a board runs it: arm64, static, no simulated board, n
 	GOOS=linux GOARCH=arm64 $(BUILD) -tags firmware,nethttpomithttp2 -o bin/latchkeyd-arm64 ./cmd/latchkeyd
 
 .PHONY: run
-run: build ## a demonstration: a controller, a broker, a simulated reader, a PIN and a card
+run: build ## a demonstration: a controller, a broker, simulated readers, a PIN and a card; ARGS="-console 127.0.0.1:9443" chooses another address
 	go build -o bin/ ./cmd/latchkey-demo
-	bin/latchkey-demo --bin bin --dir var
+	bin/latchkey-demo --bin bin --dir var $(ARGS)
 
 .PHONY: run-cluster
 run-cluster: build ## one to take apart: two controllers, PostgreSQL, two brokers, three readers, each to be killed
 	go build -o bin/ ./cmd/latchkey-demo
-	bin/latchkey-demo --cluster --bin bin --dir var/cluster
+	bin/latchkey-demo --cluster --bin bin --dir var/cluster $(ARGS)
 
 # How many packages are tested at once, and how many tests of one.
 PARALLEL := -p $$(n=$$(nproc); echo $$((n < 3 ? 3 : n))) -parallel $$(n=$$(nproc); echo $$((n < 4 ? 4 : n)))

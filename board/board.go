@@ -44,7 +44,7 @@ type Input interface {
 // Page is what a simulated board's page shows of the program. The functions may be
 // nil. They are called often, from any goroutine, and must return at once.
 type Page struct {
-	Name     string          // of the door
+	Name     func() string   // of the door
 	Controls func() any      // what can be touched now, in the form of GET /api/controls
 	Records  func() []string // the newest records, one a line, oldest first
 }

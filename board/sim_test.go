@@ -41,7 +41,7 @@ func TestASimulatedBoardHasLinesPortsAndAPage(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() {
-		served <- b.Serve(ctx, Page{Name: "Front door", Controls: func() any { return []string{"pin"} }})
+		served <- b.Serve(ctx, Page{Name: func() string { return "Front door" }, Controls: func() any { return []string{"pin"} }})
 	}()
 	url := "http://" + b.wiring.(*simulated).ln.Addr().String()
 

@@ -15,7 +15,7 @@ import (
 // Page is what the page shows of the program. The functions may be nil. They are
 // called often, from any goroutine, and must return at once.
 type Page struct {
-	Name     string          // of the door
+	Name     func() string   // of the door
 	Cards    []PageCard      // cards to choose from
 	Controls func() any      // what can be touched now: marshalled, the answer of GET /api/controls
 	Records  func() []string // the newest records, one a line, oldest first

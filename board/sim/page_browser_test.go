@@ -65,7 +65,7 @@ func TestABrowserPressesKeysByNameAndSeesTheDoor(t *testing.T) {
 		H     int    `json:"h"`
 	}
 	w := serve(t, Page{
-		Name:     "Front door",
+		Name:     func() string { return "Front door" },
 		Cards:    []PageCard{{"Bob Martin", Card{UID: []byte{1, 2, 3, 4}}}},
 		Controls: func() any { return []control{{"digit-2", "2", 84, 80, 72, 53}, {"digit-5", "5", 84, 139, 72, 53}} },
 	})

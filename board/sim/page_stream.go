@@ -29,7 +29,8 @@ const (
 //
 // It is sent JSON, told apart by its type:
 //
-//	{"type":"board","name":"Front door","width":240,"height":320,"cards":[{"name":"…","uid":"…"}]}   first
+//	{"type":"board","width":240,"height":320,"cards":[{"name":"…","uid":"…"}]}   first
+//	{"type":"name","name":"Front door"}
 //	{"type":"lines","lines":{"strike":false,…},"backlight":true,"card":"04a1…"}   each change
 //	{"type":"sound","on":true}                                 the buzzer
 //	{"type":"controls","controls":[…]}   as GET /api/controls
@@ -74,7 +75,6 @@ func (h *page) stream(w http.ResponseWriter, r *http.Request) {
 
 type boardMessage struct {
 	Type   string        `json:"type"` // board
-	Name   string        `json:"name"`
 	Width  int           `json:"width"`
 	Height int           `json:"height"`
 	Cards  []cardMessage `json:"cards"`
@@ -83,6 +83,11 @@ type boardMessage struct {
 type cardMessage struct {
 	Name string `json:"name"`
 	UID  string `json:"uid"`
+}
+
+type nameMessage struct {
+	Type string `json:"type"` // name
+	Name string `json:"name"`
 }
 
 type linesMessage struct {
@@ -176,7 +181,7 @@ func (s *stream) write(ctx context.Context) error {
 	if err := s.send(ctx, s.hello()); err != nil {
 		return err
 	}
-	var sent [4][]byte // of state
+	var sent [5][]byte // of state
 	var frame bytes.Buffer
 	look := time.NewTimer(0) // look again although nothing woke us
 	defer look.Stop()
@@ -240,6 +245,9 @@ func (s *stream) state() ([]any, error) {
 	}
 	controls, err := s.marshalControls()
 	messages := []any{controlsMessage{"controls", controls}, faultsMessage{"faults", faults}, drawerMessage{"drawer", s.board.keptCards()}}
+	if s.Name != nil {
+		messages = append(messages, nameMessage{"name", s.Name()})
+	}
 	if s.Records != nil {
 		messages = append(messages, recordsMessage{"records", s.Records()})
 	}
@@ -259,7 +267,7 @@ func encodeFrame(to *bytes.Buffer, img *image.RGBA, r image.Rectangle) {
 
 func (s *stream) hello() boardMessage {
 	size := s.size()
-	m := boardMessage{Type: "board", Name: s.Name, Width: size.X, Height: size.Y, Cards: []cardMessage{}}
+	m := boardMessage{Type: "board", Width: size.X, Height: size.Y, Cards: []cardMessage{}}
 	for _, c := range s.Cards {
 		m.Cards = append(m.Cards, cardMessage{c.Name, hex.EncodeToString(c.Card.UID)})
 	}

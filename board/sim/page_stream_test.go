@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,8 +105,10 @@ func TestTheStreamBeginsWithTheBoardAndAllThatIsSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var door atomic.Pointer[string]
+	door.Store(new("Reader"))
 	w := serve(t, Page{
-		Name:     "Front door",
+		Name:     func() string { return *door.Load() },
 		Cards:    []PageCard{{"Bob Martin", Card{UID: uid}}},
 		Controls: func() any { return []int{1} },
 		Records:  func() []string { return []string{"1 door.opened"} },
@@ -115,11 +118,14 @@ func TestTheStreamBeginsWithTheBoardAndAllThatIsSo(t *testing.T) {
 	if first := f.next(); first != "board" {
 		t.Errorf("the first message is %s", first)
 	}
-	f.until(f.says("board", `{"type":"board","name":"Front door","width":240,"height":320,"cards":[{"name":"Bob Martin","uid":"04a1b2c3d4e580"}]}`))
+	f.until(f.says("board", `{"type":"board","width":240,"height":320,"cards":[{"name":"Bob Martin","uid":"04a1b2c3d4e580"}]}`))
+	f.until(f.says("name", `{"type":"name","name":"Reader"}`))
 	f.until(f.says("lines", `{"type":"lines","lines":{"buzzer":false,"door-open":false,"exit-button":false,"fire":false,"strike":false,"tamper":false},"backlight":false,"card":""}`))
 	f.until(f.says("controls", `{"type":"controls","controls":[1]}`))
 	f.until(f.says("records", `{"type":"records","records":["1 door.opened"]}`))
 	f.until(f.sees(w.board))
+	door.Store(new("Front door")) // it is adopted
+	f.until(f.says("name", `{"type":"name","name":"Front door"}`))
 }
 
 func TestOnlyChangedPixelsAreSent(t *testing.T) {

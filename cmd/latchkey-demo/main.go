@@ -50,6 +50,9 @@ type demo struct{ bin, dir, listen, second, console, api, adoption, broker strin
 
 // run sets up what is missing and runs the demonstration until ctx ends.
 func (d *demo) run(ctx context.Context) error {
+	if err := d.free(); err != nil {
+		return err
+	}
 	known, err := d.setUp(ctx)
 	if err != nil {
 		return err

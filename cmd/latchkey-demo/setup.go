@@ -29,22 +29,18 @@ type facts struct {
 // setUp makes the site and the reader unless facts.json, which is written last,
 // says that they are complete.
 func (d *demo) setUp(ctx context.Context) (*facts, error) {
-	var known facts
-	b, err := os.ReadFile(d.path("facts.json"))
-	if err == nil {
-		err = json.Unmarshal(b, &known)
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	known, err := d.known()
+	if err != nil {
 		return nil, err
 	}
 	if known.Broker != "" {
 		if known.Token != "" {
-			return &known, nil
+			return known, nil
 		}
-		if err := d.makeToken(ctx, &known); err != nil { // it was set up by an older version
+		if err := d.makeToken(ctx, known); err != nil { // it was set up by an older version
 			return nil, err
 		}
-		return &known, d.keep(&known)
+		return known, d.keep(known)
 	}
 	for _, dir := range []string{"site", "reader", theSecond, "broker"} {
 		if err := os.RemoveAll(d.path(dir)); err != nil {
@@ -57,17 +53,30 @@ func (d *demo) setUp(ctx context.Context) (*facts, error) {
 	uid := make([]byte, 7)
 	rand.Read(uid)
 	uid[0] = 0x04 // NXP, the maker of most cards
-	known = facts{UID: hex.EncodeToString(uid), Broker: d.broker}
-	if err := d.makeSite(ctx, &known); err != nil {
+	known = &facts{UID: hex.EncodeToString(uid), Broker: d.broker}
+	if err := d.makeSite(ctx, known); err != nil {
 		return nil, err
 	}
-	if err := d.makeReader(ctx, &known); err != nil {
+	if err := d.makeReader(ctx, known); err != nil {
 		return nil, err
 	}
-	if err := d.makeToken(ctx, &known); err != nil {
+	if err := d.makeToken(ctx, known); err != nil {
 		return nil, err
 	}
-	return &known, d.keep(&known)
+	return known, d.keep(known)
+}
+
+// known reads facts.json; Broker is empty if the demonstration is not set up yet.
+func (d *demo) known() (*facts, error) {
+	known := new(facts)
+	b, err := os.ReadFile(d.path("facts.json"))
+	if err == nil {
+		err = json.Unmarshal(b, known)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return known, err
 }
 
 // keep writes facts.json.

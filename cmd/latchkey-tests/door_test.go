@@ -2,11 +2,16 @@ package tests
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/coder/websocket"
 )
 
 const (
@@ -170,6 +175,34 @@ func noPINInClear(t *testing.T, reader *testReader, pins ...string) {
 	}
 }
 
+// openPage opens the page of a reader's board. named waits until it has a name and returns the name it has, after 10 s
+// whichever that is.
+func (r *testReader) openPage() (named func(name string) string) {
+	r.t.Helper()
+	conn, _, err := websocket.Dial(r.t.Context(), "ws"+strings.TrimPrefix(r.url, "http")+"/api/stream", nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	conn.SetReadLimit(1 << 20) // a whole screen
+	r.t.Cleanup(func() { conn.CloseNow() })
+	var has string
+	return func(name string) string {
+		ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+		defer cancel()
+		for has != name {
+			_, sent, err := conn.Read(ctx)
+			if err != nil {
+				break
+			}
+			var m struct{ Type, Name string }
+			if json.Unmarshal(sent, &m) == nil && m.Type == "name" {
+				has = m.Name
+			}
+		}
+		return has
+	}
+}
+
 func TestAReaderWaitsForItsAdoptionAndWorksFromThenOn(t *testing.T) {
 	t.Parallel()
 	site := adaAndBob(t)
@@ -180,9 +213,16 @@ func TestAReaderWaitsForItsAdoptionAndWorksFromThenOn(t *testing.T) {
 	if reader.line("strike") {
 		t.Fatal("a card opened a door that belongs to no site")
 	}
+	named := reader.openPage()
+	if name := named("front-door"); name != "front-door" {
+		t.Errorf("its page calls it %s", name)
+	}
 	site.bundle(t, reader, "front-door")
 	do(t, "", "latchkeyd", "adopt", "--data", reader.data(), reader.path("bundle"))
 	reader.eventually("the adoption is seen", func() bool { return reader.status()["site"] == "test" })
+	if name := named("Front door"); name != "Front door" {
+		t.Errorf("its open page goes on as %s", name)
+	}
 	reader.typePIN(adaPIN)
 	reader.opens("a PIN")
 }

@@ -65,7 +65,7 @@ func calibrateCommand(ctx context.Context, command *call) (err error) {
 		group.Go(during(ctx, func(ctx context.Context) error { return in.film.Run(ctx, nil) }))
 	}
 	group.Go(during(ctx, func(ctx context.Context) error {
-		return b.Serve(ctx, board.Page{Name: c.Reader.ID, Controls: func() any { return []struct{}{} }, Records: func() []string { return nil }})
+		return b.Serve(ctx, board.Page{Name: func() string { return c.Reader.ID }, Controls: func() any { return []struct{}{} }, Records: func() []string { return nil }})
 	}))
 	in.keypad.Show(keypad.View{ReaderID: c.Reader.ID})
 	found, err := in.keypad.Calibrate(ctx)

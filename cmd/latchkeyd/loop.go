@@ -120,6 +120,7 @@ func (l *loop) carryOut(actions []device.Action) {
 		case device.Strike:
 			l.instruments.strike.Strike(action.For)
 		case device.Show:
+			l.recent.shown(&action.View)
 			if l.instruments.keypad != nil {
 				l.instruments.keypad.Show(l.viewer.view(action.View, time.Now(), l.clock.now().Monotonic))
 			}

@@ -15,7 +15,7 @@ import (
 // page returns what a simulated board's page shows of the reader.
 func (r *reader) page() board.Page {
 	return board.Page{
-		Name: cmp.Or(r.config.Reader.ID, "Reader"),
+		Name: func() string { return cmp.Or(r.recent.doorName(), r.config.Reader.ID, "Reader") },
 		Controls: func() any {
 			if r.instruments.keypad == nil {
 				return []struct{}{}
@@ -26,10 +26,11 @@ func (r *reader) page() board.Page {
 	}
 }
 
-// recent keeps the newest records as text.
+// recent keeps the newest records as text, and the name of the door.
 type recent struct {
 	mu    sync.Mutex
 	texts []string
+	door  string // as last shown; "": the reader has none yet
 }
 
 const recentRecords = 6
@@ -46,6 +47,18 @@ func (r *recent) add(action device.Append) {
 	if more := len(r.texts) - recentRecords; more > 0 {
 		r.texts = slices.Delete(r.texts, 0, more)
 	}
+}
+
+func (r *recent) shown(view *device.View) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.door = view.Door
+}
+
+func (r *recent) doorName() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.door
 }
 
 func (r *recent) lines() []string {

@@ -25,7 +25,7 @@ type state struct {
 //	POST /bench/fault?chip=nfc   sim.Fault
 func (c *chips) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/", c.board.Handler(sim.Page{Name: "bench"}))
+	mux.Handle("/", c.board.Handler(sim.Page{Name: func() string { return "bench" }}))
 	mux.HandleFunc("GET /bench/state", func(w http.ResponseWriter, _ *http.Request) {
 		s := state{
 			Violations: c.board.Violations(), Counters: map[string]sim.Counters{}, Lines: map[string]bool{},

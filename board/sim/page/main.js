@@ -10,10 +10,12 @@ import {faults} from './faults.js';
 const by = (id) => document.getElementById(id);
 
 const messages = {
-  board(m) {
+  name(m) {
     document.title = m.name ? `${m.name} (simulated)` : 'Simulated reader';
     by('name').textContent = m.name || 'Reader';
     by('sign').textContent = m.name || 'Reader';
+  },
+  board(m) {
     screen.size(m.width, m.height);
     lay(m.cards);
   },

@@ -122,7 +122,7 @@ func (c *Console) removeReader(r *http.Request, v *visit, f *form) (answer, erro
 	}
 	done := answer{to: "/devices", notice: "The reader was removed, and a new epoch has begun."}
 	if c.otherBroker() {
-		done.notice += " The broker still accepts it: run latchkey-controller broker-config and restart Mosquitto."
+		done.notice += " The broker still accepts it: whoever looks after the controller's machine has to run latchkey-controller broker-config and restart Mosquitto."
 	}
 	_, err := c.desk.RemoveReader(r.Context(), v.Actor, r.PathValue("reader"), how)
 	return done, err

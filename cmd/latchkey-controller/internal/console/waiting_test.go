@@ -97,7 +97,11 @@ func TestANewReaderIsAdoptedByOnePressAfterTheFingerprintWasCompared(t *testing.
 		t.Error("it gets no bundle")
 	}
 	b.get(page).shows(t, http.StatusOK, "Its keys and settings were fetched", "from 192.0.2.7. Only this reader can use them", "Waiting for it to connect")
+	b.get(page).lacks(t, "Mosquitto")
+	w.console.brokerURL = "ssl://broker.example:8883"
+	b.get(page).shows(t, http.StatusOK, "looks after the controller's machine has to run latchkey-controller broker-config and have Mosquitto reload")
 	w.comes("kuche")
+	b.get(page).lacks(t, "Mosquitto")
 	b.get(page).shows(t, http.StatusOK, "It works", `href="/doors/`+strconv.FormatInt(r.DoorID, 10)+`"`)
 	b.post(page, fields...).shows(t, http.StatusOK) // once more, which does nothing
 	if again, err := w.desk.Reader(t.Context(), owner, "kuche"); err != nil || again.Bundle != r.Bundle {

@@ -145,7 +145,8 @@ func (one deed) do(tx *store.Tx, a Actor, now time.Time) error {
 	return a.reaches(tx, one.act, one.target)
 }
 
-// note adds the audit entry of an act that succeeded, or failed with an error.
+// note adds the audit entry of an act that succeeded, or failed with an error. What was only mistyped is none: whoever
+// typed it is told, and nothing was refused for a right, a limit, a password, or what the site holds.
 func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, failed error) error {
 	switch {
 	case failed == nil && target.same:
@@ -154,6 +155,8 @@ func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, f
 		entry := target.audit(now, a, act, store.Done, target.text)
 		entry.Event, entry.PartOf = target.event, target.partOf
 		return tx.AddAudit(entry)
+	case isMistyped(failed):
+		return nil
 	case errors.Is(failed, ErrNotAllowed):
 		text := failed.Error()
 		if a.Refusal(act) != nil { // otherwise it is another right that they lack

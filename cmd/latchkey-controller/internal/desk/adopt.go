@@ -55,7 +55,7 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 func parseRequest(signed []byte) (*wire.Request, string, error) {
 	request, fingerprint, err := wire.ParseRequest(signed)
 	if err != nil {
-		return nil, "", &FieldError{"request", "This file is not a reader's request (latchkeyd identity writes one)", err}
+		return nil, "", &FieldError{Field: "request", Sentence: "This file is not a reader's request (latchkeyd identity writes one)", err: err}
 	}
 	return request, fingerprint, nil
 }

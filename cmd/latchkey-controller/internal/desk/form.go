@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -18,6 +19,7 @@ type FieldError struct {
 	Field    string // name of the field in its form's documentation
 	Sentence string
 	err      error // cause; may be nil
+	mistyped bool  // what the field says is wrong by itself, whoever sends it and whatever the site holds
 }
 
 func (e *FieldError) Error() string { return e.Sentence }
@@ -73,7 +75,7 @@ func wrongField(field string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return &FieldError{field, Sentence(err.Error()), err}
+	return &FieldError{Field: field, Sentence: Sentence(err.Error()), err: err}
 }
 
 // refusedIn makes a refusal of the site an error about a field.
@@ -97,9 +99,23 @@ func Sentence(text string) string {
 func (e *FieldErrors) add(err error) {
 	several := fieldErrors(err)
 	if err != nil && several == nil {
-		several = FieldErrors{{"", Sentence(err.Error()), err}}
+		several = FieldErrors{{Sentence: Sentence(err.Error()), err: err}}
 	}
 	*e = append(*e, several...)
+}
+
+// asMistyped marks the errors so far as mistakes in what was typed.
+func (e FieldErrors) asMistyped() FieldErrors {
+	for _, one := range e {
+		one.mistyped = true
+	}
+	return e
+}
+
+// isMistyped says whether err is about nothing but mistakes in what was typed.
+func isMistyped(err error) bool {
+	all := fieldErrors(err)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(e *FieldError) bool { return !e.mistyped })
 }
 
 // err returns nil if there are no errors.

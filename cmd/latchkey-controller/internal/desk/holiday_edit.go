@@ -38,10 +38,10 @@ func (f *HolidayForm) holiday() (*Holiday, error) {
 	if h.Last = h.First; f.Last != "" {
 		h.Last = day("last", f.Last)
 	}
-	if err := wrongs.err(); err != nil {
-		return nil, err
+	if len(wrongs) == 0 {
+		wrongs.add(wrongField("last", h.Check()))
 	}
-	return h, wrongField("last", h.Check())
+	return h, wrongs.asMistyped().err()
 }
 
 // AddHoliday adds a holiday to the site's list, and so to all doors. Fields: "name", "first",

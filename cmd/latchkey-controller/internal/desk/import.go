@@ -293,7 +293,7 @@ func (p *importPlan) text() string {
 
 // atLine says in which line of the file something failed. Field: "file".
 func atLine(line int, err error) error {
-	return &FieldError{"file", fmt.Sprintf("Line %d: %s", line, err), err}
+	return &FieldError{Field: "file", Sentence: fmt.Sprintf("Line %d: %s", line, err), err: err}
 }
 
 // importLimit is clashLimit for the cards of a file. Field: "file".

@@ -300,9 +300,9 @@ func endMode(a Actor, target *auditTarget, act Act, id int64) deed {
 		if m.Ended != 0 {
 			when := Moment(time.UnixMilli(m.Ended), in)
 			if m.EndedBy == "" {
-				return &FieldError{"mode", fmt.Sprintf("This %s ended by itself, on %s", nouns[m.Mode], when), errModeEnded}
+				return &FieldError{Field: "mode", Sentence: fmt.Sprintf("This %s ended by itself, on %s", nouns[m.Mode], when), err: errModeEnded}
 			}
-			return &FieldError{"mode", fmt.Sprintf("%s has ended this %s already, on %s", m.EndedBy, nouns[m.Mode], when), errModeEnded}
+			return &FieldError{Field: "mode", Sentence: fmt.Sprintf("%s has ended this %s already, on %s", m.EndedBy, nouns[m.Mode], when), err: errModeEnded}
 		}
 		target.text = "wanted by " + m.Who + " since " + Moment(time.UnixMilli(m.At), in)
 		if m.Until != 0 {

@@ -136,10 +136,6 @@ func checkPolicy(p *wire.Policy) error {
 	wrongs.add(wrongField("in-lockdown", wire.CheckGroups(p.InLockdown)))
 	wrongs.add(wrongField("opening", wire.CheckOpening(p.Opening)))
 	wrongs.add(wrongField("two-proofs", wire.CheckTwoProofs(p.TwoProofs)))
-	if p.TwoProofs != nil && !p.PIN {
-		wrongs.add(wrong("two-proofs", "Card and PIN need PIN entry, which is switched off at this door: switch it on first"))
-	}
-	wrongs.add(checkModeGroups(p))
 	_, err := zone.Load(p.TimeZone)
 	wrongs.add(wrongField("time-zone", err))
 	if p.Limit < 1 || p.Limit > 10 {
@@ -150,6 +146,11 @@ func checkPolicy(p *wire.Policy) error {
 	} else if p.Extended < p.Unlock || p.Extended > 300 {
 		wrongs.add(wrong("extended", "Choose an extended time of %d to 300 seconds", p.Unlock))
 	}
+	wrongs.asMistyped()
+	if p.TwoProofs != nil && !p.PIN {
+		wrongs.add(wrong("two-proofs", "Card and PIN need PIN entry, which is switched off at this door: switch it on first"))
+	}
+	wrongs.add(checkModeGroups(p))
 	return wrongs.err()
 }
 

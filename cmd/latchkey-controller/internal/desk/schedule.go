@@ -195,7 +195,7 @@ func (f *ScheduleForm) check() error {
 	default:
 		wrongs.add(wrongField("hours", f.Hours.Check()))
 	}
-	return wrongs.err()
+	return wrongs.asMistyped().err()
 }
 
 func scheduleError(err error) error {

@@ -56,7 +56,7 @@ func (f UserForm) user() (*store.User, FieldErrors) {
 	if u.Until != 0 && u.Until <= u.From {
 		wrongs.add(wrong("until", "The end must be after the beginning"))
 	}
-	return u, wrongs
+	return u, wrongs.asMistyped()
 }
 
 // maxEmail is in bytes: no address is longer (RFC 5321).

@@ -87,6 +87,40 @@ func TestAnActThatFailsIsNotedAndNothingElseOfItIsKept(t *testing.T) {
 	}
 }
 
+func TestWhatIsMistypedIsNotKeptAsRefused(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := w.user()
+	before := w.newest().ID
+	edit := func(role Role) error {
+		return w.EditUser(t.Context(), as(role), id, "", time.UTC, func(f *UserForm) {
+			*f = UserForm{First: "Ada", From: "2026-12-31", Until: "2026-01-01", Zone: time.UTC}
+		})
+	}
+	if err := edit(Editor); Fields(err)["until"] == "" {
+		t.Fatal(err)
+	}
+	if e := w.newest(); e.ID != before {
+		t.Errorf("a mistake in a form is kept: %s", e.Text)
+	}
+	if err := edit(Viewer); !errors.Is(err, ErrNotAllowed) {
+		t.Fatal(err)
+	}
+	if e := w.newest(); e.ID == before || e.Word != wordNotAllowed {
+		t.Errorf("nothing is kept of who had no right: %s", e.Text)
+	}
+	for name, err := range map[string]error{
+		"a mistake and a PIN that is taken": append(FieldErrors{wrong("first", "A user needs a name")}.asMistyped(), wrong("pin", "It is taken")),
+		"what the site holds":               wrong("role", "They are the only Owner"),
+		"none in a field":                   errors.New("the disk is full"),
+		"no mistake":                        FieldErrors{},
+	} {
+		if isMistyped(err) {
+			t.Errorf("%s is not kept", name)
+		}
+	}
+}
+
 func TestAUsersNewNameAndGroupsReachWhatReadersHold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -57,15 +57,16 @@ func (f *VisitForm) user(now, invited time.Time) (*store.User, FieldErrors) {
 // checkVisit checks the dates of a visitor, who was invited at a time.
 func checkVisit(now, invited time.Time, u *store.User) error {
 	begins := max(invited.Unix(), u.From)
+	var wrongs FieldErrors
 	switch {
 	case u.Until == 0:
-		return wrong("until", "Enter when the visit ends")
+		wrongs.add(wrong("until", "Enter when the visit ends"))
 	case u.Until <= now.Unix():
-		return wrong("until", "This time has passed; choose a later one")
+		wrongs.add(wrong("until", "This time has passed; choose a later one"))
 	case u.Until-begins > int64(MaxVisit/time.Second):
-		return wrong("until", "A visit lasts at most 31 days; add a user for somebody who comes for longer")
+		wrongs.add(wrong("until", "A visit lasts at most 31 days; add a user for somebody who comes for longer"))
 	}
-	return nil
+	return wrongs.asMistyped().err()
 }
 
 // checkVisitorsPIN refuses a PIN for a visitor that somebody has chosen, unless it was drawn for

@@ -242,7 +242,7 @@ var ErrSameURL = store.ErrURLTaken
 
 func urlTaken(err error) error {
 	if errors.Is(err, store.ErrURLTaken) {
-		return &FieldError{"url", "Another webhook sends to this URL already; change that one, or enter another URL", err}
+		return &FieldError{Field: "url", Sentence: "Another webhook sends to this URL already; change that one, or enter another URL", err: err}
 	}
 	return err
 }
