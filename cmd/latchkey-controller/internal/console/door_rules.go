@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -108,7 +109,7 @@ func doorURL(d *desk.Door, tab, reader string) string {
 	return address
 }
 
-// rulesAt returns the address of a tab of the door that the reader in a request's URL serves; that of the
+// rulesAt returns the address of a tab, or as "tab#section" of a section on it, of the door that the reader in a request's URL serves; that of the
 // reader, if it serves none.
 func (c *Console) rulesAt(r *http.Request, v *visit, tab string) (string, error) {
 	reader, err := c.desk.Reader(r.Context(), v.Actor, r.PathValue("reader"))
@@ -122,10 +123,15 @@ func (c *Console) rulesAt(r *http.Request, v *visit, tab string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	return doorURL(door, tab, reader.ID), nil
+	tab, section, found := strings.Cut(tab, "#")
+	to := doorURL(door, tab, reader.ID)
+	if found {
+		to += "#" + section
+	}
+	return to, nil
 }
 
-// setPolicy changes a reader's policy with the form of a tab of its door, unless errors are marked
+// setPolicy changes a reader's policy with the form of a tab of its door, to whose section it returns, unless errors are marked
 // in it. uses say which hours are those of schedules.
 func (c *Console) setPolicy(r *http.Request, v *visit, f *form, tab string, edit func(*wire.Policy), uses ...desk.UseSchedule) (answer, error) {
 	if err := c.savePolicy(r, v, f, edit, uses...); err != nil {

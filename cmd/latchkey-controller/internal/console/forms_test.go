@@ -556,7 +556,7 @@ func TestALostReaderIsGoneAndWhatItKnewIsMarked(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
 	b.get("/readers/front-door?tab=device&ask=lost").shows(t, http.StatusOK, "marked as exposed", "Remove front-door")
-	b.post("/readers/front-door/remove", "how", "lost").shows(t, http.StatusOK, "a new epoch has begun", "1 removed reader")
+	b.post("/readers/front-door/remove", "how", "lost").shows(t, http.StatusOK, "the others get a new site key", "1 removed reader")
 	b.get("/users").shows(t, http.StatusOK, "Exposed")
 	b.get("/users/1").shows(t, http.StatusOK, "may have disclosed the credentials marked as exposed")
 	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, "New PIN")

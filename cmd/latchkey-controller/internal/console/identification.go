@@ -27,7 +27,7 @@ func authentication(f *form) func(*wire.Policy) {
 }
 
 func (c *Console) setAuthentication(r *http.Request, v *visit, f *form) (answer, error) {
-	return c.setPolicy(r, v, f, "identification", authentication(f))
+	return c.setPolicy(r, v, f, "identification#limits", authentication(f))
 }
 
 // odds shows the odds of guessing with the current values of the form.

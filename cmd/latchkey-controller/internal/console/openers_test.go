@@ -21,12 +21,12 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	w.user("Bob", "Byron", false, "")
 	b := w.visitor(desk.Viewer)
 	const door, person = "/doors/1?tab=access", "/users/1?tab=access"
-	b.get(door).shows(t, http.StatusOK, "Always: PIN or card", "Ada Lovelace", "Bob Byron", "Never: they have neither PIN nor card", "2 users", "Who opens in a lockdown")
-	b.get(person).shows(t, http.StatusOK, "Front door", "by everyone", "Always: PIN or card")
+	b.get(door).shows(t, http.StatusOK, "Always, with PIN or card", "Ada Lovelace", "Bob Byron", "Never: they have neither PIN nor card", "2 users", "Who may still open in a lockdown")
+	b.get(person).shows(t, http.StatusOK, "Front door", "by everyone", "Always, with PIN or card")
 
 	w.must(w.desk.EditUser(t.Context(), owner, 1, "", nil, func(f *desk.UserForm) { f.Until = "2099-12-30" }))
 	for _, path := range []string{door, person} {
-		b.get(path).shows(t, http.StatusOK, "At any time until 31 Dec 2099, 00:00: PIN or card")
+		b.get(path).shows(t, http.StatusOK, "At any time until 31 Dec 2099, 00:00, with PIN or card")
 	}
 	w.must(w.desk.EditUser(t.Context(), owner, 1, "", nil, func(f *desk.UserForm) { f.Until = "" }))
 
@@ -38,7 +38,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 	condition.PIN, condition.Lockout = "", ""
 	w.changePolicy("front-door", func(p *wire.Policy) { p.TwoProofs = new(wire.TwoProofs) })
 	for _, path := range []string{door, person} {
-		b.get(path).shows(t, http.StatusOK, "Always: card and PIN")
+		b.get(path).shows(t, http.StatusOK, "Always, with card and PIN")
 	}
 	condition.Card = wire.ReasonNFC
 	b.get(door).shows(t, http.StatusOK, "Nobody can give card and PIN: it takes no cards: the card reader is out of order.", "Not now: the card reader is out of order")
@@ -48,7 +48,7 @@ func TestADoorAndAPersonShowWhoOpensWhenAndHow(t *testing.T) {
 		p.TwoProofs, p.Access = nil, []wire.Access{{Group: "staff", Schedule: never}}
 	})
 	got := b.get(door)
-	got.shows(t, http.StatusOK, "At set times: PIN or card", "; again ", "Monday00:00-00:01Holidays00:00-00:01", "1 user")
+	got.shows(t, http.StatusOK, "Mon 00:00-00:01, holidays 00:00-00:01, with PIN or card", "; again ", "Monday00:00-00:01Holidays00:00-00:01", "1 user")
 	if strings.Contains(got.body, "Bob") {
 		t.Error("he is in no group that may open it")
 	}
@@ -108,7 +108,7 @@ func TestADoorOfTwoReadersSaysWhichOneOpens(t *testing.T) {
 	w.must(w.desk.MoveReader(t.Context(), owner, "back", "", 1))
 	w.changePolicy("back", func(p *wire.Policy) { p.PIN = false })
 	b := w.visitor(desk.Viewer)
-	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `<span class="small muted">front-door</span>`, "Always: PIN or card", `<span class="small muted">back</span>`, "Always: card", "This door has 2 readers", `href="/doors/1?tab=access&amp;reader=back"`)
+	b.get("/doors/1?tab=access").shows(t, http.StatusOK, `<span class="small muted">front-door</span>`, "Always, with PIN or card", `<span class="small muted">back</span>`, "Always, with card", "This door has 2 readers", `href="/doors/1?tab=access&amp;reader=back"`)
 	b.get("/doors/2?tab=access").shows(t, http.StatusOK, "No reader yet")
 }
 

@@ -67,7 +67,7 @@ func modeGroups(p *wire.Policy, all []string, chosen ...string) (groups []string
 func (c *Console) setOpening(r *http.Request, v *visit, f *form) (answer, error) {
 	times, by := readTimes(f)
 	by.HoursUse = unlocking
-	return c.setPolicy(r, v, f, "hours", func(p *wire.Policy) {
+	return c.setPolicy(r, v, f, "hours#unlock-schedule", func(p *wire.Policy) {
 		if times == nil && by.ID == 0 {
 			p.Opening = nil
 			return
@@ -91,7 +91,7 @@ func (c *Console) setModeGroups(r *http.Request, v *visit, f *form) (answer, err
 		slices.Sort(chosen)
 		return slices.Compact(chosen)
 	}
-	return c.setPolicy(r, v, f, "access", func(p *wire.Policy) {
+	return c.setPolicy(r, v, f, "access#modes", func(p *wire.Policy) {
 		p.Exempt, p.InLockdown = groups("exempt"), groups("in-lockdown")
 	})
 }

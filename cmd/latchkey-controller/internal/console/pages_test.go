@@ -63,7 +63,7 @@ var everywhere = []struct {
 	{"/doors/1?tab=identification", nil, "The odds of guessing"},
 	{"/doors/1?tab=identification", nil, "Both are never demanded."},
 	{"/doors/1?tab=settings", nil, "Seconds it is unlocked"},
-	{"/doors/1?tab=access", nil, "Always: PIN or card"},
+	{"/doors/1?tab=access", nil, "Always, with PIN or card"},
 	{"/doors/1?tab=settings", nil, "Visitors cannot be invited"},
 	{"/doors/1?tab=activity", nil, "Front door"},
 	{"/locations/1", nil, "Main building"},

@@ -24,7 +24,7 @@ func (c *Console) switchPIN(r *http.Request, v *visit, f *form) (answer, error) 
 // pinSwitch serves the PIN entry switch alone, for pages that show it.
 func (c *Console) pinSwitch(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if !byScript(r) {
-		to, err := c.rulesAt(r, v, "identification")
+		to, err := c.rulesAt(r, v, "identification#pin")
 		if err != nil {
 			return err
 		}

@@ -120,7 +120,7 @@ func (c *Console) removeReader(r *http.Request, v *visit, f *form) (answer, erro
 	if how != desk.Returned && how != desk.Lost {
 		return answer{}, desk.ErrNotFound
 	}
-	done := answer{to: "/devices", notice: "The reader was removed, and a new epoch has begun."}
+	done := answer{to: "/devices", notice: "The reader was removed, and the others get a new site key."}
 	if c.otherBroker() {
 		done.notice += " The broker still accepts it: whoever looks after the controller's machine has to run latchkey-controller broker-config and restart Mosquitto."
 	}

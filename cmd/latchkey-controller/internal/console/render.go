@@ -86,6 +86,7 @@ type view struct {
 	Title   string
 	Section string // of the navigation
 	Panel   bool   // the panel is open
+	Part    string // the part that htmx requests; "": the whole page
 	Page    any    // the page's own data
 }
 
@@ -109,6 +110,9 @@ func (c *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 			return
 		}
 		part = target
+	}
+	if part != "layout" {
+		v.Part = part
 	}
 	if part != "layout" && !live(r) {
 		address := "false" // unchanged

@@ -215,7 +215,7 @@ func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) 
 	if err := wire.CheckName(access.Group); err != nil {
 		f.wrong("group", err.Error())
 	}
-	return c.setPolicy(r, v, f, "access", func(p *wire.Policy) {
+	return c.setPolicy(r, v, f, "access#who-may", func(p *wire.Policy) {
 		at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == access.Group })
 		if at < 0 {
 			p.Access = append(p.Access, access)
@@ -227,7 +227,7 @@ func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) 
 
 func (c *Console) removeAccess(r *http.Request, v *visit, f *form) (answer, error) {
 	group := f.Get("group")
-	done, err := c.setPolicy(r, v, f, "access", func(p *wire.Policy) {
+	done, err := c.setPolicy(r, v, f, "access#who-may", func(p *wire.Policy) {
 		p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return a.Group == group })
 		p.Exempt, p.InLockdown = slices.DeleteFunc(p.Exempt, func(g string) bool { return g == group }), slices.DeleteFunc(p.InLockdown, func(g string) bool { return g == group })
 	})
@@ -254,7 +254,7 @@ func (c *Console) setCalendar(r *http.Request, v *visit, f *form) (answer, error
 	if err != nil {
 		f.wrong("holidays", err.Error())
 	}
-	return c.setPolicy(r, v, f, "hours", func(p *wire.Policy) { p.TimeZone, p.Holidays = f.Trim("time-zone"), holidays })
+	return c.setPolicy(r, v, f, "hours#calendar", func(p *wire.Policy) { p.TimeZone, p.Holidays = f.Trim("time-zone"), holidays })
 }
 
 // holidayText returns holidays as text for a form, one per line.

@@ -151,7 +151,7 @@ func TestWhereNoScheduleIsYetOneCanBeAddedByThoseWhoMay(t *testing.T) {
 	w.officeHours()
 	for _, path := range paths {
 		p := b.get(path)
-		p.shows(t, http.StatusOK, "By a schedule")
+		p.shows(t, http.StatusOK, `id="f-by-schedule"`)
 		if strings.Contains(text(p.body), "several doors share") {
 			t.Errorf("%s: there is one", path)
 		}

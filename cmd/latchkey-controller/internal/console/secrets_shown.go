@@ -121,6 +121,14 @@ func (k *secretsShown) of(token, at string, still func(*shownSecret) bool) (show
 	return shown
 }
 
+// any says whether a session's page shows any.
+func (k *secretsShown) any(token, at string) bool {
+	session := sha256.Sum256([]byte(token))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.ContainsFunc(k.all, func(s *shownSecret) bool { return s.session == session && s.At == at })
+}
+
 // signedOut wipes what a session's pages show.
 func (k *secretsShown) signedOut(token string) {
 	session := sha256.Sum256([]byte(token))

@@ -149,7 +149,7 @@ func (c *Console) setPINReaders(r *http.Request, v *visit, f *form) (answer, err
 	only := f.Get("only") == "true"
 	a := answer{to: "/settings", notice: "Readers without a TPM get the PIN key, and take PINs."}
 	if only {
-		a.notice = "A new epoch has begun, and only readers with a TPM take PINs."
+		a.notice = "All readers get a new site key, and only those with a TPM take PINs."
 	}
 	return a, c.desk.SetPINReaders(r.Context(), v.Actor, only)
 }
@@ -188,8 +188,8 @@ func (c *Console) backup(_ *http.Request, v *visit, f *form) (answer, error) {
 }
 
 func (c *Console) newEpoch(r *http.Request, v *visit, _ *form) (answer, error) {
-	epoch, err := c.desk.NewEpoch(r.Context(), v.Actor)
-	return answer{to: "/settings", notice: fmt.Sprintf("Epoch %d has begun. Readers switch to it one after another.", epoch)}, err
+	_, err := c.desk.NewEpoch(r.Context(), v.Actor)
+	return answer{to: "/settings", notice: "There is a new site key. Readers switch to it one after another."}, err
 }
 
 // audit shows the acts of administrators.

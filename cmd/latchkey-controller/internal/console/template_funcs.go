@@ -64,6 +64,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"weekOf":       func(s *wire.Schedule) *week { return newWeek(wire.Access{Schedule: s}) },
 		"demanded":     func(r *desk.Reader) bool { return r.DemandsTwo(c.desk.Now()) },
 		"limits":       limitsText,
+		"lockdownWay":  lockdownWay,
 		"hours":        func(s wire.Schedule) string { return desk.HoursLine(&s) },
 		"limitUnits":   func() []limitUnit { return limitUnits },
 		"times":        times,

@@ -43,7 +43,18 @@ func (c *Console) setTwoProofs(r *http.Request, v *visit, f *form) (answer, erro
 	default: // not off because nothing was chosen
 		return answer{}, f.wrong("two-proofs", "Choose when card and PIN are demanded.")
 	}
-	return c.setPolicy(r, v, f, "identification", func(p *wire.Policy) { p.TwoProofs = two }, by)
+	return c.setPolicy(r, v, f, "identification#two-proofs", func(p *wire.Policy) { p.TwoProofs = two }, by)
+}
+
+// lockdownWay says with what a door opens in a lockdown, to groups that may open it then.
+func lockdownWay(p *wire.Policy) string {
+	switch two := p.TwoProofs; {
+	case two == nil:
+		return "In a lockdown a card opens the door, and a PIN does not."
+	case two.Schedule == nil:
+		return "In a lockdown card and PIN open the door, the card first."
+	}
+	return "In a lockdown a card opens the door, and a PIN alone does not. While both are demanded, card and PIN open it, the card first."
 }
 
 // twoProofsText says when a reader demands card and PIN; "": never.

@@ -124,7 +124,7 @@ func TestAReaderThatIsTooOldForCardAndPINSaysWhatToDo(t *testing.T) {
 	}())
 	w.older("barn")
 	b.get("/").shows(t, http.StatusOK, "Lets nobody in", "Barn demands card and PIN, which nobody can give: its program is too old to demand card and PIN, so it lets nobody in: update it.")
-	b.get("/readers/barn?tab=two-proofs").shows(t, http.StatusOK, "Nobody can give both: its program is too old", "Or choose Off.")
+	b.get("/readers/barn?tab=two-proofs").shows(t, http.StatusOK, "Nobody can give both: its program is too old", "Or choose that one is enough.")
 	b.post("/readers/barn/two-proofs", "when", "off").shows(t, http.StatusOK, "Both are never demanded.")
 }
 
@@ -136,7 +136,7 @@ func TestADoorWhereNobodyCanGiveCardAndPINIsAnAlert(t *testing.T) {
 	if got := b.get("/"); strings.Contains(text(got.body), alert) {
 		t.Error("nothing is demanded")
 	}
-	b.post(twoProofsAct, "when", "always").shows(t, http.StatusOK, "Nobody can give both: it has no card reader. Or choose Off.")
+	b.post(twoProofsAct, "when", "always").shows(t, http.StatusOK, "Nobody can give both: it has no card reader. Or choose that one is enough.")
 	b.get("/").shows(t, http.StatusOK, alert)
 }
 

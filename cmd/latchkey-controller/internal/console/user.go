@@ -100,7 +100,8 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 		fillLimits(page.Form, panel.limits())
 	}
 	switch {
-	case r.Header.Get("HX-Target") == "rollout":
+	case r.Header.Get("HX-Target") == "rollout", r.Header.Get("HX-Target") == "doors-now" && c.secrets.any(v.token, userURL(panel.User.ID, "credentials")):
+		v.Renewed = r.Header.Get("HX-Target") == "doors-now"
 		if err := c.readRollout(r, v, panel); err != nil {
 			return err
 		}

@@ -92,7 +92,10 @@ func TestAPersonsPageSaysFirstWhichDoorsOpenForThem(t *testing.T) {
 	says(1, "One door opens for Ada Lovelace now: Front door.")
 	w.adopt("lab", "Lab", "Main building")
 	w.live.states[0].Online = false
-	says(1, "Two doors open for Ada Lovelace now: Front door and Lab. Perhaps not so at Front door: its reader is offline, or does not have the newest changes yet.")
+	says(1, "Two doors open for Ada Lovelace now: Front door and Lab. Perhaps not so at Front door: its reader is offline.")
+	w.live.states[0].Online, w.live.states[0].Current = true, false
+	says(1, "Two doors open for Ada Lovelace now: Front door and Lab. The newest changes are being sent to Front door.")
+	w.live.states[0].Current = true
 	w.changePolicy("lab", func(p *wire.Policy) { p.Access = []wire.Access{} })
 	w.live.states[0].Online = true
 	hours := &wire.Schedule{Week: []wire.Span{{Day: uint8((time.Now().UTC().Weekday() + 2) % 7), From: 8 * 60, To: 9 * 60}}}

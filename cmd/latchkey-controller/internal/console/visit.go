@@ -41,6 +41,8 @@ type visit struct {
 	Shown []*shownSecret // what the page shows until it is noted
 	Made  string         // which of them was made by this request, by What; "": none
 
+	Renewed bool // doors-now renews itself, and what says the same elsewhere with it
+
 	Beyond  string // why what the page is about is out of the actor's reach; "": it is not
 	reach   *desk.Reach
 	refused map[desk.Act]error // why the page offers none of these acts

@@ -96,7 +96,7 @@ func TestANewReaderIsAdoptedByOnePressAfterTheFingerprintWasCompared(t *testing.
 	if len(w.handOver(board, "")) == 0 {
 		t.Error("it gets no bundle")
 	}
-	b.get(page).shows(t, http.StatusOK, "Its keys and settings were fetched", "from 192.0.2.7. Only this reader can use them", "Waiting for it to connect")
+	b.get(page).shows(t, http.StatusOK, "It fetched its keys and settings", "from 192.0.2.7. Only this reader can use them", "Waiting for it to connect")
 	b.get(page).lacks(t, "Mosquitto")
 	w.console.brokerURL = "ssl://broker.example:8883"
 	b.get(page).shows(t, http.StatusOK, "looks after the controller's machine has to run latchkey-controller broker-config and have Mosquitto reload")
@@ -226,7 +226,7 @@ func TestABoardThatIsAReaderNowIsSaidToBeAndWhatItsAdoptionShutsOut(t *testing.T
 	page = adopt(fresh, "shed", "Shed")
 	_, err = w.desk.HandOver(t.Context(), netip.MustParseAddr("192.0.2.66"), &wire.Handover{Request: fresh.Signed}) // a replay
 	w.must(err)
-	b.get(page).shows(t, http.StatusOK, "somebody at 192.0.2.66 has fetched its keys and settings", "Its keys and settings were fetched")
+	b.get(page).shows(t, http.StatusOK, "somebody at 192.0.2.66 has fetched its keys and settings", "It fetched its keys and settings")
 }
 
 func TestABoardThatIsRefusedIsNotShown(t *testing.T) {

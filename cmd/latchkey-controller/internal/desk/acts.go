@@ -216,7 +216,7 @@ var rules = map[Act]rule{
 	EditSchedules: {may: supers, past: "changed schedules", infinitive: "change the schedule %s", detailed: true, scope: ScopeManage, extent: inReach},
 	EditHolidays:  {may: supers, past: "changed holidays", infinitive: "change the holiday %s", detailed: true, scope: ScopeManage, extent: ofSite},
 
-	EditPolicy: {may: supers, past: "changed the policy of %s", infinitive: "change the policy of %s", scope: ScopeManage, extent: inReach},
+	EditPolicy: {may: supers, past: "changed the settings of %s", infinitive: "change the settings of %s", scope: ScopeManage, extent: inReach},
 	EditPlaces: {may: supers, past: "changed places", infinitive: "change the place %s", detailed: true, extent: inReach},
 	// A bundle and a budget give whoever has the board the PINs of the site.
 	AdoptReader:    {may: supers, past: "adopted %s", infinitive: "adopt %s", fresh: true, scope: ScopeAdopt, extent: ofSite},
@@ -268,7 +268,7 @@ var rules = map[Act]rule{
 	SetPINReaders: {may: owners, past: "changed which readers of %s take PINs", infinitive: "change which readers of %s take PINs", fresh: true, extent: ofSite},
 	SetTPMTrust:   {may: owners, past: "changed whose TPMs %s trusts", infinitive: "change whose TPMs %s trusts", fresh: true, extent: ofSite},
 	Backup:        {may: owners, past: "made a backup of %s", infinitive: "make a backup of %s", fresh: true, extent: ofSite},
-	NewEpoch:      {may: owners, past: "began a new epoch of %s", infinitive: "begin a new epoch of %s", fresh: true, extent: ofSite},
+	NewEpoch:      {may: owners, past: "gave the readers of %s a new site key", infinitive: "give the readers of %s a new site key", fresh: true, extent: ofSite},
 	NewStorageKey: {may: owners, past: "changed the storage key of %s", infinitive: "change the storage key of %s", fresh: true, extent: ofSite},
 	MoveSite:      {may: owners, past: "moved %s to another database", infinitive: "move %s to another database", fresh: true, extent: ofSite},
 

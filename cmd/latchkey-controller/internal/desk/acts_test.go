@@ -42,17 +42,17 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(*wire.Policy) {}, UseSchedule{HoursUse: staffAccess, Schedule: "night"})
 			return err
-		}, "Owner changed the policy of " + at + ": access of staff from none to Night (Mon 18:00-08:00)"},
+		}, "Owner changed the settings of " + at + ": access of staff from none to Night (Mon 18:00-08:00)"},
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Access = p.Access[:1] })
 			return err
-		}, "Owner changed the policy of " + at + ": access of staff from Night (Mon 18:00-08:00) to none"},
+		}, "Owner changed the settings of " + at + ": access of staff from Night (Mon 18:00-08:00) to none"},
 		{func() error { return w.RemoveSchedule(ctx, owner, schedule) }, "Owner changed schedules: Night was removed"},
 		{func() error { return w.SwitchPIN(ctx, owner, reader, false) }, "Owner switched PIN entry at " + at + " off"},
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.Limit = 5 })
 			return err
-		}, "Owner changed the policy of " + at + ": wrong PINs in a row from 10 to 5"},
+		}, "Owner changed the settings of " + at + ": wrong PINs in a row from 10 to 5"},
 		{func() error {
 			return w.SetHolidays(ctx, owner, []Holiday{*epiphany(), *christmas()})
 		}, "Owner changed holidays: the list is 12-25, 12-26, 2027-01-06 now"},
@@ -76,7 +76,7 @@ func TestWhatAdministratorsDidIsToldAsAPersonWould(t *testing.T) {
 		{func() error {
 			_, err := w.SetPolicy(ctx, owner, reader, 0, func(p *wire.Policy) { p.PIN, p.TwoProofs = true, new(wire.TwoProofs) })
 			return err
-		}, "Owner changed the policy of " + at + ": PIN entry from off to on; card and PIN from none to always"},
+		}, "Owner changed the settings of " + at + ": PIN entry from off to on; card and PIN from none to always"},
 		{func() error { return w.RemovePIN(ctx, owner, user) }, "Owner removed the PIN of User 2"},
 		{func() error {
 			_, _, err := w.AddUser(ctx, owner, UserForm{First: "Ada"}, PIN{Choice: Auto}, nil)

@@ -5,13 +5,15 @@ import (
 	"time"
 )
 
-// DoorsNow says in short what UserAccess says of somebody's doors now. Each door is in one of its lists, but for Unsure.
+// DoorsNow says in short what UserAccess says of somebody's doors now. Each door is in one of its lists, but for Sending, Offline and Unsure.
 type DoorsNow struct {
 	Open      []string // doors that open to them
 	Everybody []string // that do not, and are held open to everybody
 	Later     []DoorsLater
 	Shut      []DoorsShut
-	Unsure    []string // of the others, where the reader may do otherwise
+	Sending   []string // of the others, whose reader is being sent the newest changes
+	Offline   []string // of the others, whose reader is offline
+	Unsure    []string // of the others, whose reader was not heard from, or gets no changes before an update
 }
 
 // DoorsLater are doors that open again at the same time.
@@ -54,7 +56,13 @@ func SumUp(all []*Access) (n DoorsNow) {
 			}
 			n.Shut[i].Doors = append(n.Shut[i].Doors, name)
 		}
-		if !slices.ContainsFunc(deciding, func(a *Access) bool { return a.Unsure == "" }) {
+		switch {
+		case slices.ContainsFunc(deciding, func(a *Access) bool { return a.Unsure == "" }):
+		case slices.ContainsFunc(deciding, func(a *Access) bool { return a.Unsure == sendingChanges }):
+			n.Sending = append(n.Sending, name)
+		case slices.ContainsFunc(deciding, func(a *Access) bool { return a.Unsure == offline }):
+			n.Offline = append(n.Offline, name)
+		default:
 			n.Unsure = append(n.Unsure, name)
 		}
 	}

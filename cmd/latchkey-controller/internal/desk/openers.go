@@ -119,6 +119,12 @@ func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now tim
 	return a
 }
 
+// Why a reader may decide otherwise.
+const (
+	offline        = "it is offline"
+	sendingChanges = "it is being sent the newest changes" // as a rule for seconds
+)
+
 // Unsure says why the reader may decide otherwise than is worked out here; "": it has confirmed
 // all that this is from.
 func (r *Reader) Unsure() string {
@@ -128,9 +134,9 @@ func (r *Reader) Unsure() string {
 	case !r.Live.Known:
 		return "it has not been heard from"
 	case !r.Live.Online:
-		return "it is offline"
+		return offline
 	case !r.Live.Current:
-		return "it has not confirmed the newest changes yet"
+		return sendingChanges
 	}
 	return ""
 }

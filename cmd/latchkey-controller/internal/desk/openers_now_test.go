@@ -32,7 +32,7 @@ func TestWhatIsSaidOfAReaderSaysWhatItIsFrom(t *testing.T) {
 		t.Errorf("all is known: %+v", a)
 	}
 	state.Current = false
-	if a := only(); a.Unsure != "it has not confirmed the newest changes yet" {
+	if a := only(); a.Unsure != "it is being sent the newest changes" {
 		t.Errorf("not confirmed: %+v", a)
 	}
 	state.Online = false

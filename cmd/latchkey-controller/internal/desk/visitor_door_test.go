@@ -180,7 +180,7 @@ func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
 	// An edit of the whole list leaves them on it.
 	_, err = w.SetPolicy(t.Context(), as(Owner), reader, 0, func(p *wire.Policy) { p.Access = []wire.Access{{Group: "staff"}} })
 	w.must(err)
-	if e := w.newest(); e.Text.String() != "Owner changed the policy of Door of reader-1: access of staff from none to always" {
+	if e := w.newest(); e.Text.String() != "Owner changed the settings of Door of reader-1: access of staff from none to always" {
 		t.Error(e.Text)
 	}
 	if got := w.look(reader).Policy.Access; len(got) != 2 || got[1].Group != group {

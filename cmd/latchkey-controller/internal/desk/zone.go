@@ -129,7 +129,7 @@ func (d *Desk) SetZone(ctx context.Context, a Actor, form ZoneForm) error {
 			return err
 		}
 		if form.Revision != "" && form.Revision != rev {
-			return &FieldError{"zone", "The site's time zone was changed meanwhile, or which doors have it: check this again", ErrChanged}
+			return &FieldError{Field: "zone", Sentence: "The site's time zone was changed meanwhile, or which doors have it: check this again", err: ErrChanged}
 		}
 		target.text = "from " + was + " to " + name
 		if was == name {

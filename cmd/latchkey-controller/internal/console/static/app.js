@@ -247,6 +247,19 @@
     say("The hours of " + from.selectedOptions[0].textContent + " are copied to " + onto.textContent + ". Nothing is saved yet.");
   }
 
+  // What was wrong with a field is said until the field is changed.
+  document.addEventListener("input", (e) => {
+    const box = e.target.closest("fieldset[aria-describedby]");
+    for (const part of box ? [e.target, box] : [e.target]) {
+      const [wrong, others] = (part.getAttribute("aria-describedby") || "").split(" ").reduce(([w, o], id) => id.startsWith("w-") ? [id, o] : [w, o + " " + id], ["", ""]);
+      if (!wrong) continue;
+      document.getElementById(wrong)?.remove();
+      if (others.trim()) part.setAttribute("aria-describedby", others.trim()); else part.removeAttribute("aria-describedby");
+      part.removeAttribute("aria-invalid");
+      if (part === box) each("[aria-invalid]", (i) => i.removeAttribute("aria-invalid"), box);
+    }
+  });
+
   // Choices of a form that show or hide its parts.
   document.addEventListener("change", (e) => {
     const name = e.target.name;
@@ -297,7 +310,6 @@
     again = setTimeout(() => changed(root.dataset.topics), 5000);
   });
 
-  each(".tabs [aria-current]", (a) => a.scrollIntoView({ block: "nearest", inline: "nearest" }));
   $("main :is([aria-invalid=true], .wrong[id], form > .banner[role=alert], .question, #ask)")?.scrollIntoView({ block: "nearest" });
   if ($("main")) wrongField($("main"))?.focus();
   root.dataset.heard = $("#event-list [data-newest]")?.dataset.newest || "";
