@@ -180,10 +180,10 @@ func TestAnAdoptionSaysWhereTheKeysGo(t *testing.T) {
 		return b.post("/devices/adopt/reader", append(more, "request", base64.StdEncoding.EncodeToString(board.Signed), "fingerprint", board.Fingerprint(), "reader", "vault", "access", "nobody")...)
 	}
 	chip, plain := boardtest.NewWithTPM(t, wire.TPMNonce{1}), boardtest.New(t)
-	upload(chip).shows(t, http.StatusOK, "This board has a TPM", "taken at its word")
-	adopt(chip).shows(t, http.StatusUnprocessableEntity, "This board has a TPM")
+	upload(chip).shows(t, http.StatusOK, "This reader has a TPM, a security chip", "taken at its word")
+	adopt(chip).shows(t, http.StatusUnprocessableEntity, "This reader has a TPM, a security chip")
 	adopt(chip, "compared", "on").shows(t, http.StatusOK, "in its TPM, which is taken at its word")
-	upload(plain).shows(t, http.StatusOK, "This board has no TPM: it keeps its keys in a file")
+	upload(plain).shows(t, http.StatusOK, "This reader has no TPM, a security chip that keeps keys from a thief")
 	w.must(w.desk.SetPINReaders(t.Context(), owner, true))
 	upload(plain).shows(t, http.StatusOK, "people will get in there by card")
 	adopt(plain, "compared", "on").shows(t, http.StatusOK, "in a file, without that of PINs")

@@ -450,7 +450,7 @@ func TestAPINSwitchChangesNothingElseOfItsPage(t *testing.T) {
 func TestAPolicyThatSomebodyElseHasChangedIsNotOverwrittenUnawares(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
-	revision := regexp.MustCompile(`name="revision" value="(\d+)"`)
+	revision := regexp.MustCompile(`(?s)id="limits".*?name="revision" value="(\d+)"`)
 	was := revision.FindStringSubmatch(b.get("/doors/1?tab=identification").body)[1]
 	b.post("/readers/front-door/door", "unlock", "7", "extended", "30", "held-after", "0", "revision", was).shows(t, http.StatusOK, "Saved")
 	unreadable := b.post("/readers/front-door/authentication", "limit", "many", "guess-limit", "20", "revision", was)

@@ -142,7 +142,7 @@ func TestAnInvitationIsRefusedThatCannotWork(t *testing.T) {
 	}{
 		"nobody":            {func(f *VisitForm) { f.First, f.Last = "", " " }, "first", "A user needs a name: first, last, or both"},
 		"no end":            {func(f *VisitForm) { f.Until = "" }, "until", "Enter when the visit ends"},
-		"over":              {func(f *VisitForm) { f.Until = later(0) }, "until", "This time has passed"},
+		"over":              {func(f *VisitForm) { f.Until = later(0) }, "until", "This time has passed; choose a later one"},
 		"ends before":       {func(f *VisitForm) { f.From = later(2 * time.Hour) }, "until", "The end must be after the beginning"},
 		"too long":          {func(f *VisitForm) { f.Until = later(MaxVisit + time.Second) }, "until", "A visit lasts at most 31 days; add a user for somebody who comes for longer"},
 		"too long, later":   {func(f *VisitForm) { f.From, f.Until = later(time.Hour), later(MaxVisit+2*time.Hour) }, "until", "A visit lasts at most 31 days; add a user for somebody who comes for longer"},
