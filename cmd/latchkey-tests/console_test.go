@@ -119,11 +119,11 @@ func (d *desk) sees(texts ...string) {
 	}
 }
 
-// newPIN reads the PIN that is shown once, and copies it.
+// newPIN reads the PIN that was just made, copies it, and notes it.
 func (d *desk) newPIN() string {
 	d.t.Helper()
-	d.do("the new PIN", chromedp.WaitVisible(chromedp.CSS("#pin-digits"), seldom()))
-	shown, err := chromedp.Run(d.ctx, chromedp.Text(chromedp.CSS("#pin-digits"), seldom()))
+	d.do("the new PIN", chromedp.WaitVisible(chromedp.CSS(`[id$="pin-digits"]`), seldom()))
+	shown, err := chromedp.Run(d.ctx, chromedp.Text(chromedp.CSS(`[id$="pin-digits"]`), seldom()))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -138,6 +138,8 @@ func (d *desk) newPIN() string {
 		d.t.Fatalf("the PIN that is shown has not eight digits but %d", len(pin))
 	}
 	d.sees("The reader has it")
+	d.click("I have noted it")
+	d.becomes("the PIN is shown no longer", `!document.querySelector("[id$=pin-digits]")`)
 	return pin
 }
 
@@ -251,8 +253,8 @@ func TestAtTheConsoleAPersonGetsAPINAndTheDoorIsSeenAndOpened(t *testing.T) {
 	owner.fill("name", "Vera Viewer")
 	owner.do("the role", chromedp.SetValue(chromedp.CSS("#f-role"), "limited-view", seldom()))
 	owner.click("Add and make a link")
-	owner.do("the link", chromedp.WaitVisible(chromedp.CSS("#one-time-link"), seldom()))
-	link, err := chromedp.Run(owner.ctx, chromedp.Text(chromedp.CSS("#one-time-link"), seldom()))
+	owner.do("the link", chromedp.WaitVisible(chromedp.CSS("[id^=one-time-link-]"), seldom()))
+	link, err := chromedp.Run(owner.ctx, chromedp.Text(chromedp.CSS("[id^=one-time-link-]"), seldom()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,16 @@ type form struct {
 	file   []byte // the uploaded file, up to one byte more than it may have
 }
 
+// MayFocus says whether the form's first field gets the focus: not if one is wrong, which gets it.
+func (f *form) MayFocus() bool {
+	for field := range f.Wrong {
+		if field != "" {
+			return false
+		}
+	}
+	return true
+}
+
 // errBadForm refuses a form that no page of the console sends.
 var errBadForm = errors.New("the form cannot be read")
 

@@ -87,7 +87,7 @@ func TestSecretsThatAreShownAreWipedInTimeAndBounded(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
-		if k.all != nil && len(k.all) > 0 || string(last.texts[0]) == "secret" {
+		if len(k.all) > 0 || string(last.texts[0]) == "secret" {
 			t.Error("it is shown too long")
 		}
 		for i := range 2 * maxShown {

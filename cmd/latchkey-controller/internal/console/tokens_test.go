@@ -89,7 +89,7 @@ func tokenTour(t *testing.T, beside context.Context) {
 	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#w-days")))
 	lookAt(t, ctx, "token-wrong")
 	eval[bool](t, ctx, form+`form.days.value = "30"; form.networks.value = ""; `+submit)
-	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#token-text-1")))
+	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("[id^=token-text-]")))
 	lookAt(t, ctx, "token-made")
 	contented(t, complaints)
 }
