@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,13 +63,31 @@ func TestAFormOfADoorReturnsToItsSection(t *testing.T) {
 func TestWhatOpensInALockdownIsTheDoorsOwnRule(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
-	for want, two := range map[string]*wire.TwoProofs{
-		"In a lockdown a card opens the door, and a PIN does not.":       nil,
-		"In a lockdown card and PIN open the door, the card first.":      {},
-		"While both are demanded, card and PIN open it, the card first.": {Schedule: &wire.Schedule{Week: []wire.Span{{Day: 0, From: 60, To: 120}}}},
+	const nobody = "In a lockdown nobody gets in here: no group is chosen for it under Access."
+	const groups = "In a lockdown only the groups chosen under Access get in, "
+	const untrusted, notOff = "While the reader’s clock is not trusted, card and PIN are needed at any time.", "PIN entry cannot be switched off as long as"
+	at := &wire.Schedule{Week: []wire.Span{{Day: 0, From: 60, To: 120}}}
+	for _, test := range []struct {
+		two       *wire.TwoProofs
+		way, hint string
+		says      []string // of the rule beside that
+	}{
+		{nil, "and only by card.", "They get in by card only, at their usual times.", nil},
+		{new(wire.TwoProofs), "with card and PIN, the card first.", "They need card and PIN, the card first, at their usual times.", []string{notOff}},
+		{&wire.TwoProofs{Schedule: at}, "by card; while card and PIN are needed, with both, the card first.", "They get in by card, at their usual times; while card and PIN are needed, with both, the card first.", []string{notOff, untrusted}},
 	} {
-		w.changePolicy("front-door", func(p *wire.Policy) { p.TwoProofs = two })
-		b.get("/doors/1?tab=access").shows(t, http.StatusOK, want)
-		b.get("/doors/1?tab=identification").shows(t, http.StatusOK, want)
+		w.changePolicy("front-door", func(p *wire.Policy) {
+			p.TwoProofs, p.Access, p.InLockdown = test.two, []wire.Access{{Group: "everyone"}, {Group: "staff"}}, []string{"staff"}
+		})
+		b.get("/doors/1?tab=access").shows(t, http.StatusOK, test.hint, "Who may still open while the door is kept locked")
+		page := b.get("/doors/1?tab=identification")
+		page.shows(t, http.StatusOK, append(test.says, groups+test.way)...)
+		for _, says := range []string{notOff, untrusted} {
+			if strings.Contains(text(page.body), says) && !slices.Contains(test.says, says) {
+				t.Errorf("by %+v it says: %s", test.two, says)
+			}
+		}
+		w.changePolicy("front-door", func(p *wire.Policy) { p.InLockdown = nil })
+		b.get("/doors/1?tab=identification").shows(t, http.StatusOK, nobody)
 	}
 }

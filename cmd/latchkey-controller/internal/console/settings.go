@@ -130,11 +130,21 @@ func (c *Console) confirmClock(r *http.Request, v *visit, _ *form) (answer, erro
 
 func (c *Console) setZone(r *http.Request, v *visit, f *form) (answer, error) {
 	form := desk.ZoneForm{Zone: f.Get("zone"), Doors: f.Has("zone-doors", "on"), Revision: f.Get("zone-revision")}
-	notice := "Saved. Times are now shown in this zone."
-	if form.Doors {
-		notice = "Saved. Times are now shown in this zone, and the doors that had the other one have it, too: their readers are told now."
+	if err := c.desk.SetZone(r.Context(), v.Actor, form); err != nil {
+		return answer{}, err
 	}
-	return answer{to: "/settings", notice: notice}, c.desk.SetZone(r.Context(), v.Actor, form)
+	now, err := c.desk.Zone(r.Context())
+	if err != nil {
+		return answer{}, err
+	}
+	notice := "Saved. Times are now shown in this zone."
+	switch {
+	case now.String() == v.zone().String():
+		notice = "Saved. The site stays in " + now.String() + "."
+	case form.Doors:
+		notice = "Saved. Times are now shown in this zone. The doors that were in the old one are in it, too, and their readers are told now."
+	}
+	return answer{to: "/settings", notice: notice}, nil
 }
 
 func (c *Console) setGuesses(r *http.Request, v *visit, f *form) (answer, error) {

@@ -65,6 +65,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"demanded":     func(r *desk.Reader) bool { return r.DemandsTwo(c.desk.Now()) },
 		"limits":       limitsText,
 		"lockdownWay":  lockdownWay,
+		"lockdownHint": lockdownHint,
 		"hours":        func(s wire.Schedule) string { return desk.HoursLine(&s) },
 		"limitUnits":   func() []limitUnit { return limitUnits },
 		"times":        times,

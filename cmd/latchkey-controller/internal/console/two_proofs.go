@@ -46,15 +46,29 @@ func (c *Console) setTwoProofs(r *http.Request, v *visit, f *form) (answer, erro
 	return c.setPolicy(r, v, f, "identification#two-proofs", func(p *wire.Policy) { p.TwoProofs = two }, by)
 }
 
-// lockdownWay says with what a door opens in a lockdown, to groups that may open it then.
+// lockdownWay says who gets in at a door in a lockdown, and with what.
 func lockdownWay(p *wire.Policy) string {
+	const groups = "In a lockdown only the groups chosen under Access get in, "
+	switch two := p.TwoProofs; {
+	case len(p.InLockdown) == 0:
+		return "In a lockdown nobody gets in here: no group is chosen for it under Access."
+	case two == nil:
+		return groups + "and only by card."
+	case two.Schedule == nil:
+		return groups + "with card and PIN, the card first."
+	}
+	return groups + "by card; while card and PIN are needed, with both, the card first."
+}
+
+// lockdownHint says with what the groups get in that are chosen for a lockdown.
+func lockdownHint(p *wire.Policy) string {
 	switch two := p.TwoProofs; {
 	case two == nil:
-		return "In a lockdown a card opens the door, and a PIN does not."
+		return "They get in by card only, at their usual times."
 	case two.Schedule == nil:
-		return "In a lockdown card and PIN open the door, the card first."
+		return "They need card and PIN, the card first, at their usual times."
 	}
-	return "In a lockdown a card opens the door, and a PIN alone does not. While both are demanded, card and PIN open it, the card first."
+	return "They get in by card, at their usual times; while card and PIN are needed, with both, the card first."
 }
 
 // twoProofsText says when a reader demands card and PIN; "": never.

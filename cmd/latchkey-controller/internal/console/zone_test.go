@@ -50,17 +50,27 @@ func TestTheSitesZoneIsOfferedToTheDoorsThatHadTheOneOfBefore(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)
 	page := b.get("/settings")
-	page.shows(t, http.StatusOK, "Nobody has chosen the zone yet", "Also for the 1 door that has this zone now", "Front door", `name="zone-doors" value="on" checked`)
+	page.shows(t, http.StatusOK, "Nobody has chosen the zone yet", "Also for the 1 door that is in UTC now", "The hours of Front door then count in the new zone. Other doors keep theirs.", "Front door", `name="zone-doors" value="on" checked`)
 	revision := func() string {
 		return regexp.MustCompile(`name="zone-revision" value="([^"]+)"`).FindStringSubmatch(b.get("/settings").body)[1]
 	}
 	was := revision()
 	w.adopt("back-door", "Back door", "Main building")
-	b.post("/settings/zone", "zone", "berlin", "zone-doors", "on", "zone-revision", was).shows(t, http.StatusUnprocessableEntity, "or which doors have it", `value="berlin" `, "Also for the 2 doors that have this zone now", `name="zone-doors" value="on" checked`)
-	b.post("/settings/zone", "zone", "berlin", "zone-doors", "on", "zone-revision", revision()).shows(t, http.StatusOK, "and the doors that had the other one have it, too", "Times are in Europe/Berlin.")
+	b.post("/settings/zone", "zone", "berlin", "zone-doors", "on", "zone-revision", was).shows(t, http.StatusUnprocessableEntity, "or which doors have it", `value="berlin" `, "Also for the 2 doors that are in UTC now", `name="zone-doors" value="on" checked`)
+	b.post("/settings/zone", "zone", "berlin", "zone-doors", "on", "zone-revision", revision()).shows(t, http.StatusOK, "Saved. Times are now shown in this zone. The doors that were in the old one are in it, too", "Times are in Europe/Berlin.")
 	b.get("/doors/1?tab=hours").shows(t, http.StatusOK, `name="time-zone" type="text" value="Europe/Berlin"`)
 	if page := b.get("/settings"); strings.Contains(page.body, `name="zone-doors" value="on" checked`) {
 		t.Error("a zone that was chosen is moved at all doors by default")
+	}
+	b.post("/settings/zone", "zone", "Berlin", "zone-doors", "on", "zone-revision", revision()).shows(t, http.StatusOK, "Saved. The site stays in Europe/Berlin.")
+	const none = "No door is in the site’s zone now. Each door keeps its own."
+	b.post("/settings/zone", "zone", "UTC", "zone-revision", revision()).shows(t, http.StatusOK, "Saved. Times are now shown in this zone.", none)
+	for _, reader := range []string{"front-door", "back-door"} {
+		_, err := w.desk.RemoveReader(t.Context(), owner, reader, desk.Returned)
+		w.must(err)
+	}
+	if page := b.get("/settings"); strings.Contains(text(page.body), none) {
+		t.Error("there are no doors with a reader")
 	}
 }
 
@@ -74,7 +84,8 @@ func TestHoursOfADoorSayItsZoneWhereThatIsNotTheSites(t *testing.T) {
 	}
 	pages := map[string][]string{
 		"/doors/1":                    {"staffMon 08:00-18:00 (Asia/Tokyo)", "Unlocked for everybody: Mon 08:00-18:00 (Asia/Tokyo)"},
-		"/doors/1?tab=access":         {"A schedule unlocks it for everybody: Mon 08:00-18:00 (Asia/Tokyo)", "Hours here are in Asia/Tokyo", " in Asia/Tokyo"},
+		"/doors/1?tab=access":         {"A schedule unlocks it for everybody: Mon 08:00-18:00 (Asia/Tokyo)", "Hours here are in Asia/Tokyo", "Mon 08:00-18:00 (Asia/Tokyo), with card and PIN"},
+		"/users/1?tab=access":         {"Mon 08:00-18:00 (Asia/Tokyo), with card and PIN"},
 		"/doors/1?tab=hours":          {"Hours here are in Asia/Tokyo"},
 		"/doors/1?tab=identification": {"Hours here are in Asia/Tokyo"},
 		"/groups/staff?tab=doors":     {"Mon 08:00-18:00 (Asia/Tokyo)"},
@@ -84,7 +95,12 @@ func TestHoursOfADoorSayItsZoneWhereThatIsNotTheSites(t *testing.T) {
 	for path, says := range pages {
 		b.get(path).shows(t, http.StatusOK, says...)
 	}
+	const usual = "Times are in the door’s time zone, "
+	if page := b.get("/doors/1?tab=access"); strings.Contains(text(page.body), usual) {
+		t.Error("the zone is said twice")
+	}
 	set("UTC")
+	b.get("/doors/1?tab=access").shows(t, http.StatusOK, usual+"UTC")
 	for path := range pages {
 		if page := b.get(path); strings.Contains(page.body, "18:00 (UTC)") || strings.Contains(page.body, "Hours here") {
 			t.Errorf("%s says it although it is the site's", path)

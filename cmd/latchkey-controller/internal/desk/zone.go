@@ -30,6 +30,7 @@ type SiteZone struct {
 	Zone     *time.Location
 	Chosen   bool     // otherwise it is UTC, which machines have that nobody has told theirs
 	Doors    []string // with a reader that has this zone, by name
+	Others   bool     // there are doors with another zone
 	Revision string   // of Zone, and of the readers that have it; "": the actor sees only some of them
 }
 
@@ -59,6 +60,8 @@ func (d *Desk) SiteZone(ctx context.Context, a Actor) (z *SiteZone, err error) {
 		for _, p := range policies {
 			if p.TimeZone == here.String() {
 				z.Doors = append(z.Doors, doorName(places, p.Reader))
+			} else {
+				z.Others = true
 			}
 		}
 		slices.Sort(z.Doors)

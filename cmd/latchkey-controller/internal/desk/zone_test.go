@@ -93,7 +93,7 @@ func TestWithTheSitesZoneThoseDoorsGetItThatHadTheOneOfBefore(t *testing.T) {
 		return z
 	}
 	shown := is()
-	if shown.Chosen || len(shown.Doors) != 1 || shown.Zone.String() != "UTC" {
+	if shown.Chosen || len(shown.Doors) != 1 || !shown.Others || shown.Zone.String() != "UTC" {
 		t.Fatalf("at first: %+v", shown)
 	}
 	third := w.reader() // whoever was shown one door is not asked about this one
@@ -110,7 +110,7 @@ func TestWithTheSitesZoneThoseDoorsGetItThatHadTheOneOfBefore(t *testing.T) {
 			t.Errorf("%s is in %s", reader, p.TimeZone)
 		}
 	}
-	if now := is(); !now.Chosen || len(now.Doors) != 2 || now.Zone.String() != "Europe/Berlin" {
+	if now := is(); !now.Chosen || len(now.Doors) != 2 || !now.Others || now.Zone.String() != "Europe/Berlin" {
 		t.Errorf("afterwards: %+v", now)
 	}
 }
