@@ -169,7 +169,7 @@ func TestInTwoTabsADoorDemandsCardAndPINOfOnePerson(t *testing.T) {
 	console.clickOn(`form[action$="/two-proofs"] .actions button[type=submit]`)
 	reader.eventually("two proofs are demanded", func() bool { return reader.status()["policy_revision"] != policy })
 	console.visit("/doors/1?tab=identification")
-	console.sees("Both are demanded always.")
+	console.sees("Card and PIN together are always needed.")
 	console.picture("proofs-1-console-policy")
 
 	card, pin, both := proofRecord{Kind: "proof.given", By: "card"}, proofRecord{Kind: "proof.given", By: "pin"}, proofRecord{Kind: "access.granted", By: "card and pin"}

@@ -32,6 +32,8 @@ func TestActivityHasALineForEachHappeningInTabs(t *testing.T) {
 	w := small(t)
 	now := w.unlocked("front-door")
 	b := w.visitor(desk.Owner)
+	b.get("/activity?kind=admin").shows(t, http.StatusOK, `placeholder="Administrator or person"`)
+	b.get("/activity?kind=doors").shows(t, http.StatusOK, `placeholder="Person or door"`)
 	at := func(after time.Duration) string { return now.Add(after).UTC().Format("15:04:05") }
 	line := fmt.Sprintf("Unlocked %s unlocked Front door%s unlocked for 5 seconds%s opened%s closed", owner.Name, at(0), at(2*time.Second), at(9*time.Second))
 	for path, want := range map[string][3]string{

@@ -183,7 +183,7 @@ func TestAnAdoptionSaysWhereTheKeysGo(t *testing.T) {
 	upload(chip).shows(t, http.StatusOK, "This reader has a TPM, a security chip", "taken at its word")
 	adopt(chip).shows(t, http.StatusUnprocessableEntity, "This reader has a TPM, a security chip")
 	adopt(chip, "compared", "on").shows(t, http.StatusOK, "in its TPM, which is taken at its word")
-	upload(plain).shows(t, http.StatusOK, "This reader has no TPM, a security chip that keeps keys from a thief")
+	upload(plain).shows(t, http.StatusOK, "This reader has no TPM, a security chip that protects its keys")
 	w.must(w.desk.SetPINReaders(t.Context(), owner, true))
 	upload(plain).shows(t, http.StatusOK, "people will get in there by card")
 	adopt(plain, "compared", "on").shows(t, http.StatusOK, "in a file, without that of PINs")

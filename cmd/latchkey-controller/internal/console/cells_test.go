@@ -172,6 +172,7 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 	w := inCells(t, "front-door", "gate", "yard")
 	b := w.visitor(desk.Owner)
 	b.get("/cells/1").shows(t, http.StatusOK, "Move those ticked to", `value="gate"`, `<option value="2">north</option>`, "3 of 3 online", "all current")
+	b.get("/cells/1").lacks(t, "It is told to go")
 	b.post("/cells/1/move", "cell", "2").shows(t, http.StatusUnprocessableEntity, "Choose at least one reader")
 	refused := b.post("/cells/1/move", "reader", "front-door", "reader", "gate", "cell", "2")
 	refused.shows(t, http.StatusUnprocessableEntity, "No controller leads the cell north", "Move anyway")
@@ -199,7 +200,7 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 	b.post("/cells/1/move", "reader", "yard", "cell", "9").shows(t, http.StatusNotFound)
 
 	reader := b.get("/readers/gate?tab=device")
-	reader.shows(t, http.StatusOK, "It is being moved from main to north.", "It knows the brokers of north", "Until it has moved, both cells serve it.", "Move it to")
+	reader.shows(t, http.StatusOK, "It is being moved from main to north.", "It knows the brokers of north", "Until it has moved, both cells serve it.", "Move it to", "It is told to go to the brokers of that cell.")
 	b.post("/readers/gate/cell", "cell", "1").shows(t, http.StatusOK, "1 reader is being moved")
 	b.get("/readers/yard?tab=device").shows(t, http.StatusOK, "It is of the cell main.")
 	w.connected(homeBroker)

@@ -219,7 +219,7 @@ func TestAReaderIsAdoptedInThreeSteps(t *testing.T) {
 	upload([]byte("not a request")).shows(t, http.StatusUnprocessableEntity, "request", `aria-invalid="true"`)
 	upload(bytes.Repeat([]byte("x"), desk.MaxRequest+2)).shows(t, http.StatusUnprocessableEntity, "larger than 64 KiB")
 	asked := upload(signed)
-	asked.shows(t, http.StatusOK, "step 2 of 3", fingerprint, "ssl://127.0.0.1:8883", "Empty: that of the site, UTC, or as it is", "The site is in UTC, since nobody has chosen its time zone")
+	asked.shows(t, http.StatusOK, "step 2 of 3", fingerprint, "ssl://127.0.0.1:8883", "Left empty, it is the site’s, UTC. A reader that is already here keeps its own.", "Nobody has chosen the site’s time zone, so this door’s hours would be in UTC.")
 	if regexp.MustCompile(`name="access"[^>]* checked`).MatchString(asked.body) {
 		t.Error("who may open is chosen already")
 	}

@@ -61,7 +61,7 @@ var everywhere = []struct {
 	{"/doors/1?tab=access&ask=add", nil, "everyone"},
 	{"/doors/1?tab=hours", nil, "never unlocked by schedule"},
 	{"/doors/1?tab=identification", nil, "The odds of guessing"},
-	{"/doors/1?tab=identification", nil, "Both are never demanded."},
+	{"/doors/1?tab=identification", nil, "Card and PIN together are never needed."},
 	{"/doors/1?tab=settings", nil, "Seconds it is unlocked"},
 	{"/doors/1?tab=access", nil, "Always, with PIN or card"},
 	{"/doors/1?tab=settings", nil, "Visitors cannot be invited"},

@@ -92,7 +92,7 @@ func TestADoorTakesTheHoursOfASchedule(t *testing.T) {
 
 	// Hours of its own, and none, end that.
 	b.post("/readers/front-door/opening", "when", "times", "sat", "9-10").shows(t, http.StatusOK, `value="times" checked`)
-	b.post("/readers/front-door/two-proofs", "when", "off").shows(t, http.StatusOK, "Both are never demanded.")
+	b.post("/readers/front-door/two-proofs", "when", "off").shows(t, http.StatusOK, "Card and PIN together are never needed.")
 	b.post("/readers/front-door/access", "group", "lab", "when", "always").shows(t, http.StatusOK)
 	b.post("/readers/front-door/access", "group", "staff", "when", "always").shows(t, http.StatusOK)
 	b.post("/readers/front-door/access", "group", "staff", "when", "schedule").shows(t, http.StatusUnprocessableEntity, "Choose a schedule.")

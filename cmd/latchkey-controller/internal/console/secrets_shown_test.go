@@ -20,7 +20,9 @@ func TestAPINStaysInItsPanelWhileACardIsAddedUntilItIsNoted(t *testing.T) {
 	}
 	for _, path := range []string{"/users/1", "/users/1?add=any", "/users/1?add=card", "/users/1?tab=credentials"} {
 		b.get(path).shows(t, http.StatusOK, "New PIN", digits[2], "I have noted it")
+		b.get(path).lacks(t, "It cannot be shown again")
 	}
+	w.visitor(desk.Editor).get("/users/1").shows(t, http.StatusOK, "It cannot be shown again")
 	b.part("panel").get("/users/1?add=card").shows(t, http.StatusOK, digits[2])
 	b.post("/users/1/cards", "card", "04 11 22 33 44 55 66").shows(t, http.StatusOK, digits[2], "The card was added.")
 	for path, who := range map[string]*browser{"/users/1?tab=about": b, "/users/1?tab=access": b, "/users": b, "/activity": b, "/users/1": w.visitor(desk.Editor)} {

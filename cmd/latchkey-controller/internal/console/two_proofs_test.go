@@ -25,7 +25,7 @@ func (w *world) twoProofs() *wire.TwoProofs {
 func TestCardAndPINAreDemandedAsTheFormSays(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)
-	b.get(twoProofsPage).shows(t, http.StatusOK, `value="off" checked`, "A card or a PIN is enough.", "Both are never demanded.", "With set times or a schedule, one is enough at other times.")
+	b.get(twoProofsPage).shows(t, http.StatusOK, `value="off" checked`, "A card or a PIN is enough.", "Card and PIN together are never needed.", "With set times or a schedule, one is enough at other times.")
 	b.get("/").shows(t, http.StatusOK, "· PIN on")
 
 	b.post(twoProofsAct, "when", "times", "mon", "00:00-06:00, 20:00-24:00", "tue", "8-12", "wed", "", "sat", "0-24", "holiday", "10:00–11:30").
@@ -55,12 +55,12 @@ func TestCardAndPINAreDemandedAsTheFormSays(t *testing.T) {
 		}
 	}
 
-	b.post(twoProofsAct, "when", "always", "mon", "08:00-12:00").shows(t, http.StatusOK, `value="always" checked`, "Both are demanded always.", "A card alone still ends a pause of PIN entry.")
+	b.post(twoProofsAct, "when", "always", "mon", "08:00-12:00").shows(t, http.StatusOK, `value="always" checked`, "Card and PIN together are always needed.", "A card alone still ends a pause of PIN entry.")
 	if got := w.twoProofs(); got == nil || got.Schedule != nil {
 		t.Errorf("always: %+v", got)
 	}
 	b.get("/").shows(t, http.StatusOK, "· card and PIN")
-	b.post(twoProofsAct, "when", "off").shows(t, http.StatusOK, "Both are never demanded.")
+	b.post(twoProofsAct, "when", "off").shows(t, http.StatusOK, "Card and PIN together are never needed.")
 	if got := w.twoProofs(); got != nil {
 		t.Errorf("off: %+v", got)
 	}
@@ -125,7 +125,7 @@ func TestAReaderThatIsTooOldForCardAndPINSaysWhatToDo(t *testing.T) {
 	w.older("barn")
 	b.get("/").shows(t, http.StatusOK, "Lets nobody in", "Barn demands card and PIN, which nobody can give: its program is too old to demand card and PIN, so it lets nobody in: update it.")
 	b.get("/readers/barn?tab=two-proofs").shows(t, http.StatusOK, "Nobody can give both: its program is too old", "Until that is mended, choose that one is enough.")
-	b.post("/readers/barn/two-proofs", "when", "off").shows(t, http.StatusOK, "Both are never demanded.")
+	b.post("/readers/barn/two-proofs", "when", "off").shows(t, http.StatusOK, "Card and PIN together are never needed.")
 }
 
 func TestADoorWhereNobodyCanGiveCardAndPINIsAnAlert(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,6 +61,11 @@ func (v *visit) ThemeChoice() string {
 		return "system"
 	}
 	return v.Theme
+}
+
+// Shows says whether the page shows a PIN, by its credential's id, until it is noted.
+func (v *visit) Shows(id uint64) bool {
+	return slices.ContainsFunc(v.Shown, func(s *shownSecret) bool { return s.ID == id })
 }
 
 // May says whether the actor may do an act to what the page is about.

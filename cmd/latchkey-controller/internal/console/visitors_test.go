@@ -42,7 +42,9 @@ func TestAVisitorsPINIsOnTheSlipOnceAndNowhereElse(t *testing.T) {
 	}
 	digits := found[0][1]
 	b.get("/visitors/2").shows(t, http.StatusOK, digits, `class="slip"`)
+	b.get("/visitors/2?ask=end").lacks(t, "It cannot be shown again")
 	b.post("/noted", "at", "/visitors/2", "what", "slip")
+	b.get("/visitors/2").shows(t, http.StatusOK, "It cannot be shown again")
 	again := b.post("/visitors", fields...)
 	again.shows(t, http.StatusOK, "Annie Cannon", "not repeated")
 	pages := []*page{again}

@@ -96,12 +96,13 @@ func TestANewReaderIsAdoptedByOnePressAfterTheFingerprintWasCompared(t *testing.
 	if len(w.handOver(board, "")) == 0 {
 		t.Error("it gets no bundle")
 	}
-	b.get(page).shows(t, http.StatusOK, "It fetched its keys and settings", "from 192.0.2.7. Only this reader can use them", "Waiting for it to connect")
+	b.get(page).shows(t, http.StatusOK, "It fetched its keys and settings", "from 192.0.2.7. Only this reader can use them. Its screen says which site has adopted it.", "Waiting for it to connect")
 	b.get(page).lacks(t, "Mosquitto")
 	w.console.brokerURL = "ssl://broker.example:8883"
 	b.get(page).shows(t, http.StatusOK, "looks after the controller's machine has to run latchkey-controller broker-config and have Mosquitto reload")
 	w.comes("kuche")
 	b.get(page).lacks(t, "Mosquitto")
+	b.get(page).lacks(t, "Its screen says")
 	b.get(page).shows(t, http.StatusOK, "It works", `href="/doors/`+strconv.FormatInt(r.DoorID, 10)+`"`)
 	b.post(page, fields...).shows(t, http.StatusOK) // once more, which does nothing
 	if again, err := w.desk.Reader(t.Context(), owner, "kuche"); err != nil || again.Bundle != r.Bundle {
@@ -152,6 +153,8 @@ func TestABoardThatGoesByTheNameOfAReaderIsWarnedOf(t *testing.T) {
 	b.get("/devices").shows(t, http.StatusOK, "Compare with care")
 	_, first := w.waits("gate")
 	b.get(first).lacks(t, "Another board waits")
+	b.get(first).shows(t, http.StatusOK, "Left empty, it is the site’s, UTC.")
+	b.get(first).lacks(t, "A reader that is already here keeps its own.")
 	_, second := w.waits("gate")
 	for _, page := range []string{first, second} {
 		b.get(page).shows(t, http.StatusOK, "Another board waits under the id gate, too", "Its id is gate: its config says so.")
@@ -275,7 +278,7 @@ func TestAWrongPressIsTakenBack(t *testing.T) {
 		w.must(err)
 		return u.Credentials[0].Exposed
 	}
-	b.post(page+"/take-back", "fetched", "false").shows(t, http.StatusUnprocessableEntity, "The bundle was fetched meanwhile", "All PINs and cards are marked as exposed", `name="fetched" value="true"`)
+	b.post(page+"/take-back", "fetched", "false").shows(t, http.StatusUnprocessableEntity, "Its keys and settings were fetched meanwhile", "All PINs and cards are marked as exposed", `name="fetched" value="true"`)
 	if r, err := w.desk.Reader(t.Context(), owner, "barn"); err != nil || r.Removed != "" || exposed() {
 		t.Errorf("it was removed without a word of what that means: %+v, %v", r, err)
 	}

@@ -218,7 +218,7 @@ func by(how wire.Means) string {
 
 // readerReports describe what readers report about themselves.
 var readerReports = map[wire.RecordKind]string{
-	wire.CredentialsApplied: "applied credentials", wire.PolicyApplied: "applied its policy",
+	wire.CredentialsApplied: "applied PINs and cards", wire.PolicyApplied: "applied its settings",
 	wire.Adopted: "was adopted", wire.ReaderStarted: "started", wire.JournalBegan: "began a new journal",
 	wire.JournalResumed: "stores records again", wire.ClockTrusted: "trusts its clock", wire.ClockUntrusted: "does not trust its clock",
 	wire.CacheDamaged: "found its credentials damaged",

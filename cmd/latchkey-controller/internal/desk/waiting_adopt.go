@@ -211,7 +211,7 @@ func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64, fetched 
 			return ErrNotFound
 		}
 		if fetched != (row.Fetched != 0) {
-			return &FieldError{Sentence: "The bundle was fetched meanwhile, or the reader adopted anew: read again what taking it back means", err: ErrChanged}
+			return &FieldError{Sentence: "Its keys and settings were fetched meanwhile, or the reader adopted anew: read again what taking it back means", err: ErrChanged}
 		}
 		target.text = "its bundle was not fetched yet"
 		if fetched {
