@@ -35,7 +35,7 @@ func settings(c *invocation) action {
 	}
 	return func(ctx context.Context, args []string) error {
 		if *name != "" {
-			if err := c.desk.SetZone(ctx, c.actor, desk.ZoneForm{Zone: *name, Doors: *doors}); err != nil {
+			if _, err := c.desk.SetZone(ctx, c.actor, desk.ZoneForm{Zone: *name, Doors: *doors}); err != nil {
 				return err
 			}
 		}

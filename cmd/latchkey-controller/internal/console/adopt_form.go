@@ -20,7 +20,7 @@ type adoptChoices struct {
 	MaySchedules bool            // add one
 	Cells        []desk.CellName // to choose from
 	MayKeep      bool            // who may open the door may stay as it is
-	Zone         *desk.SiteZone
+	Zone         desk.ChosenZone
 }
 
 // adoptChoices reads what there is to choose from.
@@ -32,7 +32,7 @@ func (c *Console) adoptChoices(r *http.Request, v *visit, f *form) (p adoptChoic
 	if p.Groups, err = c.desk.Groups(r.Context(), v.Actor); err != nil {
 		return p, err
 	}
-	if p.Zone, err = c.desk.SiteZone(r.Context(), v.Actor); err != nil {
+	if p.Zone, err = c.desk.ChosenZone(r.Context(), v.Actor); err != nil {
 		return p, err
 	}
 	if p.Cells, err = c.desk.CellNames(r.Context(), v.Actor); err != nil {

@@ -54,7 +54,7 @@ func (w *world) walkedSteps(look func(next string)) {
 		name string
 		take func()
 	}{
-		{"site", func() { w.must(w.desk.SetZone(w.t.Context(), owner, desk.ZoneForm{Zone: "Europe/Berlin"})) }},
+		{"site", func() { w.setZone("Europe/Berlin") }},
 		{"door", func() {
 			place, err := w.desk.AddPlace(w.t.Context(), owner, desk.Locations, 0, "Main building")
 			w.must(err)

@@ -130,21 +130,15 @@ func (c *Console) confirmClock(r *http.Request, v *visit, _ *form) (answer, erro
 
 func (c *Console) setZone(r *http.Request, v *visit, f *form) (answer, error) {
 	form := desk.ZoneForm{Zone: f.Get("zone"), Doors: f.Has("zone-doors", "on"), Revision: f.Get("zone-revision")}
-	if err := c.desk.SetZone(r.Context(), v.Actor, form); err != nil {
-		return answer{}, err
-	}
-	now, err := c.desk.Zone(r.Context())
-	if err != nil {
-		return answer{}, err
-	}
+	did, err := c.desk.SetZone(r.Context(), v.Actor, form)
 	notice := "Saved. Times are now shown in this zone."
 	switch {
-	case now.String() == v.zone().String():
-		notice = "Saved. The site stays in " + now.String() + "."
-	case form.Doors:
+	case did.From == did.To:
+		notice = "Saved. The site stays in " + did.To + "."
+	case len(did.Doors) > 0:
 		notice = "Saved. Times are now shown in this zone. The doors that were in the old one are in it, too, and their readers are told now."
 	}
-	return answer{to: "/settings", notice: notice}, nil
+	return answer{to: "/settings", notice: notice}, err
 }
 
 func (c *Console) setGuesses(r *http.Request, v *visit, f *form) (answer, error) {

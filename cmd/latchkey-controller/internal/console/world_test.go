@@ -224,6 +224,13 @@ func (w *world) must(err error) {
 	}
 }
 
+// setZone has the Owner choose the site's time zone, not that of doors.
+func (w *world) setZone(name string) {
+	w.t.Helper()
+	_, err := w.desk.SetZone(w.t.Context(), owner, desk.ZoneForm{Zone: name})
+	w.must(err)
+}
+
 const password = "a long way to the door"
 
 // cheap is the memory for password derivation, in KiB: tests need no strength.

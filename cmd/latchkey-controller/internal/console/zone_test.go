@@ -74,6 +74,31 @@ func TestTheSitesZoneIsOfferedToTheDoorsThatHadTheOneOfBefore(t *testing.T) {
 	}
 }
 
+func TestWhatBecomesOfTheZoneAndItsDoorsIsSaidAsItIs(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Owner)
+	const zone, doors = "Saved. Times are now shown in this zone.", "are in it, too"
+	for _, c := range []struct{ zone, says, not string }{
+		{"UTC", "Saved. The site stays in UTC.", doors},
+		{"Berlin", zone, ""}, // with the door
+		{"Europe/Berlin", "Saved. The site stays in Europe/Berlin.", doors},
+	} {
+		page := b.post("/settings/zone", "zone", c.zone, "zone-doors", "on")
+		if page.shows(t, http.StatusOK, c.says); c.not != "" && strings.Contains(page.body, c.not) {
+			t.Errorf("%s: no door was moved", c.zone)
+		} else if c.not == "" {
+			page.shows(t, http.StatusOK, doors)
+		}
+	}
+	b.get("/settings/audit").shows(t, http.StatusOK, "from UTC to Europe/Berlin, and that of 1 door: Front door")
+	_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.TimeZone = "Asia/Tokyo" })
+	w.must(err)
+	page := b.post("/settings/zone", "zone", "UTC", "zone-doors", "on") // although there is none
+	if page.shows(t, http.StatusOK, zone); strings.Contains(page.body, doors) {
+		t.Error("no door had the zone of before")
+	}
+}
+
 func TestHoursOfADoorSayItsZoneWhereThatIsNotTheSites(t *testing.T) {
 	w := small(t)
 	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}
@@ -133,7 +158,7 @@ func TestWhatDatesAreInOtherZonesIsSaidAsTheyAreTyped(t *testing.T) {
 
 func TestActivityAtADoorOfAnotherZoneShowsItsClockToo(t *testing.T) {
 	w := small(t)
-	w.must(w.desk.SetZone(t.Context(), owner, desk.ZoneForm{Zone: "Europe/Zurich"}))
+	w.setZone("Europe/Zurich")
 	_, err := w.desk.SetPolicy(t.Context(), owner, "front-door", 0, func(p *wire.Policy) { p.TimeZone = "America/New_York" })
 	w.must(err)
 	w.journal("front-door").report(time.Date(2026, 1, 11, 23, 30, 5, 0, time.UTC), wire.Record{Kind: wire.DoorOpened})

@@ -75,7 +75,7 @@ func TestAdoptionTakesTwoSteps(t *testing.T) {
 func TestWhoMayOpenANewReadersDoorIsAskedForAndKeptFromThenOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Zurich"}))
+	w.setZone("Europe/Zurich")
 	hours := &wire.Schedule{Week: []wire.Span{{Day: 1, From: 480, To: 1080}}}
 	save := func([]byte) error { return nil }
 	for id, c := range map[string]struct {

@@ -721,7 +721,8 @@ var attempts = map[Act][]attempt{
 	},
 	ConfirmClock: {act(func(w *world, ctx context.Context, a Actor) error { return w.ConfirmClock(ctx, a) })},
 	SetZone: {act(func(w *world, ctx context.Context, a Actor) error {
-		return w.SetZone(ctx, a, ZoneForm{Zone: "Europe/Zurich"})
+		_, err := w.SetZone(ctx, a, ZoneForm{Zone: "Europe/Zurich"})
+		return err
 	})},
 	Backup: {
 		act(func(w *world, ctx context.Context, a Actor) error {

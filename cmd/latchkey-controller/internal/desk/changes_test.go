@@ -40,7 +40,10 @@ func TestTheAuditSaysWhatChangedFromWhatToWhat(t *testing.T) {
 		}), ": holidays from none to 12-25, 2027-01-02"},
 		{func() error { return w.SetRole(t.Context(), as(Owner), admin, Super) }, "Bob is Super Admin now, was Limited Admin (Can View)"},
 		{func() error { return w.SetKeepDays(t.Context(), as(Owner), 30) }, ": days that activity is kept from 90 to 30"},
-		{func() error { return w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: " Europe/Zurich "}) }, "Owner changed the time zone of home from UTC to Europe/Zurich"},
+		{func() error {
+			_, err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: " Europe/Zurich "})
+			return err
+		}, "Owner changed the time zone of home from UTC to Europe/Zurich"},
 		{func() error { return w.MoveReader(t.Context(), as(Owner), id, "", door) }, id + " was moved from Door of " + id + " to Side door"},
 	} {
 		w.must(c.act())

@@ -10,7 +10,7 @@ import (
 // FirstSteps says how far a new site is from the first person who opens a door. Doors and readers
 // are in Places.
 type FirstSteps struct {
-	Zone       bool   // the site's time zone is chosen: SiteZone.Chosen
+	Zone       bool   // the site's time zone is chosen: ChosenZone.Chosen
 	User       uint64 // the first who is no visitor; 0: there is none
 	Credential bool   // somebody has a PIN or a card
 	Over       bool   // a reader has let somebody in, ever, or HideFirstSteps was called

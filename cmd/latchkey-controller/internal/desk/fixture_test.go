@@ -156,6 +156,13 @@ func (w *world) must(err error) {
 	}
 }
 
+// setZone has an Owner choose the site's time zone, not that of doors.
+func (w *world) setZone(name string) {
+	w.t.Helper()
+	_, err := w.SetZone(w.t.Context(), as(Owner), ZoneForm{Zone: name})
+	w.must(err)
+}
+
 // user adds a user without credentials.
 func (w *world) user() uint64 {
 	w.t.Helper()

@@ -99,7 +99,7 @@ func TestAnImportIsRefusedIfItsPlanChangesMeanwhile(t *testing.T) {
 			w.must(w.RenameGroup(w.t.Context(), as(Super), group, w.grouped(group).Revision(), "other"))
 		}, ErrChanged},
 		"zone": {func(w *world, _, _ uint64, _, _, _ string) {
-			w.must(w.SetZone(w.t.Context(), as(Owner), ZoneForm{Zone: "Asia/Tokyo"}))
+			w.setZone("Asia/Tokyo")
 		}, ErrChanged},
 		"new keys": {func(w *world, _, _ uint64, _, _, _ string) {
 			_, err := w.NewEpoch(w.t.Context(), as(Owner))

@@ -264,6 +264,35 @@ func TestAnEntryIsOneLineWithTheDoorThatWasOpenedForIt(t *testing.T) {
 	}
 }
 
+// A reader in wrong hands could hide wrong PINs below denials of another kind.
+func TestAWrongPINIsBelowTheDenialOfACardThatLacksASecondProofOnly(t *testing.T) {
+	t.Parallel()
+	for what, change := range map[string]func(*wire.Record){
+		"by PIN":             func(r *wire.Record) { r.By = wire.ByPIN },
+		"by card and PIN":    func(r *wire.Record) { r.By = wire.ByBoth },
+		"for another reason": func(r *wire.Record) { r.Reason = wire.ReasonSchedule },
+		"of nobody":          func(r *wire.Record) { r.User = 0 },
+		"in another turn":    func(r *wire.Record) { r.Running++ },
+		"of another attempt": func(r *wire.Record) { r.Seq++ },
+		"of no attempt":      func(r *wire.Record) { r.Seq = 0 },
+		"":                   func(*wire.Record) {},
+	} {
+		w := newWorld(t)
+		door, ada := w.reader(), w.user()
+		after := w.newest().ID
+		denied := wire.Record{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonSecond, User: ada, Seq: 30, Wrong: 3, Running: 1000}
+		change(&denied)
+		w.journal(door).sends(wire.Record{Kind: wire.AttemptUnknown, Seq: 30, Wrong: 3, Running: 1000}, denied)
+		want := 2
+		if what == "" {
+			want = 1
+		}
+		if got := w.lines(as(Viewer), Query{After: after, Kind: AtTheDoors}); len(got) != want {
+			t.Errorf("a denial %s: %q", what, got)
+		}
+	}
+}
+
 func TestWhatFollowsAGapInAJournalIsPartOfNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -198,17 +198,14 @@ func (d *Desk) Policy(ctx context.Context, a Actor, reader string) (p *wire.Poli
 }
 
 // policiesInForce returns the policies of all readers with a board.
-func policiesInForce(tx *store.Tx) (policies []*wire.Policy, err error) {
+func policiesInForce(tx *store.Tx) ([]*wire.Policy, error) {
 	bundles, err := tx.Bundles()
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range bundles {
-		p, err := tx.Policy(b.Reader)
-		if err != nil {
-			return nil, err
-		}
-		policies = append(policies, p)
+	readers := make([]string, len(bundles))
+	for i, b := range bundles {
+		readers[i] = b.Reader
 	}
-	return policies, nil
+	return tx.Policies(readers)
 }

@@ -176,6 +176,7 @@ func TestWhatReadersTellOfCardAndPINIsToldAsAPersonWould(t *testing.T) {
 		{wire.Record{Kind: wire.AccessGranted, By: wire.ByBoth}, "User 2 at Door of reader-1 by card and PIN"},
 		{wire.Record{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonSecond}, "User 2 at Door of reader-1 by card may not open now: it needs card and PIN, and one did not come or could not be given"},
 		{wire.Record{Kind: wire.AccessDenied, By: wire.ByPIN, Reason: wire.ReasonSecond}, "User 2 at Door of reader-1 by PIN may not open now: it needs card and PIN, and one did not come or could not be given"},
+		{wire.Record{Kind: wire.AccessDenied, By: wire.ByPIN, Reason: wire.ReasonSecond, Seq: 7, Wrong: 3}, "User 2 at Door of reader-1 by PIN may not open now: it needs card and PIN, and one did not come or could not be given"},
 		{wire.Record{Kind: wire.AccessDenied, By: wire.ByCard, Reason: wire.ReasonAnother}, "User 2 at Door of reader-1 by card may not open now: it is another person's than the PIN before it"},
 		{wire.Record{Kind: wire.AttemptTakenBack, Seq: 1, Credential: 1, Reason: wire.ReasonUsedUp}, "User 2 at Door of reader-1 may not open now: the PIN is used up"},
 		{wire.Record{Kind: wire.AttemptTakenBack, Seq: 1, Credential: 1, Reason: wire.ReasonForgotten}, "User 2 at Door of reader-1 may not open now: the reader no longer knows how often the PIN was used; give another one"},

@@ -76,6 +76,7 @@ var looks = map[string][]look{
 	"Brokers":       {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Brokers(c, a) })},
 	"BrokerClients": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.BrokerClients(c, a) })},
 	"CellDoubts":    {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.CellDoubts(c, a) })},
+	"ChosenZone":    {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.ChosenZone(c, a) })},
 	"CellNames":     {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.CellNames(c, a) })},
 	"CellOf":        {at(theirs, func(w tp, c cx, a Actor, p onePlace) (any, error) { return w.CellOf(c, a, p.reader) })},
 	"CellReaders":   {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.CellReaders(c, a, 0) })},

@@ -39,7 +39,7 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 		return say("A PIN at %s could not be checked and does not count"+why(r.Reason), door), nil
 	case wire.AccessDenied:
 		switch {
-		case person != "" && r.Reason == wire.ReasonSecond && r.Seq != 0:
+		case person != "" && r.By == wire.ByCard && r.Reason == wire.ReasonSecond && r.Seq != 0:
 			return say("%s showed a card at %s, but the PIN was wrong"+attempt, person, door), nil
 		case person != "" && r.Reason == wire.ReasonNotGenuine:
 			return say("A card at %s did not prove that it is the card of %s", door, person), nil

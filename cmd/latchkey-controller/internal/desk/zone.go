@@ -25,30 +25,51 @@ func siteZone(tx *store.Tx) (*time.Location, error) {
 	return zone.Load(name)
 }
 
+// A ChosenZone is the site's time zone, and whether somebody has chosen it.
+type ChosenZone struct {
+	Zone   *time.Location
+	Chosen bool // otherwise it is UTC, which machines have that nobody has told theirs
+}
+
+// ChosenZone returns the site's time zone.
+func (d *Desk) ChosenZone(ctx context.Context, a Actor) (z ChosenZone, err error) {
+	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
+		z, err = chosenZone(tx, d.now())
+		return err
+	})
+	return z, err
+}
+
+// chosenZone is ChosenZone in a transaction.
+func chosenZone(tx *store.Tx, now time.Time) (z ChosenZone, err error) {
+	if z.Zone, err = siteZone(tx); err != nil {
+		return z, err
+	}
+	z.Chosen, err = zoneChosen(tx, now)
+	return z, err
+}
+
 // A SiteZone is the site's time zone, and which doors have the same.
 type SiteZone struct {
-	Zone     *time.Location
-	Chosen   bool     // otherwise it is UTC, which machines have that nobody has told theirs
+	ChosenZone
 	Doors    []string // with a reader that has this zone, by name
 	Others   bool     // there are doors with another zone
 	Revision string   // of Zone, and of the readers that have it; "": the actor sees only some of them
 }
 
-// SiteZone returns the site's time zone.
+// SiteZone returns the site's time zone with the doors that have it: for no more than the zone,
+// ChosenZone reads less.
 func (d *Desk) SiteZone(ctx context.Context, a Actor) (z *SiteZone, err error) {
 	err = d.view(ctx, a, ViewReaders, func(tx *store.Tx) error {
 		r, err := a.reach(tx)
 		if err != nil {
 			return err
 		}
-		here, err := siteZone(tx)
-		if err != nil {
+		z = new(SiteZone)
+		if z.ChosenZone, err = chosenZone(tx, d.now()); err != nil {
 			return err
 		}
-		z = &SiteZone{Zone: here}
-		if z.Chosen, err = zoneChosen(tx, d.now()); err != nil {
-			return err
-		}
+		here := z.Zone
 		policies, err := r.policies(tx)
 		if err != nil {
 			return err
@@ -91,17 +112,14 @@ func inZone(tx *store.Tx, name string) (policies []*wire.Policy, rev string, err
 	if err != nil {
 		return nil, "", err
 	}
+	all, err := tx.Policies(readers)
+	if err != nil && !errors.Is(err, ErrNotFound) { // which only says that some have none
+		return nil, "", err
+	}
 	fields := []string{name}
-	for _, id := range slices.Sorted(slices.Values(readers)) {
-		p, err := tx.Policy(id)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, "", err
-		}
+	for _, p := range all {
 		if p.TimeZone == name {
-			policies, fields = append(policies, p), append(fields, id)
+			policies, fields = append(policies, p), append(fields, p.Reader)
 		}
 	}
 	return policies, revision(fields), nil
@@ -114,12 +132,27 @@ type ZoneForm struct {
 	Revision string // of the SiteZone that was shown; "": do not check
 }
 
+// A ZoneChange is what SetZone did.
+type ZoneChange struct {
+	From, To string   // the same: it stays
+	Doors    []string // with a reader that is in the new zone now, by name
+}
+
+// text says it for the audit.
+func (c *ZoneChange) text() string {
+	if c.From == c.To {
+		return "it stays " + c.To
+	}
+	moved := namesText("and that of "+count(len(c.Doors), "door")+":", c.Doors)
+	return strings.Join(slices.Concat([]string{"from " + c.From + " to " + c.To}, moved), ", ")
+}
+
 // SetZone changes the zone in which times are displayed and entered. Stored times do not change, and
 // doors keep their zones, unless the form says otherwise. Field: "zone".
-func (d *Desk) SetZone(ctx context.Context, a Actor, form ZoneForm) error {
+func (d *Desk) SetZone(ctx context.Context, a Actor, form ZoneForm) (did ZoneChange, err error) {
 	name := zone.Named(TidyName(form.Zone))
 	target := &auditTarget{subject: d.site.Name}
-	return d.act(ctx, a, SetZone, target, func(tx *store.Tx, now time.Time) error {
+	err = d.act(ctx, a, SetZone, target, func(tx *store.Tx, now time.Time) error {
 		if _, err := zone.Load(name); err != nil {
 			return wrongField("zone", err)
 		}
@@ -127,28 +160,48 @@ func (d *Desk) SetZone(ctx context.Context, a Actor, form ZoneForm) error {
 		if err != nil {
 			return err
 		}
-		policies, rev, err := inZone(tx, was)
-		if err != nil {
-			return err
-		}
-		if form.Revision != "" && form.Revision != rev {
-			return &FieldError{Field: "zone", Sentence: "The site's time zone was changed meanwhile, or which doors have it: check this again", err: ErrChanged}
-		}
-		target.text = "from " + was + " to " + name
-		if was == name {
-			target.text = "it stays " + name
-		}
-		if form.Doors && was != name {
-			for _, p := range policies {
-				p.TimeZone = name
-				if err := a.setPolicy(tx, now, p); err != nil {
-					return atDoor(p.Door, err)
+		did = ZoneChange{From: was, To: name}
+		if form.Doors || form.Revision != "" {
+			policies, rev, err := inZone(tx, was)
+			if err != nil {
+				return err
+			}
+			if form.Revision != "" && form.Revision != rev {
+				return &FieldError{Field: "zone", Sentence: "The site's time zone was changed meanwhile, or which doors have it: check this again", err: ErrChanged}
+			}
+			if form.Doors && was != name {
+				if did.Doors, err = a.moveToZone(tx, now, policies, name); err != nil {
+					return err
 				}
 			}
-			target.text += ", and that of " + count(len(policies), "reader") + " that had it"
 		}
+		target.text = did.text()
 		return tx.SetZone(name)
 	})
+	return did, err
+}
+
+// moveToZone changes the time zone of policies. It returns the doors that have a reader of theirs.
+func (a Actor) moveToZone(tx *store.Tx, now time.Time, policies []*wire.Policy, name string) (doors []string, err error) {
+	inForce, err := tx.Serials()
+	if err != nil {
+		return nil, err
+	}
+	places, err := tx.ReaderPlaces()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range policies {
+		p.TimeZone = name
+		if err := a.setPolicy(tx, now, p); err != nil {
+			return nil, atDoor(p.Door, err)
+		}
+		if _, here := inForce[p.Reader]; here {
+			doors = append(doors, doorName(places, p.Reader))
+		}
+	}
+	slices.Sort(doors)
+	return slices.Compact(doors), nil
 }
 
 // ParseTime parses a time as an administrator enters it: in a zone, or with an

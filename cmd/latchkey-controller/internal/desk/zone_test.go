@@ -7,13 +7,14 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/sync/wire"
 )
 
 func TestATimeIsReadInTheSitesZoneUnlessItSaysAnother(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Zurich"}))
+	w.setZone("Europe/Zurich")
 	for _, c := range []struct{ from, until, is string }{ // is: in UTC, or the error
 		{"2026-12-01T00:00", "", "2026-11-30 23:00 -"},
 		{"2026-12-01 00:00", "", "2026-11-30 23:00 -"},
@@ -52,7 +53,7 @@ func TestAnotherZoneOfTheSiteMovesNoMoment(t *testing.T) {
 	id, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Ada", Until: "2026-12-01T00:00"}, PIN{}, nil)
 	w.must(err)
 	reader := w.reader()
-	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "America/New_York"}))
+	w.setZone("America/New_York")
 	if u := w.person(id); !u.Until.Equal(time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)) {
 		t.Error(u.Until)
 	}
@@ -72,7 +73,7 @@ func TestAnotherZoneOfTheSiteMovesNoMoment(t *testing.T) {
 		t.Error(got)
 	}
 	for _, name := range []string{"", "Local", "Mars/Olympus"} {
-		if err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: name}); !strings.HasSuffix(Fields(err)["zone"], "write one like Europe/Berlin, or UTC") {
+		if _, err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: name}); !strings.HasSuffix(Fields(err)["zone"], "write one like Europe/Berlin, or UTC") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -97,13 +98,19 @@ func TestWithTheSitesZoneThoseDoorsGetItThatHadTheOneOfBefore(t *testing.T) {
 		t.Fatalf("at first: %+v", shown)
 	}
 	third := w.reader() // whoever was shown one door is not asked about this one
-	err = w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Berlin", Doors: true, Revision: shown.Revision})
+	_, err = w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Berlin", Doors: true, Revision: shown.Revision})
 	if !errors.Is(err, ErrChanged) || Fields(err)["zone"] == "" {
 		t.Errorf("with one more door: %v", err)
 	}
-	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "berlin", Doors: true, Revision: is().Revision}))
-	if got := w.newest().Text.String(); got != "Owner changed the time zone of home from UTC to Europe/Berlin, and that of 3 readers that had it" {
+	did, err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "berlin", Doors: true, Revision: is().Revision})
+	if w.must(err); did.From != "UTC" || did.To != "Europe/Berlin" || !slices.Equal(did.Doors, []string{"Door of " + lab, "Door of " + third}) {
+		t.Errorf("it did %+v", did)
+	}
+	if got := w.newest().Text.String(); got != "Owner changed the time zone of home from UTC to Europe/Berlin, and that of 2 doors: Door of "+lab+", Door of "+third {
 		t.Error(got)
+	}
+	if p := w.policyOf(gone); p.TimeZone != "Europe/Berlin" {
+		t.Errorf("the reader that may come back is in %s", p.TimeZone)
 	}
 	for reader, want := range map[string]string{lab: "Europe/Berlin", third: "Europe/Berlin", annex: "Asia/Tokyo"} {
 		if p := w.look(reader).Policy; p.TimeZone != want {
@@ -112,6 +119,40 @@ func TestWithTheSitesZoneThoseDoorsGetItThatHadTheOneOfBefore(t *testing.T) {
 	}
 	if now := is(); !now.Chosen || len(now.Doors) != 2 || !now.Others || now.Zone.String() != "Europe/Berlin" {
 		t.Errorf("afterwards: %+v", now)
+	}
+}
+
+func TestAZoneThatStaysMovesNoDoor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.reader()
+	did, err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "UTC", Doors: true})
+	if w.must(err); did.From != "UTC" || did.To != "UTC" || did.Doors != nil {
+		t.Errorf("it did %+v", did)
+	}
+	if got := w.newest().Text.String(); got != "Owner changed the time zone of home: it stays UTC" {
+		t.Error(got)
+	}
+}
+
+func TestTheSitesZoneIsReadAndSetWithoutTheDoors(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.reader()
+	broken := w.reader()
+	sitetest.Execute(t, w.dir, `UPDATE policies SET policy = substr(policy, 1, 3) WHERE reader_id = '`+broken+`'`)
+	if z, err := w.ChosenZone(t.Context(), as(Owner)); err != nil || z.Chosen || z.Zone.String() != "UTC" {
+		t.Errorf("%+v, %v", z, err)
+	}
+	w.setZone("Europe/Zurich")
+	if z, err := w.ChosenZone(t.Context(), as(Owner)); err != nil || !z.Chosen || z.Zone.String() != "Europe/Zurich" {
+		t.Errorf("%+v, %v", z, err)
+	}
+	if _, err := w.SiteZone(t.Context(), as(Owner)); err == nil || !strings.Contains(err.Error(), broken) {
+		t.Errorf("of a policy that cannot be read: %v", err)
+	}
+	if _, err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "UTC", Doors: true}); err == nil || !strings.Contains(err.Error(), broken) {
+		t.Errorf("of a policy that cannot be read: %v", err)
 	}
 }
 
@@ -134,7 +175,7 @@ func TestAnOwnerMayLeaveTheSiteInUTC(t *testing.T) {
 	if s := steps(); s.Zone || !s.Hidden {
 		t.Errorf("it is not asked for again: %+v", s)
 	}
-	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "UTC"}))
+	w.setZone("UTC")
 	if got := w.newest().Text.String(); got != "Owner changed the time zone of home: it stays UTC" {
 		t.Error(got)
 	}
@@ -151,7 +192,7 @@ func TestAnOwnerMayLeaveTheSiteInUTC(t *testing.T) {
 func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Zurich"}))
+	w.setZone("Europe/Zurich")
 	for door, c := range map[string]struct{ zone, group string }{
 		"Office": {"Europe/Zurich", wire.Everyone},
 		"Depot":  {"Europe/Berlin", wire.Everyone}, // its clocks show the same time
@@ -200,7 +241,7 @@ func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
 func TestWhatHappenedAtADoorOfAnotherZoneSaysWhatItsClocksShowed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	w.must(w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Zurich"}))
+	w.setZone("Europe/Zurich")
 	for id, zone := range map[string]string{"here": "Europe/Berlin", "there": "America/New_York"} {
 		form := w.form(id)
 		form.TimeZone = zone

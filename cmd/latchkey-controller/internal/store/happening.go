@@ -226,7 +226,7 @@ func (in *Intake) link(j *Journal, r *wire.Record, e *Event) {
 		e.PartOf = in.acts.policies[readerRevision{j.Reader, r.PolicyRevision}].event
 	}
 	switch {
-	case c.turn != nil && c.first == wire.AttemptUnknown && r.Kind == wire.AccessDenied && r.Seq != 0 && r.Seq == c.seq:
+	case c.turn != nil && c.first == wire.AttemptUnknown && c.at == r.Running && wrongAfterCard(r) && r.Seq == c.seq:
 		c.turn.partOf = e // who showed a card is told first, and then that the PIN was wrong
 		c.turn = nil
 	case c.turn == nil || c.at != r.Running || !slices.Contains(ofTurn[c.first], r.Kind):
@@ -237,6 +237,12 @@ func (in *Intake) link(j *Journal, r *wire.Record, e *Event) {
 		e.PartOf, c.turn.PartOf = c.turn.PartOf, 0
 	}
 	in.passes(c, r, e)
+}
+
+// wrongAfterCard says whether a record tells whose card was the first of two proofs, of which the second was a wrong PIN:
+// no other denial is of an attempt.
+func wrongAfterCard(r *wire.Record) bool {
+	return r.Kind == wire.AccessDenied && r.By == wire.ByCard && r.Reason == wire.ReasonSecond && r.User != 0 && r.Seq != 0
 }
 
 // passes follows who opens the door, and how it is closed.

@@ -152,7 +152,8 @@ func (t *Tx) Policy(reader string) (*wire.Policy, error) {
 	return wire.ParsePolicy(encoded)
 }
 
-// Policies returns the policies of some readers, by their ids. The error is ErrNotFound if one has none.
+// Policies returns the policies of some readers, by their ids. The error is ErrNotFound if one has none;
+// those of the others are returned all the same.
 func (t *Tx) Policies(readers []string) (policies []*wire.Policy, err error) {
 	err = t.rows(`SELECT reader_id, policy FROM policies WHERE reader_id IN `+listed+` ORDER BY reader_id`, []any{list(readers)}, func(r scanner) error {
 		var reader string
