@@ -290,7 +290,7 @@ func TestInTwoTabsAPINOpensOnceAndAPINForDuressRaisesAnAlarm(t *testing.T) {
 	endsWith(t, "a PIN that may be used once, twice", c.proofs(reader),
 		proofRecord{Kind: "use.counted"}, proofRecord{Kind: "access.granted", By: "pin"}, proofRecord{Kind: "attempt.taken-back", Reason: "used up"})
 	console.visit(user)
-	console.sees("Grace Hopper")
+	console.becomes("the panel is of the user", `document.querySelector("#panel-title")?.innerText === "Grace Hopper"`)
 	console.becomes("the PIN is gone from the console", `!document.body.innerText.includes("May be used once")`)
 	console.picture("proofs-6-console-gone")
 

@@ -48,7 +48,7 @@ func TestInTwoTabsAVisitorIsInvitedComesAndIsGone(t *testing.T) {
 	revision := reader.revision()
 	console.clickOn(`#panel form button[type=submit]`)
 	pin := console.slipPIN()
-	console.becomes("the slip says whose it is, and for which door", `["Rosalind Franklin", "Front door", "The PIN is shown until you have noted it"].every(t => document.querySelector("#panel").innerText.includes(t))`)
+	console.becomes("the slip says whose it is, and for which door", `["Rosalind Franklin", "Front door", "Shown once: note it now."].every(t => document.querySelector("#panel").innerText.includes(t))`)
 	console.picture("visitors-2-console-slip")
 	reader.eventually("the reader has the PIN", func() bool { return reader.revision() > revision })
 

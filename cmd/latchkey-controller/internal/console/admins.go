@@ -18,6 +18,9 @@ type adminsPage struct {
 	Form   *form
 	Ask    string // open dialog: "add", "role", "locations", "link", "sign-out", "remove"
 	About  *desk.Admin
+	Link   string // a one-time link, shown once
+	For    string // for whom
+	ID     int64  // of them
 
 	Locations []*desk.Location // of the site, to choose from
 }
@@ -84,10 +87,7 @@ func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, s
 	if p.About != nil {
 		p.Form.warn("administrator", p.About.LimitRevision())
 	}
-	v.Shown = c.secrets.of(v.token, "/settings/administrators", func(s *shownSecret) bool {
-		return slices.ContainsFunc(p.Admins, func(a *desk.Admin) bool { return uint64(a.ID) == s.ID })
-	})
-	c.showOnce(w, r, status, "admins", &view{visit: v, Title: "Administrators", Section: "settings", Page: p})
+	c.show(w, r, status, "admins", &view{visit: v, Title: "Administrators", Section: "settings", Page: p})
 	return nil
 }
 
@@ -102,8 +102,7 @@ func (c *Console) showAdmin(w http.ResponseWriter, r *http.Request, v *visit, st
 // newLink answers with a one-time link, on the host of the request.
 func (c *Console) newLink(id int64, token, name string) answer {
 	return answer{to: "/settings/administrators", show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		c.secrets.keep(v.token, &shownSecret{At: "/settings/administrators", What: "link", For: name, ID: uint64(id), texts: twice("https://" + r.Host + "/link/" + token)})
-		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{}, 0)
+		return c.showAdmins(w, r, v, http.StatusOK, &adminsPage{Link: "https://" + r.Host + "/link/" + token, For: name, ID: id}, 0)
 	}}
 }
 

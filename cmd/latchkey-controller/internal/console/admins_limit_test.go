@@ -55,9 +55,6 @@ func TestAnOwnerLimitsAdministratorsToLocations(t *testing.T) {
 		t.Error(got)
 	}
 
-	for _, name := range []string{"Eve", "Olga"} {
-		b.post("/noted", "at", page, "what", "link", "for", name)
-	}
 	eve, err := w.desk.FindAdmin(t.Context(), owner, "Eve")
 	w.must(err)
 	ask := fmt.Sprintf("%s?ask=locations&about=%d", page, eve)

@@ -62,7 +62,6 @@ type Console struct {
 	bundles     bundles
 	uploads     uploads
 	submissions submissions
-	secrets     secretsShown
 	savedForms  *savedForms
 	handler     http.Handler
 }
@@ -96,7 +95,6 @@ func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.handler.
 // Run tells open pages what has changed, until ctx ends.
 func (c *Console) Run(ctx context.Context) error {
 	defer c.bundles.close()
-	defer c.secrets.close()
 	defer c.updates.close()
 	var both sync.WaitGroup
 	both.Go(func() { c.desk.WatchLead(ctx, c.updates.publishLead) })

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -33,41 +34,19 @@ func (c *Console) showAdding(what string) formPage {
 	}
 }
 
-// showPIN shows a generated PIN of a user, a "pin" or a "duress-pin", until it is noted.
+// showPIN shows a generated PIN of a user, a "pin" or a "duress-pin", once, and wipes it.
 // The digits go into the page's bytes only, never into a string.
 func (c *Console) showPIN(id uint64, what string, digits []byte) handler {
 	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		v.id, v.Made = int64(id), what
-		return c.showCredentials(w, r, v, http.StatusOK, newForm("pin", "auto"), func(p *userPanel) error {
-			c.secrets.keep(v.token, &shownSecret{At: userURL(id, "credentials"), What: what, ID: pinID(p.User, what), texts: pinTexts(digits)})
-			return nil
+		defer clear(digits)
+		spaced := slices.Concat(digits[:len(digits)/2], []byte(" "), digits[len(digits)/2:])
+		defer clear(spaced)
+		v.id = int64(id)
+		return c.showCredentials(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, newForm("pin", "auto"), func(p *userPanel) error {
+			p.Shown = what
+			return c.readRollout(r, v, p)
 		})
 	}
-}
-
-// pinID returns the id of a user's PIN, or of their "duress-pin"; 0: they have none.
-func pinID(u *desk.User, what string) uint64 {
-	for _, c := range u.Credentials {
-		if c.Kind == "pin" && c.Duress == (what == "duress-pin") {
-			return c.ID
-		}
-	}
-	return 0
-}
-
-// readShownPINs fills in the PINs of the user that the panel shows until they are noted.
-func (c *Console) readShownPINs(r *http.Request, v *visit, p *userPanel) error {
-	v.Shown = c.secrets.of(v.token, userURL(p.User.ID, "credentials"), func(s *shownSecret) bool { return s.ID == pinID(p.User, s.What) })
-	if v.Shown == nil {
-		return nil
-	}
-	err := c.readRollout(r, v, p)
-	if err != nil {
-		for _, s := range v.Shown {
-			s.wipe()
-		}
-	}
-	return err
 }
 
 // pinGiven answers that a user has a "pin" or a "duress-pin", which is shown if it was

@@ -30,7 +30,7 @@ func TestAPINForDuressIsSetChangedAndRemovedByThoseWhoMayEdit(t *testing.T) {
 			b.get("/users/1?add=any").shows(t, http.StatusOK, "A PIN for duress", "Opens as usual, and silently raises an alarm here.", "Administrators who can only view see neither this PIN nor the alarm.")
 			b.get("/users/1?add=duress-pin").shows(t, http.StatusOK, "enters it if somebody forces them to open", "Not their own PIN with one digit changed", `value="auto" checked`)
 			got := b.post("/users/1/duress-pin", "pin", "auto")
-			got.shows(t, http.StatusOK, "New PIN for duress", "shown until you have noted it", "Opens as usual, and silently raises an alarm here.")
+			got.shows(t, http.StatusOK, "New PIN for duress", "Shown once: note it now.", "Opens as usual, and silently raises an alarm here.")
 			if !digitsShown.MatchString(got.body) {
 				t.Error("the digits are not shown")
 			}

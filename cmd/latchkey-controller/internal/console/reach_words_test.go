@@ -62,7 +62,8 @@ func TestALimitIsSaidWhereItCounts(t *testing.T) {
 	}
 	whole := w.visitor(desk.Owner)
 	whole.get("/tokens?ask=make").shows(t, http.StatusOK, `value="webhooks"`)
-	b.post("/tokens", "name", "Local", "scope", "read", "days", "30", "password", password).shows(t, http.StatusOK, "only at the locations of "+names[desk.Super])
+	b.post("/tokens", "name", "Local", "scope", "read", "days", "30", "password", password).shows(t, http.StatusOK, "The token of Local")
+	b.get("/tokens").shows(t, http.StatusOK, "only at the locations of "+names[desk.Super])
 	whole.get("/tokens").shows(t, http.StatusOK, "only at the locations of "+names[desk.Super])
 	_, link, err := w.desk.AddAdmin(t.Context(), owner, "Eve", desk.Editor, []int64{1})
 	w.must(err)

@@ -2,6 +2,7 @@ package console
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -36,8 +37,22 @@ func TestWhereANewPINOpensAndWhichReadersHaveItIsRenewedTogether(t *testing.T) {
 	if got := b.part("doors-now").get("/users/1"); strings.Contains(got.body, `id="rollout"`) {
 		t.Error("there is no new PIN")
 	}
-	b.post("/users/1/pin", "pin", "auto").shows(t, http.StatusOK, `id="rollout"`)
-	got := b.part("doors-now").get("/users/1")
+	shown := b.post("/users/1/pin", "pin", "auto")
+	shown.shows(t, http.StatusOK, `id="rollout"`)
+	for range 2 { // as often as readers change
+		shown = renewedPIN(t, b, shown)
+	}
+	b.get("/users/1").shows(t, http.StatusOK, "Add a credential")
+}
+
+// renewedPIN renews the sentence on doors in a page, which has the line on a new PIN come with it.
+func renewedPIN(t *testing.T, b *browser, shown *page) *page {
+	t.Helper()
+	address := regexp.MustCompile(`<p id="doors-now"[^>]* hx-get="([^"]+)"`).FindStringSubmatch(shown.body)
+	if address == nil {
+		t.Fatal("nothing is renewed")
+	}
+	got := b.part("doors-now").get(address[1])
 	got.shows(t, http.StatusOK, `id="doors-now"`)
 	if !beside(got.body, "rollout") {
 		t.Error("the line on the PIN does not come with it")
@@ -45,6 +60,7 @@ func TestWhereANewPINOpensAndWhichReadersHaveItIsRenewedTogether(t *testing.T) {
 	if digitsShown.MatchString(got.body) {
 		t.Error("the PIN is sent again")
 	}
+	return got
 }
 
 func TestAFormOfADoorReturnsToItsSection(t *testing.T) {

@@ -21,7 +21,6 @@ func (c *Console) routes() {
 	c.open("GET /trust/authority.pem", c.authorityPEM)
 	c.page("POST /sign-out", c.signOut)
 	c.page("GET /events", c.liveUpdates)
-	c.form("POST /noted", c.noted, nil)
 	c.page("/", func(http.ResponseWriter, *http.Request, *visit) error { return desk.ErrNotFound })
 
 	c.page("GET /{$}", c.overview)

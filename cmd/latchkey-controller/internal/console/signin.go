@@ -82,7 +82,6 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, v *visit) erro
 	if err := c.desk.SignOut(r.Context(), v.token); err != nil {
 		return err
 	}
-	c.secrets.signedOut(v.token)
 	c.clearSession(w)
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)

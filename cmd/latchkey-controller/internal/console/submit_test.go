@@ -49,6 +49,9 @@ func TestAFormThatIsSentTwiceDoesItOnce(t *testing.T) {
 		if w.newest() != before {
 			t.Errorf("%s: something was done again", test.action)
 		}
+		if digitsShown.MatchString(got.body) {
+			t.Error("a PIN is shown again")
+		}
 	}
 	page, err := w.desk.Users(t.Context(), owner, desk.UserQuery{Search: "Twice"})
 	w.must(err)

@@ -19,6 +19,9 @@ type tokensPage struct {
 	Form   *form
 	Ask    string // open dialog: "make", "revoke"
 	About  *desk.Token
+	Text   string // of a new token, shown once
+	For    string // its name
+	ID     int64  // its number
 	API    string // its URL; "": there is none
 }
 
@@ -74,10 +77,7 @@ func (c *Console) showTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 		}
 		p.API = "https://" + net.JoinHostPort(host, c.apiPort)
 	}
-	v.Shown = c.secrets.of(v.token, "/tokens", func(s *shownSecret) bool {
-		return slices.ContainsFunc(p.Tokens, func(k *desk.Token) bool { return uint64(k.ID) == s.ID })
-	})
-	c.showOnce(w, r, status, "tokens", &view{visit: v, Title: "Tokens", Section: "integrations", Page: p})
+	c.show(w, r, status, "tokens", &view{visit: v, Title: "Tokens", Section: "integrations", Page: p})
 	return nil
 }
 
@@ -95,10 +95,9 @@ func (c *Console) makeToken(r *http.Request, v *visit, f *form) (answer, error) 
 		form.Scopes = append(form.Scopes, desk.Scope(scope))
 	}
 	form.Networks = strings.FieldsFunc(f.Get("networks"), func(r rune) bool { return r == ',' || r == ';' || unicode.IsSpace(r) })
-	token, text, err := c.desk.MakeToken(r.Context(), v.Actor, form)
+	id, text, err := c.desk.MakeToken(r.Context(), v.Actor, form)
 	return answer{to: "/tokens", show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		c.secrets.keep(v.token, &shownSecret{At: "/tokens", What: "token", For: desk.TidyName(form.Name), ID: uint64(token), texts: twice(text)})
-		return c.showTokens(w, r, v, http.StatusOK, &tokensPage{})
+		return c.showTokens(w, r, v, http.StatusOK, &tokensPage{Text: text, For: desk.TidyName(form.Name), ID: id})
 	}}, err
 }
 

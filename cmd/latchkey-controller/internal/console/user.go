@@ -15,6 +15,7 @@ type userPanel struct {
 	Tab       string // "about", "credentials", "access", "activity"
 	Ask       string // open question: "remove", "remove-pin", "remove-duress-pin", or "card-7", "rekey-7" or "return-7" about a card
 	Add       string // what is being added: "any", "pin", "duress-pin", "card", "enrol", "confirm", "new"
+	Shown     string // the PIN that this page shows: "pin", "duress-pin"; "": none
 	Rollout   desk.Rollout
 	Access    []*desk.Access // where they may open
 	Now       desk.DoorsNow  // of Access
@@ -100,7 +101,7 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 		fillLimits(page.Form, panel.limits())
 	}
 	switch {
-	case r.Header.Get("HX-Target") == "rollout", r.Header.Get("HX-Target") == "doors-now" && c.secrets.any(v.token, userURL(panel.User.ID, "credentials")):
+	case r.Header.Get("HX-Target") == "rollout", r.Header.Get("HX-Target") == "doors-now" && q.Has("new-pin"):
 		v.Renewed = r.Header.Get("HX-Target") == "doors-now"
 		if err := c.readRollout(r, v, panel); err != nil {
 			return err

@@ -138,12 +138,7 @@ func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, v *visit, st
 			w.Header().Set("HX-Replace-Url", "/users"+p.Query())
 		}
 	}
-	if p.userPanel != nil && p.Tab == "credentials" && wants(r, "panel") {
-		if err := c.readShownPINs(r, v, p.userPanel); err != nil {
-			return err
-		}
-	}
-	c.showOnce(w, r, status, "users", &view{visit: v, Title: title, Section: "users", Panel: p.New || p.Return != nil || p.userPanel != nil, Page: p})
+	c.show(w, r, status, "users", &view{visit: v, Title: title, Section: "users", Panel: p.New || p.Return != nil || p.userPanel != nil, Page: p})
 	return nil
 }
 

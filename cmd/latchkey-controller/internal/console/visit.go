@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,10 +38,7 @@ type visit struct {
 	Standing string // that this controller does not lead; "": it does
 	Whose    string // proof in forms that the actor is their owner
 
-	Shown []*shownSecret // what the page shows until it is noted
-	Made  string         // which of them was made by this request, by What; "": none
-
-	Renewed bool // doors-now renews itself, and what says the same elsewhere with it
+	Renewed bool // doors-now renews itself, and the line on the new PIN with it
 
 	Beyond  string // why what the page is about is out of the actor's reach; "": it is not
 	reach   *desk.Reach
@@ -61,11 +57,6 @@ func (v *visit) ThemeChoice() string {
 		return "system"
 	}
 	return v.Theme
-}
-
-// Shows says whether the page shows a PIN, by its credential's id, until it is noted.
-func (v *visit) Shows(id uint64) bool {
-	return slices.ContainsFunc(v.Shown, func(s *shownSecret) bool { return s.ID == id })
 }
 
 // May says whether the actor may do an act to what the page is about.

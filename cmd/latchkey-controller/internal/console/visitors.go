@@ -24,6 +24,7 @@ type visitorsPage struct {
 
 	User    *desk.User // the visitor in the panel; nil: none
 	Ask     string     // open question: "end", or "pin" for a new one
+	Slip    bool       // it is new, and the page shows its PIN
 	Rollout desk.Rollout
 }
 
@@ -102,14 +103,7 @@ func (c *Console) showVisitors(w http.ResponseWriter, r *http.Request, v *visit,
 			w.Header().Set("HX-Replace-Url", "/visitors"+p.link(p.At, ""))
 		}
 	}
-	if p.User != nil && wants(r, "panel") {
-		var err error
-		if p.Rollout, err = c.desk.Rollout(r.Context(), v.Actor); err != nil {
-			return err
-		}
-		v.Shown = c.secrets.of(v.token, visitorURL(p.User.ID), func(s *shownSecret) bool { return s.ID == pinID(p.User, s.What) })
-	}
-	c.showOnce(w, r, status, "visitors", &view{visit: v, Title: title, Section: "users", Panel: p.New || p.User != nil, Page: p})
+	c.show(w, r, status, "visitors", &view{visit: v, Title: title, Section: "users", Panel: p.New || p.User != nil, Page: p})
 	return nil
 }
 
@@ -147,17 +141,22 @@ func (c *Console) invite(r *http.Request, v *visit, f *form) (answer, error) {
 
 func visitorURL(id uint64) string { return fmt.Sprintf("/visitors/%d", id) }
 
-// showSlip shows what a new visitor is given, with the PIN, until it is noted. The digits
+// showSlip shows what a new visitor is given, with the PIN, once, and wipes that. The digits
 // go into the page's bytes only, never into a string.
 func (c *Console) showSlip(id uint64, digits []byte) handler {
 	return func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		u, err := c.desk.User(r.Context(), v.Actor, id)
-		if err != nil {
-			clear(digits)
+		defer clear(digits)
+		spaced := slices.Concat(digits[:len(digits)/2], []byte(" "), digits[len(digits)/2:])
+		defer clear(spaced)
+		p := &visitorsPage{Slip: true}
+		var err error
+		if p.User, err = c.desk.User(r.Context(), v.Actor, id); err != nil {
 			return err
 		}
-		c.secrets.keep(v.token, &shownSecret{At: visitorURL(id), What: "slip", ID: pinID(u, "slip"), texts: pinTexts(digits)})
-		return c.showVisitors(w, r, v, http.StatusOK, &visitorsPage{User: u})
+		if p.Rollout, err = c.desk.Rollout(r.Context(), v.Actor); err != nil {
+			return err
+		}
+		return c.showVisitors(&secretWriter{ResponseWriter: w, marker: c.marker, secrets: [][]byte{digits, spaced}}, r, v, http.StatusOK, p)
 	}
 }
 

@@ -17,6 +17,9 @@ type webhooksPage struct {
 	Hosts    []*desk.WebhookHost
 	Form     *form
 	Ask      string // open dialog: "add", "host"
+	Secret   string // of a new webhook, shown once
+	For      string // its name
+	ID       int64  // its number
 }
 
 // webhookPage shows one with its deliveries.
@@ -28,7 +31,8 @@ type webhookPage struct {
 	Form *form
 	Ask  string // open dialog: "edit", "secret", "remove"
 
-	Wrong string // why something was not done; "": nothing
+	Wrong  string // why something was not done; "": nothing
+	Secret string // a new one, shown once
 }
 
 // Choices are the events that a form offers: those that never happen here only if they were
@@ -79,10 +83,7 @@ func (c *Console) showWebhooks(w http.ResponseWriter, r *http.Request, v *visit,
 	if p.Form == nil {
 		p.Form = newWebhookForm()
 	}
-	v.Shown = c.secrets.of(v.token, "/webhooks", func(s *shownSecret) bool {
-		return slices.ContainsFunc(p.Webhooks, func(h *desk.Webhook) bool { return uint64(h.ID) == s.ID })
-	})
-	c.showOnce(w, r, status, "webhooks", &view{visit: v, Title: "Webhooks", Section: "integrations", Page: p})
+	c.show(w, r, status, "webhooks", &view{visit: v, Title: "Webhooks", Section: "integrations", Page: p})
 	return nil
 }
 
@@ -122,8 +123,7 @@ func (c *Console) addWebhook(r *http.Request, v *visit, f *form) (answer, error)
 	}
 	id, secret, err := c.desk.AddWebhook(r.Context(), v.Actor, form)
 	return answer{to: "/webhooks", show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		c.secrets.keep(v.token, &shownSecret{At: "/webhooks", What: "webhook-secret", For: desk.TidyName(form.Name), ID: uint64(id), texts: twice(secret)})
-		return c.showWebhooks(w, r, v, http.StatusOK, &webhooksPage{})
+		return c.showWebhooks(w, r, v, http.StatusOK, &webhooksPage{Secret: secret, For: desk.TidyName(form.Name), ID: id})
 	}}, err
 }
 
@@ -154,8 +154,7 @@ func (c *Console) showWebhook(w http.ResponseWriter, r *http.Request, v *visit, 
 		}
 	}
 	p.Form.warn("webhook", p.Webhook.Revision)
-	v.Shown = c.secrets.of(v.token, c.webhookPath(v), func(*shownSecret) bool { return true })
-	c.showOnce(w, r, status, "webhook", &view{visit: v, Title: p.Webhook.Name, Section: "integrations", Page: p})
+	c.show(w, r, status, "webhook", &view{visit: v, Title: p.Webhook.Name, Section: "integrations", Page: p})
 	return nil
 }
 
@@ -182,8 +181,7 @@ func (c *Console) editWebhook(r *http.Request, v *visit, f *form) (answer, error
 func (c *Console) newWebhookSecret(r *http.Request, v *visit, _ *form) (answer, error) {
 	secret, err := c.desk.NewWebhookSecret(r.Context(), v.Actor, v.id)
 	return answer{to: c.webhookPath(v), show: func(w http.ResponseWriter, r *http.Request, v *visit) error {
-		c.secrets.keep(v.token, &shownSecret{At: c.webhookPath(v), What: "webhook-secret", ID: uint64(v.id), texts: twice(secret)})
-		return c.showWebhook(w, r, v, http.StatusOK, &webhookPage{})
+		return c.showWebhook(w, r, v, http.StatusOK, &webhookPage{Secret: secret})
 	}}, err
 }
 
