@@ -13,6 +13,7 @@ import (
 // users, a day's entries.
 func (w *world) stage() {
 	w.t.Helper()
+	w.setZone("UTC") // somebody has chosen it
 	w.adopt("front-door", "Front door", "Main building")
 	w.adopt("lab", "Lab", "Main building")
 	w.adopt("archive", "Archive", "Main building")
