@@ -27,13 +27,13 @@ func (s *server) order(ctx context.Context, c *conversation) {
 	given := s.await(ctx, c)
 	var r link.OrderResult
 	var err error = context.DeadlineExceeded
-	if given != nil && given.Start <= uint64(orderWithin.Milliseconds()) && given.By <= uint64(maxBy.Milliseconds()) {
+	if given != nil && given.Start <= uint64(s.limits.order.Milliseconds()) && given.By <= uint64(maxBy.Milliseconds()) {
 		r, err = s.carry(ctx, c, given)
 	}
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = context.Canceled
 	}
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), partWithin)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.limits.part)
 	defer cancel()
 	if err := c.say(last, &message{Kind: result, Result: outcomeOf(r, err)}); err != nil {
 		s.log.Warn("a stand-by may not have heard what came of its order", "err", err)
@@ -45,7 +45,7 @@ const maxBy = time.Minute
 
 // await returns the order of a conversation; nil: none came in time.
 func (s *server) await(ctx context.Context, c *conversation) *order {
-	within, cancel := context.WithDeadline(ctx, c.after(uint64(orderWithin.Milliseconds())))
+	within, cancel := context.WithDeadline(ctx, c.after(uint64(s.limits.order.Milliseconds())))
 	defer cancel()
 	select {
 	case m := <-c.inbox:
@@ -87,7 +87,7 @@ func (s *server) carry(ctx context.Context, c *conversation, given *order) (link
 		var e ended
 		if o.Order == wire.Personalise {
 			e.r, e.err = s.live.Personalise(starting, o, func(read *wire.CardToKey) (*wire.CardKeySets, error) {
-				a := ask(talking, cards, read)
+				a := s.ask(talking, cards, read)
 				if !a.OK || a.Keys == nil {
 					return nil, errors.New(a.Text)
 				}
@@ -95,7 +95,7 @@ func (s *server) carry(ctx context.Context, c *conversation, given *order) (link
 			})
 		} else {
 			e.r, e.err = s.live.Order(starting, o, func(uid []byte) (string, bool) {
-				a := ask(talking, cards, &wire.CardToKey{UID: uid})
+				a := s.ask(talking, cards, &wire.CardToKey{UID: uid})
 				return a.Text, a.OK
 			})
 		}
@@ -129,8 +129,8 @@ func (s *server) carry(ctx context.Context, c *conversation, given *order) (link
 }
 
 // ask asks the stand-by what to do with a card.
-func ask(ctx context.Context, cards chan<- shown, read *wire.CardToKey) *answer {
-	within, cancel := context.WithTimeout(ctx, cardWithin)
+func (s *server) ask(ctx context.Context, cards chan<- shown, read *wire.CardToKey) *answer {
+	within, cancel := context.WithTimeout(ctx, s.limits.card)
 	defer cancel()
 	q := shown{cloned(read), make(chan *answer, 1)}
 	select {

@@ -33,8 +33,8 @@ type reply struct {
 }
 
 // fresh says whether a reply is good after so many commits.
-func (r *reply) fresh(commits uint64) bool {
-	return !r.at.IsZero() && time.Since(r.at) < keepStatus && (commits == r.of || r.err != nil)
+func (c *Client) fresh(r *reply, commits uint64) bool {
+	return !r.at.IsZero() && time.Since(r.at) < c.limits.keep && (commits == r.of || r.err != nil)
 }
 
 // Readers implements desk.Live.
@@ -126,7 +126,7 @@ func heard(all []reply) (known []reply, err error) {
 	return known, &unheard
 }
 
-// replies returns what is known of each cell, asked for at most keepStatus ago, that of this process first. One caller
+// replies returns what is known of each cell, asked for at most limits.keep ago, that of this process first. One caller
 // asks for all that wait. own is what this process knows of its cell itself, or err why it does not; nil: it does not
 // lead.
 func (c *Client) replies(ctx context.Context, own *reply, err error) ([]reply, error) {
@@ -147,7 +147,7 @@ func (c *Client) replies(ctx context.Context, own *reply, err error) ([]reply, e
 	for i, cell := range c.cells {
 		if all[i] = c.known[cell]; own != nil && cell == c.cell {
 			all[i] = *own
-		} else if !all[i].fresh(commits) {
+		} else if !c.fresh(&all[i], commits) {
 			due.Go(func() error {
 				all[i] = c.askStatus(ctx, cell, all[i].silent)
 				all[i].at, all[i].of = time.Now(), commits
@@ -174,7 +174,7 @@ func (c *Client) lookForCells(ctx context.Context) {
 		c.cells = []int64{c.cell}
 	}
 	commits := c.commits.Load()
-	if !c.site.Shared() || commits == c.cellsOf && time.Since(c.cellsAt) < keepStatus {
+	if !c.site.Shared() || commits == c.cellsOf && time.Since(c.cellsAt) < c.limits.keep {
 		return
 	}
 	var all []store.Cell
@@ -297,7 +297,7 @@ func (c *Client) readersOf(ctx context.Context, cell int64) ([]link.ReaderStatus
 	commits := c.commits.Load()
 	var r reply
 	c.ifNobodyAsks(func() { r = c.known[cell] })
-	if r.fresh(commits) {
+	if c.fresh(&r, commits) {
 		return r.readers, nil
 	}
 	r = c.askStatus(ctx, cell, r.silent)

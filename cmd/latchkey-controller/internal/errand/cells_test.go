@@ -40,9 +40,13 @@ func (w *world) cells() {
 }
 
 // calm waits until a client has heard of all that was committed.
-func calm(c *Client) {
+func calm(t *testing.T, c *Client) {
+	t.Helper()
+	end := time.Now().Add(patience)
 	for n := uint64(0); c.commits.Load() == 0 || c.commits.Load() != n; time.Sleep(200 * time.Millisecond) {
-		n = c.commits.Load()
+		if n = c.commits.Load(); time.Now().After(end) {
+			t.Fatalf("%d commits are heard of, and more come", n)
+		}
 	}
 }
 
@@ -62,7 +66,8 @@ func TestReadersAndBrokersAreThoseOfAllCells(t *testing.T) {
 		} else {
 			w.leads(home)
 		}
-		calm(c)
+		c.limits.keep = patience
+		calm(t, c)
 		home.asked.Store(0)
 		other.asked.Store(0)
 		readers, err := c.Readers(t.Context())
@@ -97,11 +102,12 @@ func TestACellThatNobodyLeadsIsAskedAgainOnceSomebodyDoes(t *testing.T) {
 	w.leadsIn(north, &fake{})
 	c, heard := w.standBy(), w.listens(toLeader(south))
 	c.Lead(t.Context(), &fake{})
+	c.limits.answer = 5 * time.Second // it is waited for
 	for range 3 {
 		if _, err := c.Readers(t.Context()); !errors.As(err, new(*desk.UnheardError)) {
 			t.Fatal(err)
 		}
-		time.Sleep(keepStatus)
+		time.Sleep(c.limits.keep)
 	}
 	if n := len(heard.heard); n != 1 {
 		t.Errorf("asked %d times", n)
@@ -111,7 +117,7 @@ func TestACellThatNobodyLeadsIsAskedAgainOnceSomebodyDoes(t *testing.T) {
 	f.term.Store(7)
 	f.beats.Store(6)
 	go Serve(t.Context(), w.site(w.address), south, f, f.beat, slog.New(slog.DiscardHandler))
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(keepStatus) {
+	for end := time.Now().Add(patience); ; time.Sleep(c.limits.keep) {
 		w.do(`UPDATE lead SET beat = beat + 1 WHERE cell = 3`)
 		if all, err := c.Readers(t.Context()); err == nil && len(all) == 2 {
 			break
@@ -178,9 +184,9 @@ func TestACellThatDoesNotAnswerDelaysNoOrdersToReadersOfOthers(t *testing.T) {
 			for reader, at := range map[string]*fake{"moving": home, "moved": other, "back": home} {
 				home.orders.Store(0)
 				other.orders.Store(0)
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), patience/2)
 				if r, err := c.Order(ctx, unlockAt(reader), nil); err != nil || !r.Done || at.orders.Load() != 1 || home.orders.Load()+other.orders.Load() != 1 {
-					t.Errorf("%s: %s, busy %t: %+v, %v; %d orders at home, %d in the north", name, reader, busy, r, err, home.orders.Load(), other.orders.Load())
+					t.Fatalf("%s: %s, busy %t: %+v, %v; %d orders at home, %d in the north", name, reader, busy, r, err, home.orders.Load(), other.orders.Load())
 				}
 				cancel()
 			}

@@ -16,16 +16,13 @@ import (
 	"latchkey/sync/wire"
 )
 
-// keepStatus is how long a status, or that none came, is good for: one page asks several times. A status is
-// good until something is committed: what readers report is, and pages are shown anew then.
-const keepStatus = time.Second
-
 // A Client is a desk.Live that has the controllers that lead the cells of the site do it. It is safe for concurrent use.
 type Client struct {
 	site    *site.Site
 	cell    int64         // of this process
 	own     id            // of the channel on which it listens
 	up      chan struct{} // closed when it listens
+	limits  limits
 	leading atomic.Pointer[leads]
 
 	asking chan struct{}   // holds an element while statuses are asked for, and guards what follows
@@ -45,8 +42,9 @@ type Client struct {
 // A talk is a conversation at a stand-by.
 type talk struct {
 	end
-	inbox chan *message
-	beat  store.Beat // of the lead, when it began
+	inbox  chan *message
+	limits limits
+	beat   store.Beat // of the lead, when it began
 }
 
 // inboxSize is how many messages of a conversation wait. More are dropped, and the conversation fails:
@@ -55,7 +53,7 @@ const inboxSize = 64
 
 // NewClient returns a client of a process of a cell, which does nothing until it runs.
 func NewClient(s *site.Site, cell int64) *Client {
-	return &Client{site: s, cell: cell, own: newID(), up: make(chan struct{}), asking: make(chan struct{}, 1), known: map[int64]reply{}, talks: map[id]*talk{}}
+	return &Client{site: s, cell: cell, own: newID(), up: make(chan struct{}), limits: usual(), asking: make(chan struct{}, 1), known: map[int64]reply{}, talks: map[id]*talk{}}
 }
 
 // Run listens until ctx ends.
@@ -142,7 +140,7 @@ func (c *Client) take(posted []byte) {
 // conversation, unless there is an error. silent is a beat of the lead since which nobody has answered: with that, nobody
 // is asked again.
 func (c *Client) begin(ctx context.Context, cell int64, what kind, limit int, silent store.Beat) (*talk, *message, error) {
-	t := &talk{end{site: c.site, cell: cell, me: standBy, them: leader, channel: toLeader(cell), limit: limit, conversation: newID()}, make(chan *message, inboxSize), store.Beat{}}
+	t := &talk{end{site: c.site, cell: cell, me: standBy, them: leader, channel: toLeader(cell), limit: limit, conversation: newID()}, make(chan *message, inboxSize), c.limits, store.Beat{}}
 	c.mu.Lock()
 	if len(c.talks) >= maxConversations {
 		c.mu.Unlock()
@@ -159,7 +157,7 @@ func (c *Client) begin(ctx context.Context, cell int64, what kind, limit int, si
 
 func (c *Client) ask(ctx context.Context, t *talk, cell int64, what kind, silent store.Beat) (*message, error) {
 	nobody := c.nobody(cell)
-	within, cancel := context.WithTimeoutCause(ctx, answerWithin, nobody)
+	within, cancel := context.WithTimeoutCause(ctx, c.limits.answer, nobody)
 	defer cancel()
 	select {
 	case <-c.up:
@@ -182,7 +180,7 @@ func (c *Client) ask(ctx context.Context, t *talk, cell int64, what kind, silent
 	}
 	m := t.next(within)
 	if m == nil && ctx.Err() == nil && t.started() { // a long one
-		longer, cancel := context.WithTimeoutCause(ctx, statusWithin, nobody)
+		longer, cancel := context.WithTimeoutCause(ctx, c.limits.status, nobody)
 		defer cancel()
 		within, m = longer, t.next(longer)
 	}

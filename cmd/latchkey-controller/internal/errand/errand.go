@@ -35,16 +35,26 @@ import (
 	"latchkey/sync/wire"
 )
 
-// Times of a conversation.
-const (
-	answerWithin = 2 * time.Second // how long a stand-by waits until somebody leads
-	aliveEvery   = time.Second     // how often the leader says that it still does
-	aliveWithin  = 5 * time.Second // how long it may be silent
-	statusWithin = 5 * time.Second // how long a status may take that has begun to come
-	orderWithin  = 5 * time.Second // how long after the challenge an order may be begun, at most
-	cardWithin   = 8 * time.Second // what to do with a card: the reader waits for 10 s
-	partWithin   = 2 * time.Second // how long the leader tries to say what came of it when it ends
-)
+// aliveEvery is how often the leader says that it still does.
+const aliveEvery = time.Second
+
+// limits are the times within which parts of a conversation have to come. Both ends have the usual ones.
+type limits struct {
+	answer time.Duration // the first answer: how long a stand-by waits until somebody leads
+	alive  time.Duration // the next message of the leader
+	status time.Duration // the rest of a status that has begun to come
+	order  time.Duration // when an order may be begun after the challenge, at most
+	card   time.Duration // what to do with a card: the reader waits for 10 s
+	part   time.Duration // how long an end tries to say the last that it has to
+
+	// How long a status, or that none came, is good for: one page asks several times. A status is good until something is
+	// committed: what readers report is, and pages are shown anew then.
+	keep time.Duration
+}
+
+func usual() limits {
+	return limits{answer: 2 * time.Second, alive: 5 * time.Second, status: 5 * time.Second, order: 5 * time.Second, card: 8 * time.Second, part: 2 * time.Second, keep: time.Second}
+}
 
 // askBeats is how many beats of the lead old an ask may be: four seconds.
 const askBeats = 8

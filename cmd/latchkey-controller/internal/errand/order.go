@@ -27,7 +27,7 @@ func (c *Client) order(ctx context.Context, cell int64, o store.Order, shown fun
 	}
 	now := time.Now() // no earlier than the challenge was made, so all ends in time
 	given := &order{ID: o.ID, Reader: o.Reader, Order: o.Order, Who: o.Who, InLockdown: o.InLockdown, ActorID: o.Note.ActorID, ActorName: o.Note.ActorName, Extra: o.Note.Extra}
-	start := now.Add(orderWithin)
+	start := now.Add(c.limits.order)
 	if end, ok := ctx.Deadline(); ok && end.Before(start) {
 		start = end
 	}
@@ -51,7 +51,7 @@ func (c *Client) order(ctx context.Context, cell int64, o store.Order, shown fun
 
 // leave says that nobody waits for the order any more. It does so without being waited for.
 func (t *talk) leave(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), partWithin)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.limits.part)
 	defer cancel()
 	t.say(ctx, &message{Kind: leave})
 }
@@ -60,7 +60,7 @@ func (t *talk) leave(ctx context.Context) {
 // nothing any more; what was begun goes on, as with a link.
 func (t *talk) await(ctx context.Context, given wire.CommandID, shown func(*wire.CardToKey) *answer) (link.OrderResult, error) {
 	left := ctx.Done()
-	quiet := time.NewTimer(aliveWithin)
+	quiet := time.NewTimer(t.limits.alive)
 	defer quiet.Stop()
 	for {
 		select {
@@ -87,7 +87,7 @@ func (t *talk) await(ctx context.Context, given wire.CommandID, shown func(*wire
 				}
 				return r, err
 			}
-			quiet.Reset(aliveWithin)
+			quiet.Reset(t.limits.alive)
 		}
 	}
 }

@@ -19,7 +19,8 @@ func TestAnOrderOfAStandByIsCarriedOutByTheLeader(t *testing.T) {
 	c := w.standBy()
 	var got store.Order
 	var by, begun time.Duration
-	asked := time.Now()
+	var asked time.Time
+	const long = patience * 3 / 4
 	record := &wire.Record{Number: 7, Kind: wire.AccessGranted, Command: wire.CommandID{4}, Seconds: 5, Order: wire.Unlock, Who: "Grace"}
 	f := &fake{order: func(ctx context.Context, o store.Order, _ func([]byte) (string, bool)) (link.OrderResult, error) {
 		end, _ := ctx.Deadline()
@@ -28,19 +29,23 @@ func TestAnOrderOfAStandByIsCarriedOutByTheLeader(t *testing.T) {
 	}}
 	w.leads(f)
 	for _, given := range []store.Order{
-		{ID: wire.CommandID{4}, Reader: "front-door", Order: wire.Unlock, Who: "Grace", InLockdown: true, By: asked.Add(4 * time.Second), Note: store.UnlockNote{ActorID: "7", ActorName: "Ada", Extra: `{"a":"` + strings.Repeat("x", 20_000) + `"}`}},
+		{ID: wire.CommandID{4}, Reader: "front-door", Order: wire.Unlock, Who: "Grace", InLockdown: true, Note: store.UnlockNote{ActorID: "7", ActorName: "Ada", Extra: `{"a":"` + strings.Repeat("x", 20_000) + `"}`}},
 		{Reader: "back-door", Order: wire.Identify, Who: "Bob"},
 	} {
-		ctx, cancel := context.WithDeadline(t.Context(), asked.Add(4*time.Second))
+		asked = time.Now()
+		if given.InLockdown {
+			given.By = asked.Add(long)
+		}
+		ctx, cancel := context.WithDeadline(t.Context(), asked.Add(long))
 		r, err := c.Order(ctx, given, nil)
 		cancel()
 		if err != nil || !r.Done || r.Text != "opened for 5 s" || r.ID != got.ID || r.ID == (wire.CommandID{}) || r.Record == nil || r.Record.Number != 7 {
 			t.Fatalf("%+v, %v", r, err)
 		}
-		if begun > 4*time.Second || begun < 3*time.Second {
+		if begun > long || begun < long/3 {
 			t.Errorf("begun until %v", begun)
 		}
-		if !given.By.IsZero() && (by > 4*time.Second || by < 3*time.Second) || given.By.IsZero() != got.By.IsZero() {
+		if !given.By.IsZero() && (by > long || by < long/3) || given.By.IsZero() != got.By.IsZero() {
 			t.Errorf("carried out until %v", by)
 		}
 		got.By, given.By = time.Time{}, time.Time{}
@@ -126,14 +131,11 @@ func TestCardsAreTakenAndKeyedAtTheStandBy(t *testing.T) {
 func TestWithoutALeaderNothingIsDoneAndThatIsSaid(t *testing.T) {
 	w := newWorld(t)
 	c, tap := w.standBy(), w.listens(toLeader(store.HomeCell))
-	began := time.Now()
+	c.limits.answer, c.limits.keep = 5*time.Second, patience
 	_, err := c.Order(t.Context(), unlock, nil)
 	var away *store.UnavailableError
 	if !errors.As(err, &away) || !strings.Contains(err.Error(), "no controller leads this site now") || !strings.Contains(err.Error(), "nothing was done") {
 		t.Errorf("%v", err)
-	}
-	if took := time.Since(began); took < 1900*time.Millisecond || took > 20*time.Second {
-		t.Errorf("after %v", took)
 	}
 	tap.next()
 	for range 3 { // a page asks several times
@@ -144,18 +146,23 @@ func TestWithoutALeaderNothingIsDoneAndThatIsSaid(t *testing.T) {
 			t.Errorf("%v", err)
 		}
 	}
-	if n := len(tap.heard); n == 0 || n > 3 { // on a busy machine an answer grows old meanwhile
+	if n := len(tap.heard); n != 1 {
 		t.Errorf("a leader was looked for %d times", n)
 	}
 	f := &fake{}
 	w.leads(f) // nothing of what was asked before is done now
-	time.Sleep(keepStatus)
+	c.forget()
+	c.limits = patient()
 	if _, err := c.Readers(t.Context()); err != nil || f.orders.Load() != 0 {
 		t.Errorf("%v, %d orders", err, f.orders.Load())
 	}
 	idle := NewClient(w.site(w.address), store.HomeCell) // it does not run yet
+	began := time.Now()
 	if _, err := idle.Readers(t.Context()); err != error(errNobody) {
 		t.Errorf("%v", err)
+	}
+	if took := time.Since(began); took < 1900*time.Millisecond || took > patience {
+		t.Errorf("after %v", took)
 	}
 }
 
@@ -174,18 +181,21 @@ func TestALeaderThatDiesLeavesADoubtOnlyAfterItsChallenge(t *testing.T) {
 		}()
 		return done
 	}
+	c.limits.answer = 5 * time.Second
 	before := give()
 	h.next() // the ask
-	if e := <-before; e.err != error(errNobody) {
+	if e := come(t, before, "an end without a challenge"); e.err != error(errNobody) {
 		t.Errorf("before the challenge: %+v", e)
 	}
+	c.limits = patient()
+	c.limits.alive = usual().alive
 	for _, goesOn := range []bool{false, true} {
 		after := give()
 		e := h.answers(&message{Kind: challenge})
 		h.next()    // the order
 		if goesOn { // whoever repeats what it said keeps nobody waiting
 			said := e.seal(&message{Kind: alive})
-			repeating, stop := context.WithTimeout(t.Context(), 6*aliveWithin)
+			repeating, stop := context.WithTimeout(t.Context(), 6*c.limits.alive)
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
@@ -196,10 +206,10 @@ func TestALeaderThatDiesLeavesADoubtOnlyAfterItsChallenge(t *testing.T) {
 			defer func() { stop(); <-ended }()
 		}
 		began := time.Now()
-		if got := <-after; got.err != nil || got.r.Done || got.r.Unsent || got.r.Record != nil || got.r.Text != doubtful || got.r.ID == (wire.CommandID{}) {
+		if got := come(t, after, "a doubt"); got.err != nil || got.r.Done || got.r.Unsent || got.r.Record != nil || got.r.Text != doubtful || got.r.ID == (wire.CommandID{}) {
 			t.Errorf("after the challenge: %+v", got)
 		}
-		if took := time.Since(began); took > 4*aliveWithin {
+		if took := time.Since(began); took > 4*c.limits.alive {
 			t.Errorf("it was waited for %v", took)
 		}
 	}
@@ -275,9 +285,9 @@ func TestALeaderThatEndsSaysWhatCameOfOrders(t *testing.T) {
 		}
 		done <- r
 	}()
-	<-begun
+	come(t, begun, "the order at the link")
 	stop()
-	if r := <-done; r.Text != "the controller ended; "+unanswered {
+	if r := come(t, done, "what came of the order"); r.Text != "the controller ended; "+unanswered {
 		t.Errorf("%+v", r)
 	}
 }
@@ -297,10 +307,9 @@ func TestWhoAskedAndLeavesIsHeardByTheLeader(t *testing.T) {
 		_, err := c.Order(ctx, unlock, nil)
 		done <- err
 	}()
-	<-begun
-	left := time.Now()
+	come(t, begun, "the order at the link")
 	cancel()
-	if err := <-done; err != context.Canceled || time.Since(left) > 20*time.Second {
-		t.Errorf("%v, after %v", err, time.Since(left))
+	if err := come(t, done, "the end of the order"); err != context.Canceled {
+		t.Error(err)
 	}
 }

@@ -20,6 +20,8 @@ type server struct {
 	beat func() store.Beat // of the lead
 	log  *slog.Logger
 
+	limits limits
+
 	turned chan *conversation // away: there are too many, or it is foreign
 	packs  sync.Mutex         // one status at a time is read and sent
 
@@ -42,10 +44,19 @@ type conversation struct {
 // Serve answers what stand-bys ask, with the link of this process, until ctx ends and each order has its
 // outcome. It is for the controller that leads a cell, with the beats of its lead.
 func Serve(ctx context.Context, s *site.Site, cell int64, l desk.Live, beat func() store.Beat, log *slog.Logger) error {
-	sv := &server{site: s, cell: cell, live: l, beat: beat, log: log, turned: make(chan *conversation, maxConversations), all: map[id]*conversation{}, asked: [2]map[id]bool{{}, {}}}
-	defer sv.group.Wait()
-	sv.group.Go(func() { sv.turnAway(ctx) })
-	return s.Listen(ctx, toLeader(cell), func(posted []byte) { sv.take(ctx, posted) })
+	return newServer(s, cell, l, beat, log).serve(ctx)
+}
+
+func newServer(s *site.Site, cell int64, l desk.Live, beat func() store.Beat, log *slog.Logger) *server {
+	return &server{site: s, cell: cell, live: l, beat: beat, log: log, limits: usual(), turned: make(chan *conversation, maxConversations), all: map[id]*conversation{}, asked: [2]map[id]bool{{}, {}}}
+}
+
+func (s *server) serve(ctx context.Context) error {
+	defer s.group.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // before that wait, also if the database was closed
+	s.group.Go(func() { s.turnAway(ctx) })
+	return s.site.Listen(ctx, toLeader(s.cell), func(posted []byte) { s.take(ctx, posted) })
 }
 
 // take takes what was posted. It never blocks.
@@ -134,10 +145,10 @@ func (s *server) turnAway(ctx context.Context) {
 func (s *server) status(ctx context.Context, c *conversation) {
 	s.packs.Lock()
 	defer s.packs.Unlock()
-	if clock.Running()-c.made > answerWithin || ctx.Err() != nil {
+	if clock.Running()-c.made > s.limits.answer || ctx.Err() != nil {
 		return // nobody waits any more
 	}
-	within, cancel := context.WithTimeout(ctx, statusWithin)
+	within, cancel := context.WithTimeout(ctx, s.limits.status)
 	defer cancel()
 	readers, err := s.live.Readers(within)
 	if err == nil {

@@ -38,6 +38,7 @@ func manyReaders(n int) []link.ReaderStatus {
 func TestAStandByKnowsWhatTheLeaderKnowsOfReadersAndBrokers(t *testing.T) {
 	w := newWorld(t)
 	c := w.standBy()
+	c.limits.keep = patience
 	f := &fake{readers: manyReaders(1000), brokers: []link.BrokerStatus{{Cell: store.HomeCell, URL: "ssl://a:1", Up: true, Since: time.UnixMilli(5)}, {Cell: store.HomeCell, URL: "ssl://b:1", Why: "refused"}}}
 	w.leads(f)
 	want := slices.Clone(f.readers)
@@ -46,9 +47,7 @@ func TestAStandByKnowsWhatTheLeaderKnowsOfReadersAndBrokers(t *testing.T) {
 			rand.Read(r.State.Nonce[:])
 		}
 	}
-	for n := uint64(0); c.commits.Load() == 0 || c.commits.Load() != n; time.Sleep(200 * time.Millisecond) {
-		n = c.commits.Load()
-	}
+	calm(t, c)
 	readers, err := c.Readers(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -80,8 +79,10 @@ func TestAStandByKnowsWhatTheLeaderKnowsOfReadersAndBrokers(t *testing.T) {
 	if err := w.probe.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetZone("UTC") }); err != nil {
 		t.Fatal(err)
 	}
-	for c.commits.Load() == before {
-		time.Sleep(time.Millisecond)
+	for end := time.Now().Add(patience); c.commits.Load() == before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("the commit is not heard of")
+		}
 	}
 	if again, err := c.Readers(t.Context()); err != nil || len(again) != 10 {
 		t.Errorf("%d, %v", len(again), err)
@@ -159,7 +160,7 @@ func TestAProcessThatLeadsAsksNobody(t *testing.T) {
 	}
 	other := &fake{readers: manyReaders(3)}
 	w.leads(other)
-	time.Sleep(keepStatus)
+	time.Sleep(c.limits.keep)
 	for _, failed := range []error{nil, ended} {
 		again, loseAgain := context.WithCancel(t.Context())
 		c.Lead(again, &lostLink{fake: f, lose: loseAgain, failed: failed})

@@ -75,7 +75,7 @@ func TestAStandByOfAnotherVersionThanTheLeaderIsToldWhichIsOlder(t *testing.T) {
 			asked := e.take(head, sealed)
 			e.challenge = newID()
 			h.post(toStandBy(asked.ReplyTo), h.ofVersion(version, e, id{}))
-			if err := <-ended; err == nil || err.Error() != says {
+			if err := come(t, ended, "an answer"); err == nil || err.Error() != says {
 				t.Errorf("version %d: %v", version, err)
 			}
 		}

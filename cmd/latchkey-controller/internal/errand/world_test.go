@@ -55,11 +55,37 @@ func unled(address string) error {
 	return errors.Join(err, conn.Close(context.Background()))
 }
 
+// patience is how long both ends wait for what comes at once unless the machine is busy.
+const patience = 20 * time.Second
+
+// patient are limits of which none ends anything because the machine is busy. A status is kept as usual.
+func patient() limits {
+	return limits{answer: patience, alive: patience, status: patience, order: patience, card: patience, part: patience, keep: usual().keep}
+}
+
+// come returns what comes over a channel. It waits for longer than the patient do, who say themselves what they miss.
+func come[T any](t *testing.T, from <-chan T, what string) (came T) {
+	t.Helper()
+	select {
+	case came = <-from:
+	case <-time.After(patience + patience/2):
+		t.Fatal("this does not come: ", what)
+	}
+	return came
+}
+
+// gate returns what is to be waited at, and what lets pass.
+func gate() (wait <-chan struct{}, open func()) {
+	shut := make(chan struct{})
+	return shut, sync.OnceFunc(func() { close(shut) })
+}
+
 // A world is one database, and the controllers that have it open.
 type world struct {
 	t       *testing.T
 	address string
 	key     []byte
+	limits  limits        // of those who lead
 	leading map[int64]int // how many controllers, by cell
 	probe   *byHand       // asks whether they do
 }
@@ -70,13 +96,13 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, address: postgrestest.Copy(t, m.address), key: m.key, leading: map[int64]int{}}
+	return &world{t: t, address: postgrestest.Copy(t, m.address), key: m.key, limits: patient(), leading: map[int64]int{}}
 }
 
 // newOwnWorld has its database at a server of its own.
 func newOwnWorld(t *testing.T, server *postgrestest.Own) *world {
 	t.Helper()
-	w := &world{t: t, address: server.New("site"), leading: map[int64]int{}}
+	w := &world{t: t, address: server.New("site"), limits: patient(), leading: map[int64]int{}}
 	dir := filepath.Join(t.TempDir(), "site")
 	s, err := site.Create(context.Background(), dir, w.address, "home", "UTC", clock.Read())
 	if err != nil {
@@ -117,10 +143,12 @@ func (w *world) leadsIn(cell int64, l *fake) (stop func()) {
 	s := w.site(w.address)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, s, cell, l, l.beat, slog.New(slog.DiscardHandler)) }()
+	sv := newServer(s, cell, l, l.beat, slog.New(slog.DiscardHandler))
+	sv.limits = w.limits
+	go func() { ended <- sv.serve(ctx) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-ended; err != nil {
+		if err := come(w.t, ended, "the end of who leads"); err != nil {
 			w.t.Error(err)
 		}
 		w.leading[cell]--
@@ -132,23 +160,20 @@ func (w *world) leadsIn(cell int64, l *fake) (stop func()) {
 		w.probe = w.listens(toStandBy(own))
 	}
 	asked := map[id]map[id]bool{}
-	for end := time.Now().Add(20 * time.Second); !w.allLead(cell, own, asked); {
+	for end := time.Now().Add(patience); !w.allLead(cell, own, asked); {
 		if time.Now().After(end) {
-			w.t.Fatal("it does not answer")
+			w.t.Fatal("who leads does not answer")
 		}
 	}
-	l.asked.Store(0)
 	return stop
 }
 
 // allLead asks once more whether all that are to lead answer, and waits a moment. asked has who answered each conversation so far,
-// by their challenges: an answer may come late.
+// by their challenges: an answer may come late. What is asked is of another version, so nothing else is done.
 func (w *world) allLead(cell int64, own id, asked map[id]map[id]bool) bool {
 	w.t.Helper()
 	e := &end{site: w.probe.site, cell: cell, me: standBy, them: leader, channel: toLeader(cell), conversation: newID()}
-	if err := e.say(w.t.Context(), &message{Kind: askStatus, ReplyTo: own}); err != nil {
-		w.t.Fatal(err)
-	}
+	w.probe.post(e.channel, w.probe.ofVersion(messages+1, e, own))
 	asked[e.conversation] = map[id]bool{}
 	for timer := time.After(300 * time.Millisecond); ; {
 		select {
@@ -172,16 +197,17 @@ func (w *world) standBy() *Client { return w.standByAt(w.address) }
 func (w *world) standByAt(address string) *Client {
 	w.t.Helper()
 	c := NewClient(w.site(address), store.HomeCell)
+	c.limits = patient()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()
 	w.t.Cleanup(func() {
 		cancel()
-		if err := <-ended; err != nil {
+		if err := come(w.t, ended, "the end of who stands by"); err != nil {
 			w.t.Error(err)
 		}
 	})
-	<-c.up
+	come(w.t, c.up, "who stands by listens")
 	return c
 }
 
@@ -228,36 +254,34 @@ type byHand struct {
 func (w *world) listens(channel string) *byHand {
 	w.t.Helper()
 	h := &byHand{w.t, w.site(w.address), make(chan []byte, 1024)}
-	begun := make(chan struct{}, 1)
+	begun := make(chan struct{})
+	begin := sync.OnceFunc(func() { close(begun) })
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
 		ended <- h.site.Listen(ctx, channel, func(m []byte) {
 			if m == nil {
-				begun <- struct{}{}
+				begin()
 				return
 			}
-			h.heard <- m
+			select {
+			case h.heard <- m:
+			case <-ctx.Done():
+			}
 		})
 	}()
 	w.t.Cleanup(func() {
 		cancel()
-		<-ended
+		come(w.t, ended, "the end of the one who hears "+channel)
 	})
-	<-begun
+	come(w.t, begun, "somebody hears "+channel)
 	return h
 }
 
 // next returns what is posted next.
 func (h *byHand) next() []byte {
 	h.t.Helper()
-	select {
-	case m := <-h.heard:
-		return m
-	case <-time.After(20 * time.Second):
-		h.t.Fatal("nothing is posted")
-		return nil
-	}
+	return come(h.t, h.heard, "a message")
 }
 
 func (h *byHand) post(channel string, parts ...[]byte) {
