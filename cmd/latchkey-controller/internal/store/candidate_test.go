@@ -101,11 +101,11 @@ func TestWithADatabaseThatHangsALeadEndsAndATryToo(t *testing.T) {
 		_, err := other.Lead(ctx, HomeCell, func(*ServedError) error { stands <- true; return nil })
 		ended <- err
 	}()
-	<-stands
+	come(t, stands, "that it stands by")
 	thaw := server.Freeze()
 	began := time.Now()
 	stop()
-	if err := <-ended; !errors.Is(err, context.Canceled) {
+	if err := come(t, ended, "the end of the try"); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	t.Logf("a try ends after %v", time.Since(began))
@@ -158,7 +158,7 @@ func TestWhoseClockIsWrongLeadsOnlyIfNobodyElseDoes(t *testing.T) {
 	patient(wrong)
 	for range 3 { // each time both want it
 		leads := make(chan *Store, 2)
-		ctx, stop := context.WithCancel(t.Context())
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		var done sync.WaitGroup
 		for _, s := range []*Store{wrong, right} {
 			done.Go(func() {
@@ -173,7 +173,7 @@ func TestWhoseClockIsWrongLeadsOnlyIfNobodyElseDoes(t *testing.T) {
 		time.Sleep(lookEvery)
 		alone.Close()
 		done.Wait()
-		if <-leads != right {
+		if come(t, leads, "that one leads") != right {
 			t.Error("the one whose clock is wrong leads")
 		}
 		stop()
@@ -211,7 +211,7 @@ func TestALeaderWhoseClockIsWrongLeavesTheLeadToOneThatIsRight(t *testing.T) {
 		t.Error(err)
 	}
 	lead.Close()
-	next := <-leads
+	next := come(t, leads, "the lead")
 	defer next.Close()
 	if next.Term() != right.engine.(*postgresEngine).leading.Load().term {
 		t.Error("the one whose clock is right does not lead")
@@ -250,7 +250,7 @@ func TestALeaderThatIsUnfitLeavesTheLeadToAnotherOneOnce(t *testing.T) {
 		t.Error(err)
 	}
 	lead.Close()
-	lead = <-second
+	lead = come(t, second, "the lead")
 	if lead.After() != "" {
 		t.Errorf("it was taken over from %q", lead.After())
 	}
@@ -265,7 +265,7 @@ func TestALeaderThatIsUnfitLeavesTheLeadToAnotherOneOnce(t *testing.T) {
 		t.Error(err)
 	}
 	lead.Close()
-	lead = <-third
+	lead = come(t, third, "the lead")
 	defer lead.Close()
 	next(other)
 	lead.Unfit(unfit)
@@ -309,7 +309,7 @@ func TestWhileACommandWorksAloneNobodyLeadsNorStoresAsALeader(t *testing.T) {
 		}
 		leads <- err
 	}()
-	if other := <-waits; !other.Alone || !strings.Contains(other.Error(), " works alone on the site in ") {
+	if other := come(t, waits, "that it waits"); !other.Alone || !strings.Contains(other.Error(), " works alone on the site in ") {
 		t.Error(other)
 	}
 	select {
@@ -318,7 +318,7 @@ func TestWhileACommandWorksAloneNobodyLeadsNorStoresAsALeader(t *testing.T) {
 	case <-time.After(time.Second):
 	}
 	release()
-	must(t, <-leads)
+	must(t, come(t, leads, "the lead"))
 }
 
 func TestTheTermOfASQLiteSiteRisesWithEachLead(t *testing.T) {

@@ -35,7 +35,7 @@ func TestControllersAreListedWhoLeadsFirst(t *testing.T) {
 		}
 		leads <- l
 	}()
-	<-standsBy
+	come(t, standsBy, "that it stands by")
 	all := list(other)
 	if len(all) != 2 || !all[0].Leads || all[0].This || all[0].Term != first.Term() || all[0].Since.Sub(time.Unix(int64(first.Term()), 0)).Abs() > 20*time.Second {
 		t.Fatalf("who leads: %+v", all)
@@ -50,7 +50,7 @@ func TestControllersAreListedWhoLeadsFirst(t *testing.T) {
 		t.Errorf("a command is none: %+v", all)
 	}
 	first.Close()
-	second := <-leads
+	second := come(t, leads, "the lead")
 	defer second.Close()
 	if all := list(one); len(all) != 1 || !all[0].Leads || all[0].Term != second.Term() || all[0].This {
 		t.Errorf("after it was given back: %+v", all)
@@ -103,10 +103,12 @@ func seenAlive(t *testing.T, s *Store, address string) (leads chan *Lead) {
 		}
 		leads <- lead
 	}()
-	for {
+	for end := time.After(time.Minute / 2); ; {
 		select {
 		case <-alive:
 			return leads
+		case <-end:
+			t.Fatal("nobody is seen to lead")
 		case <-time.After(lookEvery):
 			beat()
 		}
@@ -116,7 +118,7 @@ func seenAlive(t *testing.T, s *Store, address string) (leads chan *Lead) {
 func TestWhoWasSeenToLeadIsNamedAlsoIfItRanOnTheSameMachine(t *testing.T) {
 	t.Parallel()
 	address := postgrestest.Database(t)
-	lead := <-seenAlive(t, openAt(t, address), address)
+	lead := come(t, seenAlive(t, openAt(t, address), address), "the lead")
 	defer lead.Close()
 	if got, want := lead.After(), withoutToken(sessionName()); got != want {
 		t.Errorf("%q, not %q", got, want)
@@ -131,7 +133,7 @@ func TestNobodyIsNamedForALeadThatWasLostWithTheDatabase(t *testing.T) {
 	server.Stop(syscall.SIGINT)
 	time.Sleep(2 * keepLead)
 	server.Start()
-	lead := <-leads
+	lead := come(t, leads, "the lead")
 	defer lead.Close()
 	if got := lead.After(); got != "" {
 		t.Errorf("%q", got)
@@ -148,7 +150,7 @@ func TestABeatThatIsSeenWhenTheDatabaseIsBackIsNoneOfSinceThen(t *testing.T) {
 	server.DoAlone("site", `UPDATE lead SET beat = beat + 1`)
 	time.Sleep(2 * lookEvery)
 	server.Start()
-	lead := <-leads
+	lead := come(t, leads, "the lead")
 	defer lead.Close()
 	if got := lead.After(); got != "" {
 		t.Errorf("%q", got)

@@ -16,8 +16,8 @@ func TestControllersAreNotHeldUpByTablesThatAreInUse(t *testing.T) {
 	must(t, err)
 	defer lead.Close()
 	w := works(t, older, 0)
-	reads, release := make(chan bool), make(chan bool)
-	ended := make(chan error)
+	reads, release, ended := make(chan bool, 1), make(chan bool, 2), make(chan error, 1)
+	t.Cleanup(func() { release <- true })
 	go func() {
 		ended <- older.View(t.Context(), func(tx *Tx) error {
 			_, err := tx.texts(`SELECT id FROM readers`)
@@ -26,13 +26,13 @@ func TestControllersAreNotHeldUpByTablesThatAreInUse(t *testing.T) {
 			return err
 		})
 	}()
-	<-reads
+	come(t, reads, "that it reads")
 	r.refused(1, "its tables are to be changed, but are in use for longer than the controllers that run can wait, by \"latchkey-controller on ", "; try again when that is done")
 	r.is("in use", 0, 0)
 	w.more()
 	kept(t, "waiting for tables", lead)
 	release <- true
-	must(t, <-ended)
+	must(t, come(t, ended, "the end of who reads"))
 	r.open(1)
 	r.is("afterwards", 1, 0)
 	w.stop()

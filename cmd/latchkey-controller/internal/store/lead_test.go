@@ -34,7 +34,7 @@ func TestOneLeadsASiteAndAnotherStandsByUntilItIsDone(t *testing.T) {
 		}
 		leads <- second
 	}()
-	if leader := <-standsBy; !strings.HasPrefix(leader, "latchkey-controller on ") {
+	if leader := come(t, standsBy, "that it stands by"); !strings.HasPrefix(leader, "latchkey-controller on ") {
 		t.Error(leader)
 	}
 	select {
@@ -43,7 +43,7 @@ func TestOneLeadsASiteAndAnotherStandsByUntilItIsDone(t *testing.T) {
 	case <-time.After(takeLead + time.Second):
 	}
 	first.Close()
-	second := <-leads
+	second := come(t, leads, "the lead")
 	defer second.Close()
 	if second.Term() <= first.Term() {
 		t.Errorf("term %d after %d", second.Term(), first.Term())
@@ -135,7 +135,7 @@ func TestWhoLosesTheDatabaseLeadsNoMoreBeforeAnotherCan(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "so another one may lead") || !strings.Contains(err.Error(), "connection refused") {
 		t.Error(err)
 	}
-	must(t, <-leads)
+	must(t, come(t, leads, "the lead"))
 }
 
 func TestWhoWorksWithTheDatabaseIsSaidAlsoWithoutAName(t *testing.T) {

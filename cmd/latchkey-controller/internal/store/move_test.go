@@ -147,6 +147,17 @@ func must(t *testing.T, err error) {
 	}
 }
 
+// come returns what comes over a channel, and waits for much longer than a busy machine takes.
+func come[T any](t *testing.T, from <-chan T, what string) (came T) {
+	t.Helper()
+	select {
+	case came = <-from:
+	case <-time.After(time.Minute / 2):
+		t.Fatal("this does not come: ", what)
+	}
+	return came
+}
+
 // filled returns the directory of a database in SQLite with rows in each table.
 func filled(t *testing.T) (dir string, s *Store) {
 	t.Helper()

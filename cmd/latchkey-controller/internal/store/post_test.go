@@ -22,7 +22,7 @@ func hears(t *testing.T, s *Store, channel string) (heard chan string, stop func
 	go func() { ended <- s.Listen(ctx, channel, func(m []byte) { heard <- string(m) }) }()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		must(t, <-ended)
+		must(t, come(t, ended, "the end of the one who hears "+channel))
 	})
 	t.Cleanup(stop)
 	if first := next(t, heard); first != "" {
@@ -33,13 +33,7 @@ func hears(t *testing.T, s *Store, channel string) (heard chan string, stop func
 
 func next(t *testing.T, heard chan string) string {
 	t.Helper()
-	select {
-	case m := <-heard:
-		return m
-	case <-time.After(20 * time.Second):
-		t.Fatal("nothing is heard")
-		return ""
-	}
+	return come(t, heard, "a message")
 }
 
 func post(t *testing.T, s *Store, channel string, messages ...string) {
@@ -59,7 +53,7 @@ func TestWhatIsPostedReachesAllThatListen(t *testing.T) {
 	watching, cancel := context.WithCancel(t.Context())
 	watched := make(chan error, 1)
 	go func() { watched <- other.Watch(watching, func() error { changed <- struct{}{}; return nil }) }()
-	<-changed
+	come(t, changed, "the beginning of the watch")
 
 	here, _ := hears(t, one, "a")
 	there, _ := hears(t, other, "a")
@@ -100,7 +94,7 @@ func TestWhatIsPostedReachesAllThatListen(t *testing.T) {
 		t.Error("commits are not heard of any more")
 	}
 	cancel()
-	must(t, <-watched)
+	must(t, come(t, watched, "the end of the watch"))
 	if err := one.Post(t.Context(), "a", make([]byte, MaxPosted+1)); err == nil {
 		t.Error("more than can be posted")
 	}
@@ -129,6 +123,8 @@ func TestWhoListensIsToldThatSomethingMayBeMissed(t *testing.T) {
 
 	// Whoever is slow blocks nobody, and what does not fit is dropped.
 	slow, begun := make(chan struct{}), make(chan struct{}, 1)
+	release := sync.OnceFunc(func() { close(slow) })
+	t.Cleanup(release)
 	var taken []string
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
@@ -143,7 +139,7 @@ func TestWhoListensIsToldThatSomethingMayBeMissed(t *testing.T) {
 			}
 		})
 	}()
-	<-begun
+	come(t, begun, "the beginning of the one who is slow")
 	for i := range 2 * heardAtOnce / 64 {
 		var some []string
 		for j := range 64 {
@@ -156,10 +152,11 @@ func TestWhoListensIsToldThatSomethingMayBeMissed(t *testing.T) {
 			}
 		}
 	}
-	close(slow)
-	for len(ended) == 0 { // until there is room for it
-		post(t, other, "a", "end")
-		time.Sleep(time.Millisecond)
+	release()
+	for end := time.Now().Add(time.Minute / 2); len(ended) == 0; time.Sleep(time.Millisecond) { // until there is room for it
+		if post(t, other, "a", "end"); time.Now().After(end) {
+			t.Fatal("the one who is slow does not hear the end")
+		}
 	}
 	must(t, <-ended)
 	missed := 0
@@ -177,11 +174,12 @@ func TestNothingIsHeardOfAStoreThatIsClosedOrInSQLite(t *testing.T) {
 	t.Parallel()
 	s := openAt(t, newPostgres(t))
 	ended := make(chan error, 1)
-	begun := make(chan struct{}, 1)
-	go func() { ended <- s.Listen(t.Context(), "a", func([]byte) { begun <- struct{}{} }) }()
-	<-begun
+	begun := make(chan struct{})
+	begin := sync.OnceFunc(func() { close(begun) })
+	go func() { ended <- s.Listen(t.Context(), "a", func([]byte) { begin() }) }()
+	come(t, begun, "the beginning")
 	must(t, s.Close())
-	if err := <-ended; err == nil {
+	if err := come(t, ended, "its end"); err == nil {
 		t.Error("it listens on")
 	}
 	if err := s.Listen(t.Context(), "a", nil); err == nil {

@@ -84,7 +84,9 @@ func TestAConnectionThatBreaksIsSaidAndGoneAfterwards(t *testing.T) {
 			inside.Add(postgresConnections)
 			for range postgresConnections {
 				views.Go(func() {
-					s.View(t.Context(), func(tx *Tx) error { inside.Done(); inside.Wait(); return nil })
+					began := sync.OnceFunc(inside.Done)
+					defer began() // also if it fails
+					s.View(t.Context(), func(tx *Tx) error { began(); inside.Wait(); return nil })
 				})
 			}
 			views.Wait()
@@ -170,6 +172,8 @@ func TestWhatIsReportedAsDoneOutlivesCrashesOfTheServer(t *testing.T) {
 			}
 		})
 	}
+	halt := sync.OnceFunc(func() { close(stop); writers.Wait() })
+	t.Cleanup(halt)
 	written := func() int { mu.Lock(); defer mu.Unlock(); return len(done) }
 	await := func(what string, is func() bool) {
 		t.Helper()
@@ -190,10 +194,9 @@ func TestWhatIsReportedAsDoneOutlivesCrashesOfTheServer(t *testing.T) {
 		await("the watch does not hear any more", func() bool { return heard.Load() > told })
 		t.Logf("round %d: %d done, %d unsure of %d", round, written(), len(unsure), next.Load())
 	}
-	close(stop)
-	writers.Wait()
+	halt()
 	cancel()
-	if err := <-watched; err != nil {
+	if err := come(t, watched, "the end of the watch"); err != nil {
 		t.Error(err)
 	}
 	has := map[int64]bool{}

@@ -53,7 +53,7 @@ func TestANewerVersionTakesOverFromOneThatRunsAndNobodyStops(t *testing.T) {
 	}
 	kept(t, "all that", lead)
 	lead.Close()
-	next := <-leads
+	next := come(t, leads, "the lead")
 	if next.Term() <= term {
 		t.Errorf("term %d after %d", next.Term(), term)
 	}
@@ -66,7 +66,7 @@ func TestANewerVersionTakesOverFromOneThatRunsAndNobodyStops(t *testing.T) {
 	w.more()
 	leads = standingBy(t, back)
 	next.Close()
-	last := <-leads
+	last := come(t, leads, "the lead")
 	defer last.Close()
 	w.more()
 	w.stop()
@@ -92,17 +92,17 @@ func TestATableIsContractedOnceNoControllerUsesWhatIsTakenAway(t *testing.T) {
 	r.is("refused while one of two is too old", 1, 0)
 	kept(t, "what was refused", lead)
 	lead.Close()
-	next := <-leads
+	next := come(t, leads, "the lead")
 
 	// Meanwhile the older one comes again.
 	w := works(t, between, 0)
 	w.more()
-	done := make(chan error)
+	done := make(chan error, 1)
 	go func() {
 		_, err := r.try(2)
 		done <- err
 	}()
-	for r.server.Ask("site", `SELECT count(*)::text FROM pg_stat_activity WHERE wait_event = 'PgSleep'`) == "0" {
+	for r.server.Ask("site", `SELECT count(*)::text FROM pg_stat_activity WHERE wait_event = 'PgSleep'`) == "0" && len(done) == 0 {
 		time.Sleep(10 * time.Millisecond)
 	}
 	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -110,7 +110,7 @@ func TestATableIsContractedOnceNoControllerUsesWhatIsTakenAway(t *testing.T) {
 	if _, err := older.Lead(within, HomeCell, standBy); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("has become version %d, of a newer latchkey-controller, and works with those from version %d on; this one is of %d. Install the newer one here, too, and start it", r.now+2, r.now+1, r.now)) {
 		t.Errorf("%v", err)
 	}
-	must(t, <-done)
+	must(t, come(t, done, "the end of the migration"))
 	r.is("contracted", 2, 1)
 	w.more()
 	w.stop()
@@ -136,7 +136,7 @@ func TestAMigrationWithWhichNobodyOlderWorksWaitsUntilAllAreStopped(t *testing.T
 	leads := standingBy(t, second)
 	r.refused(1, fmt.Sprintf("runs and is of version %d (1 besides): stop that controller, upgrade it, and start it again after this one", r.now))
 	lead.Close()
-	(<-leads).Close()
+	come(t, leads, "the lead").Close()
 	conn, err := pgx.Connect(t.Context(), r.address)
 	must(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
