@@ -662,12 +662,13 @@ func inspect(t *testing.T, ctx context.Context, name string) {
 // cardWriting looks at what is shown while a reader writes keys to a card, and after that.
 func cardWriting(t *testing.T, ctx context.Context, w *world) {
 	t.Helper()
-	w.live.shown, w.live.gate = []*boardtest.Card{boardtest.NewCard([]byte{4, 7, 6, 5, 4, 3, 2})}, make(chan struct{})
+	w.live.shown = []*boardtest.Card{boardtest.NewCard([]byte{4, 7, 6, 5, 4, 3, 2})}
+	done := w.hold()
 	const button = "#panel form .primary"
 	do(t, ctx, wide, arrive(w.server.URL+"/users/5?add=new"),
 		chromedp.Click(chromedp.CSS(button)), chromedp.WaitVisible(chromedp.CSS("#panel .when-asked")))
 	lookAt(t, ctx, "user-card-waiting")
-	close(w.live.gate)
+	done()
 	do(t, ctx, chromedp.WaitVisible(chromedp.CSS("#confirm")))
 	w.live.gate = nil
 	lookAt(t, ctx, "user-card-confirm")

@@ -17,7 +17,7 @@ func cellTour(t *testing.T, beside context.Context) {
 	w := inPostgreSQL(t)
 	w.adopt("front-door", "Front door", "Main building")
 	_, leads := w.run()
-	<-leads
+	come(t, leads, "the lead")
 	ctx, complaints := chromium(t, beside, w, desk.Owner)
 	tour(t, ctx, w, []stop{{"cells-one", "/cells", ""}, {"cells-new", "/cells/new", ""}})
 	contented(t, complaints)

@@ -29,7 +29,7 @@ func inCells(t *testing.T, readers ...string) *world {
 	t.Helper()
 	w := inPostgreSQL(t)
 	_, leads := w.run()
-	<-leads
+	come(t, leads, "the lead")
 	for _, id := range readers {
 		w.adopt(id, "Door "+id, "Main building")
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
@@ -39,7 +40,7 @@ func (w *world) run() (ready, leads chan bool) {
 			lead.Close()
 		}
 	}()
-	w.t.Cleanup(func() { stop(); <-ended })
+	w.t.Cleanup(func() { stop(); come(w.t, ended, "the end of a lead") })
 	return ready, leads
 }
 
@@ -53,7 +54,7 @@ func (w *world) led() {
 	w.must(err)
 	w.t.Cleanup(other.Close)
 	ready, _ := w.run()
-	<-ready
+	come(w.t, ready, "that it stands by")
 }
 
 // unled has nobody lead the site, until led is called.
@@ -61,11 +62,14 @@ func (w *world) unled() (led func()) {
 	w.t.Helper()
 	release := sitetest.Unled(w.t, w.dir)
 	_, leads := w.run()
-	for {
+	for end := time.Now().Add(time.Minute / 2); ; {
 		s, err := w.desk.Standing(w.t.Context())
 		w.must(err)
 		if s.Nobody {
 			break
+		}
+		if time.Now().After(end) {
+			w.t.Fatal("somebody leads")
 		}
 	}
 	w.live.mu.Lock()
@@ -73,7 +77,7 @@ func (w *world) unled() (led func()) {
 	w.live.silent = &store.UnavailableError{Reason: "no controller leads this site now, so readers cannot be reached; nothing was done"}
 	return func() {
 		release()
-		<-leads
+		come(w.t, leads, "the lead")
 		w.live.mu.Lock()
 		defer w.live.mu.Unlock()
 		w.live.silent = nil
@@ -128,7 +132,7 @@ func TestWhileNobodyLeadsPagesAreShown(t *testing.T) {
 	}
 	led()
 	for told := map[string]bool{}; !told[topicReaders] || !told[topicLead]; {
-		<-listening.wake
+		come(t, listening.wake, "news")
 		news, _ := w.console.updates.take(listening)
 		for _, topic := range news {
 			told[topic] = true

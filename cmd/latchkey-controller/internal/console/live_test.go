@@ -76,10 +76,10 @@ func TestInTheBrowserWhatHappensAtADoorIsSeenAsItHappens(t *testing.T) {
 	front.report(time.Now(), wire.Record{Kind: wire.LockoutStarted, Cause: wire.CauseAttempts})
 	until(t, ctx, "the lockout appears", `document.querySelector("#glance").innerText.includes("Front door accepts no PINs")`)
 	until(t, ctx, "the focus stays where it was", `document.activeElement.id === "unlock-door-front-door"`)
-	w.live.gate = make(chan struct{})
+	done := w.hold()
 	do(t, ctx, chromedp.KeyEvent("\r"))
 	until(t, ctx, "the page knows that it was asked for", `document.querySelector("#glance").innerText.includes("asked to unlock")`)
-	close(w.live.gate)
+	done()
 	until(t, ctx, "what came of the order is said", `document.querySelector("#toasts").innerText.includes("Opened for 5 s.")`)
 
 	do(t, ctx, chromedp.Click(chromedp.CSS(`[data-theme-choice="dark"]`)))

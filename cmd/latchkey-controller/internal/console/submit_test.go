@@ -64,12 +64,12 @@ func TestOfTwoQuickSubmissionsOneAdds(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)
 	once := onceIn(t, b.get("/users/new"), "/users")
-	ended := make(chan *page)
+	ended := make(chan *page, 4)
 	for range 4 {
 		go func() { other := *b; ended <- other.post("/users", "first", "Quick", "pin", "none", "once", once) }()
 	}
 	for range 4 {
-		(<-ended).shows(t, http.StatusOK, "Quick")
+		come(t, ended, "an answer").shows(t, http.StatusOK, "Quick")
 	}
 	page, err := w.desk.Users(t.Context(), owner, desk.UserQuery{Search: "Quick"})
 	w.must(err)

@@ -212,9 +212,29 @@ func (w *world) serve() *world {
 	return w
 }
 
+// hold has orders wait until done is called, or the test ends.
+func (w *world) hold() (done func()) {
+	gate := make(chan struct{})
+	w.live.gate = gate
+	done = sync.OnceFunc(func() { close(gate) })
+	w.t.Cleanup(done)
+	return done
+}
+
 // origin is where passkeys work: browsers take none at an address.
 func (w *world) origin() string {
 	return fmt.Sprint("https://localhost:", w.server.Listener.Addr().(*net.TCPAddr).Port)
+}
+
+// come returns what comes over a channel, and waits for much longer than a busy machine takes.
+func come[T any](t testing.TB, from <-chan T, what string) (came T) {
+	t.Helper()
+	select {
+	case came = <-from:
+	case <-time.After(time.Minute / 2):
+		t.Fatal("this does not come: ", what)
+	}
+	return came
 }
 
 func (w *world) must(err error) {

@@ -65,7 +65,7 @@ func (w *world) compete() (leads chan *store.Lead, ready chan bool) {
 			lead.Close()
 		}
 	}()
-	w.t.Cleanup(func() { stop(); <-ended })
+	w.t.Cleanup(func() { stop(); come(w.t, ended, "the end of a lead") })
 	return leads, ready
 }
 
@@ -90,7 +90,7 @@ func TestAStandByKnowsWhoLeads(t *testing.T) {
 	lead, err := other.Lead(t.Context(), store.HomeCell, nil)
 	w.must(err)
 	leads, ready := w.compete()
-	<-ready
+	come(t, ready, "that it stands by")
 	s, err := w.Standing(t.Context())
 	w.must(err)
 	if w.Leads() || s.Leads || s.Nobody || s.Term != 0 || s.StandBys != 1 || s.Leader == nil || s.Leader.This || !strings.HasPrefix(s.Leader.Where(), "the controller on ") {
@@ -115,8 +115,8 @@ func TestAStandByKnowsWhoLeads(t *testing.T) {
 	go w.WatchLead(watching, func() { changed <- true })
 	time.Sleep(3 * time.Second) // it has looked once, also on a busy machine
 	lead.Close()
-	mine := <-leads
-	<-changed
+	mine := come(t, leads, "the lead")
+	come(t, changed, "the change of the lead")
 	if s, err = w.Standing(t.Context()); err != nil || !s.Leads || s.Term != mine.Term() || s.Leader != nil || s.Nobody || s.StandBys != 0 {
 		t.Errorf("it leads: %+v, %v", s, err)
 	}
@@ -189,7 +189,7 @@ func TestWhileNobodyLeadsWhatIsStoredIsShown(t *testing.T) {
 		t.Errorf("%+v", modes)
 	}
 	led()
-	<-leads
+	come(t, leads, "the lead")
 	if _, err := w.Reader(t.Context(), as(Owner), id); !errors.Is(err, w.live.silent) {
 		t.Errorf("an error of who leads is kept: %v", err)
 	}
@@ -236,11 +236,11 @@ func TestALeadThatWasTakenOverOnOneMachineIsAnAlarmThatTellsTheTwoApart(t *testi
 	}
 	beat()
 	leads, ready := w.compete()
-	for len(ready) == 0 { // it dies when it was seen
+	for len(ready)+len(leads) == 0 { // it dies when it was seen
 		beat()
 		time.Sleep(100 * time.Millisecond)
 	}
-	w.must(w.site.TellTakenOver(t.Context(), w.time, store.HomeCell, <-leads))
+	w.must(w.site.TellTakenOver(t.Context(), w.time, store.HomeCell, come(t, leads, "the lead")))
 	page, err := w.Activity(t.Context(), as(Owner), Query{Kind: "alarm"})
 	w.must(err)
 	want := "a controller on " + host + " has stopped leading the site without handing over, and another one on that machine leads in its place. Doors have worked by themselves meanwhile. Look at its log"
@@ -257,33 +257,38 @@ func TestAStandByIsToldOfReadersAgain(t *testing.T) {
 	w.must(err)
 	defer lead.Close()
 	_, ready := w.compete()
-	<-ready
+	come(t, ready, "that it stands by")
 	ctx, stop := context.WithCancel(t.Context())
 	changes, ended := make(chan Change, 9), make(chan bool)
 	go func() {
 		defer close(ended)
-		w.Watch(ctx, func(c Change) { changes <- c })
+		w.Watch(ctx, func(c Change) {
+			select {
+			case changes <- c:
+			case <-ctx.Done():
+			}
+		})
 	}()
-	first := <-changes
-	if again := <-changes; again != (Change{Activity: first.Activity, States: true}) {
+	first := come(t, changes, "the beginning")
+	if again := come(t, changes, "the beginning again"); again != (Change{Activity: first.Activity, States: true}) {
 		t.Errorf("at the beginning: %+v after %+v", again, first)
 	}
 	for n := range 2 {
 		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 			return tx.SetStates(&store.State{Reader: id, Received: w.time.UnixMilli() + int64(n)})
 		}))
-		if c := <-changes; !c.States || c.Acts {
+		if c := come(t, changes, "a change"); !c.States || c.Acts {
 			t.Errorf("%+v", c)
 		}
 	}
-	if c := <-changes; !c.States || c.Acts {
+	if c := come(t, changes, "a change"); !c.States || c.Acts {
 		t.Errorf("%+v", c)
 	}
 	w.user()
 	w.user()
-	if c := <-changes; c.States || !c.Acts {
+	if c := come(t, changes, "a change"); c.States || !c.Acts {
 		t.Errorf("two changes are told of again more than once: %+v", c)
 	}
 	stop()
-	<-ended
+	come(t, ended, "the end of the watch")
 }

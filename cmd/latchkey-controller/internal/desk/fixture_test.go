@@ -149,6 +149,17 @@ func as(role Role) Actor {
 	panic("no such role")
 }
 
+// come returns what comes over a channel, and waits for much longer than a busy machine takes.
+func come[T any](t testing.TB, from <-chan T, what string) (came T) {
+	t.Helper()
+	select {
+	case came = <-from:
+	case <-time.After(time.Minute / 2):
+		t.Fatal("this does not come: ", what)
+	}
+	return came
+}
+
 func (w *world) must(err error) {
 	w.t.Helper()
 	if err != nil {

@@ -651,24 +651,24 @@ func TestPagesAreToldOfABoardThatWaits(t *testing.T) {
 	w, b := newWorld(t), boardtest.New(t)
 	changes := make(chan Change, 100)
 	go w.Watch(t.Context(), func(c Change) { changes <- c })
-	<-changes
+	come(t, changes, "a change")
 	_, err := w.asks(b, "", "192.0.2.7")
 	w.must(err)
-	if c := <-changes; !c.States {
+	if c := come(t, changes, "a change"); !c.States {
 		t.Errorf("%+v", c)
 	}
 	w.adoptsWaiting(b, "Back door")
-	<-changes
+	come(t, changes, "a change")
 	_, err = w.asks(b, "", "192.0.2.7")
 	w.must(err)
-	if c := <-changes; !c.States {
+	if c := come(t, changes, "a change"); !c.States {
 		t.Errorf("fetched: %+v", c)
 	}
 	other := boardtest.New(t)
 	for _, named := range []string{"", "gate"} {
 		_, err = w.asks(other, named, "192.0.2.7")
 		w.must(err)
-		if c := <-changes; !c.States {
+		if c := come(t, changes, "a change"); !c.States {
 			t.Errorf("%q: %+v", named, c)
 		}
 	}

@@ -29,7 +29,11 @@ func (w *world) held(by throttle, act func() error) (finish func() error) {
 	done := make(chan error, 1)
 	go func() { done <- act() }()
 	for charged() == before {
-		time.Sleep(time.Millisecond)
+		select {
+		case err := <-done:
+			w.t.Fatalf("it ends before its password is derived: %v", err)
+		case <-time.After(time.Millisecond):
+		}
 	}
 	return func() error {
 		for range cap(w.hashing) {

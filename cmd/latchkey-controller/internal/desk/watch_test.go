@@ -87,22 +87,27 @@ func TestWhoWatchesHearsOfEachChangeOnce(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.Watch(ctx, func(c Change) { changes <- c })
+		w.Watch(ctx, func(c Change) {
+			select {
+			case changes <- c:
+			case <-ctx.Done():
+			}
+		})
 	}()
-	if c := <-changes; c.Activity != 0 {
+	if c := come(t, changes, "the beginning"); c.Activity != 0 {
 		t.Errorf("%+v", c)
 	}
 	id := w.user()
-	if c := <-changes; c != (Change{Activity: 1, Acts: true}) {
+	if c := come(t, changes, "a change"); c != (Change{Activity: 1, Acts: true}) {
 		t.Errorf("%+v", c)
 	}
 	w.must(w.site.SetStates(t.Context(), nil))
 	w.must(w.RemoveUser(t.Context(), as(Owner), id))
-	if c := <-changes; c != (Change{Activity: 2, Acts: true}) {
+	if c := come(t, changes, "a change"); c != (Change{Activity: 2, Acts: true}) {
 		t.Errorf("%+v", c)
 	}
 	stop()
-	<-done
+	come(t, done, "the end of the watch")
 }
 
 func TestWhoWatchesOutlastsAFailureOfTheDatabase(t *testing.T) {
@@ -116,7 +121,7 @@ func TestWhoWatchesOutlastsAFailureOfTheDatabase(t *testing.T) {
 		defer close(done)
 		w.Watch(ctx, func(c Change) { changes <- c })
 	}()
-	<-changes
+	come(t, changes, "the beginning")
 	db := sitetest.Database(t, w.dir)
 	rename := func(from, to string) {
 		t.Helper()
@@ -125,18 +130,15 @@ func TestWhoWatchesOutlastsAFailureOfTheDatabase(t *testing.T) {
 		w.must(w.site.Update(ctx, func(*store.Tx) error { return nil })) // PostgreSQL tells of a site's own commits only
 	}
 	rename("states", "gone")
-	if line := <-logged; !strings.Contains(line, "cannot watch what changes") {
+	if line := come(t, logged, "what is logged"); !strings.Contains(line, "cannot watch what changes") {
 		t.Error(line)
 	}
 	rename("gone", "states")
 	w.user()
-	for c := range changes {
-		if c.Activity == 1 {
-			break
-		}
+	for come(t, changes, "the user").Activity != 1 {
 	}
 	stop()
-	<-done
+	come(t, done, "the end of the watch")
 	if len(logged) > 0 {
 		t.Errorf("it was logged again: %s", <-logged)
 	}

@@ -77,6 +77,7 @@ func TestTheButtonOpensOnce(t *testing.T) {
 		t.Error("a wrong payload was taken for a command")
 	}
 	done := w.live.hold("front-door")
+	t.Cleanup(done) // before the end of the bridge
 	send(t, h.client, "latchkey-ha/hq/front-door/command/unlock", false, "PRESS")
 	until(t, "it opens", func() bool { return len(w.presses("front-door")) == 1 })
 	for range 5 { // while it does
@@ -292,6 +293,7 @@ func TestJunkAndFloodsHoldUpNobody(t *testing.T) {
 	w.run(func(o *Options) { o.Commands = true })
 	w.listens(h.client)
 	done := w.live.hold("front-door")
+	t.Cleanup(done) // before the end of the bridge
 	var last mqtt.Token
 	for range 2000 {
 		last = h.client.Publish("latchkey-ha/hq/front-door/command/unlock", 1, false, press)

@@ -58,7 +58,7 @@ func (r *readers) hold(reader string) (done func()) {
 	defer r.mu.Unlock()
 	gate := make(chan struct{})
 	r.held = map[string]chan struct{}{reader: gate}
-	return func() { close(gate) }
+	return sync.OnceFunc(func() { close(gate) })
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, _ func([]byte) (string, bool)) (link.OrderResult, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 // returns when they are asked for.
 func (w *world) personaliseSlowly(keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (goOn func(), outcome chan link.OrderResult) {
 	asked, release := make(chan struct{}), make(chan struct{})
+	goOn = sync.OnceFunc(func() { close(release) })
+	w.t.Cleanup(goOn) // before the end of the link
 	outcome = make(chan link.OrderResult, 1)
 	l := w.link
 	go func() {
@@ -36,7 +39,7 @@ func (w *world) personaliseSlowly(keys func(*wire.CardToKey) (*wire.CardKeySets,
 	case <-time.After(30 * time.Second):
 		w.t.Fatal("no keys are asked for")
 	}
-	return func() { close(release) }, outcome
+	return goOn, outcome
 }
 
 func TestReadersAreServedWhileSomebodyIsAskedAboutACard(t *testing.T) {
@@ -75,7 +78,7 @@ func TestReadersAreServedWhileSomebodyIsAskedAboutACard(t *testing.T) {
 	}
 	m.mu.Unlock()
 	goOn()
-	if outcome := <-ended; !outcome.Done || outcome.Record == nil || card.Keyed() != 3 {
+	if outcome := come(t, ended, "what came of the order"); !outcome.Done || outcome.Record == nil || card.Keyed() != 3 {
 		t.Errorf("%+v, %d keys", outcome, card.Keyed())
 	}
 	m.mu.Lock()
@@ -136,7 +139,7 @@ func TestWhatHappensWhileSomebodyIsAskedAboutACardIsTheOutcome(t *testing.T) {
 		default:
 		}
 		goOn()
-		if outcome := <-ended; outcome.Done || !strings.Contains(outcome.Text, test.want) {
+		if outcome := come(t, ended, "what came of the order"); outcome.Done || !strings.Contains(outcome.Text, test.want) {
 			t.Errorf("%s: %+v", test.what, outcome)
 		}
 		w.settledStates(other) // what was sent before that has come
@@ -169,10 +172,10 @@ func TestTheLinkEndsWhenWhoIsAskedAboutACardHasAnswered(t *testing.T) {
 	case <-time.After(200 * time.Millisecond):
 	}
 	goOn()
-	if outcome := <-ended; outcome.Done || !strings.Contains(outcome.Text, "the controller ended") {
+	if outcome := come(t, ended, "what came of the order"); outcome.Done || !strings.Contains(outcome.Text, "the controller ended") {
 		t.Errorf("%+v", outcome)
 	}
-	<-stopped
+	come(t, stopped, "the end of the link")
 }
 
 // A stand-by names the order, so that it knows which one it was whatever happens.
@@ -226,7 +229,7 @@ func TestACardGetsKeysAtOneReaderAtATime(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	goOn()
-	if r := <-ended; !r.Done {
+	if r := come(t, ended, "what came of the order"); !r.Done {
 		t.Errorf("%+v", r)
 	}
 	if r := elsewhere(); !r.Done {

@@ -282,6 +282,7 @@ func TestNothingIsSentToABrokerOfAnotherCell(t *testing.T) {
 			if is := errors.As(err, &other); is != c.refused {
 				t.Errorf("%v", err)
 			}
+			listener.Close() // nobody comes any more
 			if n := <-got; (n > 0) == c.refused {
 				t.Errorf("%d bytes came", n)
 			}

@@ -506,6 +506,17 @@ func (m *model) credentials() map[wire.Tag][]byte {
 	return maps.Clone(m.entries)
 }
 
+// come returns what comes over a channel, and waits as long as until does.
+func come[T any](t testing.TB, from <-chan T, what string) (came T) {
+	t.Helper()
+	select {
+	case came = <-from:
+	case <-time.After(30 * time.Second):
+		t.Fatal("this does not come: ", what)
+	}
+	return came
+}
+
 // until waits for something to be true, and looks at it often.
 func until(t testing.TB, what string, true func() bool) {
 	t.Helper()

@@ -76,7 +76,10 @@ func TestAReaderRefusesTheOrderOfAControllerThatLeadsNoMore(t *testing.T) {
 		switch n := n.(type) {
 		case readersync.LinkChanged:
 			if n.Up {
-				up <- struct{}{}
+				select {
+				case up <- struct{}{}:
+				default:
+				}
 			}
 		case readersync.Command, readersync.Refused:
 			told <- n
@@ -91,7 +94,7 @@ func TestAReaderRefusesTheOrderOfAControllerThatLeadsNoMore(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	<-up
+	come(t, up, "the connection")
 	for _, step := range []struct {
 		term uint64
 		obey bool
@@ -112,9 +115,9 @@ func TestAReaderRefusesTheOrderOfAControllerThatLeadsNoMore(t *testing.T) {
 				}
 			}
 		}(w.link)
-		next := <-told
+		next := come(t, told, "what the reader makes of the order")
 		for r, is := next.(readersync.Refused); is && r.Command == nil; r, is = next.(readersync.Refused) {
-			next = <-told // the answer to its newest state
+			next = come(t, told, "what the reader makes of the order") // the answer to its newest state
 		}
 		switch n := next.(type) {
 		case readersync.Command:
@@ -127,6 +130,6 @@ func TestAReaderRefusesTheOrderOfAControllerThatLeadsNoMore(t *testing.T) {
 			}
 		}
 		w.end()
-		<-answered
+		come(t, answered, "the end of the order")
 	}
 }
