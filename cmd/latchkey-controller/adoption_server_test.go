@@ -48,6 +48,7 @@ func serveBoards(t *testing.T, dir, address string, how func(func())) *boardsSer
 		t.Fatal(err)
 	}
 	t.Cleanup(s.kill)
+	defer killIfLate(s.Cmd)()
 	lines := bufio.NewScanner(out)
 	for s.at == "" && lines.Scan() {
 		s.at, _ = strings.CutPrefix(lines.Text(), "adoption ")
@@ -213,10 +214,11 @@ func TestAnAddressForBoardsThatIsTakenIsAnErrorOnlyIfSomebodyAskedForIt(t *testi
 		if err != nil {
 			t.Fatal(err)
 		}
-		console := false
+		console, said := false, killIfLate(cmd)
 		for lines := bufio.NewScanner(out); !console && lines.Scan(); {
 			console = strings.HasPrefix(lines.Text(), "console ")
 		}
+		said()
 		cmd.Process.Kill()
 		cmd.Wait()
 		if console != goesOn || goesOn != strings.Contains(errs.String(), "name a free one with --adoption") || !goesOn && !strings.Contains(errs.String(), "adoption: listen") {

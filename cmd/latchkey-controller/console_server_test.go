@@ -42,12 +42,14 @@ func TestTheFirstLinkLeadsToTheConsoleUnderTheSitesOwnAuthority(t *testing.T) {
 		cmd.Wait()
 	}()
 	var link string
+	said := killIfLate(cmd)
 	for lines := bufio.NewScanner(out); link == "" && lines.Scan(); {
 		link, _ = strings.CutPrefix(lines.Text(), "first sign-in ")
 		if !strings.HasPrefix(link, "https://") {
 			link = ""
 		}
 	}
+	said()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -112,6 +114,7 @@ func TestTheFirstLinkStandsInNoJournal(t *testing.T) {
 		cmd.Process.Kill()
 		cmd.Wait()
 	}()
+	defer killIfLate(cmd)()
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if strings.Contains(lines.Text(), "/link/") {
 			t.Fatalf("the journal holds %q", lines.Text())

@@ -31,6 +31,7 @@ func serveWith(t *testing.T, dir, broker, line string) *exec.Cmd {
 		cmd.Process.Kill()
 		cmd.Wait()
 	})
+	defer killIfLate(cmd)()
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		if strings.Contains(lines.Text(), line) {

@@ -37,6 +37,11 @@ type killable struct {
 	broker string
 }
 
+// killIfLate kills a process that has not said within a minute what a test waits for; done says that it has.
+func killIfLate(cmd *exec.Cmd) (done func() bool) {
+	return time.AfterFunc(time.Minute, func() { cmd.Process.Kill() }).Stop
+}
+
 func serveProcess(t *testing.T, dir string) *killable {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "serve", "--dir", dir, "--listen", "127.0.0.1:0", "--console", "off", "--adoption", "off")
@@ -49,6 +54,7 @@ func serveProcess(t *testing.T, dir string) *killable {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	defer killIfLate(cmd)()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatal(err)

@@ -39,6 +39,7 @@ func serveWeb(t *testing.T, dir string) *webProcess {
 		t.Fatal(err)
 	}
 	w.Process = cmd.Process
+	defer killIfLate(cmd)()
 	for lines := bufio.NewScanner(out); w.console == "" && lines.Scan(); {
 		if _, at, is := strings.Cut(lines.Text(), "readers come to "); is {
 			w.broker = "ssl://" + at
