@@ -512,7 +512,7 @@ func come[T any](t testing.TB, from <-chan T, what string) (came T) {
 	select {
 	case came = <-from:
 	case <-time.After(30 * time.Second):
-		t.Fatal("this does not come: ", what)
+		t.Fatalf("this does not come: %s", what)
 	}
 	return came
 }

@@ -153,7 +153,7 @@ func come[T any](t *testing.T, from <-chan T, what string) (came T) {
 	select {
 	case came = <-from:
 	case <-time.After(time.Minute / 2):
-		t.Fatal("this does not come: ", what)
+		t.Fatalf("this does not come: %s", what)
 	}
 	return came
 }
