@@ -136,6 +136,7 @@ func TestAProcessThatLeadsAsksNobody(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// The lead is lost while its link is asked, which then answers nobody any more.
+	c.limits.answer = 5 * time.Second // it is waited for
 	f.order = func(ctx context.Context, _ store.Order, _ func([]byte) (string, bool)) (link.OrderResult, error) {
 		lose()
 		<-ctx.Done()
@@ -160,6 +161,7 @@ func TestAProcessThatLeadsAsksNobody(t *testing.T) {
 	}
 	other := &fake{readers: manyReaders(3)}
 	w.leads(other)
+	c.limits.answer = patience
 	time.Sleep(c.limits.keep)
 	for _, failed := range []error{nil, ended} {
 		again, loseAgain := context.WithCancel(t.Context())
