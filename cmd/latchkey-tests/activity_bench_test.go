@@ -46,7 +46,7 @@ func BenchmarkActivity(b *testing.B) {
 	reader.linked()
 	c.tell("", "policy", "front-door", "set", "--unlock", "1")
 	owner := &desk{b, browser(b), "https://" + c.console}
-	owner.do("the one-time link", chromedp.Navigate(<-c.signIn))
+	owner.do("the one-time link", chromedp.Navigate(c.firstSignIn()))
 	owner.fill("name", "Olga Owner", "password", "correct horse battery staple", "again", "correct horse battery staple")
 	owner.click("Set the password and sign in")
 	owner.sees("Olga Owner")

@@ -168,7 +168,7 @@ func (c *controller) serveConsole() {
 func (c *controller) signInOwner(browser context.Context) *desk {
 	c.t.Helper()
 	owner := &desk{c.t, browser, "https://" + c.console}
-	owner.do("the one-time link", chromedp.Navigate(<-c.signIn))
+	owner.do("the one-time link", chromedp.Navigate(c.firstSignIn()))
 	owner.fill("name", "Olga Owner", "password", "correct horse battery staple", "again", "correct horse battery staple")
 	owner.click("Set the password and sign in")
 	owner.sees("Olga Owner")

@@ -184,6 +184,18 @@ func (c *controller) serve() {
 	}(c.signIn)
 }
 
+// firstSignIn returns the one-time link that the controller says.
+func (c *controller) firstSignIn() string {
+	c.t.Helper()
+	select {
+	case link := <-c.signIn:
+		return link
+	case <-time.After(time.Minute):
+		c.t.Fatal("the controller says no link for the first sign-in")
+		return ""
+	}
+}
+
 func (c *controller) stopServing() {
 	if c.serving != nil {
 		c.serving.Process.Signal(syscall.SIGTERM)
