@@ -36,9 +36,9 @@ type accessRow struct {
 }
 
 func accessRowOf(a *desk.Access, running bool, in *time.Location) accessRow {
-	row := accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How(), When: a.When(), Zone: a.Zone, Now: a.ByNow(), Not: a.Not, Never: a.Never, Held: a.Held, Limits: a.Limits.String()}
+	row := accessRow{Reader: a.Reader, Door: a.Door, Place: a.Place, Groups: a.Groups, With: a.How().String(), When: a.When().String(), Zone: a.Zone, Now: a.ByNow().String(), Not: a.Not.String(), Never: a.Never.String(), Held: a.Held, Limits: a.Limits.String()}
 	if running {
-		row.Unsure = a.Unsure
+		row.Unsure = a.Unsure.String()
 	}
 	if !a.From.IsZero() {
 		row.From = a.From.In(in)

@@ -85,7 +85,7 @@ func adminRole(c *invocation) action {
 		if err != nil {
 			return "", err
 		}
-		done := "is " + role.Title() + " from now on"
+		done := "is " + role.Title().String() + " from now on"
 		if slices.ContainsFunc(all, func(a *desk.Admin) bool { return a.ID == id && a.Limited }) && role == desk.Owner {
 			done += ", and acts at all locations"
 		}

@@ -63,7 +63,7 @@ that none of them serves for a quarter of an hour tries those of its bundle as w
 
 func setBrokers(ctx context.Context, c *invocation, form desk.BrokersForm, nobody string) error {
 	changed, err := c.desk.SetBrokers(ctx, c.actor, form)
-	if says := desk.Fields(err)["anyway"]; says != "" {
+	if says := desk.Fields(err)["anyway"]; says != nil {
 		return fmt.Errorf("%s. To set them all the same, add --anyway", says)
 	}
 	if err != nil {
@@ -86,7 +86,9 @@ func setBrokers(ctx context.Context, c *invocation, form desk.BrokersForm, nobod
 		after.RunningAs(form.Running)
 		if unheard := after.NotHeard(); len(unheard) > 0 {
 			result["not-connected"] = unheard
-			says += strings.Join(after.NotHeardTexts(), "\n") + "\n"
+			for _, text := range after.NotHeardTexts() {
+				says += text.String() + "\n"
+			}
 		}
 	}
 	return c.report(result, "%s", says)

@@ -115,7 +115,7 @@ func (c *invocation) runningBrokers(ctx context.Context) (*desk.Brokers, error) 
 
 // anywayError adds to a warning which flag does it all the same.
 func anywayError(err error, do string) error {
-	if says := desk.Fields(err)["anyway"]; says != "" {
+	if says := desk.Fields(err)["anyway"]; says != nil {
 		return fmt.Errorf("%s. To %s all the same, add --anyway", says, do)
 	}
 	return err

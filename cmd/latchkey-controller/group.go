@@ -100,7 +100,7 @@ func groupShow(c *invocation) action {
 				row.Hours = nil
 			}
 			shown.Access = append(shown.Access, row)
-			line("door\t%s\t%s\t%s\t%s", at.Reader, at.Door, at.Place, row.text(at.When()))
+			line("door\t%s\t%s\t%s\t%s", at.Reader, at.Door, at.Place, row.text(at.When().String()))
 		}
 		for _, id := range g.Removed {
 			line("removed reader\t%s", id)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A holidayRow is a holiday of the site as JSON.
@@ -156,9 +157,9 @@ type plannedRow struct {
 
 // A plannedHolidays is an import as JSON.
 type plannedHolidays struct {
-	Done     bool         `json:"done"`
-	Holidays []plannedRow `json:"holidays"`
-	Left     []string     `json:"left"` // out, and why
+	Done     bool                 `json:"done"`
+	Holidays []plannedRow         `json:"holidays"`
+	Left     []*language.Sentence `json:"left"` // out, and why
 }
 
 func holidayImport(c *invocation) action {
@@ -175,14 +176,14 @@ file has now, and is not there twice. What the file has no longer stays.`
 		if err != nil {
 			return err
 		}
-		out := plannedHolidays{*apply, []plannedRow{}, append([]string{}, plan.Left...)}
+		out := plannedHolidays{*apply, []plannedRow{}, append([]*language.Sentence{}, plan.Left...)}
 		var lines []string
 		var chosen []desk.Holiday
 		for i := range plan.Holidays {
 			h := &plan.Holidays[i]
 			row := newHolidayRow(&h.Holiday)
-			out.Holidays = append(out.Holidays, plannedRow{string(h.Fate), row.Name, row.First, row.Last, row.Yearly, h.Tells})
-			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s", h.Fate, desk.Clean(h.Name), desk.HolidayText(&h.Holiday), desk.Clean(h.Tells)))
+			out.Holidays = append(out.Holidays, plannedRow{string(h.Fate), row.Name, row.First, row.Last, row.Yearly, h.Tells.String()})
+			lines = append(lines, fmt.Sprintf("%s\t%s\t%s\t%s", h.Fate, desk.Clean(h.Name), desk.HolidayText(&h.Holiday), desk.Clean(h.Tells.String())))
 			if h.Fate != desk.HolidayKeeps {
 				chosen = append(chosen, h.Holiday)
 			}
@@ -193,7 +194,7 @@ file has now, and is not there twice. What the file has no longer stays.`
 			}
 		}
 		for _, left := range plan.Left {
-			lines = append(lines, "left out\t"+left)
+			lines = append(lines, "left out\t"+left.String())
 		}
 		return c.printTable(out, "the file has no holidays from "+fmt.Sprint(plan.From, " to ", plan.To), "FATE\tHOLIDAY\tDAYS\tBEFORE\n", lines)
 	}

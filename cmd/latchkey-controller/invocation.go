@@ -146,8 +146,8 @@ func orDash(text string) string {
 
 // warnMissingLetters says which letters of a text readers' screens cannot show. blank
 // is what they show if nothing of it is left.
-func warnMissingLetters(c *invocation, text, blank string) {
-	if note := desk.OnScreens(text, blank); note != "" {
+func warnMissingLetters(c *invocation, text string, blank desk.Blank) {
+	if note := desk.OnScreens(text, blank); note != nil {
 		fmt.Fprintln(c.err, note)
 	}
 }

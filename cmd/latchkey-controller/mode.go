@@ -128,14 +128,14 @@ func (c *invocation) printMode(ctx context.Context, m *desk.WantedMode) error {
 	if c.json {
 		return printJSON(c.out, newModeRow(m, in))
 	}
-	if _, err := fmt.Fprintf(c.out, "mode %d: %s at %s: %s\n", m.ID, m.Mode, desk.Clean(m.Place), desk.Clean(m.Text)); err != nil {
+	if _, err := fmt.Fprintf(c.out, "mode %d: %s at %s: %s\n", m.ID, m.Mode, desk.Clean(m.Place), desk.Clean(m.Text.String())); err != nil {
 		return err
 	}
 	for _, p := range m.Doors {
 		if p.State == desk.ModeConfirmed {
 			continue
 		}
-		if _, err := fmt.Fprintf(c.out, "  %s (%s): %s\n", desk.Clean(p.Door), p.Reader, desk.Clean(p.Text)); err != nil {
+		if _, err := fmt.Fprintf(c.out, "  %s (%s): %s\n", desk.Clean(p.Door), p.Reader, desk.Clean(p.Text.String())); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func modeList(c *invocation) action {
 		rows, lines := []modeRow{}, []string{}
 		for _, m := range modes {
 			rows = append(rows, newModeRow(m, in))
-			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%s", m.ID, m.Mode, desk.Clean(m.Place), shortTime(m.At, in), shortTime(m.Until, in), desk.Clean(m.By), desk.Clean(m.Text)))
+			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%s\t%s\t%s", m.ID, m.Mode, desk.Clean(m.Place), shortTime(m.At, in), shortTime(m.Until, in), desk.Clean(m.By), desk.Clean(m.Text.String())))
 		}
 		err = c.printTable(rows, "no mode is wanted in "+c.dir+": all doors work as their policies say", fmt.Sprintf("ID\tMODE\tWHERE\tSINCE (%s)\tUNTIL\tBY\tDOORS\n", in), lines)
 		if err != nil {
@@ -274,7 +274,7 @@ type doorRow struct {
 func newModeRow(m *desk.WantedMode, in *time.Location) modeRow {
 	row := modeRow{
 		ID: m.ID, Mode: m.Mode, Level: string(m.Where.Level), Place: m.Where.ID, Where: m.Place, Since: m.At.In(in), By: m.By,
-		Confirmed: m.Confirmed, Of: m.Of, Took: m.Took.Seconds(), Text: m.Text, Doors: []doorRow{},
+		Confirmed: m.Confirmed, Of: m.Of, Took: m.Took.Seconds(), Text: m.Text.String(), Doors: []doorRow{},
 	}
 	if row.Level == "" {
 		row.Level = "site"
@@ -283,7 +283,7 @@ func newModeRow(m *desk.WantedMode, in *time.Location) modeRow {
 		row.Until = m.Until.In(in)
 	}
 	for _, p := range m.Doors {
-		row.Doors = append(row.Doors, doorRow{p.Door, p.Reader, p.State, p.After.Seconds(), p.Since, p.Mode, p.Text})
+		row.Doors = append(row.Doors, doorRow{p.Door, p.Reader, p.State, p.After.Seconds(), p.Since, p.Mode, p.Text.String()})
 	}
 	return row
 }

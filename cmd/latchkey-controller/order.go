@@ -26,13 +26,13 @@ func order(c *invocation, order wire.Order) action {
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("%s: %s", reader, desk.Clean(outcome.Text))
+		text := fmt.Sprintf("%s: %s", reader, desk.Clean(outcome.Text.String()))
 		if c.json || outcome.Done {
 			err = c.report(struct {
 				Command string `json:"command"` // its id, as in records
 				Done    bool   `json:"done"`
 				Outcome string `json:"outcome"`
-			}{outcome.Command, outcome.Done, outcome.Text}, "%s\n", text)
+			}{outcome.Command, outcome.Done, outcome.Text.String()}, "%s\n", text)
 		}
 		if err == nil && !outcome.Done {
 			err = errors.New(text)

@@ -53,7 +53,7 @@ func startBroker(ctx context.Context, s *site.Site, listen string, names []strin
 		own.readers.Store(&all)
 		if over := len(peers) > desk.EmbeddedFor; over != told {
 			if told = over; over {
-				o.Log.Warn(desk.EmbeddedTooSmall(len(peers)))
+				o.Log.Warn(desk.EmbeddedTooSmall(len(peers)).String())
 			}
 		}
 		if err := covering.Refresh(ctx); err != nil {

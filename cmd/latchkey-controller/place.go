@@ -137,7 +137,7 @@ func placeNumber(text string) int64 {
 // the name of a hub.
 func (c *invocation) reportName(err error, kind string, id int64, name string) error {
 	if err == nil && kind != "hub" {
-		warnMissingLetters(c, name, map[string]string{"door": desk.NoDoorName, "location": desk.NoText}[kind])
+		warnMissingLetters(c, name, map[string]desk.Blank{"door": desk.NoDoorName, "location": desk.NoText}[kind])
 	}
 	return c.reportPlace(err, "%s %d  %s", kind, id, name)
 }

@@ -87,7 +87,7 @@ func readerAdd(c *invocation) action {
 
 // adoptionError says what to do about an adoption that failed.
 func adoptionError(err error, form *desk.AdoptForm) error {
-	if wrong := desk.Fields(err); len(wrong) == 1 && wrong["access"] != "" && form.Access == nil {
+	if wrong := desk.Fields(err); len(wrong) == 1 && wrong["access"] != nil && form.Access == nil {
 		return usagef("latchkey-controller reader add: %s is a new reader: say who may open its door, with --group GROUP for each\ngroup that may, --group everyone for all users, or --group none for nobody yet", cmp.Or(form.Reader, "it"))
 	}
 	return usedScheduleError(err)

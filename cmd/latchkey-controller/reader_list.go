@@ -47,13 +47,13 @@ func readerList(c *invocation) action {
 			if r.CutOff {
 				is += "; its program is too old for a PIN that somebody has: it gets no credentials until it is updated"
 			}
-			if why := r.NobodyOpens(); why != "" {
-				is += "; demands card and PIN: " + why
+			if why := r.NobodyOpens(); why != nil {
+				is += "; demands card and PIN: " + why.String()
 			}
 			if r.Budget != nil {
 				is += "; TPM: " + r.Budget.String()
-				if text := r.Budget.Need.Text(); text != "" {
-					is += ". " + text
+				if text := r.Budget.Need.Text(); text != nil {
+					is += ". " + text.String()
 				}
 			}
 			cell := ""
@@ -107,7 +107,7 @@ func describe(l *desk.ReaderStatus, in *time.Location) string {
 		}
 	}
 	add(!l.Current, "not up to date yet")
-	add(l.Lockout != "", "PIN locked out: "+l.LockoutText())
+	add(l.Lockout != "", "PIN locked out: "+l.LockoutText().String())
 	add(l.Lockout == "" && l.PIN != "", "no PIN: "+string(l.PIN))
 	add(l.Card != "", "no cards: "+string(l.Card))
 	add(l.Door != "" && l.Door != wire.DoorIsUnknown, "door "+string(l.Door))

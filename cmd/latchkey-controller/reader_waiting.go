@@ -41,7 +41,7 @@ func readerWaiting(c *invocation) action {
 		}
 		rows, lines := []waitingRow{}, []string{}
 		for _, w := range waiting {
-			row := waitingRow{Number: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.In(in), Heard: w.Heard.In(in), Reader: w.Adopted, Fetcher: w.Fetcher, Twin: w.Twin, TPM: w.TPM, Problem: w.Problem}
+			row := waitingRow{Number: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.In(in), Heard: w.Heard.In(in), Reader: w.Adopted, Fetcher: w.Fetcher, Twin: w.Twin, TPM: w.TPM, Problem: w.Problem.String()}
 			if !w.Fetched.IsZero() {
 				at := w.Fetched.In(in)
 				row.Fetched = &at
@@ -60,8 +60,8 @@ func waitsFor(w *desk.WaitingReader) string {
 		return w.Adopted + ", whose bundle was fetched, from " + w.Fetcher + "; it has not connected yet"
 	case w.Adopted != "":
 		return w.Adopted + ", whose bundle was not fetched yet"
-	case w.Problem != "":
-		return "cannot be adopted: " + w.Problem
+	case w.Problem != nil:
+		return "cannot be adopted: " + w.Problem.String()
 	case w.Disputed:
 		return "waits; its request came under different ids, so say with --reader which one is in its config"
 	case w.Twin:

@@ -48,8 +48,8 @@ func hoursFlags(c *invocation) (given map[string]string, edit func(*wire.Schedul
 		edited, err := desk.ParseHours(texts)
 		var wrong []string
 		for _, d := range days {
-			if says := desk.Fields(err)[d.Key]; says != "" {
-				wrong = append(wrong, d.Name+": "+says)
+			if says := desk.Fields(err)[d.Key]; says != nil {
+				wrong = append(wrong, d.Name+": "+says.String())
 			}
 		}
 		if len(wrong) > 0 {
@@ -174,7 +174,7 @@ func scheduleError(err error) error { return absence(err, "schedule list shows a
 
 // usedScheduleError is scheduleError of what refers to a schedule by its name.
 func usedScheduleError(err error) error {
-	if desk.Fields(err)["schedule"] == "" {
+	if desk.Fields(err)["schedule"] == nil {
 		return err
 	}
 	return scheduleError(err)

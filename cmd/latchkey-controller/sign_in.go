@@ -95,7 +95,7 @@ func showSignIn(c *invocation, rules *desk.SignInRules, at *desk.Provider) error
 	text := "nobody needs a passkey"
 	var titles []string
 	for _, role := range rules.PasskeyRoles {
-		titles = append(titles, role.Title())
+		titles = append(titles, role.Title().String())
 	}
 	if len(titles) > 0 {
 		text = "a passkey is needed by " + strings.Join(titles, ", ")
@@ -111,7 +111,7 @@ func showSignIn(c *invocation, rules *desk.SignInRules, at *desk.Provider) error
 		text += "\nthe client there is " + at.Client + ", " + either(at.Secret, "with a secret", "without a secret")
 		text += "\nit " + either(at.Owners, "may", "may not") + " make Owners, and its host " + either(at.Inside, "may", "may not") + " be inside the network"
 		for _, value := range slices.Sorted(maps.Keys(at.Roles)) {
-			text += "\n  " + value + ": " + at.Roles[value].Title()
+			text += "\n  " + value + ": " + at.Roles[value].Title().String()
 		}
 	}
 	if row.Redirect != "" {

@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -83,8 +82,8 @@ func check(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		if doubt != "" {
-			return errors.New(doubt)
+		if doubt != nil {
+			return doubt
 		}
 		behind, err := c.site.Behind(ctx)
 		if err != nil {
@@ -101,7 +100,9 @@ func check(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		doubts = append(doubts, ofCells...)
+		for _, doubt := range ofCells {
+			doubts = append(doubts, doubt.String())
+		}
 		var all struct {
 			site.Report
 			Controllers []controllerRow `json:"controllers"` // null: not known
@@ -154,7 +155,7 @@ func clockDoubt(c *invocation) action {
 		if err != nil {
 			return err
 		}
-		return c.report(map[string]string{"doubt": doubt}, "%s\n", cmp.Or(doubt, "this machine's clock is in no doubt"))
+		return c.report(map[string]string{"doubt": doubt.String()}, "%s\n", cmp.Or(doubt.String(), "this machine's clock is in no doubt"))
 	}
 }
 

@@ -64,7 +64,7 @@ func scopeList(scopes []desk.Scope) string {
 func tokenMake(c *invocation) action {
 	c.details = "NAME is what it is for. Shows the token once: the site keeps no copy that could be shown. A program sends\nit to the API, which serve has with --api. The scopes are:\n"
 	for _, s := range desk.Scopes() {
-		c.details += fmt.Sprintf("\n  %-10s %s", s, strings.ToLower(s.Text()[:1])+s.Text()[1:])
+		c.details += fmt.Sprintf("\n  %-10s %s", s, lowerFirst(s.Text().String()))
 	}
 	form := desk.TokenForm{}
 	c.Func("scope", "what a program may do with it, a `scope`; may be repeated", func(text string) error {
@@ -111,3 +111,5 @@ func tokenRevoke(c *invocation) action {
 		return c.report(map[string]string{"name": tokens[at].Name}, "the token %s is revoked: it has no effect any more\n", tokens[at].Name)
 	}
 }
+
+func lowerFirst(text string) string { return strings.ToLower(text[:1]) + text[1:] }

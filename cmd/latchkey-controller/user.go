@@ -56,7 +56,7 @@ func printDatesElsewhere(ctx context.Context, c *invocation, id uint64) error {
 		return err
 	}
 	for _, there := range u.Elsewhere {
-		if _, err := fmt.Fprintf(c.out, "dates %s\n", there); err != nil {
+		if _, err := fmt.Fprintf(c.out, "dates %s\n", there.Said()); err != nil {
 			return err
 		}
 	}

@@ -73,7 +73,7 @@ and are kept nowhere else.`
 			if pins != nil && pins.Given {
 				os.Remove(*out) // its PINs are nobody's
 			}
-			if pins == nil && desk.Fields(err)["pins"] != "" {
+			if pins == nil && desk.Fields(err)["pins"] != nil {
 				err = fmt.Errorf("%w, with --pins FILE and --recipient age1… or --passphrase -", err)
 			}
 			return err
@@ -110,9 +110,13 @@ func countsOf(p *desk.ImportPreview) importCount {
 func printPreview(c *invocation, file string, p *desk.ImportPreview) error {
 	rows, lines := []importRow{}, []string{}
 	for _, r := range p.Rows {
-		rows = append(rows, importRow{r.Line, string(r.Fate), r.User, r.Name, append([]string{}, r.Tells...)})
+		tells := []string{}
+		for _, t := range r.Tells {
+			tells = append(tells, t.String())
+		}
+		rows = append(rows, importRow{r.Line, string(r.Fate), r.User, r.Name, tells})
 		if r.Fate != desk.RowKeeps {
-			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s", r.Line, r.Fate, orDash(r.Name), orDash(strings.Join(r.Tells, "; "))))
+			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s", r.Line, r.Fate, orDash(r.Name), orDash(strings.Join(tells, "; "))))
 		}
 	}
 	wrong := p.Count[desk.RowWrong]

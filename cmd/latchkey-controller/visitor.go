@@ -81,7 +81,7 @@ type visitRow struct {
 func visitOf(v *desk.Visit, in *time.Location) visitRow {
 	row := visitRow{[]visitedRow{}, timeOrNil(v.Invited, in), v.By}
 	for _, d := range v.Doors {
-		row.Doors = append(row.Doors, visitedRow{d.ID, d.Name, d.Place, d.Takes, d.But()})
+		row.Doors = append(row.Doors, visitedRow{d.ID, d.Name, d.Place, d.Takes, d.But().String()})
 	}
 	return row
 }

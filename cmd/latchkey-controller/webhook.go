@@ -42,10 +42,10 @@ func webhookList(c *invocation) action {
 		}
 		rows, lines, allowed := []webhookRow{}, []string{}, []string{}
 		for _, w := range webhooks {
-			rows = append(rows, webhookRow{w.ID, w.Name, w.URL, w.Events, w.Style, w.Persons, w.Denied, w.Stopped, w.Waiting, w.Failed, timeOrNil(w.Last, in)})
+			rows = append(rows, webhookRow{w.ID, w.Name, w.URL, w.Events, w.Style, w.Persons, w.Denied, w.Stopped.String(), w.Waiting, w.Failed, timeOrNil(w.Last, in)})
 			last := shortTime(w.Last, in)
-			if w.Stopped != "" {
-				last = "stopped: " + desk.Clean(w.Stopped)
+			if w.Stopped != nil {
+				last = "stopped: " + desk.Clean(w.Stopped.String())
 			}
 			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%d\t%d\t%s", w.ID, w.Name, w.URL, w.Waiting, w.Failed, last))
 		}
@@ -204,8 +204,8 @@ func webhookDeliveries(c *invocation) action {
 		}
 		rows, lines := []row{}, []string{}
 		for _, d := range page.Deliveries {
-			rows = append(rows, row{d.ID, d.Event, d.At.In(in), d.State, d.Attempts, d.Status, d.Problem, timeOrNil(d.Next, in)})
-			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%d\t%s", d.ID, shortTime(d.At, in), d.Event, d.State, d.Attempts, desk.Clean(orDash(d.Problem))))
+			rows = append(rows, row{d.ID, d.Event, d.At.In(in), d.State, d.Attempts, d.Status, d.Problem.String(), timeOrNil(d.Next, in)})
+			lines = append(lines, fmt.Sprintf("%d\t%s\t%s\t%s\t%d\t%s", d.ID, shortTime(d.At, in), d.Event, d.State, d.Attempts, desk.Clean(orDash(d.Problem.String()))))
 		}
 		return c.printTable(rows, "nothing has been sent there from "+c.dir+" yet", fmt.Sprintf("ID\tTIME (%s)\tEVENT\tSTATE\tATTEMPTS\tPROBLEM\n", in), lines)
 	}

@@ -18,6 +18,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
@@ -236,7 +237,7 @@ func TestABoardIsToldWhenToComeAgain(t *testing.T) {
 	}{
 		{desk.ErrTooManyWait, "60", "too many boards wait"},
 		{desk.ErrBundlesUnderWay, "5", "other boards fetch"},
-		{&desk.UnavailableError{Reason: "the server db.example is away"}, "15", "cannot look now"},
+		{&desk.UnavailableError{Reason: language.Data("the server db.example is away")}, "15", "cannot look now"},
 		{&desk.FullError{}, "15", "cannot look now"},
 		{errors.New("secret"), "15", "cannot look now"},
 	} {

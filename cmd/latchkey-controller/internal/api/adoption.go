@@ -37,7 +37,7 @@ func (a *API) waiting(c *call) (any, error) {
 	all := []*waitingObject{}
 	for _, w := range waiting {
 		o := &waitingObject{Waiting: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.UTC(), Heard: w.Heard.UTC(), Reader: w.Adopted, Fetcher: w.Fetcher,
-			Twin: w.Twin, TPM: w.TPM, Certified: w.Certified, TakesPINs: !w.NoPIN, Problem: w.Problem}
+			Twin: w.Twin, TPM: w.TPM, Certified: w.Certified, TakesPINs: !w.NoPIN, Problem: w.Problem.String()}
 		if !w.Fetched.IsZero() {
 			at := w.Fetched.UTC()
 			o.Fetched = &at

@@ -52,9 +52,9 @@ func (a *API) unlockBy(c *call, door int64, reader string, note desk.UnlockNote)
 	case result.Done:
 		return result, nil
 	case result.Unsent:
-		return nil, refuse(http.StatusPaymentRequired, codeOffline, "The door was not opened: "+result.Text)
+		return nil, refuse(http.StatusPaymentRequired, codeOffline, "The door was not opened: "+result.Text.String())
 	}
-	return nil, refuse(http.StatusPaymentRequired, codeBusy, "The door did not say that it was opened: "+result.Text)
+	return nil, refuse(http.StatusPaymentRequired, codeBusy, "The door did not say that it was opened: "+result.Text.String())
 }
 
 // A lockRuleObject is what keeps a door locked or unlocked.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/sync/wire"
 )
@@ -26,8 +27,8 @@ func TestADoorIsUnlockedAndTheAnswerIsTrue(t *testing.T) {
 	}{
 		"no body, as Home Assistant": {link.OrderResult{Done: true}, "", nil, "200 SUCCESS"},
 		"for somebody":               {link.OrderResult{Done: true}, "?control_cmd=open&reader_id=" + reader, map[string]any{"actor_id": "x", "actor_name": "Ada", "extra": map[string]any{"why": 1}}, "200 SUCCESS"},
-		"offline":                    {link.OrderResult{Unsent: true, Text: "not sent"}, "", nil, "402 CODE_DEVICE_DEVICE_OFFLINE"},
-		"no answer":                  {link.OrderResult{Text: "no answer"}, "", nil, "402 CODE_DEVICE_DEVICE_BUSY"},
+		"offline":                    {link.OrderResult{Unsent: true, Text: language.Data("not sent")}, "", nil, "402 CODE_DEVICE_DEVICE_OFFLINE"},
+		"no answer":                  {link.OrderResult{Text: language.Data("no answer")}, "", nil, "402 CODE_DEVICE_DEVICE_BUSY"},
 		"in lockdown":                {link.OrderResult{Record: &wire.Record{Kind: wire.CommandRefused, Reason: wire.ReasonLockdown}}, "", nil, "403 CODE_OPERATION_FORBIDDEN"},
 		"refused":                    {link.OrderResult{Record: &wire.Record{Kind: wire.CommandRefused, Reason: wire.ReasonBusy}}, "", nil, "402 CODE_DEVICE_DEVICE_BUSY"},
 		"fields of another call":     {link.OrderResult{Done: true}, "", map[string]any{"first_name": 7}, "200 SUCCESS"},

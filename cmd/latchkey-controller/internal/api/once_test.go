@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 func TestAnUnlockWithAKeyOpensOnce(t *testing.T) {
@@ -119,7 +120,7 @@ func TestAKeyIsUsedUpByWhatMayBeDone(t *testing.T) {
 	for name, c := range map[string]struct {
 		err   error
 		calls int
-	}{"unsure": {&desk.UnsureError{Database: "site"}, 1}, "unavailable": {&desk.UnavailableError{Reason: "away"}, 2}} {
+	}{"unsure": {&desk.UnsureError{Database: "site"}, 1}, "unavailable": {&desk.UnavailableError{Reason: language.Data("away")}, 2}} {
 		calls := 0
 		do := w.api.onceFor(time.Hour, func(*call) (any, error) { calls++; return nil, c.err })
 		for range 2 {

@@ -62,7 +62,7 @@ func (a *API) lockouts(c *call) (any, error) {
 		if r.Bundle == 0 || r.Live.Lockout == "" {
 			continue
 		}
-		o := &lockoutObject{Reader: r.ID, Door: feedDoor{Name: r.Door}, Cause: r.Live.Lockout, Text: r.Live.LockoutText(), Online: r.Live.Online, Heard: r.Live.Heard.UTC()}
+		o := &lockoutObject{Reader: r.ID, Door: feedDoor{Name: r.Door}, Cause: r.Live.Lockout, Text: r.Live.LockoutText().String(), Online: r.Live.Online, Heard: r.Live.Heard.UTC()}
 		if r.DoorID != 0 {
 			o.Door.ID = a.ids.of(kindDoor, r.DoorID)
 		}
@@ -125,5 +125,5 @@ func (a *API) unlockDoor(c *call) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &unlockObject{result.Command, result.Text}, nil
+	return &unlockObject{result.Command, result.Text.String()}, nil
 }

@@ -117,7 +117,7 @@ func (a *API) setPolicy(c *call, group int64) (any, error) {
 		form.Doors = append(form.Doors, id)
 	}
 	p, err := a.desk.SetAccessPolicy(c.r.Context(), c.actor, group, form)
-	if desk.Fields(err)["schedule"] != "" { // it was removed
+	if desk.Fields(err)["schedule"] != nil { // it was removed
 		return nil, refuse(http.StatusNotFound, codeNoSchedule, desk.Sentence(err.Error()))
 	}
 	if err != nil {

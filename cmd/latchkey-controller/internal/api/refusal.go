@@ -87,7 +87,7 @@ func (a *API) refusal(r *http.Request, rt route, err error) *refusal {
 		return refuse(http.StatusBadRequest, codeCardTaken, desk.Sentence(err.Error()))
 	case errors.Is(err, site.ErrPINTaken), errors.As(err, &unsuitable): // which of them would tell that a PIN opens a door
 		return refuse(http.StatusBadRequest, codeParams, desk.Sentence(site.ErrPINTaken.Error()))
-	case desk.Fields(err)["email"] != "":
+	case desk.Fields(err)["email"] != nil:
 		return refuse(http.StatusBadRequest, codeWrongEmail, desk.Sentence(err.Error()))
 	case desk.Fields(err) != nil:
 		return refuse(http.StatusBadRequest, codeParams, desk.Sentence(err.Error()))

@@ -40,7 +40,7 @@ func TestASchedulesHoursAreThoseThatWereSent(t *testing.T) {
 	}
 	s, err := w.desk.FindSchedule(t.Context(), root, "Office hours")
 	w.must(err)
-	if got := desk.HoursLine(s.Hours); got != "Mon 10:00-17:01, Sun 10:00-17:01, holidays 03:15-11:46 and 15:00-19:00" {
+	if got := desk.HoursLine(s.Hours).String(); got != "Mon 10:00-17:01, Sun 10:00-17:01, holidays 03:15-11:46 and 15:00-19:00" {
 		t.Error(got)
 	}
 

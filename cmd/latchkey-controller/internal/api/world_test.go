@@ -19,6 +19,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
@@ -89,18 +90,18 @@ func (r *readers) Order(ctx context.Context, o store.Order, card func([]byte) (s
 	}
 	switch {
 	case refuse != "":
-		return link.OrderResult{Text: refuse}, nil
+		return link.OrderResult{Text: language.Data(refuse)}, nil
 	case o.Order != wire.Enrol:
-		return link.OrderResult{Done: true, Text: "opened for 5 s"}, nil
+		return link.OrderResult{Done: true, Text: language.Data("opened for 5 s")}, nil
 	case shown == nil:
-		return link.OrderResult{Text: "no card came"}, nil
+		return link.OrderResult{Text: language.Data("no card came")}, nil
 	}
 	text, ok := card(shown)
-	return link.OrderResult{Done: ok, Text: text}, nil
+	return link.OrderResult{Done: ok, Text: language.Data(text)}, nil
 }
 
 func (r *readers) Personalise(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
-	return link.OrderResult{Text: "no card came"}, nil
+	return link.OrderResult{Text: language.Data("no card came")}, nil
 }
 
 func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, nil }

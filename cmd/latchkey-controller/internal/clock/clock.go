@@ -3,12 +3,13 @@
 package clock
 
 import (
-	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A Reading is what the machine's clocks say at one moment.
@@ -160,39 +161,41 @@ func (m Mark) Confirmed(r Reading) Mark {
 // Time is the time of the mark.
 func (m Mark) Time() Steady { return Steady(m.Steady / 1000) }
 
-// Says returns why the wall clock of the mark's reading is in doubt, as a sentence without
-// a full stop; "" if it is not.
-func (m Mark) Says(r Reading) string {
+// Says returns why the wall clock of the mark's reading is in doubt, without a full stop; nil: it is not.
+func (m Mark) Says(r Reading) *language.Sentence {
 	expected := time.UnixMilli(m.Wall).In(r.Wall.Location())
 	off := r.Wall.Sub(expected)
-	says := fmt.Sprintf("it says %s, and %s was expected", r.Wall.Format(sayTime), expected.Format(sayTime))
+	says, was, by := stamp(r.Wall), stamp(expected), long(max(off, -off))
 	switch {
 	case m.Doubt == Stepped && off < 0:
-		return "this machine's clock was put back by " + long(-off) + ": " + says
+		return language.Say("this machine's clock was put back by %s: it says %s, and %s was expected", by, says, was)
 	case m.Doubt == Stepped:
-		return "this machine's clock was put forward by " + long(off) + ": " + says
+		return language.Say("this machine's clock was put forward by %s: it says %s, and %s was expected", by, says, was)
 	case m.Doubt == Apart && off < 0:
-		return "this machine's clock is " + long(-off) + " behind that of another controller of the site, and not where the database server's is: " + says
+		return language.Say("this machine's clock is %s behind that of another controller of the site, and not where the database server's is: it says %s, and %s was expected", by, says, was)
 	case m.Doubt == Apart:
-		return "this machine's clock is " + long(off) + " ahead of that of another controller of the site, and not where the database server's is: " + says
+		return language.Say("this machine's clock is %s ahead of that of another controller of the site, and not where the database server's is: it says %s, and %s was expected", by, says, was)
 	case m.Doubt == Unset && off < 0:
-		return "this machine's clock is behind what is stored here already: it says " + r.Wall.Format(sayTime) + ", and it was " + expected.Format(sayTime) + " before the machine started again"
+		return language.Say("this machine's clock is behind what is stored here already: it says %s, and it was %s before the machine started again", says, was)
 	case m.Doubt == Unset:
-		return "this machine was off for " + long(off) + ", or its clock is wrong: it says " + r.Wall.Format(sayTime)
+		return language.Say("this machine was off for %s, or its clock is wrong: it says %s", by, says)
 	}
-	return ""
+	return nil
 }
 
-const sayTime = "2 Jan 2006, 15:04 MST"
+// stamp returns a time with its zone.
+func stamp(t time.Time) *language.Sentence {
+	return language.Say("%s, %s", language.Date(t), t.Format("15:04 MST"))
+}
 
 // long returns a duration in words, in one unit.
-func long(d time.Duration) string {
+func long(d time.Duration) *language.Sentence {
 	const day = 24 * time.Hour
 	switch {
 	case d.Round(time.Hour) >= 2*day:
-		return fmt.Sprintf("%d days", d.Round(day)/day)
+		return language.Count(int(d.Round(day)/day), "%d day", "%d days")
 	case d.Round(time.Minute) >= 2*time.Hour:
-		return fmt.Sprintf("%d hours", d.Round(time.Hour)/time.Hour)
+		return language.Count(int(d.Round(time.Hour)/time.Hour), "%d hour", "%d hours")
 	}
-	return fmt.Sprintf("%d minutes", max(d.Round(time.Minute)/time.Minute, 2))
+	return language.Count(int(max(d.Round(time.Minute)/time.Minute, 2)), "%d minute", "%d minutes")
 }

@@ -64,7 +64,7 @@ func TestTimePassesWhicheverWayTheClockIsPut(t *testing.T) {
 				if passed != s.passed || mark.Doubt != s.doubt {
 					t.Fatalf("step %d: %v passed, doubt %d; want %v, %d", i, passed, mark.Doubt, s.passed, s.doubt)
 				}
-				if said := mark.Says(m.Reading); (said == "") != (s.doubt == None) {
+				if said := mark.Says(m.Reading); (said == nil) != (s.doubt == None) {
 					t.Fatalf("step %d: %q", i, said)
 				}
 			}
@@ -87,7 +87,7 @@ func TestAClockThatSomebodyConfirmsIsBelievedAndNothingAges(t *testing.T) {
 			t.Fatalf("%s: no doubt", name)
 		}
 		sure := in.Confirmed(m.Reading)
-		if sure.Doubt != None || sure.Time() != in.Time() || sure.Says(m.Reading) != "" {
+		if sure.Doubt != None || sure.Time() != in.Time() || sure.Says(m.Reading) != nil {
 			t.Errorf("%s: %+v after %+v", name, sure, in)
 		}
 		m.run(time.Hour)
@@ -102,7 +102,7 @@ func TestAReadingJustBeforeTheMarkChangesNothing(t *testing.T) {
 	waits := m.Reading
 	m.run(time.Millisecond)
 	mark := Begin(m.Reading)
-	if late := mark.At(waits); late != mark || late.Says(waits) != "" {
+	if late := mark.At(waits); late != mark || late.Says(waits) != nil {
 		t.Fatalf("%+v by a reading that waited; it was %+v", late, mark)
 	}
 }
@@ -136,15 +136,15 @@ func TestNothingAgesByMovingToAMachineThatHasRunForLong(t *testing.T) {
 
 func TestWhatIsSaidOfTheClockSaysWhatItSays(t *testing.T) {
 	for says, does := range map[string]func(*machine){
-		"was put forward by 3650 days: it says 20 Nov 2036, 12:00 UTC, and 23 Nov 2026, 12:00 UTC was expected": func(m *machine) { m.put(10 * year) },
-		"was put back by 90 minutes: it says 23 Nov 2026, 10:30 UTC":                                            func(m *machine) { m.put(-90 * time.Minute) },
-		"was off for 7 days, or its clock is wrong: it says 30 Nov 2026, 12:00 UTC":                             func(m *machine) { m.start(7 * 24 * time.Hour) },
-		"is behind what is stored here already: it says 1 Jan 1970, 00:00 UTC, and it was 23 Nov 2026, 12:00":   func(m *machine) { m.start(time.Unix(0, 0).Sub(noon)) },
+		"was put forward by 3,650 days: it says 20 Nov 2036, 12:00 UTC, and 23 Nov 2026, 12:00 UTC was expected": func(m *machine) { m.put(10 * year) },
+		"was put back by 90 minutes: it says 23 Nov 2026, 10:30 UTC":                                             func(m *machine) { m.put(-90 * time.Minute) },
+		"was off for 7 days, or its clock is wrong: it says 30 Nov 2026, 12:00 UTC":                              func(m *machine) { m.start(7 * 24 * time.Hour) },
+		"is behind what is stored here already: it says 1 Jan 1970, 00:00 UTC, and it was 23 Nov 2026, 12:00":    func(m *machine) { m.start(time.Unix(0, 0).Sub(noon)) },
 	} {
 		m := &machine{Reading{Wall: noon, Boot: "a", Since: time.Hour}}
 		mark := Begin(m.Reading)
 		does(m)
-		if said := mark.At(m.Reading).Says(m.Reading); !strings.Contains(said, says) {
+		if said := mark.At(m.Reading).Says(m.Reading); !strings.Contains(said.String(), says) {
 			t.Errorf("%q, want %q", said, says)
 		}
 	}

@@ -44,7 +44,7 @@ func TestMachinesThatTakeTurnsCountTheSameTime(t *testing.T) {
 			}
 			if doubted := mark.Doubt != None; doubted != (max(m.ahead, -m.ahead) > time.Minute) {
 				t.Fatalf("%v ahead: doubt %d", m.ahead, mark.Doubt)
-			} else if doubted != strings.Contains(mark.Says(r), "of another controller of the site") {
+			} else if doubted != strings.Contains(mark.Says(r).String(), "of another controller of the site") {
 				t.Fatalf("%v ahead: %q", m.ahead, mark.Says(r))
 			}
 		}

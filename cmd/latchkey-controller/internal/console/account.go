@@ -8,15 +8,16 @@ import (
 	"strconv"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // accountPage shows the administrator's own account.
 type accountPage struct {
 	settingsPage
 	Passkeys []*desk.Passkey
-	Unusable string        // why passkeys do not work at this controller; "": they do
-	Here     bool          // they do at this address
-	About    *desk.Passkey // of the open dialog; nil: none
+	Unusable *language.Sentence // why passkeys do not work at this controller; nil: they do
+	Here     bool               // they do at this address
+	About    *desk.Passkey      // of the open dialog; nil: none
 }
 
 func (c *Console) account(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -40,7 +41,7 @@ func (c *Console) showAccountAsking(ask string, about int64) formPage {
 		}
 		p.Passkeys = all
 		if unusable != nil {
-			p.Unusable = sentence(unusable.Error())
+			p.Unusable = language.Of(unusable).Alone()
 		}
 		if at := slices.IndexFunc(all, func(key *desk.Passkey) bool { return key.ID == about }); at >= 0 {
 			p.About = all[at]
@@ -53,7 +54,7 @@ func (c *Console) showAccountAsking(ask string, about int64) formPage {
 				p.Form.Values.Set("name", p.About.Name)
 			}
 		}
-		c.show(w, r, status, "settings", &view{visit: v, Title: "Your account", Section: "settings", Page: p})
+		c.show(w, r, status, "settings", &view{visit: v, Title: language.Say("Your account"), Section: "settings", Page: p})
 		return nil
 	}
 }
@@ -68,11 +69,11 @@ func (c *Console) changePassword(r *http.Request, v *visit, f *form) (answer, er
 	case errors.Is(err, desk.ErrWrongSignIn):
 		err = f.wrong("old", "This is not your password: type it again.")
 	case errors.As(err, &soon):
-		err = f.wrong("old", err.Error())
+		err = f.says("old", language.Of(err))
 	}
-	return answer{to: "/settings/account", notice: "Your password was changed. You were signed out everywhere else."}, err
+	return answer{to: "/settings/account", notice: language.Say("Your password was changed. You were signed out everywhere else.")}, err
 }
 
 func (c *Console) signOutElsewhere(r *http.Request, v *visit, _ *form) (answer, error) {
-	return answer{to: "/settings/account", notice: "You were signed out everywhere else."}, c.desk.SignOutElsewhere(r.Context(), v.token)
+	return answer{to: "/settings/account", notice: language.Say("You were signed out everywhere else.")}, c.desk.SignOutElsewhere(r.Context(), v.token)
 }

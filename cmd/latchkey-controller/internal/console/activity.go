@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -21,7 +22,7 @@ type activityPage struct {
 	Newest  int64
 	Older   int64
 	Filter  *form
-	Person  string // name of the user in the filter; "": all
+	Person  *language.Sentence // name of the user in the filter; nil: all
 	Doors   []*desk.Door
 	Readers []*desk.Reader
 	Kinds   []desk.Kind
@@ -35,7 +36,8 @@ type activityPage struct {
 
 // An activityDay holds the events of one day.
 type activityDay struct {
-	Name   string
+	Name   *language.Sentence
+	date   string
 	Events []*desk.Event
 }
 
@@ -44,7 +46,7 @@ var filterFields = []string{"door", "reader", "user", "person", "kind", "from", 
 
 // filter reads a filter from a URL. It marks fields that it cannot read and ignores
 // them.
-func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, person string) {
+func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, person *language.Sentence) {
 	f = newForm()
 	for _, name := range filterFields {
 		if value := desk.Clean(truncate(strings.TrimSpace(r.URL.Query().Get(name)), 100)); value != "" {
@@ -52,30 +54,30 @@ func (c *Console) filter(r *http.Request, v *visit) (q desk.Query, f *form, pers
 		}
 	}
 	q.Reader, q.Kind = f.Get("reader"), f.Get("kind")
-	number := func(name string) uint64 {
+	number := func(name string, without *language.Sentence) uint64 {
 		n, err := strconv.ParseUint(f.Get(name), 10, 63)
 		if f.Get(name) != "" && (err != nil || n == 0) {
-			f.Wrong[""] = fmt.Sprintf("There is no such %s: a %s has a number.", name, name)
+			f.Wrong[""] = without
 		}
 		return n
 	}
-	q.Door, q.User = int64(number("door")), number("user")
+	q.Door, q.User = int64(number("door", language.Say("There is no such door: a door has a number."))), number("user", language.Say("There is no such user: a user has a number."))
 	if q.Reader != "" && wire.CheckName(q.Reader) != nil {
-		f.Wrong[""] = "There is no such reader: its id has lower-case letters, digits and hyphens."
+		f.Wrong[""] = language.Say("There is no such reader: its id has lower-case letters, digits and hyphens.")
 	}
 	q.Name = f.Get("person")
 	if q.User != 0 {
 		if u, err := c.desk.User(r.Context(), v.Actor, q.User); err == nil {
-			person = u.Name
+			person = language.Data(u.Name)
 		} else {
-			person = fmt.Sprint("user ", q.User)
+			person = language.Say("user %s¦by number", fmt.Sprint(q.User))
 		}
 	}
 	read := func(name string, days int) (t time.Time) {
 		if text := f.Get(name); text != "" {
 			var err error
 			if t, err = desk.ParseTime(text, days, v.zone()); err != nil {
-				f.Wrong[name] = sentence(err.Error())
+				f.Wrong[name] = language.Of(err).Alone()
 			}
 		}
 		return t
@@ -99,7 +101,7 @@ func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) err
 	for _, l := range locations {
 		p.Doors = append(p.Doors, l.Doors...)
 	}
-	if q.Door != 0 && f.Wrong[""] == "" {
+	if q.Door != 0 && f.Wrong[""] == nil {
 		hours, err := c.desk.Hours(r.Context(), v.Actor, q.Door, 24)
 		if err != nil {
 			return err
@@ -109,19 +111,20 @@ func (c *Console) activity(w http.ResponseWriter, r *http.Request, v *visit) err
 	if byScript(r) && !live(r) {
 		w.Header().Set("HX-Replace-Url", strings.TrimSuffix("/activity?"+string(p.Query), "?"))
 	}
-	c.show(w, r, http.StatusOK, "activity", &view{visit: v, Title: "Activity", Section: "activity", Page: p})
+	c.show(w, r, http.StatusOK, "activity", &view{visit: v, Title: language.Say("Activity"), Section: "activity", Page: p})
 	return nil
 }
 
 // An activityTab is one of the tabs above the activity.
 type activityTab struct {
-	Key, Title string
-	Query      template.URL
+	Key   string
+	Title *language.Sentence
+	Query template.URL
 }
 
 // Tabs returns the tabs, of which each keeps the rest of the filter.
 func (p *activityPage) Tabs() []activityTab {
-	tabs := []activityTab{{Key: desk.AtTheDoors, Title: "At the doors"}, {Key: "admin", Title: "Administration"}, {Title: "All"}}
+	tabs := []activityTab{{Key: desk.AtTheDoors, Title: language.Say("At the doors")}, {Key: "admin", Title: language.Say("Administration")}, {Title: language.Say("All")}}
 	for i := range tabs {
 		q := maps.Clone(p.Filter.Values)
 		if q.Del("kind"); tabs[i].Key != "" {
@@ -137,7 +140,7 @@ func encoded(values url.Values) template.URL { return template.URL(values.Encode
 
 // kindsOf returns the choices of kind within a tab, first all that is in it.
 func kindsOf(tab string) []desk.Kind {
-	kinds := []desk.Kind{{Key: tab, Title: "Everything"}}
+	kinds := []desk.Kind{{Key: tab, Title: language.Say("Everything")}}
 	for _, kind := range desk.Kinds() {
 		if of := desk.KindTab(kind.Key); of == desk.AtTheDoors || of == tab {
 			kinds = append(kinds, kind)
@@ -156,7 +159,7 @@ type lineParts struct {
 }
 
 func partsOf(e *desk.Event) lineParts {
-	parts := slices.DeleteFunc(slices.Clone(e.Parts), func(p desk.Part) bool { return len(p.Brief) == 0 })
+	parts := slices.DeleteFunc(slices.Clone(e.Parts), func(p desk.Part) bool { return p.Brief == nil })
 	n := min(len(parts), shownParts)
 	return lineParts{parts[:n], len(parts) - n + e.More}
 }
@@ -185,15 +188,15 @@ func (c *Console) readActivity(r *http.Request, v *visit, p *activityPage, q des
 func byDay(entries []*desk.Event, today time.Time) (days []activityDay) {
 	for _, e := range entries {
 		at := e.At.In(today.Location())
-		name := at.Format("Monday, 2 January 2006")
-		switch at.Format(time.DateOnly) {
+		name, date := language.Say("%s", language.Day(at)), at.Format(time.DateOnly)
+		switch date {
 		case today.Format(time.DateOnly):
-			name = "Today"
+			name = language.Say("Today")
 		case today.AddDate(0, 0, -1).Format(time.DateOnly):
-			name = "Yesterday"
+			name = language.Say("Yesterday")
 		}
-		if n := len(days); n == 0 || days[n-1].Name != name {
-			days = append(days, activityDay{Name: name})
+		if n := len(days); n == 0 || days[n-1].date != date {
+			days = append(days, activityDay{Name: name, date: date})
 		}
 		last := &days[len(days)-1]
 		last.Events = append(last.Events, e)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -87,7 +88,7 @@ func (c *Console) showAdmins(w http.ResponseWriter, r *http.Request, v *visit, s
 	if p.About != nil {
 		p.Form.warn("administrator", p.About.LimitRevision())
 	}
-	c.show(w, r, status, "admins", &view{visit: v, Title: "Administrators", Section: "settings", Page: p})
+	c.show(w, r, status, "admins", &view{visit: v, Title: language.Say("Administrators"), Section: "settings", Page: p})
 	return nil
 }
 
@@ -136,18 +137,18 @@ func limitOf(f *form, role desk.Role) []int64 {
 }
 
 // OnlyAt says where an administrator acts.
-func (p *adminsPage) OnlyAt(a *desk.Admin) string {
+func (p *adminsPage) OnlyAt(a *desk.Admin) *language.Sentence {
 	var names []string
 	for _, l := range a.Locations {
 		names = append(names, l.Name)
 	}
 	switch {
 	case !a.Limited:
-		return "All locations"
+		return language.Say("All locations")
 	case len(names) == 0:
-		return "no location any more: choose others"
+		return language.Say("no location any more: choose others")
 	}
-	return "only " + strings.Join(names, ", ")
+	return language.Say("only %s¦at these locations", strings.Join(names, ", "))
 }
 
 func (c *Console) addAdmin(r *http.Request, v *visit, f *form) (answer, error) {
@@ -165,17 +166,17 @@ func (c *Console) changeAdmin(r *http.Request, v *visit, f *form) (answer, error
 	const to = "/settings/administrators"
 	switch r.PathValue("act") {
 	case "role":
-		return answer{to: to, notice: "The role was changed."}, c.desk.SetRole(r.Context(), v.Actor, v.id, desk.Role(f.Get("role")))
+		return answer{to: to, notice: language.Say("The role was changed.")}, c.desk.SetRole(r.Context(), v.Actor, v.id, desk.Role(f.Get("role")))
 	case "locations":
 		locations := limitOf(f, "")
 		if len(f.Wrong) > 0 {
 			return answer{}, cmp.Or(v.refusal(desk.EditAdmins), errWrong)
 		}
-		return answer{to: to, notice: "The locations were changed. This holds from now on, also for tokens that they made."}, c.desk.SetLimit(r.Context(), v.Actor, v.id, f.Get("revision"), locations)
+		return answer{to: to, notice: language.Say("The locations were changed. This holds from now on, also for tokens that they made.")}, c.desk.SetLimit(r.Context(), v.Actor, v.id, f.Get("revision"), locations)
 	case "sign-out":
-		return answer{to: to, notice: f.Get("name") + " was signed out everywhere."}, c.desk.SignOutAdmin(r.Context(), v.Actor, v.id)
+		return answer{to: to, notice: language.Say("%s was signed out everywhere.", f.Get("name"))}, c.desk.SignOutAdmin(r.Context(), v.Actor, v.id)
 	case "remove":
-		return answer{to: to, notice: "The administrator was removed and signed out."}, c.desk.RemoveAdmin(r.Context(), v.Actor, v.id)
+		return answer{to: to, notice: language.Say("The administrator was removed and signed out.")}, c.desk.RemoveAdmin(r.Context(), v.Actor, v.id)
 	case "link":
 		token, err := c.desk.NewOneTimeLink(r.Context(), v.Actor, v.id)
 		return c.newLink(v.id, token, f.Get("name")), err

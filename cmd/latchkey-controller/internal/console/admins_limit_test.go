@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"regexp"
 	"strings"
@@ -39,7 +40,7 @@ func TestAnOwnerLimitsAdministratorsToLocations(t *testing.T) {
 	}{
 		{[]string{"name", "Eve", "role", "limited-edit"}, "Choose all locations, or only some of them."},
 		{[]string{"name", "Eve", "role", "limited-edit", "at", "some"}, "Choose at least one location, or all of them."},
-		{[]string{"name", "Eve", "role", "limited-edit", "at", "some", "location", "99"}, "There is no location 99 any more: choose others."},
+		{[]string{"name", "Eve", "role", "limited-edit", "at", "some", "location", "9999"}, "There is no location 9999 any more: choose others."},
 	} {
 		got := b.post(page, test.fields...)
 		if got.shows(t, http.StatusUnprocessableEntity, test.says); !strings.Contains(got.body, `aria-describedby="w-locations h-limit"`) || !strings.Contains(got.body, `id="w-locations"`) || !strings.Contains(got.body, `value="Eve"`) {
@@ -105,7 +106,7 @@ func TestTheChoiceOfLocationsSaysWhatEveryoneMayOpenElsewhere(t *testing.T) {
 	b := w.visitor(desk.Owner)
 	says := func(path string) string {
 		t.Helper()
-		return regexp.MustCompile(`Everyone may open [^.<]*\.`).FindString(b.get(path).body)
+		return regexp.MustCompile(`Everyone may open [^.<]*\.`).FindString(html.UnescapeString(b.get(path).body))
 	}
 	const add = "/settings/administrators?ask=add"
 	if got := says(add); got != "" {

@@ -3,11 +3,11 @@ package console
 import (
 	"cmp"
 	"encoding/base64"
-	"fmt"
 	"net/http"
 	"os"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
@@ -26,7 +26,7 @@ type adoptPage struct {
 }
 
 func (c *Console) showAdopt(w http.ResponseWriter, r *http.Request, v *visit, status int, p *adoptPage) error {
-	c.show(w, r, status, "adopt", &view{visit: v, Title: "Adopt a reader", Section: "devices", Page: p})
+	c.show(w, r, status, "adopt", &view{visit: v, Title: language.Say("Adopt a reader"), Section: "devices", Page: p})
 	return nil
 }
 
@@ -45,7 +45,7 @@ func (c *Console) showUpload(w http.ResponseWriter, r *http.Request, v *visit, s
 // readRequest reads the uploaded request and shows step 2.
 func (c *Console) readRequest(r *http.Request, v *visit, f *form) (answer, error) {
 	if len(f.file) > desk.MaxRequest {
-		return answer{}, f.wrong("request", fmt.Sprintf("The file is larger than %d KiB, so it is no request: choose the file that the reader wrote.", desk.MaxRequest>>10))
+		return answer{}, f.wrong("request", "The file is larger than %d KiB, so it is no request: choose the file that the reader wrote.", desk.MaxRequest>>10)
 	}
 	request, err := c.desk.ReadRequest(r.Context(), v.Actor, f.file)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -42,12 +43,25 @@ func (c *Console) adoptChoices(r *http.Request, v *visit, f *form) (p adoptChoic
 	return p, err
 }
 
-// Unnamed says which brokers a reader gets if the form names none.
-func (p *adoptChoices) Unnamed() string {
+// BrokerHint says what to enter as a reader's brokers, and which it gets if the form names none.
+func (p *adoptChoices) BrokerHint() *language.Sentence {
 	if slices.ContainsFunc(p.Cells, func(c desk.CellName) bool { return c.Brokers }) {
-		return "those of its cell"
+		return language.Say("The broker's address, as the reader can reach it; of several, up to four, in order, with spaces between. Empty: those of its cell.")
 	}
-	return "unchanged"
+	return language.Say("The broker's address, as the reader can reach it; of several, up to four, in order, with spaces between. Empty: unchanged.")
+}
+
+// zoneHint says what to enter as a door's time zone, and which it gets if that is left empty: that which it has, or else the
+// site's. typed says that the id is typed, which may be that of a reader that is here.
+func zoneHint(has, site string, typed bool) *language.Sentence {
+	hint := language.Say("The door’s hours are in this zone. Type a city, like Berlin. Left empty, it is the site’s, %s.", site)
+	if has != "" {
+		hint = language.Say("The door’s hours are in this zone. Type a city, like Berlin. Left empty, it stays %s.", has)
+	}
+	if !typed {
+		return hint
+	}
+	return language.Say("%s %s", hint, language.Say("A reader that is already here keeps its own."))
 }
 
 // proposeBroker fills in where a reader finds the controller, unless its cell says it.
@@ -102,8 +116,8 @@ func accessChoice(f *form) (access []wire.Access, uses []desk.UseSchedule) {
 		groups := groupsOf(f)
 		slices.Sort(groups)
 		for _, group := range groups {
-			if err := wire.CheckName(group); err != nil && f.Wrong["groups"] == "" {
-				f.wrong("groups", err.Error())
+			if err := wire.CheckName(group); err != nil && f.Wrong["groups"] == nil {
+				f.says("groups", desk.SaidOf(err))
 			}
 		}
 		for _, group := range slices.Compact(groups) {
@@ -112,12 +126,12 @@ func accessChoice(f *form) (access []wire.Access, uses []desk.UseSchedule) {
 			uses = append(uses, by)
 		}
 		if len(access) == 0 {
-			f.Wrong["access"] = "Choose the groups that may open the door, or choose nobody yet."
+			f.Wrong["access"] = language.Say("Choose the groups that may open the door, or choose nobody yet.")
 		}
 		return access, uses
 	case "keep":
 	default:
-		f.Wrong["access"] = "Choose who may open the door."
+		f.Wrong["access"] = language.Say("Choose who may open the door.")
 	}
 	return nil, nil
 }

@@ -2,51 +2,71 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // brokerTrouble says which brokers are out of reach, and whether the site has outgrown the embedded
-// one; "": nothing is wrong. silent says that none answers.
-func (c *Console) brokerTrouble(ctx context.Context, readers int) (text string, silent bool, err error) {
-	var says []string
+// one; nil: nothing is wrong. silent says that none answers.
+func (c *Console) brokerTrouble(ctx context.Context, readers int) (text *language.Sentence, silent bool, err error) {
 	down, silent, err := c.desk.BrokersDown(ctx)
 	if err != nil {
-		return "", false, err
+		return nil, false, err
 	}
 	for _, b := range down {
-		says = append(says, sentence("the broker "+b.URL+" is out of reach: "+b.Why))
+		text = both(text, language.Say("the broker %s is out of reach: %s", b.URL, b.Trouble).Alone())
 	}
 	switch {
 	case silent:
-		says = append(says, "No reader can be heard until a broker answers: what is shown of doors is from before. Readers keep working with their stored data.")
+		text = both(text, language.Say("No reader can be heard until a broker answers: what is shown of doors is from before. Readers keep working with their stored data."))
 	case len(down) > 0:
-		says = append(says, "Readers use the brokers that are connected; doors are not affected.")
+		text = both(text, language.Say("Readers use the brokers that are connected; doors are not affected."))
 	}
 	if !c.otherBroker() && readers > desk.EmbeddedFor {
-		says = append(says, sentence(desk.EmbeddedTooSmall(readers)))
+		text = both(text, desk.EmbeddedTooSmall(readers).Alone())
 	}
-	return strings.Join(says, " "), silent, nil
+	return text, silent, nil
 }
 
 // notHeard says to which brokers readers are told to go though the controller is not connected to
-// them, to those who may change that; "": to none.
-func (c *Console) notHeard(r *http.Request, v *visit) (string, error) {
+// them, to those who may change that; nil: to none.
+func (c *Console) notHeard(r *http.Request, v *visit) (says *language.Sentence, err error) {
 	if !v.Actor.May(desk.SetBrokers) {
-		return "", nil
+		return nil, nil
 	}
 	b, err := c.desk.Brokers(r.Context(), v.Actor)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	var says []string
 	for _, text := range b.NotHeardTexts() {
-		says = append(says, sentence(text))
+		says = both(says, text.Alone())
 	}
-	return strings.Join(says, " "), nil
+	return says, nil
+}
+
+// both says one thing after the other; nil: neither.
+func both(one, other *language.Sentence) *language.Sentence {
+	switch {
+	case one == nil:
+		return other
+	case other == nil:
+		return one
+	}
+	return language.Say("%s %s", one, other)
+}
+
+// brokersInOrder says to which brokers a reader goes.
+func brokersInOrder(urls []string) *language.Sentence {
+	if len(urls) == 0 {
+		return language.Say("no broker")
+	}
+	first := language.Data(urls[0])
+	for _, url := range urls[1:] {
+		first = language.Say("%s, then %s", first, url)
+	}
+	return first
 }
 
 func (c *Console) setBrokers(r *http.Request, v *visit, f *form) (answer, error) {
@@ -55,12 +75,9 @@ func (c *Console) setBrokers(r *http.Request, v *visit, f *form) (answer, error)
 		form.Brokers = ""
 	}
 	changed, err := c.desk.SetBrokers(r.Context(), v.Actor, form)
-	a := answer{to: "/settings#brokers", notice: fmt.Sprintf("Saved for %d readers. Each moves within a few minutes, once it hears the controller there.", changed)}
-	switch changed {
-	case 0:
-		a.notice = "Nothing is changed: readers have been told so already."
-	case 1:
-		a.notice = "Saved for 1 reader. It moves within a few minutes, once it hears the controller there."
+	a := answer{to: "/settings#brokers", notice: language.Count(changed, "Saved for %d reader. It moves within a few minutes, once it hears the controller there.", "Saved for %d readers. Each moves within a few minutes, once it hears the controller there.")}
+	if changed == 0 {
+		a.notice = language.Say("Nothing is changed: readers have been told so already.")
 	}
 	return a, err
 }

@@ -46,14 +46,14 @@ func TestBrokersAreShownAndSet(t *testing.T) {
 func TestASiteThatHasOutgrownTheEmbeddedBrokerIsTold(t *testing.T) {
 	w := newWorld(t)
 	c := &Console{desk: w.desk, brokerURL: "ssl://:8883"}
-	if says, _, _ := c.brokerTrouble(t.Context(), desk.EmbeddedFor); says != "" {
+	if says, _, _ := c.brokerTrouble(t.Context(), desk.EmbeddedFor); says != nil {
 		t.Error(says)
 	}
-	if says, _, _ := c.brokerTrouble(t.Context(), desk.EmbeddedFor+1); !strings.Contains(says, "meant for up to 500 readers") {
+	if says, _, _ := c.brokerTrouble(t.Context(), desk.EmbeddedFor+1); !strings.Contains(says.String(), "meant for up to 500 readers") {
 		t.Error(says)
 	}
 	c.brokerURL = "ssl://broker.example:8883"
-	if says, _, _ := c.brokerTrouble(t.Context(), desk.EmbeddedFor+1); says != "" {
+	if says, _, _ := c.brokerTrouble(t.Context(), desk.EmbeddedFor+1); says != nil {
 		t.Errorf("a Mosquitto is not the embedded broker: %s", says)
 	}
 }

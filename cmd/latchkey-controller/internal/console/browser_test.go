@@ -32,6 +32,7 @@ import (
 
 var (
 	screenshots = flag.String("screenshots", "", "write a screenshot of each page into this `directory`, light and dark, wide and narrow")
+	pagesIn     = flag.String("language", "en", "have the pages of the tours in the language with this `tag`")
 	everyLook   = flag.Bool("every-look", false, "have axe-core judge each page wide and narrow, light and dark, not one in three in one of these looks")
 )
 
@@ -104,11 +105,19 @@ func quiet(ctx context.Context, target *chromedp.Target) (chromedp.Void, error) 
 // chromium opens a window in which an administrator of a role is signed in.
 func chromium(t *testing.T, ctx context.Context, w *world, role desk.Role) (context.Context, func() []string) {
 	t.Helper()
+	return chromiumIn(t, ctx, w, role, *pagesIn)
+}
+
+// chromiumIn does the same in a language.
+func chromiumIn(t *testing.T, ctx context.Context, w *world, role desk.Role, tag string) (context.Context, func() []string) {
+	t.Helper()
 	ctx, complaints := window(t, ctx)
 	do(t, ctx, arrive(w.server.URL+"/sign-in"))
-	cookie := fmt.Sprintf("%s=%s", sessionCookie, w.visitor(role).session)
-	eval[string](t, ctx, fmt.Sprintf(`document.cookie = "%s; path=/; secure"`, cookie))
-	until(t, ctx, "the cookie is there", fmt.Sprintf(`document.cookie.includes(%q)`, cookie))
+	for name, value := range map[string]string{sessionCookie: w.visitor(role).session, languageCookie: tag} {
+		cookie := fmt.Sprintf("%s=%s", name, value)
+		eval[string](t, ctx, fmt.Sprintf(`document.cookie = "%s; path=/; secure"`, cookie))
+		until(t, ctx, "the cookie is there", fmt.Sprintf(`document.cookie.includes(%q)`, cookie))
+	}
 	return ctx, complaints
 }
 
@@ -332,6 +341,21 @@ func TestEachPageHasNoBarrierAndKeepsToItsPolicyInEachLightAndSize(t *testing.T)
 			tour(t, ctx, w, of.stops)
 			contented(t, complaints)
 		}
+	}
+	tours["german"] = func(t *testing.T) { // longer words, on pages that are full
+		ctx, complaints := chromiumIn(t, ctx, w, desk.Owner, "de")
+		tour(t, ctx, w, []stop{
+			{"german-doors", "/", ""},
+			{"german-user", "/users/1", ""},
+			{"german-visitor-new", "/visitors/new", ""},
+			{"german-group", "/groups/staff?tab=doors", ""},
+			{"german-door-identification", "/doors/1?tab=identification", ""},
+			{"german-door-access", "/doors/2?tab=access", ""},
+			{"german-reader", "/readers/yard-gate", ""},
+			{"german-activity", "/activity", ""},
+			{"german-settings", "/settings", ""},
+		})
+		contented(t, complaints)
 	}
 	tours["empty"] = func(t *testing.T) {
 		empty := newWorld(t)

@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // cellsPage lists the cells, with the form of a new one.
 type cellsPage struct {
 	Tab   string // of the settings
 	Cells *desk.Cells
-	Wrong []string // readers that go to brokers of no cell of theirs, as sentences
+	Wrong []*language.Sentence // readers that go to brokers of no cell of theirs, as sentences
 	Form  *form
 	New   bool // the form is shown
 }
@@ -36,11 +37,11 @@ func (p *cellPage) Others() []desk.CellStatus {
 }
 
 // Name returns the name of a cell.
-func (p *cellPage) Name(id int64) string {
+func (p *cellPage) Name(id int64) *language.Sentence {
 	if c := p.Cells.Cell(id); c != nil {
-		return c.Name
+		return language.Data(c.Name)
 	}
-	return "a cell that was removed"
+	return language.Say("a cell that was removed")
 }
 
 // Offline says whether a reader is known to be offline.
@@ -102,7 +103,7 @@ func (c *Console) showCells(w http.ResponseWriter, r *http.Request, v *visit, st
 	if p.Form == nil {
 		p.Form = newForm()
 	}
-	c.show(w, r, status, "cells", &view{visit: v, Title: "Cells", Section: "settings", Page: p})
+	c.show(w, r, status, "cells", &view{visit: v, Title: language.Say("Cells"), Section: "settings", Page: p})
 	return nil
 }
 
@@ -112,7 +113,7 @@ func (c *Console) showNewCell(w http.ResponseWriter, r *http.Request, v *visit, 
 
 func (c *Console) addCell(r *http.Request, v *visit, f *form) (answer, error) {
 	id, err := c.desk.AddCell(r.Context(), v.Actor, readCell(f))
-	return answer{to: fmt.Sprint("/cells/", id), notice: "Added. It is for readers once a controller leads it."}, err
+	return answer{to: fmt.Sprint("/cells/", id), notice: language.Say("Added. It is for readers once a controller leads it.")}, err
 }
 
 func readCell(f *form) desk.CellForm {
@@ -175,7 +176,7 @@ func (c *Console) showCellPage(w http.ResponseWriter, r *http.Request, v *visit,
 			p.Form.Values.Set(name, value)
 		}
 	}
-	c.show(w, r, status, "cell", &view{visit: v, Title: p.Cell.Name, Section: "settings", Page: p})
+	c.show(w, r, status, "cell", &view{visit: v, Title: language.Data(p.Cell.Name), Section: "settings", Page: p})
 	return nil
 }
 
@@ -186,12 +187,12 @@ func (c *Console) editCell(r *http.Request, v *visit, f *form) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	notice := "Saved."
+	notice := language.Say("Saved.")
 	if change.Changed > 0 {
-		notice = fmt.Sprintf("Saved for %s within a few minutes.", plural(change.Changed, "reader, which moves", "readers, which move"))
+		notice = language.Count(change.Changed, "Saved for %d reader, which moves within a few minutes.", "Saved for %d readers, which move within a few minutes.")
 	}
 	if change.Kept > 0 {
-		notice += fmt.Sprintf(" %s.", plural(change.Kept, "reader keeps other brokers, of which it was told for itself", "readers keep other brokers, of which they were told for themselves"))
+		notice = language.Say("%s %s", notice, language.Count(change.Kept, "%d reader keeps other brokers, of which it was told for itself.", "%d readers keep other brokers, of which they were told for themselves."))
 	}
 	return answer{to: fmt.Sprint("/cells/", v.id), notice: notice}, nil
 }
@@ -199,7 +200,7 @@ func (c *Console) editCell(r *http.Request, v *visit, f *form) (answer, error) {
 func (c *Console) removeCell(r *http.Request, v *visit, f *form) (answer, error) {
 	was, _ := strconv.ParseInt(f.Get("revision"), 10, 64)
 	err := c.desk.RemoveCell(r.Context(), v.Actor, v.id, was)
-	return removed(err, "/cells", "The cell was removed.", "The cell was removed already.")
+	return removed(err, "/cells", language.Say("The cell was removed."), language.Say("The cell was removed already."))
 }
 
 // moveToCell moves the readers that are ticked on the page of a cell.
@@ -222,14 +223,11 @@ func (c *Console) moveReaders(r *http.Request, v *visit, f *form, readers []stri
 	return c.desk.MoveReaders(r.Context(), v.Actor, desk.MoveForm{Readers: readers, Cell: to, Anyway: f.Has("anyway", "on")})
 }
 
-func movedNotice(changed int) string {
-	switch changed {
-	case 0:
-		return "Nothing is changed: that is their cell already."
-	case 1:
-		return "1 reader is being moved. At its door nothing changes meanwhile."
+func movedNotice(changed int) *language.Sentence {
+	if changed == 0 {
+		return language.Say("Nothing is changed: that is their cell already.")
 	}
-	return thousands(changed) + " readers are being moved. At their doors nothing changes meanwhile."
+	return language.Count(changed, "%d reader is being moved. At its door nothing changes meanwhile.", "%d readers are being moved. At their doors nothing changes meanwhile.")
 }
 
 // readerCell is of which cell the reader of a page is.

@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -36,7 +37,7 @@ func cellTour(t *testing.T, beside context.Context) {
 	move(3, "yard", "loading-bay-at-the-very-end-rear")
 	move(2, "gate")
 	w.live.mu.Lock()
-	w.live.silent = &desk.UnheardError{Cells: []int64{2}, Why: &store.UnavailableError{Reason: "nobody leads the cell north"}}
+	w.live.silent = &desk.UnheardError{Cells: []int64{2}, Why: &store.UnavailableError{Reason: language.Data("nobody leads the cell north")}}
 	w.live.states[1].Online = false
 	w.live.states[2].Current, w.live.states[2].Behind, w.live.states[3].Online = false, time.Now().Add(-12*time.Second), false
 	w.live.brokers = append(w.live.brokers, link.BrokerStatus{URL: "ssl://broker-1.warehouse.harbour-district.example.com:8883", Cell: 3, Up: true, Since: time.Now()},

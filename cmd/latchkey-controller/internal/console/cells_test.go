@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -46,7 +47,7 @@ func inCells(t *testing.T, readers ...string) *world {
 	if id != 2 {
 		t.Fatalf("it has the id %d", id)
 	}
-	w.live.silent = &desk.UnheardError{Cells: []int64{2}, Why: &store.UnavailableError{Reason: "nobody leads the cell north"}}
+	w.live.silent = &desk.UnheardError{Cells: []int64{2}, Why: &store.UnavailableError{Reason: language.Data("nobody leads the cell north")}}
 	return w
 }
 
@@ -312,10 +313,10 @@ func TestHowACellIsDoing(t *testing.T) {
 		{desk.CellStatus{Readers: 3, Online: 3, Behind: 3, BehindSince: now.Add(-50 * time.Hour), Controllers: led}, "good Works", "warn 3 readers behind, longest 2 days"},
 	} {
 		light, lag := cellLight(&test.is), cellLag(&test.is, now)
-		if got := strings.TrimSpace(light.Tone + " " + light.Word); got != test.light {
+		if got := strings.TrimSpace(light.Tone + " " + light.Word.String()); got != test.light {
 			t.Errorf("%+v: %q, not %q", test.is, got, test.light)
 		}
-		if got := strings.TrimSpace(lag.Tone + " " + lag.Word); got != test.lag {
+		if got := strings.TrimSpace(lag.Tone + " " + lag.Word.String()); got != test.lag {
 			t.Errorf("%+v: %q, not %q", test.is, got, test.lag)
 		}
 	}

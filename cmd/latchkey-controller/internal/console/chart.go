@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A chart shows access events per hour, as bars with refused ones on top. Its units
@@ -13,8 +14,8 @@ type chart struct {
 	Width, Height int
 	Bars          []bar
 	Lines         []line
-	Label         string // alternative text
-	Granted       int    // total
+	Label         *language.Sentence // alternative text
+	Granted       int                // total
 	Refused       int
 }
 
@@ -23,7 +24,7 @@ type bar struct {
 	X, W            int
 	GrantedY, Tall  int // of the granted
 	DeniedY, Denied int // of the refused
-	Title           string
+	Title           *language.Sentence
 	Tick            string // label below; "": none
 	TickX           int
 }
@@ -70,18 +71,23 @@ func newChart(hours []desk.Hour, zone *time.Location) *chart {
 		b.GrantedY = chartTop + room - b.Tall
 		b.DeniedY = b.GrantedY - b.Denied
 		begins := h.Begins.In(zone)
-		b.Title = fmt.Sprintf("%s to %s: %s, %d refused", begins.Format("15:04"), begins.Add(time.Hour).Format("15:04"), plural(h.Granted, "entry", "entries"), h.Denied)
+		b.Title = language.Say("%s to %s: %s, %s¦o'clock, and how many", language.Clock(begins), language.Clock(begins.Add(time.Hour)), entries(h.Granted), refusals(h.Denied))
 		if begins.Hour()%3 == 0 {
 			b.Tick, b.TickX = begins.Format("15"), b.X+b.W/2
 		}
 		c.Bars = append(c.Bars, b)
 	}
-	c.Label = fmt.Sprintf("%s and %d refused in %d hours", plural(c.Granted, "entry", "entries"), c.Refused, len(hours))
+	c.Label = language.Count(len(hours), "%[2]s and %[3]s in %[1]d hour", "%[2]s and %[3]s in %[1]d hours", entries(c.Granted), refusals(c.Refused))
 	if most > 0 {
-		c.Label += fmt.Sprintf(", most of them from %s", hours[busiest].Begins.In(zone).Format("15:04"))
+		from := language.Clock(hours[busiest].Begins.In(zone))
+		c.Label = language.Count(len(hours), "%[2]s and %[3]s in %[1]d hour, most of them from %[4]s", "%[2]s and %[3]s in %[1]d hours, most of them from %[4]s", entries(c.Granted), refusals(c.Refused), from)
 	}
 	return c
 }
+
+func entries(n int) *language.Sentence { return language.Count(n, "%d entry", "%d entries") }
+
+func refusals(n int) *language.Sentence { return language.Count(n, "%d refused", "%d refused") }
 
 // ceiling returns the number at the top of a chart: at least n, and even.
 func ceiling(n int) int {

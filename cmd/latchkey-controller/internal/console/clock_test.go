@@ -18,7 +18,7 @@ func TestAClockInDoubtIsSaidAndAnOwnerConfirmsIt(t *testing.T) {
 	}
 	owner, viewer := w.visitor(desk.Owner), w.visitor(desk.Viewer)
 	tend()
-	const says = "clock was put forward by 3650 days"
+	const says = "clock was put forward by 3,650 days"
 	if page := owner.get("/").body; strings.Contains(page, "clock was put") {
 		t.Fatal("doubt without reason")
 	}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // Options configure a Console.
@@ -55,9 +56,10 @@ type Console struct {
 	fingerprint string // fingerprint of the controller's key
 
 	mux         *http.ServeMux
-	static      string                // URL of the static files, with a slash
-	pages       atomic.Pointer[pages] // in the site's last known time zone
-	marker      []byte                // placeholder for a secret in a page
+	static      string // URL of the static files, with a slash
+	languages   *language.Languages
+	pages       atomic.Pointer[pageSet] // in the site's last known time zone
+	marker      []byte                  // placeholder for a secret in a page
 	updates     *broadcaster
 	bundles     bundles
 	uploads     uploads
@@ -75,10 +77,11 @@ func New(o Options) (*Console, error) {
 	if c.static, err = staticURL(); err != nil {
 		return nil, err
 	}
+	c.languages = language.New()
 	if c.savedForms, err = newSavedForms(); err != nil {
 		return nil, err
 	}
-	last, err := c.newPages(time.UTC)
+	last, err := c.newPageSet(time.UTC)
 	if err != nil {
 		return nil, err
 	}

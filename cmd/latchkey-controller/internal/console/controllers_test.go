@@ -10,6 +10,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -74,7 +75,7 @@ func (w *world) unled() (led func()) {
 	}
 	w.live.mu.Lock()
 	defer w.live.mu.Unlock()
-	w.live.silent = &store.UnavailableError{Reason: "no controller leads this site now, so readers cannot be reached; nothing was done"}
+	w.live.silent = &store.UnavailableError{Reason: language.Data("no controller leads this site now, so readers cannot be reached; nothing was done")}
 	return func() {
 		release()
 		come(w.t, leads, "the lead")
@@ -149,13 +150,13 @@ func TestAnUpgradeThatIsNotFinishedSaysWhatIsLeft(t *testing.T) {
 	attic, barn, cellar := desk.ControllerStatus{Machine: "attic", Schema: 30}, desk.ControllerStatus{Machine: "barn", Schema: 31}, desk.ControllerStatus{Machine: "cellar", Address: "192.0.2.7", Schema: 30}
 	for want, all := range map[string][]desk.ControllerStatus{
 		"": {attic, attic, {Machine: "of a version that is not known"}},
-		"The controllers are of several versions: upgrade the controller on attic, the controller on cellar (192.0.2.7), too.": {attic, barn, cellar},
+		"The controllers are of several versions: upgrade those on attic and cellar (192.0.2.7), too.": {attic, barn, cellar},
 	} {
-		if got := upgradeNote(all); got != want {
+		if got := upgradeNote(all).String(); got != want {
 			t.Errorf("%q, not %q", got, want)
 		}
 	}
-	if got := upgradeNote(nil); got != "" {
+	if got := upgradeNote(nil); got != nil {
 		t.Error(got)
 	}
 }

@@ -1,11 +1,13 @@
 package console
 
 import (
+	"html/template"
 	"net/http"
 	"slices"
 	"strconv"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // showCredentials shows the credentials of the user in the URL, in a panel that the function with
@@ -51,7 +53,7 @@ func (c *Console) showPIN(id uint64, what string, digits []byte) handler {
 
 // pinGiven answers that a user has a "pin" or a "duress-pin", which is shown if it was
 // generated.
-func (c *Console) pinGiven(id uint64, what string, digits []byte, notice string) answer {
+func (c *Console) pinGiven(id uint64, what string, digits []byte, notice *language.Sentence) answer {
 	a := answer{to: userURL(id, "credentials"), notice: notice}
 	if len(digits) > 0 {
 		a.show = c.showPIN(id, what, digits)
@@ -77,20 +79,25 @@ func (c *Console) setPIN(r *http.Request, v *visit, f *form) (answer, error) {
 		return answer{}, err
 	}
 	digits, err := c.desk.SetPIN(r.Context(), v.Actor, uint64(v.id), choice)
-	return c.pinGiven(uint64(v.id), "pin", digits, "The PIN was set. Readers are being updated."), err
+	return c.pinGiven(uint64(v.id), "pin", digits, language.Say("The PIN was set. Readers are being updated.")), err
 }
 
 func (c *Console) removePIN(r *http.Request, v *visit, _ *form) (answer, error) {
 	err := c.desk.RemovePIN(r.Context(), v.Actor, uint64(v.id))
-	return removed(err, userURL(uint64(v.id), "credentials"), "The PIN was removed. Readers are being updated.", "The PIN was already removed.")
+	return removed(err, userURL(uint64(v.id), "credentials"), language.Say("The PIN was removed. Readers are being updated."), language.Say("The PIN was already removed."))
 }
 
 func cardAdded(v *visit) answer {
-	return answer{to: userURL(uint64(v.id), "credentials"), notice: "The card was added. Readers are being updated."}
+	return answer{to: userURL(uint64(v.id), "credentials"), notice: language.Say("The card was added. Readers are being updated.")}
 }
 
 func (c *Console) addCard(r *http.Request, v *visit, f *form) (answer, error) {
 	return cardAdded(v), c.desk.AddCard(r.Context(), v.Actor, uint64(v.id), f.Trim("card"))
+}
+
+// mono puts a number of a card into a sentence, with digits of one width.
+func mono(number string) template.HTML {
+	return template.HTML(`<b class="mono nowrap">` + template.HTMLEscapeString(number) + "</b>")
 }
 
 // credentialOf returns the credential in a request's URL.
@@ -108,7 +115,7 @@ func (c *Console) removeCard(r *http.Request, v *visit, _ *form) (answer, error)
 		return answer{}, err
 	}
 	err = c.desk.RemoveCard(r.Context(), v.Actor, uint64(v.id), credential)
-	return removed(err, userURL(uint64(v.id), "credentials"), "The card was removed. Readers are being updated.", "This card was already removed.")
+	return removed(err, userURL(uint64(v.id), "credentials"), language.Say("The card was removed. Readers are being updated."), language.Say("This card was already removed."))
 }
 
 // enrol asks a reader to read a card. It returns when a card was read, or the reader's
@@ -146,6 +153,6 @@ func (c *Console) confirmCard(r *http.Request, v *visit, f *form) (answer, error
 }
 
 func (c *Console) dropCard(r *http.Request, v *visit, _ *form) (answer, error) {
-	notice := "The card was not added, and opens nothing. Start again with the right one."
+	notice := language.Say("The card was not added, and opens nothing. Start again with the right one.")
 	return answer{to: userURL(uint64(v.id), "credentials"), notice: notice}, c.desk.DropCard(r.Context(), v.Actor, r.PathValue("enrolment"))
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // devicesPage lists hubs and readers, with one hub in the panel.
@@ -50,9 +51,9 @@ func (c *Console) showDevices(w http.ResponseWriter, r *http.Request, v *visit, 
 			p.HubOf = append(p.HubOf, reader)
 		}
 	}
-	title := "Readers"
+	title := language.Say("Readers")
 	if p.Hub != nil {
-		title = p.Hub.Name
+		title = language.Data(p.Hub.Name)
 	}
 	c.show(w, r, status, "devices", &view{visit: v, Title: title, Section: "devices", Panel: p.Hub != nil, Page: p})
 	return nil

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -31,12 +32,15 @@ type doorPage struct {
 	rules
 }
 
-var doorTabs = []tab{{"overview", "Overview"}, {"access", "Access"}, {"hours", "Unlock schedule"}, {"identification", "Identification"}, {"settings", "Settings"}, {"activity", "Activity"}}
+var doorTabs = []tab{
+	{"overview", language.Say("Overview")}, {"access", language.Say("Access")}, {"hours", language.Say("Unlock schedule")},
+	{"identification", language.Say("Identification")}, {"settings", language.Say("Settings")}, {"activity", language.Say("Activity")},
+}
 
 func (c *Console) door(w http.ResponseWriter, r *http.Request, v *visit) error {
 	tab := r.URL.Query().Get("tab")
 	if tab == "config" { // as links from before name it
-		c.redirect(w, r, fmt.Sprintf("/doors/%d?tab=settings", v.id), "")
+		c.redirect(w, r, fmt.Sprintf("/doors/%d?tab=settings", v.id), nil)
 		return nil
 	}
 	return c.showDoor(tab)(w, r, v, http.StatusOK, nil)
@@ -76,7 +80,7 @@ func (c *Console) showDoorPage(w http.ResponseWriter, r *http.Request, v *visit,
 		p.Members, err = c.desk.GroupsWithMembers(r.Context(), v.Actor)
 	}
 	if err == nil {
-		c.show(w, r, status, "door", &view{visit: v, Title: p.Door.Name, Section: "overview", Page: p})
+		c.show(w, r, status, "door", &view{visit: v, Title: language.Data(p.Door.Name), Section: "overview", Page: p})
 	}
 	return err
 }
@@ -168,5 +172,5 @@ func (c *Console) editDoor(r *http.Request, v *visit, f *form) (answer, error) {
 	err := c.desk.EditPlace(r.Context(), v.Actor, desk.Doors, v.id, f.Get("revision"), func(p *desk.PlaceForm) {
 		p.Name, p.In, p.Location = f.Trim("name"), cmp.Or(hub, p.In), cmp.Or(location, p.Location)
 	})
-	return answer{to: fmt.Sprintf("/doors/%d?tab=settings", v.id), notice: "Saved."}, err
+	return answer{to: fmt.Sprintf("/doors/%d?tab=settings", v.id), notice: language.Say("Saved.")}, err
 }

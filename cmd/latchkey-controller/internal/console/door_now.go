@@ -1,74 +1,102 @@
 package console
 
 import (
-	"slices"
 	"strings"
+	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
-// openNow says who may open a reader's door now, of the groups on its list, as sentences.
-func openNow(r *desk.Reader, all []*desk.Access) string {
-	if r.Live.Strike == wire.StrikeHeld {
-		return "The door is unlocked for everybody now."
+// invitedVisitors is how the desk names the group of a door's visitors.
+const invitedVisitors = "invited visitors"
+
+// namedGroup returns a group as the desk names it for people.
+func namedGroup(name string) *language.Sentence {
+	if name == invitedVisitors {
+		return language.Say("invited visitors")
 	}
-	var hows []string
-	groups := map[string][]string{}
-	for _, a := range all {
-		how := a.ByNow()
-		if a.Never != "" || a.Not != "" {
-			continue
-		}
-		group := a.Groups[0]
-		if group == wire.Everyone { // among them all others
-			return "Everyone may open it now, " + withWhat(how) + "."
-		}
-		if !slices.Contains(hows, how) {
-			hows = append(hows, how)
-		}
-		groups[how] = append(groups[how], group)
-	}
-	if len(hows) == 0 {
-		return "Nobody may open it now."
-	}
-	var says []string
-	for _, how := range hows {
-		says = append(says, whoOf(groups[how])+" may open it now, "+withWhat(how)+".")
-	}
-	return strings.Join(says, " ")
+	return language.Data(name)
 }
 
-// whoOf names groups at the beginning of a sentence.
-func whoOf(groups []string) string {
-	of, visitors := groups, ""
-	if last := len(groups) - 1; groups[last] == "invited visitors" {
-		of, visitors = groups[:last], "invited visitors"
+// openNow says who may open a reader's door now, of the groups on its list.
+func openNow(r *desk.Reader, all []*desk.Access) *language.Sentence {
+	if r.Live.Strike == wire.StrikeHeld {
+		return language.Say("The door is unlocked for everybody now.")
+	}
+	var hows []*language.Sentence
+	groups := map[string][]string{} // by how, in English
+	for _, a := range all {
+		how, group := withWhat(a), a.Groups[0]
+		if how == nil {
+			continue
+		}
+		if group == wire.Everyone { // among them all others
+			return language.Say("Everyone may open it now, %s.", how)
+		}
+		if groups[how.String()] == nil {
+			hows = append(hows, how)
+		}
+		groups[how.String()] = append(groups[how.String()], group)
+	}
+	if len(hows) == 0 {
+		return language.Say("Nobody may open it now.")
+	}
+	says := mayOpen(groups[hows[0].String()], hows[0])
+	for _, how := range hows[1:] {
+		says = language.Say("%s %s", says, mayOpen(groups[how.String()], how))
+	}
+	return says
+}
+
+// mayOpen says that groups may open a door now, and with what.
+func mayOpen(groups []string, how *language.Sentence) *language.Sentence {
+	of, visitors := groups, false
+	if last := len(groups) - 1; groups[last] == invitedVisitors {
+		of, visitors = groups[:last], true
 	}
 	switch n := len(of); {
 	case n == 0:
-		return capital(visitors)
-	case n == 1 && visitors == "":
-		return "The group " + of[0]
+		return language.Say("Invited visitors may open it now, %s.", how)
+	case n == 1 && visitors:
+		return language.Say("The group %s and invited visitors may open it now, %s.", of[0], how)
 	case n == 1:
-		return "The group " + of[0] + " and " + visitors
-	case visitors == "":
-		return "The groups " + strings.Join(of[:n-1], ", ") + " and " + of[n-1]
+		return language.Say("The group %s may open it now, %s.", of[0], how)
+	case visitors:
+		return language.Say("The groups %s and invited visitors may open it now, %s.", strings.Join(of, ", "), how)
 	}
-	return "The groups " + strings.Join(of, ", ") + " and " + visitors
+	return language.Say("The groups %s may open it now, %s.", language.List(of), how)
 }
 
-// withWhat says for a sentence what desk.Access.ByNow says.
-func withWhat(how string) string {
-	switch how {
-	case "PIN or card":
-		return "with a PIN or a card"
-	case "PIN", "card":
-		return "with a " + how
-	case "card and PIN":
-		return "with a card and a PIN"
-	case "card and PIN, the card first":
-		return "with a card and then a PIN"
+// opensWhen says when the door of an access opens: "Always", "Mon-Fri 08:00-18:00 (Asia/Tokyo)".
+func opensWhen(a *desk.Access, in *time.Location) *language.Sentence {
+	if a.Hours == nil {
+		return language.Say("Always")
 	}
-	return "by " + how
+	return zoned(language.Say("%s", a.When()), a.Zone, in).Capital()
+}
+
+// withWhat says with what an access opens its door now; nil: with nothing.
+func withWhat(a *desk.Access) *language.Sentence {
+	opens := map[wire.Means]bool{}
+	first := false
+	for _, way := range a.Now {
+		if way.Why == "" {
+			opens[way.Means], first = true, first || way.CardFirst
+		}
+	}
+	switch {
+	case opens[wire.ByBoth] && first:
+		return language.Say("with a card and then a PIN")
+	case opens[wire.ByBoth]:
+		return language.Say("with a card and a PIN")
+	case opens[wire.ByPIN] && opens[wire.ByCard]:
+		return language.Say("with a PIN or a card")
+	case opens[wire.ByPIN]:
+		return language.Say("with a PIN")
+	case opens[wire.ByCard]:
+		return language.Say("with a card")
+	}
+	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -138,7 +139,7 @@ func (c *Console) setPolicy(r *http.Request, v *visit, f *form, tab string, edit
 		return answer{}, err
 	}
 	to, err := c.rulesAt(r, v, tab)
-	return answer{to: to, notice: "Saved. The reader is told now." + nights(f)}, err
+	return answer{to: to, notice: andNights(language.Say("Saved. The reader is told now."), f)}, err
 }
 
 // savePolicy changes a reader's policy, unless errors are marked in the form.

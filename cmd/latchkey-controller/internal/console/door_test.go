@@ -69,6 +69,27 @@ func TestInAModeADoorSaysWhoMayOpenItNow(t *testing.T) {
 	b.get("/doors/1").shows(t, http.StatusOK, "The group staff may open it now, with a card.")
 }
 
+func TestEachWayInWhichGroupsMayOpenADoorIsAWholeSentence(t *testing.T) {
+	r := &desk.Reader{Policy: &wire.Policy{}}
+	may := func(group string, ways ...desk.Way) *desk.Access {
+		return &desk.Access{Groups: []string{group}, Now: ways}
+	}
+	pin, card := desk.Way{Means: wire.ByPIN}, desk.Way{Means: wire.ByCard}
+	first := desk.Way{Means: wire.ByBoth, CardFirst: true}
+	for want, all := range map[string][]*desk.Access{
+		"Nobody may open it now.":                                                                             {may("staff", desk.Way{Means: wire.ByPIN, Why: wire.ReasonSchedule})},
+		"Invited visitors may open it now, with a PIN.":                                                       {may("invited visitors", pin)},
+		"The group staff and invited visitors may open it now, with a PIN or a card.":                         {may("staff", pin, card), may("invited visitors", card, pin)},
+		"The groups lab, staff and invited visitors may open it now, with a card and a PIN.":                  {may("lab", desk.Way{Means: wire.ByBoth}), may("staff", desk.Way{Means: wire.ByBoth}), may("invited visitors", desk.Way{Means: wire.ByBoth})},
+		"The groups lab and night may open it now, with a card. The group staff may open it now, with a PIN.": {may("lab", card), may("staff", pin), may("night", card)},
+		"Everyone may open it now, with a card and then a PIN.":                                               {may("staff", card), may(wire.Everyone, first)},
+	} {
+		if got := openNow(r, all).String(); got != want {
+			t.Errorf("%q, not %q", got, want)
+		}
+	}
+}
+
 func TestWhatWasSetAtAReaderIsFoundAtItsDoor(t *testing.T) {
 	w := small(t)
 	w.adopt("back", "Back", "Main building")

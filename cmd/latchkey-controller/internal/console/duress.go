@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -26,7 +27,7 @@ func (c *Console) setDuressPIN(r *http.Request, v *visit, f *form) (answer, erro
 		return answer{}, err
 	}
 	digits, err := c.desk.SetDuressPIN(r.Context(), v.Actor, uint64(v.id), choice)
-	return c.pinGiven(uint64(v.id), "duress-pin", digits, "The PIN for duress was set. Readers are being updated."), err
+	return c.pinGiven(uint64(v.id), "duress-pin", digits, language.Say("The PIN for duress was set. Readers are being updated.")), err
 }
 
 func (c *Console) showDuressPIN(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
@@ -38,7 +39,7 @@ func (c *Console) showDuressPIN(w http.ResponseWriter, r *http.Request, v *visit
 
 func (c *Console) removeDuressPIN(r *http.Request, v *visit, _ *form) (answer, error) {
 	err := c.desk.RemoveDuressPIN(r.Context(), v.Actor, uint64(v.id))
-	return removed(err, userURL(uint64(v.id), "credentials"), "The PIN for duress was removed. Readers are being updated.", "The PIN for duress was already removed.")
+	return removed(err, userURL(uint64(v.id), "credentials"), language.Say("The PIN for duress was removed. Readers are being updated."), language.Say("The PIN for duress was already removed."))
 }
 
 // The overview shows as many alarms of duress, for so long: over a weekend.

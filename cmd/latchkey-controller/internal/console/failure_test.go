@@ -8,11 +8,12 @@ import (
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 func TestAPageSaysThatTheDatabaseIsAwayAndTriesAgain(t *testing.T) {
 	w := newWorld(t)
-	away := &desk.UnavailableError{Reason: "the database x is not reachable (refused); nothing was done"}
+	away := &desk.UnavailableError{Reason: language.Data("the database x is not reachable (refused); nothing was done")}
 	answer := func(method string, err error, header ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, "/users", nil)
 		for i := 0; i < len(header); i += 2 {

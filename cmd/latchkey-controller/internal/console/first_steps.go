@@ -5,15 +5,16 @@ import (
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A firstStep is one of those that lead a new site to the first person who opens a door.
 type firstStep struct {
-	Name   string // the name of its text in the template
-	Done   bool   // says the database
-	Next   bool   // the one with the button
-	Href   string // of the button; "": the step is taken at the door
-	WhyNot string // the actor may not take it; "": they may
+	Name   string             // the name of its text in the template
+	Done   bool               // says the database
+	Next   bool               // the one with the button
+	Href   string             // of the button; "": the step is taken at the door
+	WhyNot *language.Sentence // the actor may not take it; nil: they may
 }
 
 // firstSteps returns the steps for the start page; nil: they are over. A site may well be in UTC: a zone
@@ -51,7 +52,7 @@ func (c *Console) firstSteps(r *http.Request, v *visit, p *overviewPage) ([]firs
 	for _, s := range steps {
 		s.WhyNot = v.WhyNot(string(s.act))
 		waits := s.Name == "pin" && is.User == 0 || s.Name == "site" && p.Doors > 0
-		s.Next = !next && !s.Done && s.WhyNot == "" && !waits
+		s.Next = !next && !s.Done && s.WhyNot == nil && !waits
 		next = next || s.Next
 		all = append(all, s.firstStep)
 	}
@@ -59,5 +60,5 @@ func (c *Console) firstSteps(r *http.Request, v *visit, p *overviewPage) ([]firs
 }
 
 func (c *Console) hideFirstSteps(r *http.Request, v *visit, _ *form) (answer, error) {
-	return answer{to: "/", notice: "The first steps are hidden."}, c.desk.HideFirstSteps(r.Context(), v.Actor)
+	return answer{to: "/", notice: language.Say("The first steps are hidden.")}, c.desk.HideFirstSteps(r.Context(), v.Actor)
 }

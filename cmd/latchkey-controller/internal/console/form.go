@@ -13,13 +13,14 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A form holds what was entered, and the errors.
 type form struct {
 	Values url.Values
-	Wrong  map[string]string // a sentence by field; "": about the whole form
-	Note   string            // what was done to the form itself, which nobody has sent yet; "": nothing
+	Wrong  map[string]*language.Sentence // by field; "": about the whole form
+	Note   *language.Sentence            // what was done to the form itself, which nobody has sent yet; nil: nothing
 	secret map[string][]byte
 	file   []byte // the uploaded file, up to one byte more than it may have
 }
@@ -35,7 +36,7 @@ func (f *form) MayFocus() bool {
 }
 
 // errBadForm refuses a form that no page of the console sends.
-var errBadForm = errors.New("the form cannot be read")
+var errBadForm = language.Say("the form cannot be read")
 
 // secretFields are the fields of all forms that hold PINs, passwords and what proves a passkey: bytes that can
 // be wiped, never strings, and never saved.
@@ -155,7 +156,7 @@ func (f *form) Has(name, value string) bool {
 
 // newForm returns a form with values and no errors.
 func newForm(values ...string) *form {
-	f := &form{Values: url.Values{}, Wrong: map[string]string{}, secret: map[string][]byte{}}
+	f := &form{Values: url.Values{}, Wrong: map[string]*language.Sentence{}, secret: map[string][]byte{}}
 	for i := 0; i+1 < len(values); i += 2 {
 		f.Values.Add(values[i], values[i+1])
 	}
@@ -163,8 +164,13 @@ func newForm(values ...string) *form {
 }
 
 // wrong marks an error in a field, "" for the whole form.
-func (f *form) wrong(field, text string) error {
-	f.Wrong[field] = sentence(text)
+func (f *form) wrong(field, english string, values ...any) error {
+	return f.says(field, language.Say(english, values...))
+}
+
+// says marks what is wrong in a field.
+func (f *form) says(field string, wrong *language.Sentence) error {
+	f.Wrong[field] = wrong.Alone()
 	return errWrong
 }
 
@@ -173,10 +179,10 @@ func (f *form) wrong(field, text string) error {
 func (f *form) refused(err error) bool {
 	fields := desk.Fields(err)
 	for name, text := range fields {
-		f.Wrong[name] = sentence(text)
+		f.Wrong[name] = text.Alone()
 	}
 	if errors.Is(err, desk.ErrSignInAgain) {
-		f.Wrong["password"] = "Enter your password again to go on."
+		f.Wrong["password"] = language.Say("Enter your password again to go on.")
 		return true
 	}
 	return fields != nil || errors.Is(err, errWrong)
@@ -185,8 +191,8 @@ func (f *form) refused(err error) bool {
 // warn says, on a form that was refused because its subject has changed, that
 // sending it again overwrites the change. It sets the current revision for that.
 func (f *form) warn(what, revision string) {
-	if meanwhile := f.Wrong[what]; meanwhile != "" {
-		f.Wrong[""] = meanwhile + " Saving again overwrites that change."
+	if meanwhile := f.Wrong[what]; meanwhile != nil {
+		f.Wrong[""] = language.Say("%s %s", meanwhile, language.Say("Saving again overwrites that change."))
 		f.Values.Set("revision", revision)
 	}
 }

@@ -1,8 +1,9 @@
 package console
 
 import (
-	"fmt"
 	"strconv"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 func tick(f *form, name string, on bool) {
@@ -16,7 +17,7 @@ func tick(f *form, name string, on bool) {
 func wholeNumber(f *form, name string, most uint64) uint64 {
 	n, err := strconv.ParseUint(f.Trim(name), 10, 32)
 	if err != nil || n > most {
-		f.Wrong[name] = fmt.Sprintf("Enter a whole number from 0 to %s.", thousands(int(most)))
+		f.Wrong[name] = language.Say("Enter a whole number from 0 to %d.", int(most))
 	}
 	return n
 }

@@ -403,7 +403,7 @@ func TestAFormOfAnotherKindOrTooLargeIsNotRead(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Owner)
 	b.ask("POST", "/users/1", "application/json", strings.NewReader(`{"first":"Eve"}`)).shows(t, http.StatusBadRequest)
-	b.ask("POST", "/users/1", "application/x-www-form-urlencoded", io.LimitReader(zeros{}, maxBody+1)).shows(t, http.StatusRequestEntityTooLarge, "At most 1024 KiB")
+	b.ask("POST", "/users/1", "application/x-www-form-urlencoded", io.LimitReader(zeros{}, maxBody+1)).shows(t, http.StatusRequestEntityTooLarge, "At most 1,024 KiB")
 }
 
 type zeros struct{}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -137,17 +138,17 @@ func (p *groupPanel) at(door int64) *desk.GroupAccess {
 	return nil
 }
 
-// Opens says when the group opens a door; "": it does not.
-func (p *groupPanel) Opens(door int64) string {
+// Opens says when the group opens a door; nil: it does not.
+func (p *groupPanel) Opens(door int64) *language.Sentence {
 	switch at := p.at(door); {
 	case at == nil:
-		return ""
+		return nil
 	case at.Hours == nil:
-		return "always"
+		return language.Say("has it always¦a door")
 	case at.Schedule != "":
-		return "by " + at.Schedule
+		return language.Say("has it by %s¦a door, schedule", at.Schedule)
 	}
-	return "at set times"
+	return language.Say("has it at set times¦a door")
 }
 
 // Within says whether a user is in the group of the panel.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -55,13 +56,13 @@ func (c *Console) showGroups(w http.ResponseWriter, r *http.Request, v *visit, s
 			return err
 		}
 	}
-	title := "Groups"
+	title := language.Say("Groups")
 	switch {
 	case panel == nil:
 	case panel.Group == nil:
-		title = "New group"
+		title = language.Say("New group")
 	default:
-		title = panel.Group.Name
+		title = language.Data(panel.Group.Name)
 	}
 	c.show(w, r, status, "groups", &view{visit: v, Title: title, Section: "users", Panel: panel != nil, Page: p})
 	return nil
@@ -91,13 +92,13 @@ func (c *Console) showNewGroup(w http.ResponseWriter, r *http.Request, v *visit,
 	}
 	switch _, err := c.desk.Group(r.Context(), v.Actor, name); {
 	case err == nil:
-		p.Form.wrong("name", "There already is a group "+name+": choose another name.")
+		p.Form.wrong("name", "There already is a group %s: choose another name.", name)
 	case !errors.Is(err, desk.ErrNotFound):
 		return err
 	case wire.CheckName(name) != nil:
-		p.Form.wrong("name", wire.CheckName(name).Error())
-	case p.Form.Wrong["group"] != "":
-		p.Form.wrong("name", p.Form.Wrong["group"])
+		p.Form.says("name", desk.SaidOf(wire.CheckName(name)))
+	case p.Form.Wrong["group"] != nil:
+		p.Form.says("name", p.Form.Wrong["group"])
 	default:
 		p.Ask = "add"
 		if err := c.readUsers(r, v, p, ""); err != nil {
@@ -113,7 +114,7 @@ func groupName(text string) string { return strings.ToLower(strings.TrimSpace(te
 func (c *Console) addGroup(r *http.Request, v *visit, f *form) (answer, error) {
 	name := groupName(f.Get("name"))
 	err := c.desk.EditMembers(r.Context(), v.Actor, name, true, usersOf(f), nil)
-	return answer{to: groupURL(name, "members"), notice: "The group was added. Readers are told now."}, err
+	return answer{to: groupURL(name, "members"), notice: language.Say("The group was added. Readers are told now.")}, err
 }
 
 // usersOf reads the ticked users of a form.
@@ -128,11 +129,11 @@ func usersOf(f *form) (ids []uint64) {
 func groupURL(name, tab string) string { return "/groups/" + url.PathEscape(name) + "?tab=" + tab }
 
 // afterGroupAct answers an act on a group: with the list, if the group is gone by it.
-func (c *Console) afterGroupAct(r *http.Request, v *visit, tab, notice string, err error) (answer, error) {
+func (c *Console) afterGroupAct(r *http.Request, v *visit, tab string, notice *language.Sentence, err error) (answer, error) {
 	name := r.PathValue("group")
 	if err == nil {
 		if _, gone := c.desk.Group(r.Context(), v.Actor, name); errors.Is(gone, desk.ErrNotFound) {
-			return answer{to: "/groups", notice: notice + " " + name + " is no group any more: nobody is in it, and it opens no door."}, nil
+			return answer{to: "/groups", notice: language.Say("%s %s", notice, language.Say("%s is no group any more: nobody is in it, and it opens no door.", name))}, nil
 		}
 	}
 	return answer{to: groupURL(name, tab), notice: notice}, err
@@ -141,13 +142,13 @@ func (c *Console) afterGroupAct(r *http.Request, v *visit, tab, notice string, e
 func (c *Console) addMembers(r *http.Request, v *visit, f *form) (answer, error) {
 	ids := usersOf(f)
 	err := c.desk.EditMembers(r.Context(), v.Actor, r.PathValue("group"), false, ids, nil)
-	return answer{to: groupURL(r.PathValue("group"), "members"), notice: plural(len(ids), "user is", "users are") + " in the group now. Readers are told."}, err
+	return answer{to: groupURL(r.PathValue("group"), "members"), notice: language.Count(len(ids), "%d user is in the group now. Readers are told.", "%d users are in the group now. Readers are told.")}, err
 }
 
 func (c *Console) removeMembers(r *http.Request, v *visit, f *form) (answer, error) {
 	ids := usersOf(f)
 	err := c.desk.EditMembers(r.Context(), v.Actor, r.PathValue("group"), false, nil, ids)
-	return c.afterGroupAct(r, v, "members", plural(len(ids), "user was", "users were")+" taken out.", err)
+	return c.afterGroupAct(r, v, "members", language.Count(len(ids), "%d user was taken out.", "%d users were taken out."), err)
 }
 
 // doorsOf reads the ticked doors of a form.
@@ -165,22 +166,22 @@ func (c *Console) giveAccess(r *http.Request, v *visit, f *form) (answer, error)
 		return answer{}, errWrong
 	}
 	err := c.desk.GiveAccess(r.Context(), v.Actor, r.PathValue("group"), f.Get("revision"), doorsOf(f), hours, by)
-	return answer{to: groupURL(r.PathValue("group"), "doors"), notice: "Saved. The readers are told now." + nights(f)}, err
+	return answer{to: groupURL(r.PathValue("group"), "doors"), notice: andNights(language.Say("Saved. The readers are told now."), f)}, err
 }
 
 func (c *Console) takeAccess(r *http.Request, v *visit, f *form) (answer, error) {
 	err := c.desk.TakeAccess(r.Context(), v.Actor, r.PathValue("group"), f.Get("revision"), doorsOf(f))
-	return c.afterGroupAct(r, v, "doors", "It does not open this door any more.", err)
+	return c.afterGroupAct(r, v, "doors", language.Say("It does not open this door any more.¦group"), err)
 }
 
 func (c *Console) renameGroup(r *http.Request, v *visit, f *form) (answer, error) {
 	name := groupName(f.Get("name"))
 	err := c.desk.RenameGroup(r.Context(), v.Actor, r.PathValue("group"), f.Get("revision"), name)
-	return answer{to: groupURL(name, "settings"), notice: "It is called " + name + " now, at all doors. Readers are told."}, err
+	return answer{to: groupURL(name, "settings"), notice: language.Say("It is called %s now, at all doors. Readers are told.¦group", name)}, err
 }
 
 func (c *Console) removeGroup(r *http.Request, v *visit, f *form) (answer, error) {
 	name := r.PathValue("group")
 	err := c.desk.RemoveGroup(r.Context(), v.Actor, name, f.Get("revision"))
-	return removed(err, "/groups", name+" was removed from its users and from all doors.", "This group was already removed.")
+	return removed(err, "/groups", language.Say("%s was removed from its users and from all doors.", name), language.Say("This group was already removed."))
 }

@@ -21,6 +21,7 @@ var saysEnough = map[string]string{
 	"again":    "a password, once more",
 
 	"passphrase-again": "a passphrase, once more",
+	"console-language": "each language says its own name",
 
 	"digits":   "a PIN; the choice above it says so",
 	"file":     "a file; the form says what is done with it",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // holidaysPath is the page of the site's holidays.
@@ -24,8 +25,8 @@ type holidaysPage struct {
 // A holidayRow is a holiday in the list.
 type holidayRow struct {
 	*desk.Holiday
-	Days string
-	Next string // when it comes next, with the day of the week; of one that is past: when it was
+	Days *language.Sentence
+	Next *language.Sentence // when it comes next, with the day of the week; of one that is past: when it was
 }
 
 // showHolidays shows the list; with a form, the question whether to remove past ones, too.
@@ -41,7 +42,8 @@ func (c *Console) showHolidays(w http.ResponseWriter, r *http.Request, v *visit,
 		p.Ask = "remove-past"
 	}
 	for _, h := range all.All {
-		row := holidayRow{h, desk.HolidayText(h), desk.NextHoliday(h, now).Format("Mon, 2 Jan 2006")}
+		next := desk.NextHoliday(h, now)
+		row := holidayRow{h, desk.HolidayText(h), language.Say("%s, %s", language.ShortWeekday(next.Weekday()), language.Date(next))}
 		if desk.IsPast(h, now) {
 			p.Past = append(p.Past, row)
 		} else {
@@ -52,14 +54,14 @@ func (c *Console) showHolidays(w http.ResponseWriter, r *http.Request, v *visit,
 		return desk.NextHoliday(a.Holiday, now).Compare(desk.NextHoliday(b.Holiday, now))
 	})
 	slices.Reverse(p.Past)
-	c.show(w, r, status, "holidays", &view{visit: v, Title: "Holidays", Section: "schedules", Page: p})
+	c.show(w, r, status, "holidays", &view{visit: v, Title: language.Say("Holidays"), Section: "schedules", Page: p})
 	return nil
 }
 
 // holidayPage is one holiday, or a new one.
 type holidayPage struct {
 	Holiday *desk.Holiday // nil: a new one
-	Days    string
+	Days    *language.Sentence
 	Form    *form
 	Ask     string
 }
@@ -68,7 +70,7 @@ func (c *Console) showNewHoliday(w http.ResponseWriter, r *http.Request, v *visi
 	if f == nil {
 		f = newForm()
 	}
-	c.show(w, r, status, "holiday", &view{visit: v, Title: "New holiday", Section: "schedules", Page: &holidayPage{Form: f}})
+	c.show(w, r, status, "holiday", &view{visit: v, Title: language.Say("New holiday"), Section: "schedules", Page: &holidayPage{Form: f}})
 	return nil
 }
 
@@ -91,7 +93,7 @@ func (c *Console) showHoliday(w http.ResponseWriter, r *http.Request, v *visit, 
 		tick(f, "yearly", h.Yearly)
 	}
 	f.warn("holiday", fmt.Sprint(h.Revision))
-	c.show(w, r, status, "holiday", &view{visit: v, Title: h.Name, Section: "schedules", Page: &holidayPage{h, desk.HolidayText(h), f, r.URL.Query().Get("ask")}})
+	c.show(w, r, status, "holiday", &view{visit: v, Title: language.Data(h.Name), Section: "schedules", Page: &holidayPage{h, desk.HolidayText(h), f, r.URL.Query().Get("ask")}})
 	return nil
 }
 
@@ -101,29 +103,29 @@ func readHoliday(f *form) desk.HolidayForm {
 
 func (c *Console) addHoliday(r *http.Request, v *visit, f *form) (answer, error) {
 	_, err := c.desk.AddHoliday(r.Context(), v.Actor, readHoliday(f))
-	return answer{to: holidaysPath, notice: "Added. The doors are told now."}, wholeHolidays(f, err)
+	return answer{to: holidaysPath, notice: language.Say("Added. The doors are told now.")}, wholeHolidays(f, err)
 }
 
 func (c *Console) editHoliday(r *http.Request, v *visit, f *form) (answer, error) {
 	was, _ := strconv.ParseInt(f.Get("revision"), 10, 64)
 	err := c.desk.EditHoliday(r.Context(), v.Actor, v.id, was, readHoliday(f))
-	return answer{to: holidaysPath, notice: "Saved. The doors are told now."}, wholeHolidays(f, err)
+	return answer{to: holidaysPath, notice: language.Say("Saved. The doors are told now.")}, wholeHolidays(f, err)
 }
 
 func (c *Console) removeHoliday(r *http.Request, v *visit, f *form) (answer, error) {
-	return removed(wholeHolidays(f, c.desk.RemoveHoliday(r.Context(), v.Actor, v.id)), holidaysPath, "The holiday was removed.", "It was already removed.")
+	return removed(wholeHolidays(f, c.desk.RemoveHoliday(r.Context(), v.Actor, v.id)), holidaysPath, language.Say("The holiday was removed."), language.Say("It was already removed."))
 }
 
 func (c *Console) removePastHolidays(r *http.Request, v *visit, f *form) (answer, error) {
 	n, err := c.desk.RemovePastHolidays(r.Context(), v.Actor)
-	return answer{to: holidaysPath, notice: plural(n, "past holiday was", "past holidays were") + " removed."}, wholeHolidays(f, err)
+	return answer{to: holidaysPath, notice: language.Count(n, "%d past holiday was removed.", "%d past holidays were removed.")}, wholeHolidays(f, err)
 }
 
 // wholeHolidays shows at the head of a form what is wrong with no field of it.
 func wholeHolidays(f *form, err error) error {
 	for _, field := range []string{"holidays", "where", "holiday"} {
-		if says := desk.Fields(err)[field]; says != "" {
-			f.wrong("", says)
+		if says := desk.Fields(err)[field]; says != nil {
+			f.says("", says)
 		}
 	}
 	return err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // holidaysImportPage takes a calendar, and shows what it would do.
@@ -26,7 +27,7 @@ type calendarRow struct {
 	Last   string           `json:"l"`
 	Yearly bool             `json:"y"`
 	Fate   desk.HolidayFate `json:"t"`
-	Tells  string           `json:"s"`
+	Tells  string           `json:"s"` // in the language of the page
 }
 
 func (row calendarRow) holiday() (h desk.Holiday, err error) {
@@ -38,12 +39,17 @@ func (row calendarRow) holiday() (h desk.Holiday, err error) {
 }
 
 // Days returns its days as text.
-func (row calendarRow) Days() string {
+func (row calendarRow) Days() *language.Sentence {
 	h, err := row.holiday()
 	if err != nil || h.Check() != nil {
-		return ""
+		return nil
 	}
 	return desk.HolidayText(&h)
+}
+
+// leftOut says what a plan leaves out.
+func leftOut(p *desk.HolidayPlan) *language.Sentence {
+	return language.Say("Left out: %s.", language.Join(p.Left))
 }
 
 // Value is the row as the form holds it.
@@ -68,7 +74,7 @@ func (p *holidaysImportPage) Does() bool {
 }
 
 func (c *Console) showHolidaysImport(w http.ResponseWriter, r *http.Request, v *visit, status int, p *holidaysImportPage) error {
-	c.show(w, r, status, "holidays-import", &view{visit: v, Title: "Import holidays", Section: "schedules", Page: p})
+	c.show(w, r, status, "holidays-import", &view{visit: v, Title: language.Say("Import holidays"), Section: "schedules", Page: p})
 	return nil
 }
 
@@ -88,7 +94,7 @@ func (c *Console) planHolidays(r *http.Request, v *visit, f *form) (answer, erro
 	p := &holidaysImportPage{Form: newForm(), Plan: plan, Rows: []calendarRow{}}
 	for i := range plan.Holidays {
 		h := &plan.Holidays[i]
-		p.Rows = append(p.Rows, calendarRow{h.Event, h.Name, h.First.Format(time.DateOnly), h.Last.Format(time.DateOnly), h.Yearly, h.Fate, h.Tells})
+		p.Rows = append(p.Rows, calendarRow{h.Event, h.Name, h.First.Format(time.DateOnly), h.Last.Format(time.DateOnly), h.Yearly, h.Fate, v.pages.language.Say(h.Tells)})
 		if h.Fate != desk.HolidayKeeps {
 			p.Form.Values.Add("take", fmt.Sprint(i))
 		}
@@ -128,5 +134,5 @@ func (c *Console) takeHolidays(r *http.Request, v *visit, f *form) (answer, erro
 		chosen = append(chosen, h)
 	}
 	added, changed, err := c.desk.TakeHolidays(r.Context(), v.Actor, chosen)
-	return answer{to: holidaysPath, notice: fmt.Sprintf("%s added, %d changed. The doors are told now.", plural(added, "holiday was", "holidays were"), changed)}, wholeHolidays(f, err)
+	return answer{to: holidaysPath, notice: language.Count(added, "%d holiday was added, %d changed. The doors are told now.", "%d holidays were added, %d changed. The doors are told now.", changed)}, wholeHolidays(f, err)
 }

@@ -2,79 +2,84 @@ package console
 
 import (
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
 // A light is the status of a reader or a door: a word, an icon and a tone, "good",
 // "warn", "bad" or "" for neutral.
-type light struct{ Tone, Word, Icon string }
+type light struct {
+	Tone string
+	Word *language.Sentence
+	Icon string
+}
 
 // readerLight returns a reader's status: the worst that applies.
 func readerLight(r *desk.Reader) light {
 	l := &r.Live
 	switch {
 	case r.Removed != "" || r.Board == "":
-		return light{"", "Removed", "reader"}
+		return light{"", language.Say("Removed¦a reader"), "reader"}
 	case l.Unled:
-		return light{"", "Not known now", "reader"}
+		return light{"", language.Say("Not known now"), "reader"}
 	case !l.Known:
-		return light{"", "Not heard from yet", "reader"}
+		return light{"", language.Say("Not heard from yet"), "reader"}
 	case !l.Online:
-		return light{"bad", "Offline", "warning"}
+		return light{"bad", language.Say("Offline"), "warning"}
 	case l.Tamper:
-		return light{"bad", "Housing open", "warning"}
+		return light{"bad", language.Say("Housing open"), "warning"}
 	case r.Policy.TwoProofs != nil && r.OldProofs():
-		return light{"bad", "Lets nobody in", "warning"}
+		return light{"bad", language.Say("Lets nobody in"), "warning"}
 	case l.Lockout != "":
-		return light{"warn", "PIN paused", "lock"}
+		return light{"warn", language.Say("PIN paused"), "lock"}
 	case len(l.Faults) > 0:
-		return light{"warn", "Fault", "warning"}
+		return light{"warn", language.Say("Fault"), "warning"}
 	case r.Budget != nil && r.Budget.Need.Needy():
-		return light{"warn", "No PINs", "warning"}
+		return light{"warn", language.Say("No PINs"), "warning"}
 	case l.Behind:
-		return light{"warn", "Behind", "warning"}
+		return light{"warn", language.Say("Behind"), "warning"}
 	case !l.Current:
-		return light{"", "Catching up", "reader"}
+		return light{"", language.Say("Catching up"), "reader"}
 	}
-	return light{"good", "Online", "reader"}
+	return light{"good", language.Say("Online"), "reader"}
 }
 
 // linkLight returns whether a reader is connected.
 func linkLight(r *desk.Reader) light {
 	switch {
 	case r.Live.Unled:
-		return light{"", "Not known now", "reader"}
+		return light{"", language.Say("Not known now"), "reader"}
 	case !r.Live.Known:
-		return light{"", "Not heard from yet", "reader"}
+		return light{"", language.Say("Not heard from yet"), "reader"}
 	case !r.Live.Online:
-		return light{"bad", "Offline", "warning"}
+		return light{"bad", language.Say("Offline"), "warning"}
 	}
-	return light{"good", "Online", "reader"}
+	return light{"good", language.Say("Online"), "reader"}
 }
 
 // contactLight returns the state of a reader's door.
 func contactLight(r *desk.Reader) light {
 	if !r.Live.Known || !r.Live.Online {
-		return light{"", "Not known", "door"}
+		return light{"", language.Say("Not known¦state of a door"), "door"}
 	}
 	switch {
 	case r.Live.Door == wire.DoorIsForced:
-		return light{"bad", "Forced open", "open"}
+		return light{"bad", language.Say("Forced open"), "open"}
 	case r.Live.Door == wire.DoorIsHeld:
-		return light{"warn", "Open for too long", "open"}
+		return light{"warn", language.Say("Open for too long"), "open"}
 	case r.Live.Door == wire.DoorIsOpen:
-		return light{"good", "Open", "open"}
+		return light{"good", language.Say("Open¦state of a door"), "open"}
 	case r.Live.Strike == wire.StrikePulse, r.Live.Strike == wire.StrikeHeld && r.Live.Mode == nil: // which says why
-		return light{"good", "Unlocked", "unlock"}
+		return light{"good", language.Say("Unlocked¦state of a door"), "unlock"}
 	case r.Live.Door == wire.DoorIsClosed:
-		return light{"", "Closed", "door"}
+		return light{"", language.Say("Closed¦state of a door"), "door"}
 	}
-	return light{"", "No contact", "door"}
+	return light{"", language.Say("No contact"), "door"}
 }
 
 // doorLight returns a door's status: the worst of its readers'.
 func doorLight(d *desk.Door) light {
-	worst, rank := light{"", "No reader", "door"}, -1
+	worst, rank := light{"", language.Say("No reader"), "door"}, -1
 	for _, r := range d.Readers {
 		if r.Removed != "" {
 			continue
@@ -92,7 +97,7 @@ func doorLight(d *desk.Door) light {
 // An alert is a problem that somebody should look at now.
 type alert struct {
 	Tone, Icon string
-	Text       string
+	Text       *language.Sentence
 	Reader     *desk.Reader
 	Unlock     bool // unlocking the door ends it
 }
@@ -104,39 +109,39 @@ func alerts(readers []*desk.Reader, silent bool) (all []alert) {
 		if r.Removed != "" || r.Board == "" || !r.Live.Known {
 			continue
 		}
-		say := func(tone, icon, text string, unlock bool) { all = append(all, alert{tone, icon, text, r, unlock}) }
-		l := &r.Live
+		add := func(tone, icon string, text *language.Sentence) { all = append(all, alert{tone, icon, text, r, false}) }
+		l, door := &r.Live, language.Name(r.Door)
 		if r.CutOff {
-			say("bad", "pin", "gets no changes of PINs and cards: its version is too old for a PIN that somebody has. Update it.", false)
+			add("bad", "pin", language.Say("%s gets no changes of PINs and cards: its version is too old for a PIN that somebody has. Update it.", door))
 		}
 		if !l.Online && (silent || l.Unled) {
 			continue
 		}
 		if !l.Online {
-			say("bad", "warning", "is offline. It keeps working with its stored data; check its power and network.", false)
+			add("bad", "warning", language.Say("%s is offline. It keeps working with its stored data; check its power and network.", door))
 			continue
 		}
 		if l.Tamper {
-			say("bad", "warning", "reports that its housing is open.", false)
+			add("bad", "warning", language.Say("%s reports that its housing is open.", door))
 		}
 		if l.Door == wire.DoorIsForced {
-			say("bad", "open", "was forced open.", false)
+			add("bad", "open", language.Say("%s was forced open.", door))
 		}
 		if l.Door == wire.DoorIsHeld {
-			say("warn", "open", "has been open for too long.", false)
+			add("warn", "open", language.Say("%s has been open for too long.", door))
 		}
-		if why := r.NobodyOpens(); why != "" {
-			say("bad", "card", "demands card and PIN, which nobody can give: "+why+".", false)
+		if why := r.NobodyOpens(); why != nil {
+			add("bad", "card", language.Say("%s demands card and PIN, which nobody can give: %s.", door, why))
 		}
 		if l.Lockout != "" {
-			card := "A valid card"
+			text := language.Say("%s accepts no PINs: %s. A valid card ends this, and so does unlocking the door from here.", door, l.LockoutText())
 			if r.Policy.ProvenEnds {
-				card = "A valid card that cannot be copied"
+				text = language.Say("%s accepts no PINs: %s. A valid card that cannot be copied ends this, and so does unlocking the door from here.", door, l.LockoutText())
 			}
-			say("warn", "lock", "accepts no PINs: "+l.LockoutText()+". "+card+" ends this, and so does unlocking the door from here.", true)
+			all = append(all, alert{"warn", "lock", text, r, true})
 		}
 		for _, fault := range l.Faults {
-			say("warn", "warning", "has a fault: "+string(fault.Subject)+", "+fault.Text+".", false)
+			add("warn", "warning", language.Say("%s has a fault: %s, %s.", door, string(fault.Subject), fault.Text))
 		}
 	}
 	return all

@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // mailPage shows who is told by e-mail, and of what.
@@ -19,9 +20,15 @@ type mailPage struct {
 	Ask  string // open dialog: "off"
 }
 
+// A security is a choice of how the connection to the mail server is protected.
+type security struct {
+	Key   string
+	Title *language.Sentence
+}
+
 // Securities are the choices of how the connection to the mail server is protected.
-func (*mailPage) Securities() []struct{ Key, Title string } {
-	return []struct{ Key, Title string }{{string(desk.MailTLS), "TLS, port 465"}, {string(desk.MailSTARTTLS), "STARTTLS, port 587"}, {string(desk.MailPlain), "None: the server is on this machine"}}
+func (*mailPage) Securities() []security {
+	return []security{{string(desk.MailTLS), language.Say("TLS, port %s", "465")}, {string(desk.MailSTARTTLS), language.Say("STARTTLS, port %s", "587")}, {string(desk.MailPlain), language.Say("None: the server is on this machine¦protection")}}
 }
 
 func (c *Console) mail(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -46,7 +53,7 @@ func (c *Console) showMail(ask string) formPage {
 			}
 		}
 		f.warn("mail", fmt.Sprint(s.Revision))
-		c.show(w, r, status, "mail", &view{visit: v, Title: "E-mail", Section: "integrations", Page: &mailPage{"mail", s, f, ask}})
+		c.show(w, r, status, "mail", &view{visit: v, Title: language.Say("E-mail"), Section: "integrations", Page: &mailPage{"mail", s, f, ask}})
 		return nil
 	}
 }
@@ -67,13 +74,13 @@ func (c *Console) setMail(r *http.Request, v *visit, f *form) (answer, error) {
 	for _, n := range f.Values["notice"] {
 		s.Notices = append(s.Notices, desk.Notice(n))
 	}
-	return answer{to: "/mail", notice: "Saved. Send a test to see whether mails arrive."}, c.desk.SetMail(r.Context(), v.Actor, was, s, slices.Clone(f.secret["mail-password"]))
+	return answer{to: "/mail", notice: language.Say("Saved. Send a test to see whether mails arrive.")}, c.desk.SetMail(r.Context(), v.Actor, was, s, slices.Clone(f.secret["mail-password"]))
 }
 
 func (c *Console) testMail(r *http.Request, v *visit, _ *form) (answer, error) {
-	return answer{to: "/mail", notice: "The mail server has taken the mail. See whether it arrives."}, c.desk.TestMail(r.Context(), v.Actor)
+	return answer{to: "/mail", notice: language.Say("The mail server has taken the mail. See whether it arrives.")}, c.desk.TestMail(r.Context(), v.Actor)
 }
 
 func (c *Console) mailOff(r *http.Request, v *visit, _ *form) (answer, error) {
-	return answer{to: "/mail", notice: "Nobody is told by e-mail any more."}, c.desk.RemoveMail(r.Context(), v.Actor)
+	return answer{to: "/mail", notice: language.Say("Nobody is told by e-mail any more.")}, c.desk.RemoveMail(r.Context(), v.Actor)
 }

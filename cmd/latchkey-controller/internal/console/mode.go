@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
@@ -21,6 +22,14 @@ type modesHere struct {
 type wantedHere struct {
 	*desk.WantedMode
 	Here []desk.DoorProgress // those of Doors that are at the place
+}
+
+// SaidPlace names where the mode is wanted.
+func (w wantedHere) SaidPlace() *language.Sentence {
+	if w.Where == (desk.Where{}) {
+		return language.Say("the whole site")
+	}
+	return language.Data(w.Place)
 }
 
 // readModes returns what is wanted at a place or at any of its readers, and which of
@@ -44,7 +53,17 @@ func (c *Console) readModes(ctx context.Context, a desk.Actor, where desk.Where,
 }
 
 // modeTitles are the modes' names for people.
-var modeTitles = map[wire.Mode]string{wire.ModeUnlocked: "Unlocked", wire.ModeLocked: "Locked", wire.ModeLockdown: "Lockdown", wire.ModeEvacuation: "Evacuation"}
+var modeTitles = map[wire.Mode]*language.Sentence{
+	wire.ModeUnlocked: language.Say("Unlocked"), wire.ModeLocked: language.Say("Locked"), wire.ModeLockdown: language.Say("Lockdown"), wire.ModeEvacuation: language.Say("Evacuation"),
+}
+
+// modesTold are the notices that a mode is set.
+var modesTold = map[wire.Mode]*language.Sentence{
+	wire.ModeUnlocked:   language.Say("Unlocked: the readers are told now."),
+	wire.ModeLocked:     language.Say("Locked: the readers are told now."),
+	wire.ModeLockdown:   language.Say("Lockdown: the readers are told now."),
+	wire.ModeEvacuation: language.Say("Evacuation: the readers are told now."),
+}
 
 // modeIcons are the modes' signs.
 var modeIcons = map[wire.Mode]string{wire.ModeUnlocked: "unlock", wire.ModeLocked: "lock", wire.ModeLockdown: "shield", wire.ModeEvacuation: "exit"}
@@ -73,14 +92,13 @@ func (c *Console) setMode(level desk.Level) func(*http.Request, *visit, *form) (
 			done = []desk.ModeAt{{}}
 			done[0].ID, err = c.desk.SetMode(r.Context(), v.Actor, desk.Where{Level: level, ID: v.id}, mode, until)
 		}
-		notice := modeTitles[mode] + ": the readers are told now."
 		if byScript(r) && f.refused(err) {
-			return c.outcome(r, f, http.StatusUnprocessableEntity, err.Error()), nil
+			return c.outcome(r, f, http.StatusUnprocessableEntity, language.Of(err)), nil
 		}
 		if err != nil {
 			return answer{}, err
 		}
-		a := answer{to: local(f.Get("back")), notice: notice}
+		a := answer{to: local(f.Get("back")), notice: modesTold[mode]}
 		if byScript(r) {
 			if len(done) == 1 {
 				done[0].Place = "" // one button needs none
@@ -107,7 +125,7 @@ func modeEnd(f *form, now time.Time, in *time.Location) int64 {
 	case "time":
 		t, err := desk.ParseTime(f.Trim("until"), 1, in)
 		if err != nil {
-			f.wrong("until", err.Error())
+			f.says("until", language.Of(err))
 		}
 		return t.Unix()
 	}
@@ -126,15 +144,16 @@ func evening(now time.Time, in *time.Location) time.Time {
 	}
 }
 
-// eveningText says when evening is: "18:00", "18:00 tomorrow", in another zone than the
-// site's "18:00 (Asia/Tokyo)".
-func eveningText(now time.Time, in, site *time.Location) string {
-	text := "18:00"
-	if evening(now, in).Day() != now.In(in).Day() {
-		text += " tomorrow"
+// eveningText says until when it is till evening: "until 18:00", "until 18:00 tomorrow", in another zone than the
+// site's "until 18:00 (Asia/Tokyo)".
+func eveningText(now time.Time, in, site *time.Location) *language.Sentence {
+	at := evening(now, in).In(in)
+	text := language.Say("until %s¦o'clock", language.Clock(at))
+	if at.Day() != now.In(in).Day() {
+		text = language.Say("until %s tomorrow¦o'clock", language.Clock(at))
 	}
 	if in.String() != site.String() {
-		text += " (" + in.String() + ")"
+		text = language.Say("%s (%s)", text, in.String())
 	}
 	return text
 }
@@ -156,10 +175,10 @@ func (c *Console) offerUndo(w http.ResponseWriter, r *http.Request, v *visit, do
 
 // endMode ends a mode that is wanted. What was wanted before applies again.
 func (c *Console) endMode(r *http.Request, v *visit, f *form) (answer, error) {
-	a := answer{to: local(f.Get("back")), notice: "Ended. The readers are told now."}
+	a := answer{to: local(f.Get("back")), notice: language.Say("Ended. The readers are told now.")}
 	err := c.desk.EndMode(r.Context(), v.Actor, v.id)
-	if already := desk.Fields(err)["mode"]; already != "" {
-		a.notice, err = sentence(already), nil
+	if already := desk.Fields(err)["mode"]; already != nil {
+		a.notice, err = already.Alone(), nil
 	}
 	return a, err
 }
@@ -167,17 +186,5 @@ func (c *Console) endMode(r *http.Request, v *visit, f *form) (answer, error) {
 // endEarly ends the span in which a schedule has unlocked a door.
 func (c *Console) endEarly(r *http.Request, v *visit, f *form) (answer, error) {
 	err := c.desk.EndEarly(r.Context(), v.Actor, desk.Where{Level: desk.Doors, ID: v.id})
-	return answer{to: local(f.Get("back")), notice: "The reader is told now: it locks, and the schedule unlocks next at its next hours."}, err
-}
-
-// shortly returns a time for somebody in a hurry: of today without the date.
-func shortly(t, now time.Time, in *time.Location) string {
-	t, now = t.In(in), now.In(in)
-	if t.Year() != now.Year() || t.YearDay() != now.YearDay() {
-		return desk.Moment(t, in)
-	}
-	if zone.Twice(t) {
-		return t.Format("15:04 MST")
-	}
-	return t.Format("15:04")
+	return answer{to: local(f.Get("back")), notice: language.Say("The reader is told now: it locks, and the schedule unlocks next at its next hours.")}, err
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -17,27 +18,27 @@ func modeLight(r *desk.Reader, now time.Time, in *time.Location) light {
 	var l light
 	switch {
 	case m.Cause == wire.CauseFire:
-		l = light{"bad", "Fire", "fire"}
+		l = light{"bad", language.Say("Fire"), "fire"}
 	case m.Mode == wire.ModeEvacuation:
-		l = light{"warn", "Evacuation", "exit"}
+		l = light{"warn", language.Say("Evacuation"), "exit"}
 	case m.Mode == wire.ModeLockdown:
-		l = light{"bad", "Lockdown", "shield"}
+		l = light{"bad", language.Say("Lockdown"), "shield"}
 	case m.Mode == wire.ModeLocked:
-		l = light{"brand", "Locked", "lock"}
+		l = light{"brand", language.Say("Locked"), "lock"}
 	case m.Mode == wire.ModeUnlocked && m.Cause == wire.CauseSchedule:
-		l = light{"brand", "Unlocked by schedule", "unlock"}
+		l = light{"brand", language.Say("Unlocked by schedule"), "unlock"}
 	case m.Mode == wire.ModeUnlocked:
-		l = light{"brand", "Unlocked", "unlock"}
+		l = light{"brand", language.Say("Unlocked"), "unlock"}
 	case m.Waits:
-		l = light{"", "Waits for the first person", "clock"}
+		l = light{"", language.Say("Waits for the first person"), "clock"}
 	default:
 		return light{}
 	}
 	if m.Until != 0 {
-		l.Word += " until " + shortly(time.Unix(m.Until, 0), now, in)
+		l.Word = language.Say("%s until %s¦mode, when", l.Word, shortly(time.Unix(m.Until, 0), now, in))
 	}
 	if !r.Live.Online {
-		l.Tone, l.Word = "", l.Word+" when last heard"
+		l.Tone, l.Word = "", language.Say("%s when last heard¦mode", l.Word)
 	}
 	return l
 }
@@ -46,7 +47,7 @@ func modeLight(r *desk.Reader, now time.Time, in *time.Location) light {
 func doorModes(doors []*desk.Door, now time.Time, in *time.Location) (all []light) {
 	for _, d := range doors {
 		for _, r := range d.Readers {
-			if l := modeLight(r, now, in); l.Word != "" && !slices.Contains(all, l) {
+			if l := modeLight(r, now, in); l.Word != nil && !slices.ContainsFunc(all, func(o light) bool { return o.Word.String() == l.Word.String() }) {
 				all = append(all, l)
 			}
 		}
@@ -54,18 +55,40 @@ func doorModes(doors []*desk.Door, now time.Time, in *time.Location) (all []ligh
 	return all
 }
 
+// What a reader has not confirmed of a mode, or cannot do.
+var (
+	tooOld = map[wire.Mode]*language.Sentence{
+		wire.ModeUnlocked:   language.Say("Unlocked is not in force here: the reader's version is too old."),
+		wire.ModeLocked:     language.Say("Locked is not in force here: the reader's version is too old."),
+		wire.ModeLockdown:   language.Say("Lockdown is not in force here: the reader's version is too old."),
+		wire.ModeEvacuation: language.Say("Evacuation is not in force here: the reader's version is too old."),
+	}
+	awaited = map[wire.Mode]*language.Sentence{
+		wire.ModeUnlocked:   language.Say("Unlocked is wanted: not confirmed yet."),
+		wire.ModeLocked:     language.Say("Locked is wanted: not confirmed yet."),
+		wire.ModeLockdown:   language.Say("Lockdown is wanted: not confirmed yet."),
+		wire.ModeEvacuation: language.Say("Evacuation is wanted: not confirmed yet."),
+	}
+	ended = map[wire.Mode]*language.Sentence{
+		wire.ModeUnlocked:   language.Say("Unlocked was ended: not confirmed yet."),
+		wire.ModeLocked:     language.Say("Locked was ended: not confirmed yet."),
+		wire.ModeLockdown:   language.Say("Lockdown was ended: not confirmed yet."),
+		wire.ModeEvacuation: language.Say("Evacuation was ended: not confirmed yet."),
+	}
+)
+
 // modeNote says what a reader has not confirmed of the modes, or why it takes no part;
 // the zero light: there is nothing to say.
 func modeNote(r *desk.Reader, now time.Time) light {
 	switch gap, mode := r.ModeGap(now); {
 	case gap == desk.GapTooOld && mode == wire.ModeNormal:
-		return light{"", "Takes no part in modes: its version is too old. Update it.", "info"}
+		return light{"", language.Say("Takes no part in modes: its version is too old. Update it."), "info"}
 	case gap == desk.GapTooOld:
-		return light{"bad", modeTitles[mode] + " is not in force here: the reader's version is too old.", "warning"}
+		return light{"bad", tooOld[mode], "warning"}
 	case gap == desk.GapAwaited:
-		return light{"warn", modeTitles[mode] + " is wanted: not confirmed yet.", "warning"}
+		return light{"warn", awaited[mode], "warning"}
 	case gap == desk.GapEnded:
-		return light{"warn", modeTitles[mode] + " was ended: not confirmed yet.", "warning"}
+		return light{"warn", ended[mode], "warning"}
 	}
 	return light{}
 }

@@ -48,7 +48,7 @@ func TestWhoMayLockDownAndNotEndItIsToldWhoMay(t *testing.T) {
 	b := w.visitor(desk.Editor)
 	b.part("toasts").post("/mode", "mode", "lockdown").shows(t, http.StatusOK, "Undo") // for two minutes
 	got := b.get("/")
-	got.shows(t, http.StatusOK, "You cannot end it: this requires Owner or Super Admin, and you are "+desk.Editor.Title()+".")
+	got.shows(t, http.StatusOK, "You cannot end it: this requires Owner or Super Admin, and you are "+desk.Editor.Title().String()+".")
 	if ending.MatchString(got.body) {
 		t.Errorf("it can be ended: %s", text(got.body))
 	}
@@ -328,16 +328,16 @@ func TestTheEndOfAModeIsReadAsThePersonMeantIt(t *testing.T) {
 	} {
 		f := newForm("for", test.how, "until", test.until)
 		got := modeEnd(f, test.now, berlin)
-		if !strings.Contains(f.Wrong["until"], test.wrong) || test.wrong == "" && (got != test.want || len(f.Wrong) > 0) {
+		if !strings.Contains(f.Wrong["until"].String(), test.wrong) || test.wrong == "" && (got != test.want || len(f.Wrong) > 0) {
 			t.Errorf("%s %q: %d, not %d: %v", test.how, test.until, got, test.want, f.Wrong)
 		}
 	}
-	for at, want := range map[time.Time]string{now: "18:00", now.Add(time.Hour): "18:00 tomorrow"} {
-		if got := eveningText(at, berlin, berlin); got != want {
+	for at, want := range map[time.Time]string{now: "until 18:00", now.Add(time.Hour): "until 18:00 tomorrow"} {
+		if got := eveningText(at, berlin, berlin).String(); got != want {
 			t.Errorf("%v: %q", at, got)
 		}
 	}
-	if got := eveningText(now, berlin, time.UTC); got != "18:00 (Europe/Berlin)" {
+	if got := eveningText(now, berlin, time.UTC).String(); got != "until 18:00 (Europe/Berlin)" {
 		t.Errorf("elsewhere: %q", got)
 	}
 }
@@ -373,11 +373,11 @@ func TestTheModeOfAReaderIsSaidInOneWord(t *testing.T) {
 			test.change(r)
 		}
 		l := modeLight(r, now, time.UTC)
-		if l.Word != test.word || l.Word != "" && icons[l.Icon] == "" {
+		if l.Word.String() != test.word || l.Word.String() != "" && icons[l.Icon] == "" {
 			t.Errorf("%+v, not %q", l, test.word)
 		}
 		note := modeNote(r, now)
-		if test.note == "" && note.Word != "" || !strings.HasPrefix(note.Word, test.note) || note.Word != "" && icons[note.Icon] == "" {
+		if test.note == "" && note.Word.String() != "" || !strings.HasPrefix(note.Word.String(), test.note) || note.Word != nil && icons[note.Icon] == "" {
 			t.Errorf("%q: the note is %+v, not %q", test.word, note, test.note)
 		}
 	}

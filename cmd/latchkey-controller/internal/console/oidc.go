@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // providerCookie holds a sign-in at the provider that has begun, sealed.
@@ -64,9 +65,9 @@ func (c *Console) providerRefused(w http.ResponseWriter, r *http.Request, err er
 		return desk.ErrNotFound
 	case errors.Is(err, desk.ErrProvider):
 		status = http.StatusBadGateway
-		f.Wrong[""] = sentence(desk.ErrProvider.Error())
+		f.Wrong[""] = language.Of(desk.ErrProvider).Alone()
 	case errors.Is(err, desk.ErrWrongProviderAnswer), errors.Is(err, desk.ErrNoRole):
-		f.Wrong[""] = sentence(err.Error())
+		f.Wrong[""] = language.Of(err).Alone()
 	default:
 		return err
 	}
@@ -106,9 +107,9 @@ func (c *Console) setProvider(r *http.Request, v *visit, f *form) (answer, error
 		}
 		p.Roles[strings.TrimSpace(line[:at])] = desk.Role(strings.TrimSpace(line[at+1:]))
 	}
-	return answer{to: "/settings/sign-in", notice: "Saved. Who had signed in at a provider is signed out."}, c.desk.SetProvider(r.Context(), v.Actor, was, p, slices.Clone(f.secret["oidc-secret"]))
+	return answer{to: "/settings/sign-in", notice: language.Say("Saved. Who had signed in at a provider is signed out.")}, c.desk.SetProvider(r.Context(), v.Actor, was, p, slices.Clone(f.secret["oidc-secret"]))
 }
 
 func (c *Console) removeProvider(r *http.Request, v *visit, _ *form) (answer, error) {
-	return answer{to: "/settings/sign-in", notice: "Administrators sign in only here. Who had signed in at the provider is signed out."}, c.desk.RemoveProvider(r.Context(), v.Actor)
+	return answer{to: "/settings/sign-in", notice: language.Say("Administrators sign in only here. Who had signed in at the provider is signed out.")}, c.desk.RemoveProvider(r.Context(), v.Actor)
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -19,7 +20,7 @@ func (c *Console) order(r *http.Request, v *visit, f *form) (answer, error) {
 	result, err := c.desk.Order(r.Context(), v.Actor, r.PathValue("reader"), order)
 	switch {
 	case f.refused(err):
-		return c.outcome(r, f, http.StatusUnprocessableEntity, err.Error()), nil
+		return c.outcome(r, f, http.StatusUnprocessableEntity, language.Of(err)), nil
 	case err != nil:
 		return answer{}, err
 	case !result.Done:
@@ -28,10 +29,10 @@ func (c *Console) order(r *http.Request, v *visit, f *form) (answer, error) {
 	return c.outcome(r, f, http.StatusOK, result.Text), nil
 }
 
-// outcome answers with a sentence: as a toast, or without scripts on the page that the
+// outcome answers with a sentence by itself: as a toast, or without scripts on the page that the
 // form came from.
-func (c *Console) outcome(r *http.Request, f *form, status int, text string) answer {
-	a := answer{to: local(f.Get("back")), notice: sentence(text)}
+func (c *Console) outcome(r *http.Request, f *form, status int, text *language.Sentence) answer {
+	a := answer{to: local(f.Get("back")), notice: text.Alone()}
 	if byScript(r) {
 		a.show = func(w http.ResponseWriter, r *http.Request, _ *visit) error {
 			c.toast(w, r, status, a.notice)

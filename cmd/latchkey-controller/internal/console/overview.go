@@ -3,10 +3,11 @@ package console
 import (
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
+	"latchkey/sync/wire"
 )
 
 // overviewPage shows all doors at a glance.
@@ -15,7 +16,7 @@ type overviewPage struct {
 	Ask       string // "mode": lock or unlock the site, "end": end the mode Ending; "": nothing
 	Form      *form
 	Ending    *desk.WantedMode
-	Evening   string
+	Evening   *language.Sentence
 	Locations []*desk.Location
 	Waiting   []*desk.WaitingReader // boards for which an administrator has to say which door they are for
 	Alerts    []alert
@@ -32,10 +33,10 @@ type overviewPage struct {
 	Doors      int
 	Users      int
 	Cards      desk.CardCount
-	Full       string // the disk is full, as a sentence; "": it is not
-	Doubt      string // why the controller's clock is in doubt; "": it is not
-	Lead       string // that no controller leads; "": one does
-	Broker     string // what is wrong with the brokers, as sentences; "": nothing
+	Full       *language.Sentence // the disk is full; nil: it is not
+	Doubt      *language.Sentence // why the controller's clock is in doubt; nil: it is not
+	Lead       *language.Sentence // that no controller leads; nil: one does
+	Broker     *language.Sentence // what is wrong with the brokers; nil: nothing
 
 	First []firstStep // what a new site is to do; nil: nothing
 	Warns bool        // browsers warn of the console
@@ -52,7 +53,7 @@ func (c *Console) showOverview(ask string) formPage {
 		if err := c.readOverview(r, v, p); err != nil {
 			return err
 		}
-		c.show(w, r, status, "overview", &view{visit: v, Title: "Doors", Section: "overview", Page: p})
+		c.show(w, r, status, "overview", &view{visit: v, Title: language.Say("Doors"), Section: "overview", Page: p})
 		return nil
 	}
 }
@@ -127,14 +128,14 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 		p.Newest = page.Events[0].ID
 	}
 	if err := c.desk.Full(); err != nil {
-		p.Full = sentence(err.Error())
+		p.Full = language.Of(err).Alone()
 	}
 	unheard, err := c.notHeard(r, v)
 	if err != nil {
 		return err
 	}
-	if p.Broker = strings.TrimSpace(p.Broker + " " + unheard); v.Actor.Limited() && !silent {
-		p.Broker = ""
+	if p.Broker = both(p.Broker, unheard); v.Actor.Limited() && !silent {
+		p.Broker = nil
 	}
 	if p.Doubt, err = c.doubt(r); err != nil {
 		return err
@@ -145,13 +146,36 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	}
 	p.Lead = nobodyLeads(standing)
 	p.Count = len(p.Alerts) + len(p.Alarms) + len(p.Duress)
-	for _, banner := range []string{p.Full, p.Lead, p.Broker, p.Doubt} {
-		if banner != "" {
+	for _, banner := range []bool{p.Full != nil, p.Lead != nil, p.Broker != nil, p.Doubt != nil} {
+		if banner {
 			p.Count++
 		}
 	}
 	return nil
 }
+
+// EndQuestion asks whether to end the mode Ending.
+func (p *overviewPage) EndQuestion() *language.Sentence {
+	switch at := p.Ending.Place; p.Ending.Mode {
+	case wire.ModeUnlocked:
+		return language.Say("End unlocked: %s?", at)
+	case wire.ModeLocked:
+		return language.Say("End locked: %s?", at)
+	case wire.ModeLockdown:
+		return language.Say("End lockdown: %s?", at)
+	default:
+		return language.Say("End evacuation: %s?", at)
+	}
+}
+
+// endTitles are on the button that ends a mode.
+var endTitles = map[wire.Mode]*language.Sentence{
+	wire.ModeUnlocked: language.Say("End unlocked"), wire.ModeLocked: language.Say("End locked"),
+	wire.ModeLockdown: language.Say("End lockdown"), wire.ModeEvacuation: language.Say("End evacuation"),
+}
+
+// EndTitle is on the button that ends the mode Ending.
+func (p *overviewPage) EndTitle() *language.Sentence { return endTitles[p.Ending.Mode] }
 
 // siteAlarmFor is how long an alarm of the site is an alert; it stays in the activity.
 const siteAlarmFor = 24 * time.Hour

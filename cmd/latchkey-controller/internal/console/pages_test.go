@@ -30,7 +30,7 @@ var everywhere = []struct {
 	{"/users/1?add=enrol", nil, "A card, read at a reader"},
 	{"/users/1?add=card", nil, "In hexadecimal"},
 	{"/users/1?add=new", nil, "Can be copied: it only has a number."},
-	{"/users/return-card", []desk.Role{desk.Viewer}, "is nobody's any more"},
+	{"/users/return-card", []desk.Role{desk.Viewer}, "is nobody’s any more"},
 	{"/users/1?tab=about", nil, "Added on"},
 	{"/users/1?tab=access", nil, "Front door"},
 	{"/users/1?tab=activity", nil, "Ada Lovelace"},
@@ -137,7 +137,7 @@ func TestEachPageIsShownToThoseWhoMaySeeIt(t *testing.T) {
 			case refused && got.status != http.StatusForbidden:
 				t.Errorf("%s sees %s: %d", role, e.path, got.status)
 			case refused:
-				got.shows(t, http.StatusForbidden, "and you are "+role.Title())
+				got.shows(t, http.StatusForbidden, "and you are "+role.Title().String())
 			case !refused:
 				got.shows(t, http.StatusOK, e.within)
 			}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // atOrigin says whether a browser that sent a request shows the console at the origin at
@@ -54,16 +55,16 @@ func (c *Console) signInAgain(_ *http.Request, v *visit, _ *form) (answer, error
 }
 
 func (c *Console) addPasskey(r *http.Request, v *visit, f *form) (answer, error) {
-	return answer{to: "/settings/account", notice: "The passkey was added."}, c.desk.AddPasskey(r.Context(), v.token, f.Get("name"), f.secret["passkey"])
+	return answer{to: "/settings/account", notice: language.Say("The passkey was added.")}, c.desk.AddPasskey(r.Context(), v.token, f.Get("name"), f.secret["passkey"])
 }
 
 // changePasskey runs the act in the URL.
 func (c *Console) changePasskey(r *http.Request, v *visit, f *form) (answer, error) {
 	switch r.PathValue("act") {
 	case "rename":
-		return answer{to: "/settings/account", notice: "The passkey has another name now."}, c.desk.RenamePasskey(r.Context(), v.token, v.id, f.Get("name"))
+		return answer{to: "/settings/account", notice: language.Say("The passkey has another name now.")}, c.desk.RenamePasskey(r.Context(), v.token, v.id, f.Get("name"))
 	case "remove":
-		return removed(c.desk.RemovePasskey(r.Context(), v.token, v.id), "/settings/account", "The passkey was removed. Delete it on your device, too.", "The passkey was removed before.")
+		return removed(c.desk.RemovePasskey(r.Context(), v.token, v.id), "/settings/account", language.Say("The passkey was removed. Delete it on your device, too."), language.Say("The passkey was removed before."))
 	}
 	return answer{}, desk.ErrNotFound
 }
@@ -105,8 +106,8 @@ func (c *Console) showRulesWith(w http.ResponseWriter, r *http.Request, v *visit
 	} else if ask = "provider"; strings.HasSuffix(r.URL.Path, "/remove") {
 		ask = "remove"
 	}
-	if meanwhile := of.Wrong["provider"]; meanwhile != "" {
-		of.Wrong[""] = meanwhile + " Saving again overwrites that change."
+	if meanwhile := of.Wrong["provider"]; meanwhile != nil {
+		of.Wrong[""] = language.Say("%s Saving again overwrites that change.", meanwhile)
 		of.Values.Set("provider-revision", fmt.Sprint(p.Revision))
 	}
 	s, err := c.desk.SignInRules(r.Context(), v.Actor)
@@ -120,7 +121,7 @@ func (c *Console) showRulesWith(w http.ResponseWriter, r *http.Request, v *visit
 		}
 	}
 	f.warn("rules", fmt.Sprint(s.Revision))
-	c.show(w, r, status, "sign-in-rules", &view{visit: v, Title: "Sign-in", Section: "settings", Page: &rulesPage{"sign-in", f, s, p, of, ask}})
+	c.show(w, r, status, "sign-in-rules", &view{visit: v, Title: language.Say("Sign-in"), Section: "settings", Page: &rulesPage{"sign-in", f, s, p, of, ask}})
 	return nil
 }
 
@@ -133,5 +134,5 @@ func (c *Console) setRules(r *http.Request, v *visit, f *form) (answer, error) {
 	for _, role := range f.Values["role"] {
 		roles = append(roles, desk.Role(role))
 	}
-	return answer{to: "/settings/sign-in", notice: "Saved. It holds from the next sign-in on."}, c.desk.SetPasskeyRoles(r.Context(), v.Actor, was, roles)
+	return answer{to: "/settings/sign-in", notice: language.Say("Saved. It holds from the next sign-in on.")}, c.desk.SetPasskeyRoles(r.Context(), v.Actor, was, roles)
 }

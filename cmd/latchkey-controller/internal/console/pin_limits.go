@@ -6,16 +6,19 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A limitUnit is a unit of the time in which a PIN may be used.
 type limitUnit struct {
-	Key  string // in forms, and its plural
-	one  string
+	Key  string // in forms
+	Name *language.Sentence
 	long time.Duration
 }
 
-var limitUnits = []limitUnit{{"minutes", "minute", time.Minute}, {"hours", "hour", time.Hour}, {"days", "day", 24 * time.Hour}}
+var limitUnits = []limitUnit{
+	{"minutes", language.Say("minutes"), time.Minute}, {"hours", language.Say("hours"), time.Hour}, {"days", language.Say("days"), 24 * time.Hour},
+}
 
 // within returns a time as a number of the longest unit that it is a multiple of; one
 // that is a multiple of none is rounded up to minutes.
@@ -29,30 +32,33 @@ func within(d time.Duration) (n int, unit limitUnit) {
 	return int((d + unit.long - 1) / unit.long), unit
 }
 
-// limitsText says what the limits of a PIN are, as a sentence; "": it has none.
-func limitsText(l desk.PINLimits) string {
-	long := ""
-	if l.Within != 0 {
-		n, unit := within(l.Within)
-		long = plural(n, unit.one, unit.Key)
-	}
-	switch {
-	case l.Uses != 0 && long != "":
-		return "May be used " + times(l.Uses) + ", within " + long + " of its first use."
+// limitsText says what the limits of a PIN are; nil: it has none.
+func limitsText(l desk.PINLimits) *language.Sentence {
+	switch n, unit := within(l.Within); {
+	case l.Uses != 0 && l.Within != 0:
+		return language.Count(l.Uses, "May be used once, within %[2]s of its first use.", "May be used %[1]d times, within %[2]s of its first use.", withinText(n, unit.Key))
 	case l.Uses != 0:
-		return "May be used " + times(l.Uses) + "."
-	case long != "":
-		return "May be used for " + long + " from its first use."
+		return language.Count(l.Uses, "May be used once.¦PIN", "May be used %d times.¦PIN")
+	case l.Within == 0:
+		return nil
+	case unit.Key == "days":
+		return language.Count(n, "May be used for %d day from its first use.", "May be used for %d days from its first use.")
+	case unit.Key == "hours":
+		return language.Count(n, "May be used for %d hour from its first use.", "May be used for %d hours from its first use.")
+	default:
+		return language.Count(n, "May be used for %d minute from its first use.", "May be used for %d minutes from its first use.")
 	}
-	return ""
 }
 
-// times returns how often something is done: "once", "3 times".
-func times(n int) string {
-	if n == 1 {
-		return "once"
+// withinText says within how long of its first use a PIN may be used.
+func withinText(n int, unit string) *language.Sentence {
+	switch unit {
+	case "days":
+		return language.Count(n, "%d day¦within … of its first use", "%d days¦within … of its first use")
+	case "hours":
+		return language.Count(n, "%d hour¦within … of its first use", "%d hours¦within … of its first use")
 	}
-	return thousands(n) + " times"
+	return language.Count(n, "%d minute¦within … of its first use", "%d minutes¦within … of its first use")
 }
 
 // fillLimits sets the fields of limits.

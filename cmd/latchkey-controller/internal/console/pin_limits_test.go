@@ -80,7 +80,7 @@ func TestAPINWhoseTimeHasEndedSaysSo(t *testing.T) {
 	w := small(t)
 	use := func(c desk.Credential) string {
 		var b strings.Builder
-		page, err := w.console.pages.Load().page("users")
+		page, err := w.console.pages.Load().in[w.console.languages.All()[0]].page("users")
 		w.must(err)
 		w.must(page.ExecuteTemplate(&b, "pin-use", c))
 		return text(b.String())
@@ -120,7 +120,7 @@ func TestLimitsAreSaidInTheLongestUnitAndStayWhatTheyWere(t *testing.T) {
 		{Uses: 2, Within: 36 * time.Hour}:      "May be used 2 times, within 36 hours of its first use.",
 		{Uses: 1, Within: 31 * 24 * time.Hour}: "May be used once, within 31 days of its first use.",
 	} {
-		if got := limitsText(limits); got != want {
+		if got := limitsText(limits).String(); got != want {
 			t.Errorf("%+v: %q", limits, got)
 		}
 		f := newForm()

@@ -5,13 +5,14 @@ import (
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 func (c *Console) switchPIN(r *http.Request, v *visit, f *form) (answer, error) {
 	on := f.Get("on") == "true"
-	a := answer{to: local(f.Get("back")), notice: "PIN entry is switched off. The reader is being updated."}
+	a := answer{to: local(f.Get("back")), notice: language.Say("PIN entry is switched off. The reader is being updated.")}
 	if on {
-		a.notice = "PIN entry is switched on. The reader is being updated."
+		a.notice = language.Say("PIN entry is switched on. The reader is being updated.")
 	}
 	if byScript(r) {
 		a.show = func(w http.ResponseWriter, r *http.Request, v *visit) error {
@@ -28,14 +29,14 @@ func (c *Console) pinSwitch(w http.ResponseWriter, r *http.Request, v *visit) er
 		if err != nil {
 			return err
 		}
-		c.redirect(w, r, to, "")
+		c.redirect(w, r, to, nil)
 		return nil
 	}
-	return c.showSwitch(w, r, v, r.URL.Query().Get("back"), "")
+	return c.showSwitch(w, r, v, r.URL.Query().Get("back"), nil)
 }
 
 // showSwitch writes a PIN entry switch, with a notice as a toast.
-func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, back, notice string) error {
+func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, back string, notice *language.Sentence) error {
 	reader, err := c.desk.Reader(r.Context(), v.Actor, r.PathValue("reader"))
 	if err != nil {
 		return err
@@ -49,7 +50,7 @@ func (c *Console) showSwitch(w http.ResponseWriter, r *http.Request, v *visit, b
 	if err := page.ExecuteTemplate(&b, "pin-switch", row); err != nil {
 		return err
 	}
-	if notice != "" {
+	if notice != nil {
 		if err := page.ExecuteTemplate(&b, "toast", notice); err != nil {
 			return err
 		}

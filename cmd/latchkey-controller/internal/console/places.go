@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // placesPage lists the locations, with one or a new place in the panel.
@@ -25,7 +26,7 @@ type placesPage struct {
 type modeSection struct {
 	ModeForm *form
 	ModeZone string // of the times in it
-	Evening  string
+	Evening  *language.Sentence
 	modesHere
 }
 
@@ -47,7 +48,7 @@ func (p *placesPage) Here(id int64) bool { return p.Location != nil && p.Locatio
 func (p *placesPage) At(string) string { return fmt.Sprintf("/locations/%d", p.Location.ID) }
 
 // showPlaces shows the page with the panel that the caller has filled in.
-func (c *Console) showPlaces(w http.ResponseWriter, r *http.Request, v *visit, status int, p *placesPage, title string) error {
+func (c *Console) showPlaces(w http.ResponseWriter, r *http.Request, v *visit, status int, p *placesPage, title *language.Sentence) error {
 	if p.Locations == nil {
 		var err error
 		if p.Locations, err = c.desk.Places(r.Context(), v.Actor); err != nil {
@@ -59,21 +60,25 @@ func (c *Console) showPlaces(w http.ResponseWriter, r *http.Request, v *visit, s
 }
 
 func (c *Console) places(w http.ResponseWriter, r *http.Request, v *visit) error {
-	return c.showPlaces(w, r, v, http.StatusOK, &placesPage{}, "Locations")
+	return c.showPlaces(w, r, v, http.StatusOK, &placesPage{}, language.Say("Locations"))
 }
+
+// newPlaces are the titles of the forms of new places.
+var newPlaces = map[string]*language.Sentence{"location": language.Say("New location"), "hub": language.Say("New hub"), "door": language.Say("New door")}
 
 func (c *Console) showNewPlace(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
 	kind := r.PathValue("kind")
-	if kind != "location" && kind != "hub" && kind != "door" {
+	title := newPlaces[kind]
+	if title == nil {
 		return desk.ErrNotFound
 	}
 	if kind == "location" && v.Actor.Limited() { // it would be nobody's
-		return fmt.Errorf("%w: you are limited to some locations: ask an administrator of the whole site to add one", desk.ErrNotAllowed)
+		return language.Say("%s: you are limited to some locations: ask an administrator of the whole site to add one", desk.ErrNotAllowed)
 	}
 	if f == nil {
 		f = newForm("in", r.URL.Query().Get("in"), "location", r.URL.Query().Get("location"))
 	}
-	return c.showPlaces(w, r, v, status, &placesPage{Kind: "new-" + kind, Form: f}, "New "+kind)
+	return c.showPlaces(w, r, v, status, &placesPage{Kind: "new-" + kind, Form: f}, title)
 }
 
 func (c *Console) addPlace(r *http.Request, v *visit, f *form) (answer, error) {
@@ -90,7 +95,7 @@ func (c *Console) addPlace(r *http.Request, v *visit, f *form) (answer, error) {
 	if level == desk.Hubs { // hubs have no page among the places
 		to = "/places"
 	}
-	return answer{to: to, notice: name + " was added."}, err
+	return answer{to: to, notice: language.Say("%s was added.", name)}, err
 }
 
 // chosenHub reads from a form at which hub a door is to be, from a field, or at which location, at a hub of its own:
@@ -138,20 +143,20 @@ func (c *Console) locationPanel(w http.ResponseWriter, r *http.Request, v *visit
 	if p.modesHere, err = c.readModes(r.Context(), v.Actor, desk.Where{Level: desk.Locations, ID: v.id}, readers); err != nil {
 		return err
 	}
-	return c.showPlaces(w, r, v, status, p, p.Location.Name)
+	return c.showPlaces(w, r, v, status, p, language.Data(p.Location.Name))
 }
 
 // renamePlace returns the renaming of a location or a hub.
 func (c *Console) renamePlace(level desk.Level) func(*http.Request, *visit, *form) (answer, error) {
 	return func(r *http.Request, v *visit, f *form) (answer, error) {
 		err := c.desk.EditPlace(r.Context(), v.Actor, level, v.id, f.Get("revision"), func(p *desk.PlaceForm) { p.Name = f.Trim("name") })
-		return answer{to: fmt.Sprintf("/%ss/%d", level, v.id), notice: "Saved."}, err
+		return answer{to: fmt.Sprintf("/%ss/%d", level, v.id), notice: language.Say("Saved.")}, err
 	}
 }
 
 // removePlace returns the removal of a place, which must be empty; to lists the others.
 func (c *Console) removePlace(level desk.Level, to string) func(*http.Request, *visit, *form) (answer, error) {
 	return func(r *http.Request, v *visit, _ *form) (answer, error) {
-		return removed(c.desk.RemovePlace(r.Context(), v.Actor, level, v.id), to, "Removed.", "It was already removed.")
+		return removed(c.desk.RemovePlace(r.Context(), v.Actor, level, v.id), to, language.Say("Removed."), language.Say("It was already removed."))
 	}
 }

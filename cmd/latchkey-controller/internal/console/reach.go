@@ -2,11 +2,11 @@ package console
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // userActs are the acts on a user.
@@ -53,26 +53,26 @@ func (v *visit) refuse(why error, acts ...desk.Act) {
 
 // beyond has the page offer none of some acts, and say why, if what it is about is out of the
 // actor's reach.
-func (v *visit) beyond(why error, acts ...desk.Act) {
-	if why == nil {
+func (v *visit) beyond(refusal error, acts ...desk.Act) {
+	if refusal == nil {
 		return
 	}
 	if slices.ContainsFunc(acts, v.Actor.May) {
-		v.Beyond = sentence(why.Error())
-		if !strings.Contains(v.Beyond, "ask ") {
-			v.Beyond += " Ask an administrator of the whole site for changes."
+		v.Beyond = language.Of(refusal).Alone()
+		if !strings.Contains(v.Beyond.String(), "ask ") {
+			v.Beyond = language.Say("%s %s", v.Beyond, language.Say("Ask an administrator of the whole site for changes."))
 		}
 	}
-	v.refuse(why, acts...)
+	v.refuse(refusal, acts...)
 }
 
 // Newcomers says why the page offers to add neither users nor visitors to somebody whose role may;
-// "": it does.
-func (v *visit) Newcomers() string {
+// nil: it does.
+func (v *visit) Newcomers() *language.Sentence {
 	if err := v.reach.Newcomers(); err != nil && v.Actor.May(desk.AddUser) {
-		return sentence(err.Error())
+		return language.Of(err).Alone()
 	}
-	return ""
+	return nil
 }
 
 // ElsewhereToo says whether a group opens doors that are out of the actor's reach.
@@ -81,36 +81,25 @@ func (v *visit) ElsewhereToo(group string) bool { return v.reach.Group(group) !=
 // InReach says whether acts on a user are in the actor's reach.
 func (v *visit) InReach(u *desk.UserRow) bool { return v.reach.User(u) == nil }
 
-// maxLocationsNamed bounds how many locations of an administrator are named.
-const maxLocationsNamed = 4
-
-// namesOf returns the names of locations: "Home, Annex and 3 more".
-func namesOf(names []string) string {
-	if more := len(names) - maxLocationsNamed; more > 1 {
-		return strings.Join(names[:maxLocationsNamed], ", ") + fmt.Sprintf(" and %d more", more)
-	}
-	return strings.Join(names, ", ")
-}
-
-// Own returns the names of the locations of an actor who is limited to these; "": there are none,
+// Own returns the names of the locations of an actor who is limited to these; nil: there are none,
 // or the actor is not limited.
-func (v *visit) Own() string {
-	if v.reach == nil {
-		return ""
+func (v *visit) Own() *language.Sentence {
+	if v.reach == nil || len(v.reach.Locations) == 0 {
+		return nil
 	}
-	var names []string
+	var names language.Several
 	for _, l := range v.reach.Locations {
 		names = append(names, l.Name)
 	}
-	return namesOf(names)
+	return language.Say("%s", names)
 }
 
 // Whole names all on which the actor acts.
-func (v *visit) Whole() string {
+func (v *visit) Whole() *language.Sentence {
 	if v.Actor.Limited() {
 		return v.Own()
 	}
-	return "the whole site"
+	return language.Say("the whole site")
 }
 
 // MaySetAll says whether the actor may lock or unlock all doors on which they act.
@@ -118,10 +107,10 @@ func (v *visit) MaySetAll() bool {
 	return v.May(string(desk.SetSiteMode)) || v.Actor.Limited() && v.May(string(desk.SetMode))
 }
 
-// WhyNotEnd says why the actor may not end a wanted mode; "": they may.
-func (v *visit) WhyNotEnd(w *desk.WantedMode) string {
+// WhyNotEnd says why the actor may not end a wanted mode; nil: they may.
+func (v *visit) WhyNotEnd(w *desk.WantedMode) *language.Sentence {
 	if v.Actor.Limited() && w.Where == (desk.Where{}) {
-		return "it is for the whole site, and you are limited to some locations."
+		return language.Say("it is for the whole site, and you are limited to some locations")
 	}
 	return v.WhyNot(string(desk.EndModeAct(w.Mode)))
 }

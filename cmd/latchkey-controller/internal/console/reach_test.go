@@ -366,7 +366,7 @@ func TestOnePressLocksDownAllLocationsOfALimitedAdministrator(t *testing.T) {
 	if got := w.modes(); len(got) > 0 {
 		t.Errorf("undone, and still %q", got)
 	}
-	b.get("/?ask=mode").shows(t, http.StatusOK, "Lock or unlock all doors of Home, Yard")
+	b.get("/?ask=mode").shows(t, http.StatusOK, "Lock or unlock all doors of Home and Yard")
 	b.post("/mode", "mode", "unlocked", "for", "1h", "back", "/").shows(t, http.StatusOK, "Unlocked: the readers are told now.")
 	b.post("/mode", "mode", "unlocked", "for", "end").shows(t, http.StatusUnprocessableEntity, "Say until when")
 	if got, want := w.modes(), []string{"unlocked: Home", "unlocked: Yard"}; !slices.Equal(got, want) {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // readerPage shows one reader.
@@ -21,9 +22,12 @@ type readerPage struct {
 }
 
 // A tab is a part of a page, with its key in the URL.
-type tab struct{ Key, Name string }
+type tab struct {
+	Key  string
+	Name *language.Sentence
+}
 
-var readerTabs = []tab{{"overview", "Overview"}, {"screen", "Screen"}, {"device", "Device"}}
+var readerTabs = []tab{{"overview", language.Say("Overview")}, {"screen", language.Say("Screen¦of a reader")}, {"device", language.Say("Device")}}
 
 func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error {
 	q := r.URL.Query()
@@ -37,7 +41,7 @@ func (c *Console) reader(w http.ResponseWriter, r *http.Request, v *visit) error
 				address += "&" + url.Values{name: {value}}.Encode()
 			}
 		}
-		c.redirect(w, r, address, "")
+		c.redirect(w, r, address, nil)
 		return nil
 	}
 	return c.showReader(q.Get("tab"), q.Get("ask"))(w, r, v, http.StatusOK, nil)
@@ -53,7 +57,7 @@ func (c *Console) showReader(tab, ask string) formPage {
 		if err := c.readReader(r, v, p); err != nil {
 			return err
 		}
-		c.show(w, r, status, "reader", &view{visit: v, Title: p.Reader.ID, Section: "devices", Page: p})
+		c.show(w, r, status, "reader", &view{visit: v, Title: language.Data(p.Reader.ID), Section: "devices", Page: p})
 		return nil
 	}
 }
@@ -112,7 +116,7 @@ func (c *Console) moveReader(r *http.Request, v *visit, f *form) (answer, error)
 		return answer{}, desk.ErrNotFound
 	}
 	err = c.desk.MoveReader(r.Context(), v.Actor, r.PathValue("reader"), f.Get("revision"), door)
-	return answer{to: readerURL(r, "device"), notice: "The reader was moved to another door, and is being updated."}, err
+	return answer{to: readerURL(r, "device"), notice: language.Say("The reader was moved to another door, and is being updated.")}, err
 }
 
 func (c *Console) removeReader(r *http.Request, v *visit, f *form) (answer, error) {
@@ -120,9 +124,9 @@ func (c *Console) removeReader(r *http.Request, v *visit, f *form) (answer, erro
 	if how != desk.Returned && how != desk.Lost {
 		return answer{}, desk.ErrNotFound
 	}
-	done := answer{to: "/devices", notice: "The reader was removed, and the others get a new site key."}
+	done := answer{to: "/devices", notice: language.Say("The reader was removed, and the others get a new site key.")}
 	if c.otherBroker() {
-		done.notice += " The broker still accepts it: whoever looks after the controller's machine has to run latchkey-controller broker-config and restart Mosquitto."
+		done.notice = language.Say("%s %s", done.notice, language.Say("The broker still accepts it: whoever looks after the controller's machine has to run latchkey-controller broker-config and restart Mosquitto."))
 	}
 	_, err := c.desk.RemoveReader(r.Context(), v.Actor, r.PathValue("reader"), how)
 	return done, err
@@ -130,7 +134,7 @@ func (c *Console) removeReader(r *http.Request, v *visit, f *form) (answer, erro
 
 func (c *Console) renewBudget(r *http.Request, v *visit, _ *form) (answer, error) {
 	err := c.desk.RenewBudget(r.Context(), v.Actor, r.PathValue("reader"))
-	return answer{to: readerURL(r, "device"), notice: "The reader is given a new budget."}, err
+	return answer{to: readerURL(r, "device"), notice: language.Say("The reader is given a new budget.")}, err
 }
 
 func (c *Console) showRemoval(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {

@@ -13,17 +13,20 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 //go:embed templates
 var templateFiles embed.FS
 
-// pages are the templates of all pages for one time zone, by file name. Each defines
-// "main", and the parts that htmx may request by the id of the element to replace:
+// pages are the templates of all pages for one time zone in one language, by file name. Each
+// defines "main", and the parts that htmx may request by the id of the element to replace:
 // "panel", or a part that updates itself.
 type pages struct {
-	zone   *time.Location // of displayed times
-	byName map[string]func() (*template.Template, error)
+	zone     *time.Location // of displayed times
+	language *language.Language
+	byName   map[string]func() (*template.Template, error)
 }
 
 // page returns the templates of one page.
@@ -35,26 +38,32 @@ func (p *pages) page(name string) (*template.Template, error) {
 	return parse()
 }
 
-// newPages parses templates/*.html: base.html and part-*.html, which belong to each of the
-// others, at once, and a page when it is first shown, for each has a copy of those.
-func (c *Console) newPages(zone *time.Location) (*pages, error) {
-	base := template.New("base").Funcs(c.functions(zone))
+// newPages returns pages that are parsed when they are first shown: base.html and part-*.html, which belong to each of
+// the others, once, and each page with a copy of those.
+func (c *Console) newPages(zone *time.Location, in *language.Language) (*pages, error) {
 	names, err := fs.Glob(templateFiles, "templates/*.html")
 	if err != nil {
 		return nil, err
 	}
-	var own []string
+	var own, shared []string
 	for _, name := range names {
-		if file := path.Base(name); file != "base.html" && !strings.HasPrefix(file, "part-") {
+		if file := path.Base(name); file == "base.html" || strings.HasPrefix(file, "part-") {
+			shared = append(shared, name)
+		} else {
 			own = append(own, name)
-		} else if _, err := base.ParseFS(templateFiles, name); err != nil {
-			return nil, err
 		}
 	}
-	all := &pages{zone, map[string]func() (*template.Template, error){}}
+	base := sync.OnceValues(func() (*template.Template, error) {
+		return template.New("base").Funcs(c.functions(zone, in)).Funcs(saying(in)).ParseFS(templateFiles, shared...)
+	})
+	all := &pages{zone, in, map[string]func() (*template.Template, error){}}
 	for _, name := range own {
 		all.byName[strings.TrimSuffix(path.Base(name), ".html")] = sync.OnceValues(func() (*template.Template, error) {
-			page, err := base.Clone()
+			shared, err := base()
+			if err != nil {
+				return nil, err
+			}
+			page, err := shared.Clone()
 			if err != nil {
 				return nil, err
 			}
@@ -64,8 +73,25 @@ func (c *Console) newPages(zone *time.Location) (*pages, error) {
 	return all, nil
 }
 
+// A pageSet has the pages for one time zone, in each language.
+type pageSet struct {
+	zone *time.Location
+	in   map[*language.Language]*pages
+}
+
+func (c *Console) newPageSet(zone *time.Location) (*pageSet, error) {
+	set := &pageSet{zone, map[*language.Language]*pages{}}
+	for _, l := range c.languages.Every() {
+		var err error
+		if set.in[l], err = c.newPages(zone, l); err != nil {
+			return nil, err
+		}
+	}
+	return set, nil
+}
+
 // pagesNow returns the pages in the site's current time zone.
-func (c *Console) pagesNow(ctx context.Context) (*pages, error) {
+func (c *Console) pagesNow(ctx context.Context) (*pageSet, error) {
 	zone, err := c.desk.Zone(ctx)
 	if err != nil {
 		return nil, err
@@ -73,7 +99,7 @@ func (c *Console) pagesNow(ctx context.Context) (*pages, error) {
 	if is := c.pages.Load(); is.zone.String() == zone.String() {
 		return is, nil
 	}
-	anew, err := c.newPages(zone)
+	anew, err := c.newPageSet(zone)
 	if err == nil {
 		c.pages.Store(anew)
 	}
@@ -83,7 +109,7 @@ func (c *Console) pagesNow(ctx context.Context) (*pages, error) {
 // A view is the data of a page.
 type view struct {
 	*visit
-	Title   string
+	Title   *language.Sentence
 	Section string // of the navigation
 	Panel   bool   // the panel is open
 	Part    string // the part that htmx requests; "": the whole page
@@ -154,10 +180,10 @@ func live(r *http.Request) bool {
 }
 
 // redirect sends the browser to another page of the console, which shows the notice
-// unless it is "".
-func (c *Console) redirect(w http.ResponseWriter, r *http.Request, to, notice string) {
-	if notice != "" {
-		setFlash(w, notice)
+// unless it is nil.
+func (c *Console) redirect(w http.ResponseWriter, r *http.Request, to string, notice *language.Sentence) {
+	if notice != nil {
+		setFlash(w, c.languageOf(r).Say(notice))
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
@@ -167,7 +193,7 @@ const flashCookie = "__Host-flash"
 
 func setFlash(w http.ResponseWriter, notice string) {
 	http.SetCookie(w, &http.Cookie{
-		Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(truncate(notice, 300))), Path: "/", MaxAge: 20,
+		Name: flashCookie, Value: base64.RawURLEncoding.EncodeToString([]byte(truncate(notice, 600))), Path: "/", MaxAge: 20,
 		Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode,
 	})
 }

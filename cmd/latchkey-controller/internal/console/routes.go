@@ -11,6 +11,7 @@ func (c *Console) routes() {
 	c.mux.HandleFunc("GET /static/", c.serveStatic)
 	c.open("GET /sign-in", c.signInPage)
 	c.open("POST /sign-in", c.signIn)
+	c.open("POST /language", c.chooseLanguage)
 	c.open("GET /sign-in/passkey", c.askPasskey)
 	c.open("GET /sign-in/oidc", c.goToProvider)
 	c.open("GET "+desk.ProviderCallback, c.fromProvider)

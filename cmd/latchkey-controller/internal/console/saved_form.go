@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // maxSavedForm is the largest form that is saved, in bytes: sealed, and sent with a
@@ -28,7 +29,7 @@ const maxSavedForm = 5 << 10
 const savedFormEnds = desk.SessionEnds
 
 // errNotYours refuses a form that another administrator filled in.
-var errNotYours = errors.New("this form was filled in by another administrator, who was signed in here before; open the page again and fill it in yourself")
+var errNotYours = language.Say("this form was filled in by another administrator, who was signed in here before; open the page again and fill it in yourself")
 
 // savedForms restores a form to an administrator whose session ended while they
 // filled it in. The form is saved in a hidden field of the sign-in page and comes
@@ -139,14 +140,14 @@ func (c *Console) saveForm(w http.ResponseWriter, r *http.Request, next string) 
 	var tooBig *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooBig):
-		page.Note = "You were signed out, so nothing was done. What you entered is too long to be saved: go back in your browser and copy it before you sign in again."
+		page.Note = language.Say("You were signed out, so nothing was done. What you entered is too long to be saved: go back in your browser and copy it before you sign in again.")
 	case err != nil:
-		page.Note = "You were signed out, so nothing was done. Sign in and do it again; choose any file again, too."
+		page.Note = language.Say("You were signed out, so nothing was done. Sign in and do it again; choose any file again, too.")
 	default:
 		page.Form.Values.Set("kept", sealed)
-		page.Note = "You were signed out, so nothing was done. Sign in again as the same administrator: then you can check and send what you entered."
+		page.Note = language.Say("You were signed out, so nothing was done. Sign in again as the same administrator: then you can check and send what you entered.")
 		if secret {
-			page.Note += " PINs and passwords are not saved."
+			page.Note = language.Say("%s %s", page.Note, language.Say("PINs and passwords are not saved."))
 		}
 	}
 	c.showSignIn(w, r, http.StatusUnauthorized, page)
@@ -186,11 +187,11 @@ func (c *Console) restoreForm(w http.ResponseWriter, r *http.Request, s *desk.Se
 	form, ok := c.savedForms.open(sealed)
 	switch {
 	case !ok:
-		setFlash(w, "What you had entered has expired. Nothing was done.")
+		setFlash(w, c.languageOf(r).Say(language.Say("What you had entered has expired. Nothing was done.")))
 		c.welcome(w, r, s, next)
 		return nil
 	case form.Admin != s.Actor.ID:
-		setFlash(w, "The form that was filled in here belongs to another administrator, so it is not shown. Nothing was done.")
+		setFlash(w, c.languageOf(r).Say(language.Say("The form that was filled in here belongs to another administrator, so it is not shown. Nothing was done.")))
 		c.welcome(w, r, s, "/")
 		return nil
 	}
@@ -199,9 +200,9 @@ func (c *Console) restoreForm(w http.ResponseWriter, r *http.Request, s *desk.Se
 	if f.Values, err = url.ParseQuery(form.Fields); err != nil {
 		return fmt.Errorf("open the saved form: %w", err)
 	}
-	f.Wrong[""] = "You were signed out before this was sent, so nothing was done. Check what you entered, and send it."
+	f.Wrong[""] = language.Say("You were signed out before this was sent, so nothing was done. Check what you entered, and send it.")
 	if form.Secret {
-		f.Wrong[""] += " PINs and passwords were not saved: enter them again."
+		f.Wrong[""] = language.Say("%s %s", f.Wrong[""], language.Say("PINs and passwords were not saved: enter them again."))
 	}
 	c.signCookies(w, s)
 	back := &restoredForm{c.newVisit(r), f}

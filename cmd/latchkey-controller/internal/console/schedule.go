@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -18,17 +19,18 @@ type week struct {
 	Always     bool
 	Schedule   string // the name of the schedule whose hours they are; "": of no schedule
 	ScheduleID int64
-	Redundant  bool  // everyone may open always: it has no effect
-	Days       []day // Monday first, holidays last
-	Summary    string
+	Redundant  bool               // everyone may open always: it has no effect
+	Days       []day              // Monday first, holidays last
+	Summary    *language.Sentence // the hours of all days
 }
 
 // A day is one row of a week.
 type day struct {
-	Key, Name string
-	Next      string // the name of the day after it; "": of holidays, which none follows
-	Hours     string // "08:00-12:00, 13:00-18:00"; "": closed
-	Bars      []span
+	Key         string
+	Name, Short *language.Sentence
+	Next        *language.Sentence // the name of the day after it; nil: of holidays, which none follows
+	Hours       string             // "08:00-12:00, 13:00-18:00"; "": closed
+	Bars        []span
 }
 
 // A span is a bar in the picture of a day, in minutes.
@@ -46,9 +48,9 @@ func newWeek(a wire.Access) *week {
 		s = new(wire.Schedule)
 	}
 	texts := desk.HoursText(s)
-	var open []string
+	var open language.Join
 	for _, d := range desk.Days() {
-		row := day{Key: d.Key, Name: d.Name, Hours: texts[d.Key]}
+		row := day{Key: d.Key, Name: d.Said().Capital(), Short: d.Short(), Hours: texts[d.Key]}
 		for _, s := range d.Spans(s) {
 			row.Bars = append(row.Bars, span{From: int(s.From), Long: int(s.To - s.From)})
 		}
@@ -59,46 +61,56 @@ func newWeek(a wire.Access) *week {
 	}
 	for i, d := range desk.Days()[:7] {
 		w.Days[i].Next = w.Days[(i+1)%7].Name
-		if bars := w.Days[i].Bars; d.Overnight(w.Days[i].Hours) != "" {
+		if bars := w.Days[i].Bars; d.Overnight(w.Days[i].Hours) != nil {
 			bars[len(bars)-1].GoesOn, w.Days[(i+1)%7].Bars[0].Comes = true, true
 		}
 	}
-	w.Summary = strings.Join(open, "; ")
+	if w.Summary = language.Say("never"); len(open) > 0 {
+		w.Summary = language.Say("%s", open)
+	}
 	return w
 }
 
 // spoken returns a day with its hours so that what goes over midnight is understood: "Monday
 // 08:00-12:00, Monday 22:00 until Tuesday 06:00".
-func spoken(d desk.Day, hours string) string {
+func spoken(d desk.Day, hours string) *language.Sentence {
 	over := d.Overnight(hours)
-	if over == "" {
-		return d.Name + " " + hours
+	if over == nil {
+		return language.Say("%s %s", d.Said(), hours)
 	}
 	if last := strings.LastIndex(hours, ", "); last >= 0 {
-		return d.Name + " " + hours[:last] + ", " + over
+		return language.Say("%s %s, %s", d.Said(), hours[:last], over)
 	}
 	return over
 }
 
 // nights says for the notice that follows a form which of the hours in it go on after midnight: an
-// end before its beginning may be a slip. "": none do.
-func nights(f *form) string {
+// end before its beginning may be a slip. nil: none do.
+func nights(f *form) *language.Sentence {
 	if f.Values.Has("when") && f.Get("when") != "times" {
-		return ""
+		return nil
 	}
-	var all []string
+	var all []*language.Sentence
 	for _, d := range desk.Days() {
-		if over := d.Overnight(f.Get(d.Key)); over != "" {
+		if over := d.Overnight(f.Get(d.Key)); over != nil {
 			all = append(all, over)
 		}
 	}
 	switch len(all) {
 	case 0:
-		return ""
+		return nil
 	case 1:
-		return " These hours go on after midnight: " + all[0] + "."
+		return language.Say("These hours go on after midnight: %s.", all[0])
 	}
-	return fmt.Sprintf(" Hours of %d days go on after midnight, like %s.", len(all), all[0])
+	return language.Count(len(all), "Hours of %d day go on after midnight, like %s.", "Hours of %d days go on after midnight, like %s.", all[0])
+}
+
+// andNights returns the notice that follows a form, with what nights says.
+func andNights(notice *language.Sentence, f *form) *language.Sentence {
+	if over := nights(f); over != nil {
+		return language.Say("%s %s", notice, over)
+	}
+	return notice
 }
 
 // week returns the week of hours in the reader's policy.
@@ -213,7 +225,7 @@ func (c *Console) setAccess(r *http.Request, v *visit, f *form) (answer, error) 
 	access.Schedule, by = readTimes(f)
 	by.HoursUse = accessOf(access.Group)
 	if err := wire.CheckName(access.Group); err != nil {
-		f.wrong("group", err.Error())
+		f.says("group", desk.SaidOf(err))
 	}
 	return c.setPolicy(r, v, f, "access#who-may", func(p *wire.Policy) {
 		at := slices.IndexFunc(p.Access, func(a wire.Access) bool { return a.Group == access.Group })
@@ -232,8 +244,8 @@ func (c *Console) removeAccess(r *http.Request, v *visit, f *form) (answer, erro
 		p.Exempt, p.InLockdown = slices.DeleteFunc(p.Exempt, func(g string) bool { return g == group }), slices.DeleteFunc(p.InLockdown, func(g string) bool { return g == group })
 	})
 	for _, field := range []string{"exempt", "in-lockdown", "opening"} { // whose forms are others
-		if says := desk.Fields(err)[field]; says != "" {
-			f.wrong("", says)
+		if says := desk.Fields(err)[field]; says != nil {
+			f.says("", says)
 		}
 	}
 	return done, err
@@ -252,7 +264,7 @@ func (c *Console) readCalendar(r *http.Request, v *visit, p *doorPage) error {
 func (c *Console) setCalendar(r *http.Request, v *visit, f *form) (answer, error) {
 	holidays, err := parseHolidays(f.Get("holidays"))
 	if err != nil {
-		f.wrong("holidays", err.Error())
+		f.says("holidays", language.Of(err))
 	}
 	return c.setPolicy(r, v, f, "hours#calendar", func(p *wire.Policy) { p.TimeZone, p.Holidays = f.Trim("time-zone"), holidays })
 }
@@ -280,7 +292,7 @@ func parseHolidays(text string) (holidays []wire.Holiday, err error) {
 		} else if day, err := time.Parse(time.DateOnly, "2000-"+line); err == nil {
 			h.Month, h.Day = uint8(day.Month()), uint8(day.Day())
 		} else {
-			return nil, fmt.Errorf("%q is not a date; enter one per line, like 2026-12-25, or 12-25 for every year", truncate(line, 40))
+			return nil, language.Say("\"%s\" is not a date; enter one per line, like 2026-12-25, or 12-25 for every year", truncate(line, 40))
 		}
 		holidays = append(holidays, h)
 	}

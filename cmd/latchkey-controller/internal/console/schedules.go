@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -50,7 +51,7 @@ func (c *Console) schedules(w http.ResponseWriter, r *http.Request, v *visit) (e
 	if byScript(r) && !live(r) && r.Header.Get("HX-Target") == "schedule-list" {
 		w.Header().Set("HX-Replace-Url", p.Link(p.Page))
 	}
-	c.show(w, r, http.StatusOK, "schedules", &view{visit: v, Title: "Schedules", Section: "schedules", Page: p})
+	c.show(w, r, http.StatusOK, "schedules", &view{visit: v, Title: language.Say("Schedules"), Section: "schedules", Page: p})
 	return nil
 }
 
@@ -89,10 +90,10 @@ func (c *Console) showSchedule(w http.ResponseWriter, r *http.Request, v *visit,
 }
 
 func (c *Console) showScheduleForm(w http.ResponseWriter, r *http.Request, v *visit, status int, p *schedulePage) error {
-	saved, title := newForm(), "New schedule"
+	saved, title := newForm(), language.Say("New schedule")
 	p.Week = newWeek(wire.Access{})
 	if s := p.Schedule; s != nil {
-		p.Week, title = newWeek(wire.Access{Schedule: s.Hours}), s.Name
+		p.Week, title = newWeek(wire.Access{Schedule: s.Hours}), language.Data(s.Name)
 		fillWeek(saved, p.Week)
 		saved.Values.Set("name", s.Name)
 		saved.Values.Set("revision", fmt.Sprint(s.Revision))
@@ -120,7 +121,7 @@ func (c *Console) addSchedule(r *http.Request, v *visit, f *form) (answer, error
 		return answer{}, cmp.Or(v.refusal(desk.EditSchedules), err)
 	}
 	id, err := c.desk.AddSchedule(r.Context(), v.Actor, read)
-	return answer{to: fmt.Sprintf("/schedules/%d", id), notice: read.Name + " was added. Doors use it when you choose it there." + nights(f)}, err
+	return answer{to: fmt.Sprintf("/schedules/%d", id), notice: andNights(language.Say("%s was added. Doors use it when you choose it there.", read.Name), f)}, err
 }
 
 func (c *Console) editSchedule(r *http.Request, v *visit, f *form) (answer, error) {
@@ -130,9 +131,9 @@ func (c *Console) editSchedule(r *http.Request, v *visit, f *form) (answer, erro
 	}
 	was, _ := strconv.ParseInt(f.Get("revision"), 10, 64)
 	err = c.desk.EditSchedule(r.Context(), v.Actor, v.id, was, func(s *desk.ScheduleForm) { *s = read })
-	return answer{to: fmt.Sprintf("/schedules/%d", v.id), notice: "Saved. The readers that use it are told now." + nights(f)}, err
+	return answer{to: fmt.Sprintf("/schedules/%d", v.id), notice: andNights(language.Say("Saved. The readers that use it are told now."), f)}, err
 }
 
 func (c *Console) removeSchedule(r *http.Request, v *visit, _ *form) (answer, error) {
-	return removed(c.desk.RemoveSchedule(r.Context(), v.Actor, v.id), "/schedules", "The schedule was removed.", "It was already removed.")
+	return removed(c.desk.RemoveSchedule(r.Context(), v.Actor, v.id), "/schedules", language.Say("The schedule was removed."), language.Say("It was already removed."))
 }

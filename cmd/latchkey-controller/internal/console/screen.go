@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -28,7 +29,7 @@ func (c *Console) setScreen(r *http.Request, v *visit, f *form) (answer, error) 
 			*field = f.Has(name, "on")
 		}
 	})
-	return answer{to: readerURL(r, "screen"), notice: "Saved. The reader is told now."}, err
+	return answer{to: readerURL(r, "screen"), notice: language.Say("Saved. The reader is told now.")}, err
 }
 
 // A screenLanguage is a language of readers' screens: its tag (RFC 5646) and its own

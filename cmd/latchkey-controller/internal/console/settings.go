@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // settingsPage shows the settings of the site and the administrator's account.
@@ -17,8 +18,8 @@ type settingsPage struct {
 	Form        *form
 	Ask         string
 	Fingerprint string
-	Database    string // where it is
-	Doubt       string // why the controller's clock is in doubt; "": it is not
+	Database    string             // where it is
+	Doubt       *language.Sentence // why the controller's clock is in doubt; nil: it is not
 	Odds        *desk.GuessOdds
 	Theft       *desk.Theft
 	Zone        *desk.SiteZone
@@ -105,15 +106,18 @@ func (c *Console) showSettings(ask string) formPage {
 				f.Values.Set(name, value)
 			}
 		}
-		c.show(w, r, status, "settings", &view{visit: v, Title: "Settings", Section: "settings", Page: p})
+		c.show(w, r, status, "settings", &view{visit: v, Title: language.Say("Settings"), Section: "settings", Page: p})
 		return nil
 	}
 }
 
-// doubt returns why the controller's clock is in doubt; "": it is not.
-func (c *Console) doubt(r *http.Request) (string, error) {
-	text, err := c.desk.Doubt(r.Context())
-	return sentence(text), err
+// doubt returns why the controller's clock is in doubt; nil: it is not.
+func (c *Console) doubt(r *http.Request) (*language.Sentence, error) {
+	doubt, err := c.desk.Doubt(r.Context())
+	if doubt == nil {
+		return nil, err
+	}
+	return doubt.Alone(), err
 }
 
 func (c *Console) setSettings(r *http.Request, v *visit, f *form) (answer, error) {
@@ -121,22 +125,22 @@ func (c *Console) setSettings(r *http.Request, v *visit, f *form) (answer, error
 	if len(f.Wrong) > 0 {
 		return answer{}, errWrong
 	}
-	return answer{to: "/settings", notice: "Saved."}, c.desk.SetKeepDays(r.Context(), v.Actor, int(days))
+	return answer{to: "/settings", notice: language.Say("Saved.")}, c.desk.SetKeepDays(r.Context(), v.Actor, int(days))
 }
 
 func (c *Console) confirmClock(r *http.Request, v *visit, _ *form) (answer, error) {
-	return answer{to: "/settings", notice: "The controller's clock is confirmed."}, c.desk.ConfirmClock(r.Context(), v.Actor)
+	return answer{to: "/settings", notice: language.Say("The controller's clock is confirmed.")}, c.desk.ConfirmClock(r.Context(), v.Actor)
 }
 
 func (c *Console) setZone(r *http.Request, v *visit, f *form) (answer, error) {
 	form := desk.ZoneForm{Zone: f.Get("zone"), Doors: f.Has("zone-doors", "on"), Revision: f.Get("zone-revision")}
 	did, err := c.desk.SetZone(r.Context(), v.Actor, form)
-	notice := "Saved. Times are now shown in this zone."
+	notice := language.Say("Saved. Times are now shown in this zone.")
 	switch {
 	case did.From == did.To:
-		notice = "Saved. The site stays in " + did.To + "."
+		notice = language.Say("Saved. The site stays in %s.", did.To)
 	case len(did.Doors) > 0:
-		notice = "Saved. Times are now shown in this zone. The doors that were in the old one are in it, too, and their readers are told now."
+		notice = language.Say("Saved. Times are now shown in this zone. The doors that were in the old one are in it, too, and their readers are told now.")
 	}
 	return answer{to: "/settings", notice: notice}, err
 }
@@ -146,35 +150,35 @@ func (c *Console) setGuesses(r *http.Request, v *visit, f *form) (answer, error)
 	if len(f.Wrong) > 0 {
 		return answer{}, errWrong
 	}
-	return answer{to: "/settings", notice: "Saved. What readers have got already stays theirs."}, c.desk.SetGuessBudget(r.Context(), v.Actor, int(guesses))
+	return answer{to: "/settings", notice: language.Say("Saved. What readers have got already stays theirs.")}, c.desk.SetGuessBudget(r.Context(), v.Actor, int(guesses))
 }
 
 func (c *Console) setPINReaders(r *http.Request, v *visit, f *form) (answer, error) {
 	only := f.Get("only") == "true"
-	a := answer{to: "/settings", notice: "Readers without a TPM get the PIN key, and take PINs."}
+	a := answer{to: "/settings", notice: language.Say("Readers without a TPM get the PIN key, and take PINs.")}
 	if only {
-		a.notice = "All readers get a new site key, and only those with a TPM take PINs."
+		a.notice = language.Say("All readers get a new site key, and only those with a TPM take PINs.")
 	}
 	return a, c.desk.SetPINReaders(r.Context(), v.Actor, only)
 }
 
 func (c *Console) addTPMAuthorities(r *http.Request, v *visit, f *form) (answer, error) {
 	if len(f.file) > desk.MaxRequest {
-		return answer{}, f.wrong("authority", fmt.Sprintf("The file is larger than %d KiB, so it is no certificate: choose the file that the maker publishes.", desk.MaxRequest>>10))
+		return answer{}, f.wrong("authority", "The file is larger than %d KiB, so it is no certificate: choose the file that the maker publishes.", desk.MaxRequest>>10)
 	}
 	added, err := c.desk.AddTPMAuthorities(r.Context(), v.Actor, f.file)
 	if err != nil {
 		return answer{}, err
 	}
-	notice := "From now on readers are adopted if their TPM is certified by " + added[0].Name + "."
+	notice := language.Say("From now on readers are adopted if their TPM is certified by %s.", added[0].Name)
 	if len(added) > 1 {
-		notice = fmt.Sprintf("From now on readers are adopted if their TPM is certified by one of %d more authorities.", len(added))
+		notice = language.Say("From now on readers are adopted if their TPM is certified by one of %d more authorities.", len(added))
 	}
 	return answer{to: "/settings", notice: notice}, nil
 }
 
 func (c *Console) removeTPMAuthority(r *http.Request, v *visit, f *form) (answer, error) {
-	return answer{to: "/settings", notice: "Removed. What was adopted stays as it is."}, c.desk.RemoveTPMAuthority(r.Context(), v.Actor, f.Get("authority"))
+	return answer{to: "/settings", notice: language.Say("Removed. What was adopted stays as it is.")}, c.desk.RemoveTPMAuthority(r.Context(), v.Actor, f.Get("authority"))
 }
 
 // backup checks the form, and sends the backup.
@@ -193,7 +197,7 @@ func (c *Console) backup(_ *http.Request, v *visit, f *form) (answer, error) {
 
 func (c *Console) newEpoch(r *http.Request, v *visit, _ *form) (answer, error) {
 	_, err := c.desk.NewEpoch(r.Context(), v.Actor)
-	return answer{to: "/settings", notice: "There is a new site key. Readers switch to it one after another."}, err
+	return answer{to: "/settings", notice: language.Say("There is a new site key. Readers switch to it one after another.")}, err
 }
 
 // audit shows the acts of administrators.
@@ -202,6 +206,15 @@ func (c *Console) audit(w http.ResponseWriter, r *http.Request, v *visit) error 
 	if err := c.readActivity(r, v, &p.activityPage, desk.Query{Kind: "admin"}); err != nil {
 		return err
 	}
-	c.show(w, r, http.StatusOK, "settings", &view{visit: v, Title: "Audit", Section: "settings", Page: p})
+	c.show(w, r, http.StatusOK, "settings", &view{visit: v, Title: language.Say("Audit"), Section: "settings", Page: p})
 	return nil
+}
+
+// rolesLine lists the roles as a mapping has them.
+func rolesLine() string {
+	var all []string
+	for _, r := range desk.Roles() {
+		all = append(all, string(r))
+	}
+	return strings.Join(all, ", ")
 }

@@ -7,14 +7,15 @@ import (
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 type signInPage struct {
 	Form  *form
-	Note  string // why to sign in again; "": no reason
-	Here  bool   // passkeys work at this address
-	Warns bool   // browsers warn of the console unless they trust the site's authority
-	At    string // host of the provider at which administrators may sign in; "": none
+	Note  *language.Sentence // why to sign in again; nil: no reason
+	Here  bool               // passkeys work at this address
+	Warns bool               // browsers warn of the console unless they trust the site's authority
+	At    string             // host of the provider at which administrators may sign in; "": none
 }
 
 // showSignIn shows the sign-in page.
@@ -23,7 +24,7 @@ func (c *Console) showSignIn(w http.ResponseWriter, r *http.Request, status int,
 	if c.desk.Origin() != "" {
 		p.At, _ = c.desk.ProviderHost(r.Context()) // without it the rest of the page is still good
 	}
-	c.show(w, r, status, "sign-in", &view{visit: c.newVisit(r), Title: "Sign in", Page: p})
+	c.show(w, r, status, "sign-in", &view{visit: c.newVisit(r), Title: language.Say("Sign in"), Page: p})
 }
 
 func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
@@ -34,7 +35,7 @@ func (c *Console) signInPage(w http.ResponseWriter, r *http.Request) error {
 	}
 	f := newForm("next", next)
 	if _, err := r.Cookie(sessionCookie); err != nil && r.URL.Query().Has("given") {
-		f.Wrong[""] = "Name and password were right, but your browser did not send the sign-in cookie back. Allow cookies for this address, then sign in again."
+		f.Wrong[""] = language.Say("Name and password were right, but your browser did not send the sign-in cookie back. Allow cookies for this address, then sign in again.")
 	}
 	c.showSignIn(w, r, http.StatusOK, signInPage{Form: f})
 	return nil
@@ -64,13 +65,13 @@ func (c *Console) signIn(w http.ResponseWriter, r *http.Request) error {
 	case errors.As(err, &soon):
 		status = http.StatusTooManyRequests
 		w.Header().Set("Retry-After", fmt.Sprint(int(soon.Wait.Seconds())+1))
-		f.Wrong[""] = sentence(err.Error())
+		f.Wrong[""] = language.Of(err).Alone()
 	case errors.Is(err, desk.ErrBusy):
 		status = http.StatusServiceUnavailable
 		w.Header().Set("Retry-After", "5")
-		f.Wrong[""] = sentence(err.Error())
+		f.Wrong[""] = language.Of(err).Alone()
 	case errors.Is(err, desk.ErrWrongSignIn), errors.Is(err, desk.ErrWrongPasskey), errors.Is(err, desk.ErrBegunElsewhere), errors.Is(err, desk.ErrPasskeyOnly), errors.As(err, &none):
-		f.Wrong[""] = sentence(err.Error())
+		f.Wrong[""] = language.Of(err).Alone()
 	case !f.refused(err):
 		return err
 	}
@@ -90,9 +91,9 @@ func (c *Console) signOut(w http.ResponseWriter, r *http.Request, v *visit) erro
 
 type linkPage struct {
 	Link *desk.OneTimeLink // nil: used or expired
-	Why  string
+	Why  *language.Sentence
 	Form *form
-	Hint string
+	Hint *language.Sentence
 }
 
 func (c *Console) linkPage(w http.ResponseWriter, r *http.Request) error {
@@ -100,15 +101,15 @@ func (c *Console) linkPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (c *Console) showLink(w http.ResponseWriter, r *http.Request, status int, f *form) error {
-	page := linkPage{Form: f, Hint: fmt.Sprintf("At least %d characters. Several words make a good one.", desk.MinPassword)}
+	page := linkPage{Form: f, Hint: language.Say("At least %d characters. Several words make a good one.", desk.MinPassword)}
 	var err error
 	page.Link, err = c.desk.OneTimeLink(r.Context(), r.PathValue("token"))
 	if errors.Is(err, desk.ErrLinkUsed) {
-		page.Why, status = sentence(err.Error()), http.StatusGone
+		page.Why, status = language.Of(err).Alone(), http.StatusGone
 	} else if err != nil {
 		return err
 	}
-	c.show(w, r, status, "link", &view{visit: c.newVisit(r), Title: "Your link", Page: page})
+	c.show(w, r, status, "link", &view{visit: c.newVisit(r), Title: language.Say("Your link"), Page: page})
 	return nil
 }
 
@@ -119,7 +120,7 @@ func (c *Console) useLink(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer f.wipe()
 	if !bytes.Equal(f.secret["password"], f.secret["again"]) {
-		f.Wrong["again"] = "The two passwords differ. Type the same one twice."
+		f.Wrong["again"] = language.Say("The two passwords differ. Type the same one twice.")
 		return c.showLink(w, r, http.StatusUnprocessableEntity, f)
 	}
 	session, err := c.desk.UseOneTimeLink(r.Context(), r.PathValue("token"), f.Trim("name"), f.secret["password"], client(r))

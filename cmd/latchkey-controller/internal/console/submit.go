@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A formPage shows a form: the one given, with its errors, or nil for a new one.
@@ -24,12 +25,13 @@ type formHandler struct {
 
 // An answer is the page that shows the effect of a form, and a notice.
 type answer struct {
-	to, notice string
-	show       handler // answers in place of to: once, or each time if there is no to
+	to     string
+	notice *language.Sentence
+	show   handler // answers in place of to: once, or each time if there is no to
 }
 
 // errWrong refuses a form whose errors are marked in it.
-var errWrong = errors.New("the form has errors")
+var errWrong error = language.Say("the form has errors")
 
 func (h *formHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	back, ok := r.Context().Value(restoredFormKey{}).(*restoredForm)
@@ -74,7 +76,7 @@ func (h *formHandler) submit(w http.ResponseWriter, r *http.Request, v *visit) e
 	switch {
 	case err != nil:
 	case repeated && done.to != "":
-		h.console.redirect(w, r, done.to, "This was already done, and not repeated.")
+		h.console.redirect(w, r, done.to, language.Say("This was already done, and not repeated."))
 	case done.show != nil:
 		err = done.show(w, r, v)
 	default:
@@ -109,13 +111,13 @@ func (c *Console) confirmPassword(r *http.Request, v *visit, f *form) error {
 	case errors.Is(err, desk.ErrWrongSignIn):
 		return f.wrong("password", "This is not your password: type it again.")
 	case errors.Is(err, desk.ErrWrongPasskey), errors.Is(err, desk.ErrBegunElsewhere), errors.Is(err, desk.ErrPasskeyOnly), errors.As(err, &none), errors.As(err, &soon):
-		return f.wrong("password", err.Error())
+		return f.says("password", language.Of(err))
 	}
 	return err
 }
 
 // removed answers a removal, even if somebody else was faster.
-func removed(err error, to, notice, already string) (answer, error) {
+func removed(err error, to string, notice, already *language.Sentence) (answer, error) {
 	if errors.Is(err, desk.ErrNotFound) {
 		return answer{to: to, notice: already}, nil
 	}

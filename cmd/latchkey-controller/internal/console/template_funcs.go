@@ -11,12 +11,13 @@ import (
 	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
 )
 
-// functions are the template functions, with times in a zone.
-func (c *Console) functions(in *time.Location) template.FuncMap {
+// functions are the template functions, with times in a zone and texts in a language.
+func (c *Console) functions(in *time.Location, l *language.Language) template.FuncMap {
 	return template.FuncMap{
 		"icon":   icon,
 		"static": func(name string) string { return c.static + name },
@@ -31,6 +32,7 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"doorTabs":     func() []tab { return doorTabs },
 		"byGroups":     func(r *desk.Reader) []*desk.Access { return r.GroupAccess(c.desk.Now()) },
 		"openNow":      openNow,
+		"namedGroup":   namedGroup,
 		"topics":       func() string { return strings.Join(topics, " ") },
 		"token":        rand.Text,
 		"origin":       c.desk.Origin, // at which passkeys work; "": nowhere
@@ -39,13 +41,8 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"list":         func(items ...string) []string { return items },
 		"join":         strings.Join,
 		"lower":        strings.ToLower,
-		"sentence":     sentence,
-		"capital":      capital,
-		"plural":       plural,
-		"thousands":    thousands,
-		"plural64":     func(n uint32, one, many string) string { return plural(int(n), one, many) },
+		"thousands":    func(n any) string { return l.Text(whole(n)) },
 		"percent":      desk.Percent,
-		"thousands64":  func(n uint64) string { return thousands(int(n)) },
 		"printLines":   printLines,
 		"readerLight":  readerLight,
 		"contactLight": contactLight,
@@ -56,9 +53,8 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"modeLight":    func(r *desk.Reader) light { return modeLight(r, c.desk.Now(), in) },
 		"modeNote":     func(r *desk.Reader) light { return modeNote(r, c.desk.Now()) },
 		"progressIcon": func(p desk.Progress) string { return progressIcons[p] },
-		"modeTitle":    func(m wire.Mode) string { return modeTitles[m] },
+		"modeTitle":    func(m wire.Mode) string { return l.Say(modeTitles[m]) },
 		"modeIcon":     func(m wire.Mode) string { return modeIcons[m] },
-		"endAct":       func(m wire.Mode) string { return string(desk.EndModeAct(m)) },
 		"inLockdown":   func(r *desk.Reader) bool { return r.Live.Mode != nil && r.Live.Mode.Mode == wire.ModeLockdown },
 		"twoProofs":    twoProofsText,
 		"weekOf":       func(s *wire.Schedule) *week { return newWeek(wire.Access{Schedule: s}) },
@@ -66,45 +62,44 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"limits":       limitsText,
 		"lockdownWay":  lockdownWay,
 		"lockdownHint": lockdownHint,
-		"hours":        func(s wire.Schedule) string { return desk.HoursLine(&s) },
+		"hours":        func(s wire.Schedule) string { return l.Say(desk.HoursLine(&s)) },
 		"limitUnits":   func() []limitUnit { return limitUnits },
-		"times":        times,
 		"over":         func(t time.Time) bool { return t.Before(c.desk.Now()) },
-		"shortly":      func(t time.Time) string { return shortly(t, c.desk.Now(), in) },
-		"again":        func(a *desk.Access) string { return again(a, c.desk.Now(), in) },
-		"when":         func(t time.Time) string { return when(t, c.desk.Now(), in) },
-		"several":      several,
-		"numberWord":   numberWord,
+		"shortly":      func(t time.Time) string { return l.Say(shortly(t, c.desk.Now(), in)) },
+		"again":        func(a *desk.Access) string { return l.Say(again(a, c.desk.Now(), in)) },
+		"when":         func(t time.Time) string { return l.Say(when(t, c.desk.Now(), in)) },
+		"several":      func(names []string) string { return l.Text(language.Several(names)) },
 		"seenURL":      seenURL,
 		"orderTitle":   desk.OrderTitle,
-		"clock":        func(t time.Time) string { return clockAt(t, in) },
-		"clockThere":   func(t time.Time, there *time.Location) string { return clockThere(t, in, there) },
-		"moment":       func(t time.Time) string { return desk.Moment(t, in) },
-		"date":         func(t time.Time) string { return t.In(in).Format("2 Jan 2006") },
+		"clock":        func(t time.Time) string { return l.Text(language.Second(t.In(in))) },
+		"clockThere":   func(t time.Time, there *time.Location) string { return l.Say(clockThere(t, in, there)) },
+		"moment":       func(t time.Time) string { return l.Text(language.Moment(t.In(in))) },
+		"date":         func(t time.Time) string { return l.Text(language.Date(t.In(in))) },
 		"zone":         func() string { return in.String() },
 		"iso":          func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"ago":          func(t time.Time) string { return ago(c.desk.Now().Sub(t)) },
+		"ago":          func(t time.Time) string { return l.Say(ago(c.desk.Now().Sub(t))) },
 		"tone":         tone,
 		"partsOf":      partsOf,
-		"then":         func(t, first time.Time) string { return then(t, first, in) },
-		"odds":         oneIn,
+		"then":         func(t, first time.Time) string { return l.Say(then(t, first, in)) },
+		"odds":         func(chance float64) string { return l.Say(oneIn(chance)) },
 		"noneLeads":    noneLeads, "controllersNote": controllersNote, "upgradeNote": upgradeNote,
 		"shared": c.desk.Shared, "cellLight": cellLight, "standBys": standBysText, "cellWait": cellWait,
-		"cellLag":   func(s *desk.CellStatus) light { return cellLag(s, c.desk.Now()) },
-		"years":     years,
-		"add":       func(a, b int) int { return a + b },
-		"zones":     zone.Names,
-		"copyTo":    func() []dayCopy { return dayCopies },
-		"overnight": overnight,
-		"weekY":     func(i int) int { return 60 * i },
-		"weekX":     func(i int) int { return 150 + 360*i },
-		"weekText":  func(i int) int { return 60*i + 30 },
-		"marker":    func() string { return string(c.marker) },
-		"roles":     desk.Roles,
-		"scopes":    desk.Scopes,
-		"notices":   desk.Notices,
-		"languages": screenLanguages,
-		"states":    desk.UserStates,
+		"cellLag":          func(s *desk.CellStatus) light { return cellLag(s, c.desk.Now()) },
+		"years":            func(n float64) string { return l.Say(years(n)) },
+		"add":              func(a, b int) int { return a + b },
+		"zones":            zone.Names,
+		"copyTo":           func() []dayCopy { return dayCopies },
+		"overnight":        overnight,
+		"weekY":            func(i int) int { return 60 * i },
+		"weekX":            func(i int) int { return 150 + 360*i },
+		"weekText":         func(i int) int { return 60*i + 30 },
+		"marker":           func() string { return string(c.marker) },
+		"roles":            desk.Roles,
+		"scopes":           desk.Scopes,
+		"notices":          desk.Notices,
+		"languages":        screenLanguages,
+		"consoleLanguages": c.languages.All,
+		"states":           desk.UserStates,
 
 		"deliveryStates": desk.DeliveryStates,
 		"stateTitle":     desk.StateTitle,
@@ -112,32 +107,62 @@ func (c *Console) functions(in *time.Location) template.FuncMap {
 		"visitTitle":     desk.VisitTitle,
 		"visitLight":     func(v desk.Validity) light { return visitLights[v] },
 		"isVisitors":     desk.IsVisitors,
-		"userLacks":      func(name string) string { return desk.OnScreens(name, desk.NoUserName) },
-		"doorLacks":      func(name string) string { return desk.OnScreens(name, desk.NoDoorName) },
-		"textLacks":      func(text string) string { return desk.OnScreens(text, desk.NoText) },
+		"userLacks":      func(name string) *language.Sentence { return desk.OnScreens(name, desk.NoUserName) },
+		"doorLacks":      func(name string) *language.Sentence { return desk.OnScreens(name, desk.NoDoorName) },
+		"notTaken":       notTakenText,
+		"opensWhen":      func(a *desk.Access) *language.Sentence { return opensWhen(a, in) },
+		"rolesLine":      rolesLine,
+		"deliveryTitle":  deliveryTitle,
+		"noDelivery":     noDelivery,
+		"visitState":     func(v desk.Validity) *language.Sentence { return visitStates[v] },
+		"mono":           mono,
+		"textLacks":      func(text string) *language.Sentence { return desk.OnScreens(text, desk.NoText) },
+		"visited":        func(v *desk.Visit) template.HTML { return visitedDoors(v, l) },
+		"sighting":       func(s *desk.Seen) template.HTML { return sighting(s, c.desk.Now(), l) },
+		"shortTime": func(t time.Time) template.HTML {
+			return template.HTML(`<time datetime="` + t.UTC().Format(time.RFC3339) + `">` + template.HTMLEscapeString(l.Say(shortly(t, c.desk.Now(), in))) + `</time>`)
+		},
+		"alone":          func(clause any) *language.Sentence { return language.Say("%s", clause).Alone() },
+		"brokersInOrder": brokersInOrder, "machineOf": machineOf, "zoneHint": zoneHint,
+		"timeAgo": func(t time.Time) template.HTML { return timeAgo(t, c.desk.Now(), l) },
+
+		"accessLine": func(a *desk.Access) *language.Sentence { return accessLine(a, in) },
+		"notBy":      notBy,
+		"boldDoors":  boldDoors,
+		"hoursIn": func(s wire.Schedule, zone string) *language.Sentence {
+			return zoned(desk.HoursLine(&s), zone, in)
+		},
+		"stamp":   stamp,
+		"linkAs":  linkAs,
+		"leftOut": leftOut,
 	}
 }
 
 // A navigation is an entry of the main menu.
 type navigation struct {
-	Section, Name, Href, Icon string
-	May                       desk.Act // shown to whoever may do it; "": to everybody
+	Section, Href, Icon string
+	Name                *language.Sentence
+	May                 desk.Act // shown to whoever may do it; "": to everybody
 }
 
 var sections = []navigation{
-	{"overview", "Doors", "/", "overview", ""},
-	{"activity", "Activity", "/activity", "activity", ""},
-	{"users", "Users", "/users", "users", ""},
-	{"schedules", "Schedules", "/schedules", "clock", ""},
-	{"devices", "Readers", "/devices", "reader", ""},
-	{"integrations", "Integrations", "/tokens", "plug", desk.ViewTokens},
-	{"settings", "Settings", "/settings", "settings", ""},
+	{"overview", "/", "overview", language.Say("Doors"), ""},
+	{"activity", "/activity", "activity", language.Say("Activity"), ""},
+	{"users", "/users", "users", language.Say("Users"), ""},
+	{"schedules", "/schedules", "clock", language.Say("Schedules"), ""},
+	{"devices", "/devices", "reader", language.Say("Readers"), ""},
+	{"integrations", "/tokens", "plug", language.Say("Integrations"), desk.ViewTokens},
+	{"settings", "/settings", "settings", language.Say("Settings"), ""},
 }
 
 // A theme is a choice of light or dark.
-type theme struct{ Choice, Name, Icon string }
+type theme struct {
+	Choice string
+	Name   *language.Sentence
+	Icon   string
+}
 
-var themes = []theme{{"light", "Light", "sun"}, {"system", "As the system", "system"}, {"dark", "Dark", "moon"}}
+var themes = []theme{{"light", language.Say("Light¦theme"), "sun"}, {"system", language.Say("As the system"), "system"}, {"dark", language.Say("Dark¦theme"), "moon"}}
 
 // initials returns the first letters of a name's first and last word.
 func initials(name string) string {
@@ -169,46 +194,6 @@ func dict(pairs ...any) (map[string]any, error) {
 	return m, nil
 }
 
-// plural returns a number with its noun: "1 reader", "2 readers".
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return thousands(n) + " " + many
-}
-
-// thousands returns a number with a comma before each three digits.
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
-// ago returns how long ago something happened.
-func ago(d time.Duration) string {
-	count := func(n int64, unit string) string {
-		if n == 1 {
-			return "1 " + unit + " ago"
-		}
-		return fmt.Sprintf("%d %ss ago", n, unit)
-	}
-	switch {
-	case d < 10*time.Second:
-		return "just now"
-	case d < time.Minute:
-		return count(int64(d/time.Second), "second")
-	case d < time.Hour:
-		return count(int64(d/time.Minute), "minute")
-	case d < 24*time.Hour:
-		return count(int64(d/time.Hour), "hour")
-	case d < 48*time.Hour:
-		return "yesterday"
-	}
-	return count(int64(d/(24*time.Hour)), "day")
-}
-
 // tone returns the CSS class of a chip.
 func tone(t desk.Result) string {
 	switch t {
@@ -222,62 +207,4 @@ func tone(t desk.Result) string {
 		return "brand"
 	}
 	return ""
-}
-
-// oneIn returns a probability as text.
-func oneIn(chance float64) string {
-	switch {
-	case chance <= 0:
-		return "none"
-	case chance >= 0.5:
-		return "likely"
-	}
-	return "1 in " + thousands(rounded(1/chance))
-}
-
-// rounded rounds to two significant digits.
-func rounded(x float64) int {
-	n, unit := int(x), 1
-	for n/unit >= 100 {
-		unit *= 10
-	}
-	return (n + unit/2) / unit * unit
-}
-
-func years(n float64) string {
-	switch {
-	case n <= 0 || n > 1e9:
-		return "never"
-	case n < 1.0/12:
-		return plural(max(int(n*365), 1), "day", "days")
-	case n < 2:
-		return plural(int(n*12), "month", "months")
-	}
-	return plural(rounded(n), "year", "years")
-}
-
-// clockAt returns the time of day in a zone, with the zone's abbreviation if the
-// clocks there show it twice.
-func clockAt(t time.Time, in *time.Location) string {
-	if t = t.In(in); zone.Twice(t) {
-		return t.Format("15:04:05 MST")
-	}
-	return t.Format("15:04:05")
-}
-
-// then returns when something happened that belongs to what happened first: the time of day, with the date if that
-// differs.
-func then(t, first time.Time, in *time.Location) string {
-	if t.In(in).Format(time.DateOnly) != first.In(in).Format(time.DateOnly) {
-		return desk.Moment(t, in)
-	}
-	return clockAt(t, in)
-}
-
-// clockThere returns the time of day there, with the date if that differs from here.
-func clockThere(t time.Time, here, there *time.Location) string {
-	if t.In(here).Day() != t.In(there).Day() {
-		return clockAt(t, there) + " on " + t.In(there).Format("2 Jan")
-	}
-	return clockAt(t, there)
 }

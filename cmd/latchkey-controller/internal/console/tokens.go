@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // tokensPage lists the tokens of programs.
@@ -77,7 +78,7 @@ func (c *Console) showTokens(w http.ResponseWriter, r *http.Request, v *visit, s
 		}
 		p.API = "https://" + net.JoinHostPort(host, c.apiPort)
 	}
-	c.show(w, r, status, "tokens", &view{visit: v, Title: "Tokens", Section: "integrations", Page: p})
+	c.show(w, r, status, "tokens", &view{visit: v, Title: language.Say("Tokens"), Section: "integrations", Page: p})
 	return nil
 }
 
@@ -102,5 +103,5 @@ func (c *Console) makeToken(r *http.Request, v *visit, f *form) (answer, error) 
 }
 
 func (c *Console) revokeToken(r *http.Request, v *visit, f *form) (answer, error) {
-	return removed(c.desk.RevokeToken(r.Context(), v.Actor, v.id), "/tokens", "The token was revoked: it has no effect any more.", "This token was already revoked.")
+	return removed(c.desk.RevokeToken(r.Context(), v.Actor, v.id), "/tokens", language.Say("The token was revoked: it has no effect any more."), language.Say("This token was already revoked."))
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A Certificate says which certificate of the console browsers get.
@@ -69,7 +70,7 @@ type trustPage struct {
 func (c *Console) trustPage(w http.ResponseWriter, r *http.Request) error {
 	authority := c.desk.Authority()
 	p := trustPage{trust: c.trustOf(r), Authority: authority.Subject.CommonName, SHA256: strings.Split(desk.CertificateFingerprint(authority), ":"), Yours: systemOf(r.UserAgent())}
-	c.show(w, r, http.StatusOK, "trust", &view{visit: c.newVisit(r), Title: "Trust this console", Page: p})
+	c.show(w, r, http.StatusOK, "trust", &view{visit: c.newVisit(r), Title: language.Say("Trust this console"), Page: p})
 	return nil
 }
 

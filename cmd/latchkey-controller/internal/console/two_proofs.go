@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -47,37 +48,36 @@ func (c *Console) setTwoProofs(r *http.Request, v *visit, f *form) (answer, erro
 }
 
 // lockdownWay says who gets in at a door in a lockdown, and with what.
-func lockdownWay(p *wire.Policy) string {
-	const groups = "In a lockdown only the groups chosen under Access get in, "
+func lockdownWay(p *wire.Policy) *language.Sentence {
 	switch two := p.TwoProofs; {
 	case len(p.InLockdown) == 0:
-		return "In a lockdown nobody gets in here: no group is chosen for it under Access."
+		return language.Say("In a lockdown nobody gets in here: no group is chosen for it under Access.")
 	case two == nil:
-		return groups + "and only by card."
+		return language.Say("In a lockdown only the groups chosen under Access get in, and only by card.")
 	case two.Schedule == nil:
-		return groups + "with card and PIN, the card first."
+		return language.Say("In a lockdown only the groups chosen under Access get in, with card and PIN, the card first.")
 	}
-	return groups + "by card; while card and PIN are needed, with both, the card first."
+	return language.Say("In a lockdown only the groups chosen under Access get in, by card; while card and PIN are needed, with both, the card first.")
 }
 
 // lockdownHint says with what the groups get in that are chosen for a lockdown.
-func lockdownHint(p *wire.Policy) string {
+func lockdownHint(p *wire.Policy) *language.Sentence {
 	switch two := p.TwoProofs; {
 	case two == nil:
-		return "They get in by card only, at their usual times."
+		return language.Say("They get in by card only, at their usual times.")
 	case two.Schedule == nil:
-		return "They need card and PIN, the card first, at their usual times."
+		return language.Say("They need card and PIN, the card first, at their usual times.")
 	}
-	return "They get in by card, at their usual times; while card and PIN are needed, with both, the card first."
+	return language.Say("They get in by card, at their usual times; while card and PIN are needed, with both, the card first.")
 }
 
-// twoProofsText says when a reader demands card and PIN; "": never.
-func twoProofsText(r *desk.Reader) string {
+// twoProofsText says when a reader demands card and PIN; nil: never.
+func twoProofsText(r *desk.Reader) *language.Sentence {
 	switch two := r.Policy.TwoProofs; {
 	case two == nil:
-		return ""
+		return nil
 	case two.Schedule == nil:
-		return "card and PIN"
+		return language.Say("card and PIN")
 	}
-	return "card and PIN at set times"
+	return language.Say("card and PIN at set times")
 }

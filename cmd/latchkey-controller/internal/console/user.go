@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // userPanel is one user.
@@ -93,7 +94,7 @@ func (c *Console) user(w http.ResponseWriter, r *http.Request, v *visit) error {
 	if err != nil {
 		return err
 	}
-	if v.Beyond == "" {
+	if v.Beyond == nil {
 		panel.Ask, panel.Add = q.Get("ask"), q.Get("add")
 	}
 	page := &usersPage{userPanel: panel, Form: newForm("pin", "auto")}
@@ -149,7 +150,7 @@ func userFields(u *desk.User, v *visit) *form {
 func (c *Console) editUser(r *http.Request, v *visit, f *form) (answer, error) {
 	id := uint64(v.id)
 	err := c.desk.EditUser(r.Context(), v.Actor, id, f.Get("revision"), zoneOf(f, v), func(as *desk.UserForm) { *as = userForm(f, v) })
-	return answer{to: userURL(id, "about"), notice: "Saved. Readers are told now."}, err
+	return answer{to: userURL(id, "about"), notice: language.Say("Saved. Readers are told now.")}, err
 }
 
 // showAbout shows the form of a user again.
@@ -164,21 +165,21 @@ func (c *Console) showAbout(w http.ResponseWriter, r *http.Request, v *visit, st
 
 func (c *Console) removeUser(r *http.Request, v *visit, _ *form) (answer, error) {
 	id := uint64(v.id)
-	notice := ""
+	var notice *language.Sentence
 	u, err := c.desk.User(r.Context(), v.Actor, id)
 	if err == nil {
-		notice = u.Name + " was removed, with PIN and cards."
+		notice = language.Say("%s was removed, with PIN and cards.", u.Name)
 		err = c.desk.RemoveUser(r.Context(), v.Actor, id)
 	}
-	return removed(err, "/users", notice, "This user was already removed.")
+	return removed(err, "/users", notice, language.Say("This user was already removed."))
 }
 
 // suspendUser suspends a user, or ends that.
 func (c *Console) suspendUser(r *http.Request, v *visit, f *form) (answer, error) {
 	id, suspended := uint64(v.id), f.Get("suspended") == "true"
-	notice := "The suspension is over. Readers are being updated."
+	notice := language.Say("The suspension is over. Readers are being updated.")
 	if suspended {
-		notice = "Suspended. PIN and cards open no door as soon as each reader is updated."
+		notice = language.Say("Suspended. PIN and cards open no door as soon as each reader is updated.")
 	}
 	return answer{to: userURL(id, "about"), notice: notice}, c.desk.SuspendUser(r.Context(), v.Actor, id, suspended)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 )
 
@@ -49,6 +50,7 @@ func (p *usersPage) link(state desk.UserState, order desk.UserOrder, after strin
 
 // A sortHead is the head of a column by which a list can be sorted.
 type sortHead struct {
+	By    string // the order that the column has at first
 	Title string
 	Query string // of the list in this order, or, if it is, the other way round
 	Is    string // "ascending", "descending"; "": it is in another order
@@ -60,7 +62,7 @@ func (p *usersPage) Sort(title, first string) sortHead {
 	if down, is := strings.CutPrefix(first, "-"); is {
 		other = down
 	}
-	h := sortHead{Title: title}
+	h := sortHead{By: first, Title: title}
 	next := first
 	switch string(is) {
 	case first:
@@ -124,14 +126,14 @@ func (c *Console) showUsers(w http.ResponseWriter, r *http.Request, v *visit, st
 			return err
 		}
 	}
-	title := "Users"
+	title := language.Say("Users")
 	switch {
 	case p.Return != nil:
-		title = "Give a card back"
+		title = language.Say("Give a card back")
 	case p.New:
-		title = "New user"
+		title = language.Say("New user")
 	case p.userPanel != nil:
-		title = p.User.Name
+		title = language.Data(p.User.Name)
 	}
 	if byScript(r) && !live(r) && r.Header.Get("HX-Target") == "user-list" {
 		if u, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && u.Path == "/users" {
@@ -225,5 +227,5 @@ func (c *Console) addUser(r *http.Request, v *visit, f *form) (answer, error) {
 		return answer{}, errWrong
 	}
 	id, digits, err := c.desk.AddUser(r.Context(), v.Actor, userForm(f, v), choice, cards)
-	return c.pinGiven(id, "pin", digits, "The user was added."), err
+	return c.pinGiven(id, "pin", digits, language.Say("The user was added.")), err
 }

@@ -1,13 +1,13 @@
 package console
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // usersEditPage changes several users.
@@ -75,7 +75,7 @@ func (c *Console) showUsersEdit(w http.ResponseWriter, r *http.Request, v *visit
 	if p.Groups, err = c.groupsToJoin(r.Context(), v); err != nil {
 		return err
 	}
-	c.show(w, r, status, "users-edit", &view{visit: v, Title: "Change users", Section: "users", Page: p})
+	c.show(w, r, status, "users-edit", &view{visit: v, Title: language.Say("Change users"), Section: "users", Page: p})
 	return nil
 }
 
@@ -94,7 +94,7 @@ func (c *Console) editUsers(r *http.Request, v *visit, f *form) (answer, error) 
 			*into = new("")
 		case "set":
 			if *into = new(f.Trim(name)); **into == "" {
-				f.Wrong[name] = "Enter the date and the time."
+				f.Wrong[name] = language.Say("Enter the date and the time.")
 			}
 		}
 	}
@@ -105,5 +105,5 @@ func (c *Console) editUsers(r *http.Request, v *visit, f *form) (answer, error) 
 		return answer{}, errWrong
 	}
 	changed, err := c.desk.EditUsers(r.Context(), v.Actor, selection, f.Get("revision"), edit)
-	return answer{to: "/users" + query("q", f.Get("q"), "state", f.Get("state"), "group", f.Get("group")), notice: fmt.Sprintf("Changed: %s. Readers are told now.", plural(changed, "user", "users"))}, err
+	return answer{to: "/users" + query("q", f.Get("q"), "state", f.Get("state"), "group", f.Get("group")), notice: language.Count(changed, "Changed: %d user. Readers are told now.", "Changed: %d users. Readers are told now.")}, err
 }

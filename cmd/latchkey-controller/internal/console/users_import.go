@@ -2,7 +2,6 @@ package console
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // importPath takes larger bodies than others: a file of users, and the form around it.
@@ -53,7 +53,10 @@ func (p *importPage) Wrong() int { return p.Count(desk.RowWrong) }
 func (p *importPage) Does() bool { return p.Count(desk.RowAdds)+p.Count(desk.RowChanges) > 0 }
 
 // fateTitles are the fates for people.
-var fateTitles = map[desk.RowFate]string{desk.RowWrong: "Wrong", desk.RowAdds: "Added", desk.RowChanges: "Changed", desk.RowKeeps: "As before"}
+var fateTitles = map[desk.RowFate]*language.Sentence{
+	desk.RowWrong: language.Say("Wrong¦rows of a file"), desk.RowAdds: language.Say("Added¦rows of a file"),
+	desk.RowChanges: language.Say("Changed¦rows of a file"), desk.RowKeeps: language.Say("As before"),
+}
 
 // slow gives a handler time for a large body and for thousands of changes.
 func slow(handle handler) handler {
@@ -71,7 +74,7 @@ func slow(handle handler) handler {
 }
 
 func (c *Console) showImport(w http.ResponseWriter, r *http.Request, v *visit, status int, p *importPage) error {
-	c.show(w, r, status, "import", &view{visit: v, Title: "Import users", Section: "users", Panel: p.Slips != nil, Page: p})
+	c.show(w, r, status, "import", &view{visit: v, Title: language.Say("Import users"), Section: "users", Panel: p.Slips != nil, Page: p})
 	return nil
 }
 
@@ -147,7 +150,7 @@ func (c *Console) importUsers(r *http.Request, v *visit, f *form) (answer, error
 		}
 		return answer{}, err
 	}
-	a := answer{to: "/users", notice: fmt.Sprintf("Imported: %d added, %d changed.", done.Count[desk.RowAdds], done.Count[desk.RowChanges])}
+	a := answer{to: "/users", notice: language.Say("Imported: %d added, %d changed.", done.Count[desk.RowAdds], done.Count[desk.RowChanges])}
 	switch {
 	case slips != nil:
 		a.show = c.showSlips(slips)
@@ -169,7 +172,7 @@ func pinDelivery(u *upload, f *form, sealed *bytes.Buffer, slips *[]*desk.Import
 	case u.Preview.PINs == 0:
 		return nil, nil
 	case f.Get("deliver") == "slips":
-		return &desk.PINDelivery{How: "on slips", Give: func(pins []*desk.ImportedPIN) error {
+		return &desk.PINDelivery{How: language.Say("on slips"), Give: func(pins []*desk.ImportedPIN) error {
 			*slips = pins
 			return nil
 		}}, nil
@@ -211,4 +214,4 @@ func (c *Console) exportUsers(r *http.Request, v *visit, _ *form) (answer, error
 }
 
 // fateTitle returns a fate for people.
-func fateTitle(fate desk.RowFate) string { return cmp.Or(fateTitles[fate], string(fate)) }
+func fateTitle(fate desk.RowFate) *language.Sentence { return fateTitles[fate] }

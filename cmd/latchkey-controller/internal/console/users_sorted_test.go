@@ -92,9 +92,9 @@ func TestAPersonsPageSaysFirstWhichDoorsOpenForThem(t *testing.T) {
 	says(1, "One door opens for Ada Lovelace now: Front door.")
 	w.adopt("lab", "Lab", "Main building")
 	w.live.states[0].Online = false
-	says(1, "Two doors open for Ada Lovelace now: Front door and Lab. Perhaps not so at Front door: its reader is offline.")
+	says(1, "2 doors open for Ada Lovelace now: Front door and Lab. Perhaps not so at Front door: its reader is offline.")
 	w.live.states[0].Online, w.live.states[0].Current = true, false
-	says(1, "Two doors open for Ada Lovelace now: Front door and Lab. The newest changes are being sent to Front door.")
+	says(1, "2 doors open for Ada Lovelace now: Front door and Lab. The newest changes are being sent to Front door.")
 	w.live.states[0].Current = true
 	w.changePolicy("lab", func(p *wire.Policy) { p.Access = []wire.Access{} })
 	w.live.states[0].Online = true
@@ -120,13 +120,8 @@ func TestWhenIsSaidAsPeopleSayIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := when(then, now, time.UTC); got != want {
+		if got := when(then, now, time.UTC).String(); got != want {
 			t.Errorf("%s is %q, not %q", at, got, want)
-		}
-	}
-	for want, names := range map[string][]string{"": nil, "A": {"A"}, "A and B": {"A", "B"}, "A, B, C, D and E": {"A", "B", "C", "D", "E"}, "A, B, C, D and 2 more": {"A", "B", "C", "D", "E", "F"}} {
-		if got := several(names); got != want {
-			t.Errorf("%v: %q, not %q", names, got, want)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package console
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,10 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // sessionCookie holds a session's token. The prefix restricts it to TLS and to this
@@ -31,16 +29,18 @@ const themeCookie = "theme"
 type visit struct {
 	Actor    desk.Actor
 	Site     string
-	Theme    string // "light", "dark"; "": the system's
-	Flash    string // notice of the previous request
-	pages    *pages // in the site's time zone
-	Since    uint64 // number of the newest change when it began
-	Standing string // that this controller does not lead; "": it does
-	Whose    string // proof in forms that the actor is their owner
+	Theme    string             // "light", "dark"; "": the system's
+	Flash    string             // notice of the previous request
+	pages    *pages             // in the site's time zone
+	Since    uint64             // number of the newest change when it began
+	Standing *language.Sentence // that this controller does not lead; nil: it does
+	Whose    string             // proof in forms that the actor is their owner
+
+	Answers bool // the page answers a form: whoever leaves it does not come back to it
 
 	Renewed bool // doors-now renews itself, and the line on the new PIN with it
 
-	Beyond  string // why what the page is about is out of the actor's reach; "": it is not
+	Beyond  *language.Sentence // why what the page is about is out of the actor's reach; nil: it is not
 	reach   *desk.Reach
 	refused map[desk.Act]error // why the page offers none of these acts
 
@@ -71,16 +71,11 @@ func (v *visit) refusal(act desk.Act) error {
 	return v.Actor.Refusal(act)
 }
 
-// WhyNot says why the actor may not do an act; "": they may.
-func (v *visit) WhyNot(act string) string {
-	if err := v.refusal(desk.Act(act)); err != nil {
-		return strings.TrimPrefix(err.Error(), desk.ErrNotAllowed.Error()+": ") + "."
-	}
-	return ""
-}
+// WhyNot says why the actor may not do an act; nil: they may.
+func (v *visit) WhyNot(act string) *language.Sentence { return language.Of(v.refusal(desk.Act(act))) }
 
 func (c *Console) newVisit(r *http.Request) *visit {
-	v := &visit{Site: c.site, Since: c.updates.current(), pages: c.pages.Load()}
+	v := &visit{Site: c.site, Since: c.updates.current(), pages: c.pages.Load().in[c.languageOf(r)], Answers: r.Method == http.MethodPost}
 	if cookie, err := r.Cookie(themeCookie); err == nil && (cookie.Value == "light" || cookie.Value == "dark") {
 		v.Theme = cookie.Value
 	}
@@ -126,7 +121,7 @@ func (c *Console) enter(ctx context.Context, v *visit, s *desk.Session) error {
 	if err != nil {
 		return err
 	}
-	v.pages = pages
+	v.pages = pages.in[v.pages.language]
 	c.readStanding(ctx, v)
 	return c.readReach(ctx, v)
 }
@@ -207,19 +202,19 @@ func (c *Console) fail(w http.ResponseWriter, r *http.Request, v *visit, err err
 	case errors.Is(err, desk.ErrSignedOut):
 		c.askSignIn(w, r)
 	case errors.Is(err, desk.ErrNotAllowed):
-		c.sorry(w, r, v, http.StatusForbidden, "You may not do this", sentence(err.Error()))
+		c.sorry(w, r, v, http.StatusForbidden, language.Say("You may not do this"), language.Of(err).Alone())
 	case errors.Is(err, desk.ErrNotFound):
-		c.sorry(w, r, v, http.StatusNotFound, "Not found", "What you are looking for was removed, or never was at this address.")
+		c.sorry(w, r, v, http.StatusNotFound, language.Say("Not found"), language.Say("What you are looking for was removed, or never was at this address."))
 	case errors.Is(err, desk.ErrSignInAgain):
-		c.sorry(w, r, v, http.StatusForbidden, "Enter your password again", sentence(err.Error()))
+		c.sorry(w, r, v, http.StatusForbidden, language.Say("Enter your password again"), language.Of(err).Alone())
 	case errors.Is(err, errNotYours):
-		c.sorry(w, r, v, http.StatusConflict, "Form of another administrator", sentence(err.Error()))
+		c.sorry(w, r, v, http.StatusConflict, language.Say("Form of another administrator"), language.Of(err).Alone())
 	case errors.Is(err, errBadForm):
-		c.sorry(w, r, v, http.StatusBadRequest, "Invalid form", sentence(err.Error()))
+		c.sorry(w, r, v, http.StatusBadRequest, language.Say("Invalid form"), language.Of(err).Alone())
 	case errors.As(err, &tooBig):
-		c.sorry(w, r, v, http.StatusRequestEntityTooLarge, "This is too large", fmt.Sprintf("At most %d KiB can be sent here.", tooBig.Limit>>10))
+		c.sorry(w, r, v, http.StatusRequestEntityTooLarge, language.Say("This is too large"), language.Say("At most %d KiB can be sent here.", tooBig.Limit>>10))
 	case desk.Fields(err) != nil, errors.Is(err, errWrong):
-		c.sorry(w, r, v, http.StatusUnprocessableEntity, "This was not done", sentence(err.Error()))
+		c.sorry(w, r, v, http.StatusUnprocessableEntity, language.Say("This was not done"), language.Of(err).Alone())
 	case r.Context().Err() != nil: // the client has gone
 	default:
 		c.serverError(w, r, err)
@@ -261,7 +256,7 @@ func (c *Console) askSignIn(w http.ResponseWriter, r *http.Request) {
 }
 
 // sorry shows why something was not done: on a page, or as a toast if htmx asked.
-func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status int, title, text string) {
+func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status int, title, text *language.Sentence) {
 	if byScript(r) {
 		if live(r) { // the part no longer exists
 			w.WriteHeader(http.StatusNoContent)
@@ -274,12 +269,12 @@ func (c *Console) sorry(w http.ResponseWriter, r *http.Request, v *visit, status
 }
 
 // toast shows a sentence in the corner of the page.
-func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, text string) {
+func (c *Console) toast(w http.ResponseWriter, r *http.Request, status int, text *language.Sentence) {
 	box := "toast-box"
 	if status != http.StatusOK {
 		box = "sorry-toast"
 	}
-	c.corner(w, r, status, box, text)
+	c.corner(w, r, status, box, c.languageOf(r).Say(text))
 }
 
 // corner adds a template to the corner of the page. Slow requests use the corner as
@@ -292,29 +287,11 @@ func (c *Console) corner(w http.ResponseWriter, r *http.Request, status int, box
 	w.Header().Set("HX-Push-Url", "false")
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
-	sorry, err := c.pages.Load().page("sorry")
+	sorry, err := c.newVisit(r).pages.page("sorry")
 	if err == nil {
 		err = sorry.ExecuteTemplate(w, box, data)
 	}
 	if err != nil {
 		c.log.Error("console: page", "error", err)
 	}
-}
-
-// sentence makes an error's text a sentence.
-func sentence(text string) string {
-	text = strings.TrimPrefix(text, desk.ErrNotAllowed.Error()+": ")
-	if text = capital(text); text != "" && !strings.HasSuffix(text, ".") {
-		text += "."
-	}
-	return text
-}
-
-// capital returns a text with a capital letter first.
-func capital(text string) string {
-	if text == "" {
-		return text
-	}
-	first, size := utf8.DecodeRuneInString(text)
-	return string(unicode.ToUpper(first)) + text[size:]
 }

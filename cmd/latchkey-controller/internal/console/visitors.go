@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // visitorsPage lists the visitors, with one of them, or the form of an invitation, in the panel.
@@ -46,39 +47,25 @@ func (p *visitorsPage) Visited() []*desk.VisitDoor {
 	return slices.DeleteFunc(slices.Clone(p.Doors), func(d *desk.VisitDoor) bool { return !d.Takes })
 }
 
-// openDoors are the doors that everyone may open: the names of some, and how many more.
-type openDoors struct {
-	Some []string
-	More int
-}
-
-// maxOpenDoors bounds the doors that are named where everyone may open them.
-const maxOpenDoors = 4
+// everyonesDoors are the names of the doors that everyone may open, always or at set times.
+type everyonesDoors struct{ Always, AtTimes []string }
 
 // Everyones returns the doors that visitors can open without being invited to them; nil: none.
-func (p *visitorsPage) Everyones() (all *openDoors) {
+func (p *visitorsPage) Everyones() (all *everyonesDoors) {
 	for _, d := range p.Doors {
-		if !d.Everyone || d.Why != "" {
+		if !d.Everyone || d.Why != nil {
 			continue
 		}
 		if all == nil {
-			all = new(openDoors)
+			all = new(everyonesDoors)
 		}
-		name := d.Name
 		if d.AtTimes {
-			name += " (at set times)"
+			all.AtTimes = append(all.AtTimes, d.Name)
+		} else {
+			all.Always = append(all.Always, d.Name)
 		}
-		all.add(name)
 	}
 	return all
-}
-
-func (all *openDoors) add(name string) {
-	if len(all.Some) < maxOpenDoors {
-		all.Some = append(all.Some, name)
-	} else {
-		all.More++
-	}
 }
 
 // showVisitors shows the page with the panel that the caller has filled in.
@@ -91,12 +78,12 @@ func (c *Console) showVisitors(w http.ResponseWriter, r *http.Request, v *visit,
 			return err
 		}
 	}
-	title := "Visitors"
+	title := language.Say("Visitors")
 	switch {
 	case p.New:
-		title = "Invite a visitor"
+		title = language.Say("Invite a visitor")
 	case p.User != nil:
-		title = p.User.Name
+		title = language.Data(p.User.Name)
 	}
 	if byScript(r) && !live(r) && r.Header.Get("HX-Target") == "visitor-list" {
 		if u, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil && u.Path == "/visitors" {
@@ -136,7 +123,7 @@ func (c *Console) invite(r *http.Request, v *visit, f *form) (answer, error) {
 		return answer{}, errWrong
 	}
 	id, digits, err := c.desk.Invite(r.Context(), v.Actor, form)
-	return answer{to: visitorURL(id), notice: "The visitor was invited.", show: c.showSlip(id, digits)}, err
+	return answer{to: visitorURL(id), notice: language.Say("The visitor was invited."), show: c.showSlip(id, digits)}, err
 }
 
 func visitorURL(id uint64) string { return fmt.Sprintf("/visitors/%d", id) }
@@ -201,33 +188,33 @@ func (c *Console) newSlip(r *http.Request, v *visit, f *form) (answer, error) {
 		}
 	}
 	digits, err := c.desk.SetPIN(r.Context(), v.Actor, id, desk.PIN{Choice: desk.Auto, Limits: limits})
-	if says := desk.Fields(err)["pin"]; says != "" {
-		return answer{}, f.wrong("", says)
+	if says := desk.Fields(err)["pin"]; says != nil {
+		return answer{}, f.says("", says)
 	}
 	return answer{to: visitorURL(id), show: c.showSlip(id, digits)}, err
 }
 
 func (c *Console) endVisit(r *http.Request, v *visit, _ *form) (answer, error) {
 	err := c.desk.EndInvitation(r.Context(), v.Actor, uint64(v.id))
-	return removed(err, visitorURL(uint64(v.id)), "The visit was ended, and the PIN taken away. Readers are being updated.", "This visit was over already.")
+	return removed(err, visitorURL(uint64(v.id)), language.Say("The visit was ended, and the PIN taken away. Readers are being updated."), language.Say("This visit was over already."))
 }
 
 // takeVisitors switches whether visitors may be invited to a door.
 func (c *Console) takeVisitors(r *http.Request, v *visit, f *form) (answer, error) {
 	on := f.Get("on") == "true"
-	a := answer{to: fmt.Sprintf("/doors/%d?tab=settings", v.id), notice: "Visitors can be invited to this door now."}
+	a := answer{to: fmt.Sprintf("/doors/%d?tab=settings", v.id), notice: language.Say("Visitors can be invited to this door now.")}
 	err := c.desk.TakeVisitors(r.Context(), v.Actor, v.id, on)
 	if err != nil || on {
 		return a, err
 	}
 	at, err := c.visitDoor(r, v, v.id)
 	switch {
-	case at == nil || !at.Everyone || at.Why != "":
-		a.notice = "Visitors can no longer be invited to this door, and open it no longer."
+	case at == nil || !at.Everyone || at.Why != nil:
+		a.notice = language.Say("Visitors can no longer be invited to this door, and open it no longer.")
 	case at.AtTimes:
-		a.notice = "Visitors can no longer be invited to this door. Everyone may open it at set times, and so may they."
+		a.notice = language.Say("Visitors can no longer be invited to this door. Everyone may open it at set times, and so may they.")
 	default:
-		a.notice = "Visitors can no longer be invited to this door. Everyone may open it, and so may they."
+		a.notice = language.Say("Visitors can no longer be invited to this door. Everyone may open it, and so may they.")
 	}
 	return a, err
 }
@@ -245,7 +232,14 @@ func (c *Console) visitDoor(r *http.Request, v *visit, door int64) (*desk.VisitD
 
 // visitLights say when visits are.
 var visitLights = map[desk.Validity]light{
-	desk.Valid:       {Tone: "good", Word: "Now"},
-	desk.NotYetValid: {Tone: "brand", Word: "Coming"},
-	desk.Expired:     {Word: "Over"},
+	desk.Valid:       {Tone: "good", Word: language.Say("Now¦visitors who are here")},
+	desk.NotYetValid: {Tone: "brand", Word: language.Say("Coming¦visitors")},
+	desk.Expired:     {Word: language.Say("Over¦visits")},
+}
+
+// visitStates say what a visitor is.
+var visitStates = map[desk.Validity]*language.Sentence{
+	desk.Valid:       language.Say("Visitor · now"),
+	desk.NotYetValid: language.Say("Visitor · coming"),
+	desk.Expired:     language.Say("Visitor · over"),
 }

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // maxFreeDoors is how many doors a waiting reader's form offers.
@@ -62,14 +62,14 @@ func (c *Console) showWaiting(ask string) formPage {
 	return func(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
 		p := &waitingPage{ID: v.id, Ask: ask, Other: c.otherBroker(), Site: c.site, Key: c.fingerprint}
 		err := c.readWaiting(r, v, p, f)
-		title := "A new reader"
+		title := language.Say("A new reader")
 		switch {
 		case errors.Is(err, desk.ErrNotFound):
-			p.Waiting, status, title = nil, http.StatusNotFound, "No reader waits here"
+			p.Waiting, status, title = nil, http.StatusNotFound, language.Say("No reader waits here")
 		case err != nil:
 			return err
 		case p.Waiting.Adopted != "":
-			title = p.Waiting.Adopted
+			title = language.Data(p.Waiting.Adopted)
 		}
 		c.show(w, r, status, "waiting", &view{visit: v, Title: title, Section: "devices", Page: p})
 		return nil
@@ -157,18 +157,18 @@ func (c *Console) whichDoor(r *http.Request, v *visit, f *form) (door, place str
 	case "new":
 		door, place = f.Trim("door"), f.Trim("place")
 		if door == "" {
-			f.Wrong["door"] = "Enter a name for the door."
+			f.Wrong["door"] = language.Say("Enter a name for the door.")
 		}
 		return door, place, nil
 	default:
 		id, err := strconv.ParseInt(which, 10, 64)
 		if err != nil {
-			f.Wrong["which"] = "Choose the door."
+			f.Wrong["which"] = language.Say("Choose the door.")
 			return "", "", nil
 		}
 		is, err := c.desk.Door(r.Context(), v.Actor, id)
 		if errors.Is(err, desk.ErrNotFound) {
-			f.Wrong["which"] = "Somebody has removed this door. Choose another one."
+			f.Wrong["which"] = language.Say("Somebody has removed this door. Choose another one.")
 			return "", "", nil
 		}
 		if err != nil {
@@ -181,7 +181,7 @@ func (c *Console) whichDoor(r *http.Request, v *visit, f *form) (door, place str
 // readAdoptForm reads the form of an adoption. It marks all that is missing.
 func (c *Console) readAdoptForm(r *http.Request, v *visit, f *form) (desk.AdoptForm, error) {
 	if !f.Has("compared", "on") {
-		f.Wrong["fingerprint"] = "Compare the fingerprint with that on the reader's screen, and tick this if it is the same."
+		f.Wrong["fingerprint"] = language.Say("Compare the fingerprint with that on the reader's screen, and tick this if it is the same.")
 	}
 	access, uses := accessChoice(f)
 	form := adoptForm(f, access, uses)
@@ -206,7 +206,7 @@ func (c *Console) adoptWaiting(r *http.Request, v *visit, f *form) (answer, erro
 	}
 	done := answer{to: waitingURL(v.id)}
 	if f.Has("access", "groups") {
-		done.notice = strings.TrimSpace(nights(f))
+		done.notice = nights(f)
 	}
 	return done, err
 }
@@ -224,17 +224,17 @@ func (c *Console) showAdoptWaiting(w http.ResponseWriter, r *http.Request, v *vi
 // refuseWaiting sends a board away.
 func (c *Console) refuseWaiting(r *http.Request, v *visit, f *form) (answer, error) {
 	err := c.desk.RefuseWaiting(r.Context(), v.Actor, v.id)
-	return removed(err, "/devices", "Refused. It is not shown for an hour.", "It waits no longer.")
+	return removed(err, "/devices", language.Say("Refused. It is not shown for an hour."), language.Say("It waits no longer."))
 }
 
 // takeBack removes the reader that a board was made by mistake. What that means depends on whether its bundle was
 // fetched: if it was after the question was asked, it is asked anew.
 func (c *Console) takeBack(r *http.Request, v *visit, f *form) (answer, error) {
-	const already = "It was taken back already."
+	already := language.Say("It was taken back already.")
 	fetched := f.Has("fetched", "true")
 	err := c.desk.TakeBackAdoption(r.Context(), v.Actor, v.id, fetched)
 	if fetched {
-		return removed(err, "/devices", "The reader was removed as lost.", already)
+		return removed(err, "/devices", language.Say("The reader was removed as lost."), already)
 	}
-	return removed(err, waitingURL(v.id), "Taken back: it waits again.", already)
+	return removed(err, waitingURL(v.id), language.Say("Taken back: it waits again."), already)
 }

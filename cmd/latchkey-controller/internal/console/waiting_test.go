@@ -201,7 +201,7 @@ func TestABoardThatIsAReaderNowIsSaidToBeAndWhatItsAdoptionShutsOut(t *testing.T
 		b.post(page, "reader", named, "fingerprint", board.Fingerprint(), "compared", "on", "which", "new", "door", door, "place", "Annex", "access", "everyone").shows(t, http.StatusOK)
 		return page
 	}
-	const stays, moved = "had before stays shut out", "That stays without a board"
+	const stays, moved = "had before stays shut out", "Until then this board was the reader"
 	chip := boardtest.NewWithTPM(t, wire.TPMNonce{1})
 	page := adopt(chip, "vault", "Vault")
 	asked := b.get(page + "?ask=take-back")

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 	"sort"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // webhooksPage lists where events are sent, and the hosts inside the network that are allowed.
@@ -31,8 +33,8 @@ type webhookPage struct {
 	Form *form
 	Ask  string // open dialog: "edit", "secret", "remove"
 
-	Wrong  string // why something was not done; "": nothing
-	Secret string // a new one, shown once
+	Wrong  *language.Sentence // why something was not done; nil: nothing
+	Secret string             // a new one, shown once
 }
 
 // Choices are the events that a form offers: those that never happen here only if they were
@@ -83,7 +85,7 @@ func (c *Console) showWebhooks(w http.ResponseWriter, r *http.Request, v *visit,
 	if p.Form == nil {
 		p.Form = newWebhookForm()
 	}
-	c.show(w, r, status, "webhooks", &view{visit: v, Title: "Webhooks", Section: "integrations", Page: p})
+	c.show(w, r, status, "webhooks", &view{visit: v, Title: language.Say("Webhooks"), Section: "integrations", Page: p})
 	return nil
 }
 
@@ -154,7 +156,7 @@ func (c *Console) showWebhook(w http.ResponseWriter, r *http.Request, v *visit, 
 		}
 	}
 	p.Form.warn("webhook", p.Webhook.Revision)
-	c.show(w, r, status, "webhook", &view{visit: v, Title: p.Webhook.Name, Section: "integrations", Page: p})
+	c.show(w, r, status, "webhook", &view{visit: v, Title: language.Data(p.Webhook.Name), Section: "integrations", Page: p})
 	return nil
 }
 
@@ -164,7 +166,7 @@ func (c *Console) showWebhookEdit(w http.ResponseWriter, r *http.Request, v *vis
 
 // showWebhookWrong shows why something was not done to a webhook.
 func (c *Console) showWebhookWrong(w http.ResponseWriter, r *http.Request, v *visit, status int, f *form) error {
-	wrong := f.Wrong["delivery"] + f.Wrong["test"]
+	wrong := cmp.Or(f.Wrong["delivery"], f.Wrong["test"])
 	return c.showWebhook(w, r, v, status, &webhookPage{Wrong: wrong})
 }
 
@@ -175,7 +177,7 @@ func (c *Console) editWebhook(r *http.Request, v *visit, f *form) (answer, error
 	}
 	form.Stop = !f.Has("send", "on")
 	err := c.desk.EditWebhook(r.Context(), v.Actor, v.id, f.Get("revision"), func(is *desk.WebhookForm) { *is = form })
-	return answer{to: c.webhookPath(v), notice: "The webhook was changed."}, err
+	return answer{to: c.webhookPath(v), notice: language.Say("The webhook was changed.")}, err
 }
 
 func (c *Console) newWebhookSecret(r *http.Request, v *visit, _ *form) (answer, error) {
@@ -192,11 +194,11 @@ func (c *Console) showNewWebhookSecret(w http.ResponseWriter, r *http.Request, v
 func (c *Console) webhookPath(v *visit) string { return "/webhooks/" + strconv.FormatInt(v.id, 10) }
 
 func (c *Console) removeWebhook(r *http.Request, v *visit, _ *form) (answer, error) {
-	return removed(c.desk.RemoveWebhook(r.Context(), v.Actor, v.id), "/webhooks", "The webhook was removed: nothing more is sent there.", "This webhook was already removed.")
+	return removed(c.desk.RemoveWebhook(r.Context(), v.Actor, v.id), "/webhooks", language.Say("The webhook was removed: nothing more is sent there."), language.Say("This webhook was already removed."))
 }
 
 func (c *Console) testWebhook(r *http.Request, v *visit, _ *form) (answer, error) {
-	return answer{to: c.webhookPath(v), notice: "A test is on its way; the list shows what became of it."}, c.desk.TestWebhook(r.Context(), v.Actor, v.id)
+	return answer{to: c.webhookPath(v), notice: language.Say("A test is on its way; the list shows what became of it.")}, c.desk.TestWebhook(r.Context(), v.Actor, v.id)
 }
 
 func (c *Console) resendDelivery(r *http.Request, v *visit, f *form) (answer, error) {
@@ -204,14 +206,36 @@ func (c *Console) resendDelivery(r *http.Request, v *visit, f *form) (answer, er
 	if err != nil {
 		return answer{}, desk.ErrNotFound
 	}
-	return answer{to: c.webhookPath(v), notice: "The event is sent again."}, c.desk.ResendDelivery(r.Context(), v.Actor, v.id, id)
+	return answer{to: c.webhookPath(v), notice: language.Say("The event is sent again.")}, c.desk.ResendDelivery(r.Context(), v.Actor, v.id, id)
 }
 
 func (c *Console) allowHost(r *http.Request, v *visit, f *form) (answer, error) {
 	host, err := c.desk.AllowWebhookHost(r.Context(), v.Actor, f.Trim("host"))
-	return answer{to: "/webhooks", notice: "Webhooks may send to " + host + "."}, err
+	return answer{to: "/webhooks", notice: language.Say("Webhooks may send to %s.", host)}, err
 }
 
 func (c *Console) forbidHost(r *http.Request, v *visit, f *form) (answer, error) {
-	return removed(c.desk.ForbidWebhookHost(r.Context(), v.Actor, f.Get("host")), "/webhooks", "Nothing more is sent to "+f.Get("host")+".", "This host was already removed.")
+	return removed(c.desk.ForbidWebhookHost(r.Context(), v.Actor, f.Get("host")), "/webhooks", language.Say("Nothing more is sent to %s.", f.Get("host")), language.Say("This host was already removed."))
+}
+
+// deliveryTitle is the title of a state of deliveries.
+func deliveryTitle(s desk.DeliveryState) *language.Sentence {
+	switch s {
+	case desk.DeliveryWaiting:
+		return language.Say("Waiting¦of an event to send")
+	case desk.DeliveryDelivered:
+		return language.Say("Delivered")
+	}
+	return language.Say("Failed¦of a delivery")
+}
+
+// noDelivery says that no delivery is in a state.
+func noDelivery(s desk.DeliveryState) *language.Sentence {
+	switch s {
+	case desk.DeliveryWaiting:
+		return language.Say("None is waiting.")
+	case desk.DeliveryDelivered:
+		return language.Say("None is delivered.")
+	}
+	return language.Say("None is failed.")
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"log/slog"
 	"net"
@@ -25,6 +26,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
@@ -71,7 +73,7 @@ func (r *readers) Personalise(_ context.Context, o store.Order, keys func(*wire.
 		<-r.gate
 	}
 	refused := func(why wire.Reason) (link.OrderResult, error) {
-		return link.OrderResult{Text: "refused", Record: &wire.Record{Kind: wire.CommandRefused, Reason: why}}, nil
+		return link.OrderResult{Text: language.Data("refused"), Record: &wire.Record{Kind: wire.CommandRefused, Reason: why}}, nil
 	}
 	if len(r.shown) == 0 {
 		return refused(wire.ReasonNoCard)
@@ -80,7 +82,7 @@ func (r *readers) Personalise(_ context.Context, o store.Order, keys func(*wire.
 	r.shown = r.shown[1:]
 	sets, err := keys(card.Read())
 	if err != nil {
-		return link.OrderResult{Text: err.Error()}, nil
+		return link.OrderResult{Text: language.Data(err.Error())}, nil
 	}
 	if !last {
 		card.Write(sets, 1)
@@ -89,7 +91,7 @@ func (r *readers) Personalise(_ context.Context, o store.Order, keys func(*wire.
 	if card.Write(sets, -1) != nil {
 		return refused(wire.ReasonForeignKeys)
 	}
-	return link.OrderResult{Done: true, Text: "done", Record: &wire.Record{Kind: wire.CommandDone}}, nil
+	return link.OrderResult{Done: true, Text: language.Data("done"), Record: &wire.Record{Kind: wire.CommandDone}}, nil
 }
 
 func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
@@ -102,15 +104,15 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 	}
 	if o.Order == wire.Enrol {
 		if r.card == nil {
-			return link.OrderResult{Text: "no card came"}, nil
+			return link.OrderResult{Text: language.Data("no card came")}, nil
 		}
 		text, ok := card(append([]byte{}, r.card...))
-		return link.OrderResult{Done: ok, Text: text}, nil
+		return link.OrderResult{Done: ok, Text: language.Data(text)}, nil
 	}
 	if r.refuse != "" {
-		return link.OrderResult{Text: r.refuse}, nil
+		return link.OrderResult{Text: language.Data(r.refuse)}, nil
 	}
-	return link.OrderResult{Done: true, Text: "opened for 5 s"}, nil
+	return link.OrderResult{Done: true, Text: language.Data("opened for 5 s")}, nil
 }
 
 func (r *readers) Brokers(context.Context) ([]link.BrokerStatus, error) { return r.brokers, r.silent }
@@ -269,6 +271,8 @@ type browser struct {
 	session string
 	script  string // the id of the part that htmx asks for; "": a page
 	trigger string // the id of what made it ask
+	tag     string // of the language that was chosen; "": none
+	accepts string // languages that the browser asks for (Accept-Language); "": none
 }
 
 // A page is an answer.
@@ -326,6 +330,9 @@ func (b *browser) ask(method, path, kind string, body io.Reader) *page {
 	if b.session != "" {
 		jar[sessionCookie] = b.session
 	}
+	if b.tag != "" {
+		jar[languageCookie] = b.tag
+	}
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	address, err := url.Parse(b.w.server.URL)
 	b.w.must(err)
@@ -340,6 +347,9 @@ func (b *browser) ask(method, path, kind string, body io.Reader) *page {
 		}
 		if kind != "" && body != nil {
 			r.Header.Set("Content-Type", kind)
+		}
+		if b.accepts != "" {
+			r.Header.Set("Accept-Language", b.accepts)
 		}
 		if b.script != "" {
 			r.Header.Set("HX-Request", "true")
@@ -387,6 +397,13 @@ func (b *browser) part(id string) *browser {
 	return &other
 }
 
+// in returns the same visitor, who has chosen a language.
+func (b *browser) in(tag string) *browser {
+	other := *b
+	other.tag = tag
+	return &other
+}
+
 // at returns the same visitor who has come to another of the console's names.
 func (b *browser) at(host string) *browser {
 	other := *b
@@ -400,8 +417,9 @@ func (p *page) shows(t *testing.T, status int, texts ...string) {
 	if p.status != status {
 		t.Errorf("%s: status %d, not %d: %s", p.url.Path, p.status, status, text(p.body))
 	}
+	read := html.UnescapeString(text(p.body))
 	for _, want := range texts {
-		if !strings.Contains(p.body, want) && !strings.Contains(text(p.body), want) {
+		if !strings.Contains(p.body, want) && !strings.Contains(read, html.UnescapeString(want)) {
 			t.Errorf("%s does not show %q: %s", p.url.Path, want, text(p.body))
 		}
 	}

@@ -163,8 +163,8 @@ func TestActivityAtADoorOfAnotherZoneShowsItsClockToo(t *testing.T) {
 	w.must(err)
 	w.journal("front-door").report(time.Date(2026, 1, 11, 23, 30, 5, 0, time.UTC), wire.Record{Kind: wire.DoorOpened})
 	b := w.visitor(desk.Viewer)
-	b.get("/activity?kind=door&from=2026-01-12&until=2026-01-12").shows(t, http.StatusOK, "Monday, 12 January 2026 · times in Europe/Zurich 00:30:05", "(18:30:05 on 11 Jan in America/New_York)")
-	b.get("/readers/front-door").shows(t, http.StatusOK, "12 Jan 2026, 00:30 (18:30:05 on 11 Jan in America/New_York)")
+	b.get("/activity?kind=door&from=2026-01-12&until=2026-01-12").shows(t, http.StatusOK, "Monday, 12 January 2026 · times in Europe/Zurich 00:30:05", "(18:30:05 on 11 Jan 2026 in America/New_York)")
+	b.get("/readers/front-door").shows(t, http.StatusOK, "12 Jan 2026, 00:30 (18:30:05 on 11 Jan 2026 in America/New_York)")
 	list := b.part("event-list").get("/activity?kind=door")
 	list.shows(t, http.StatusOK, "Times are in Europe/Zurich.", `id="zone-note" hx-swap-oob="true"`)
 }

@@ -15,6 +15,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -35,18 +36,18 @@ func (l live) Readers(context.Context) ([]link.ReaderStatus, error) {
 func (l live) Order(_ context.Context, o store.Order, card func([]byte) (string, bool)) (link.OrderResult, error) {
 	if o.Order == wire.Enrol {
 		text, done := card([]byte{0x04, 0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0x80})
-		return link.OrderResult{Done: done, Text: text}, nil
+		return link.OrderResult{Done: done, Text: language.Data(text)}, nil
 	}
-	return link.OrderResult{ID: o.ID, Text: "not sent: " + o.Who}, nil
+	return link.OrderResult{ID: o.ID, Text: language.Data("not sent: " + o.Who)}, nil
 }
 
 func (l live) Personalise(_ context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
 	card := boardtest.NewCard([]byte{0x04, 1, 2, 3, 4, 5, 6})
 	card.Mute = true // it is another one each time
 	if _, err := keys(card.Read()); err != nil {
-		return link.OrderResult{Text: err.Error()}, nil
+		return link.OrderResult{Text: language.Data(err.Error())}, nil
 	}
-	return link.OrderResult{Done: true, Text: "done"}, nil
+	return link.OrderResult{Done: true, Text: language.Data("done")}, nil
 }
 
 func addReader(t *testing.T, s *site.Site, id string) {
@@ -109,12 +110,12 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 		t.Fatal(err)
 	}
 	modes, err := client.WantedModes(t.Context())
-	if err != nil || len(modes) != 1 || modes[0].Mode != wire.ModeLockdown || modes[0].Of != 1 || modes[0].Text == "" {
+	if err != nil || len(modes) != 1 || modes[0].Mode != wire.ModeLockdown || modes[0].Of != 1 || modes[0].Text == nil {
 		t.Errorf("%+v, %v", modes, err)
 	}
 
 	outcome, err := client.Order(t.Context(), "front-door", wire.Unlock)
-	if err != nil || outcome.Done || outcome.Text != "not sent: "+actor.Name {
+	if err != nil || outcome.Done || outcome.Text.String() != "not sent: "+actor.Name {
 		t.Errorf("%+v, %v", outcome, err)
 	}
 	if _, err := client.Order(t.Context(), "front-door", wire.Enrol); err == nil {
@@ -156,7 +157,7 @@ func TestTheCommandLineSeesAndDoesWhatTheDeskDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		card, err := act(u.Credentials[len(u.Credentials)-1].ID)
-		if err != nil || card.UID != "… 05 06" || card.Text == "" {
+		if err != nil || card.UID != "… 05 06" || card.Text == nil {
 			t.Fatalf("%d: %+v, %v", i, card, err)
 		}
 		if u, err = d.User(t.Context(), actor, user); err != nil || u.Cards-u.Copyable != []int{1, 1, 0, 1}[i] {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -165,7 +165,7 @@ func (d *Desk) SetAccessPolicy(ctx context.Context, a Actor, number int64, form 
 			return err
 		}
 		opens, err := p.text(tx)
-		target.text = strings.Join(slices.DeleteFunc([]string{target.text, opens}, func(s string) bool { return s == "" }), "; ")
+		target.text = joined(target.text, opens)
 		return err
 	})
 	if err != nil {
@@ -178,7 +178,7 @@ func (d *Desk) SetAccessPolicy(ctx context.Context, a Actor, number int64, form 
 // renames. target is told of it. Fields: "group", "name".
 func (f *AccessPolicyForm) group(tx *store.Tx, now time.Time, target *auditTarget, number *int64) (name string, err error) {
 	if *number == 0 {
-		target.text = "it is new"
+		target.text = language.Say("it is new")
 		*number, err = addGroup(tx, f.Name)
 		return f.Name, err
 	}
@@ -190,7 +190,7 @@ func (f *AccessPolicyForm) group(tx *store.Tx, now time.Time, target *auditTarge
 	if f.Name == "" || f.Name == g.Name {
 		return g.Name, nil
 	}
-	target.text = "it is called " + cut(f.Name, wire.MaxName) + " now"
+	target.text = language.Say("it is called %s now", cut(f.Name, wire.MaxName))
 	target.groups = []string{f.Name} // as policies name it then
 	if err := editableGroup(g.Name); err != nil {
 		return "", err
@@ -274,27 +274,27 @@ func checkDoors(tx *store.Tx, doors []int64) error {
 }
 
 // text says what a group opens: "Front door, Gate: Office hours".
-func (p *AccessPolicy) text(tx *store.Tx) (string, error) {
+func (p *AccessPolicy) text(tx *store.Tx) (*language.Sentence, error) {
 	var names []string
 	for _, id := range p.Doors {
 		name, err := Where{Doors, id}.name(tx)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		names = append(names, name)
 	}
 	if len(names) == 0 {
-		return "no door", nil
+		return language.Say("no door"), nil
 	}
 	slices.Sort(names)
-	when := "at different hours"
+	when := language.Say("at different hours")
 	switch s, err := tx.Schedule(p.Schedule); {
 	case p.Always:
-		when = "always"
+		when = language.Say("always")
 	case err == nil:
-		when = s.Name
+		when = language.Data(s.Name)
 	case !errors.Is(err, ErrNotFound):
-		return "", err
+		return nil, err
 	}
-	return strings.Join(namesText("", names), "") + ": " + when, nil
+	return language.Say("%s: %s", namesTold(names), when), nil
 }

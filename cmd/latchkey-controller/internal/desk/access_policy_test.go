@@ -17,7 +17,7 @@ func (w *world) listed(reader, group string) string {
 	if !at.May {
 		return "none"
 	}
-	return HoursLine(at.Hours)
+	return HoursLine(at.Hours).String()
 }
 
 func TestAnAccessPolicyIsTheListEntriesOfItsDoors(t *testing.T) {
@@ -77,7 +77,7 @@ func TestAnAccessPolicyIsTheListEntriesOfItsDoors(t *testing.T) {
 	if p.Always || p.Schedule != 0 || w.look(readers[2]).Policy.Revision != before {
 		t.Errorf("%+v", p)
 	}
-	if _, err := w.SetAccessPolicy(ctx, owner, p.Number, AccessPolicyForm{Doors: doors}); Fields(err)["access"] == "" {
+	if _, err := w.SetAccessPolicy(ctx, owner, p.Number, AccessPolicyForm{Doors: doors}); Fields(err)["access"] == nil {
 		t.Errorf("a door gets a schedule that nobody has named: %v", err)
 	}
 	is("refused", "none", "always", "Mon 18:00-08:00")
@@ -135,7 +135,7 @@ func TestAnAccessPolicyIsSetAtAllDoorsOrAtNone(t *testing.T) {
 		"a number that no group has": {p.Number + 100, AccessPolicyForm{Doors: doors}, ""},
 	} {
 		_, err := w.SetAccessPolicy(ctx, owner, test.number, test.form)
-		if test.field == "" && !errors.Is(err, ErrNotFound) || test.field != "" && Fields(err)[test.field] == "" {
+		if test.field == "" && !errors.Is(err, ErrNotFound) || test.field != "" && Fields(err)[test.field] == nil {
 			t.Errorf("%s: %v, %v", what, err, Fields(err))
 		}
 		if w.listed(first, "crew") != "always" || w.listed(second, "crew") != "always" {

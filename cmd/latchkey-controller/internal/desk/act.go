@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -16,10 +17,10 @@ import (
 type auditTarget struct {
 	reader  string
 	user    uint64
-	subject string // "": use the user's name
-	text    string // details of what was done
-	same    bool   // nothing was changed: there is no entry
-	typed   bool   // card UIDs were typed: a clash reveals one that is assigned
+	subject string             // "": use the user's name
+	text    *language.Sentence // details of what was done; nil: none
+	same    bool               // nothing was changed: there is no entry
+	typed   bool               // card UIDs were typed: a clash reveals one that is assigned
 
 	orders map[string]wire.CommandID // that the act gives, by reader
 	event  int64                     // of the act, in the activity; 0: it is not known yet
@@ -56,11 +57,15 @@ const maxAuditSubject, maxAuditText = 128, 1024
 
 // audit returns the audit entry of an act, with its texts cut to their limits: they
 // may have been typed, or come from a URL.
-func (target *auditTarget) audit(now time.Time, a Actor, act Act, outcome store.AuditOutcome, text string) *store.Audit {
-	return &store.Audit{
+func (target *auditTarget) audit(now time.Time, a Actor, act Act, outcome store.AuditOutcome, text auditText) *store.Audit {
+	entry := &store.Audit{
 		At: now.UnixMilli(), Admin: a.ID, Who: a.Name, Via: string(a.Via), Act: string(act), Outcome: outcome,
-		Reader: target.reader, User: target.user, Subject: Clean(cut(target.subject, maxAuditSubject)), Text: Clean(cut(text, maxAuditText)),
+		Reader: target.reader, User: target.user, Subject: Clean(cut(target.subject, maxAuditSubject)), Text: Clean(cut(text.english, maxAuditText)),
 	}
+	if entry.Text == text.english {
+		entry.Said = text.said
+	}
+	return entry
 }
 
 // act runs an act in one transaction: it checks the actor's right, calls run, and
@@ -152,23 +157,23 @@ func (target *auditTarget) note(tx *store.Tx, now time.Time, a Actor, act Act, f
 	case failed == nil && target.same:
 		return nil
 	case failed == nil:
-		entry := target.audit(now, a, act, store.Done, target.text)
+		entry := target.audit(now, a, act, store.Done, auditOf(target.text))
 		entry.Event, entry.PartOf = target.event, target.partOf
 		return tx.AddAudit(entry)
 	case isMistyped(failed):
 		return nil
 	case errors.Is(failed, ErrNotAllowed):
-		text := failed.Error()
+		text := auditWhy(failed)
 		if a.Refusal(act) != nil { // otherwise it is another right that they lack
-			text = a.requirement(act)
+			text = auditOf(a.requirement(act))
 		}
 		return tx.AddRefused(target.audit(now, a, act, store.Refused, text))
 	case a.Via == API && errors.As(failed, new(*site.RefusedPIN)): // tokens see it: as one that is taken
-		return tx.AddAudit(target.audit(now, a, act, store.Clash, site.ErrPINTaken.Error()))
+		return tx.AddAudit(target.audit(now, a, act, store.Clash, auditWhy(site.ErrPINTaken)))
 	case errors.Is(failed, site.ErrPINTaken), target.typed && errors.Is(failed, site.ErrCardTaken):
-		return tx.AddAudit(target.audit(now, a, act, store.Clash, failed.Error()))
+		return tx.AddAudit(target.audit(now, a, act, store.Clash, auditWhy(failed)))
 	}
-	return tx.AddAudit(target.audit(now, a, act, store.Failed, failed.Error()))
+	return tx.AddAudit(target.audit(now, a, act, store.Failed, auditWhy(failed)))
 }
 
 // check refuses an invalid reader id, which may come from a URL or a command line.
@@ -233,7 +238,7 @@ func (d *Desk) check(ctx context.Context, a Actor, act Act, target *auditTarget)
 
 // actOutside runs an act outside a transaction. It adds the audit entry before, as
 // Asked, and its outcome after.
-func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTarget, run func() (text string, err error)) error {
+func (d *Desk) actOutside(ctx context.Context, a Actor, act Act, target *auditTarget, run func() (text *language.Sentence, err error)) error {
 	entry, err := d.ask(ctx, a, act, target)
 	if err != nil {
 		return err
@@ -248,7 +253,7 @@ const startWithin = 4 * time.Second
 
 // actAtReader is actOutside for what a reader does. What run does before the reader is asked it
 // does with the context that it gets, which ends when that is too late.
-func (d *Desk) actAtReader(ctx context.Context, a Actor, act Act, target *auditTarget, run func(starting context.Context) (text string, err error)) error {
+func (d *Desk) actAtReader(ctx context.Context, a Actor, act Act, target *auditTarget, run func(starting context.Context) (text *language.Sentence, err error)) error {
 	starting, cancel := context.WithTimeout(ctx, startWithin)
 	defer cancel()
 	if target.orders == nil {
@@ -256,7 +261,7 @@ func (d *Desk) actAtReader(ctx context.Context, a Actor, act Act, target *auditT
 	}
 	late := func(err error) error {
 		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			return &UnavailableError{Reason: fmt.Sprintf("the database did not answer within %.0f s, so the reader was not asked for anything; nothing was done. Try again", startWithin.Seconds())}
+			return &UnavailableError{Reason: language.Say("the database did not answer within %d s, so the reader was not asked for anything; nothing was done. Try again", int(startWithin.Seconds()))}
 		}
 		return err
 	}
@@ -281,7 +286,7 @@ func (d *Desk) ask(ctx context.Context, a Actor, act Act, target *auditTarget) (
 		if err := a.reaches(tx, act, target); err != nil {
 			return err
 		}
-		entry = target.audit(d.now(), a, act, store.Asked, "")
+		entry = target.audit(d.now(), a, act, store.Asked, auditText{})
 		if err := tx.AddAudit(entry); err != nil {
 			return err
 		}
@@ -292,15 +297,15 @@ func (d *Desk) ask(ctx context.Context, a Actor, act Act, target *auditTarget) (
 }
 
 // settle adds to the audit entry what came of the act, also if the client has gone.
-func (d *Desk) settle(ctx context.Context, entry *store.Audit, text string, failed error) error {
-	outcome := store.Done
+func (d *Desk) settle(ctx context.Context, entry *store.Audit, done *language.Sentence, failed error) error {
+	outcome, text := store.Done, auditOf(done)
 	switch {
 	case errors.Is(failed, ErrNotAllowed):
-		outcome, text = store.Refused, failed.Error()
+		outcome, text = store.Refused, auditWhy(failed)
 	case failed != nil:
-		outcome, text = store.Failed, failed.Error()
+		outcome, text = store.Failed, auditWhy(failed)
 	}
-	err := d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SettleAudit(entry.ID, outcome, text) })
+	err := d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SettleAudit(entry.ID, outcome, text.english, text.said) })
 	return errors.Join(failed, err)
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -27,21 +28,21 @@ const (
 // An Event is one thing that happened: a record of a reader, an act of an
 // administrator, or an alarm. Its JSON is that of an export.
 type Event struct {
-	ID       int64     `json:"id"`            // rises in the order of arrival, over all sources
-	At       time.Time `json:"time"`          // by the clock of its source
-	Trusted  bool      `json:"clock-trusted"` // that clock was trusted
-	Received time.Time `json:"received"`
-	Source   string    `json:"source"` // "reader", "admin", "alarm"
-	Kind     string    `json:"kind"`   // of the record or the alarm; for an act "admin." and the act
-	Result   Result    `json:"result"`
-	Door     string    `json:"door,omitempty"`          // its door's name
-	Reader   string    `json:"reader,omitempty"`        // "": none
-	User     uint64    `json:"user,omitempty"`          // 0: none
-	Person   string    `json:"person,omitempty"`        // the user's name
-	Who      string    `json:"administrator,omitempty"` // their name
-	Text     Text      `json:"text"`                    // the sentence
-	Journal  string    `json:"journal,omitempty"`
-	Number   uint64    `json:"number,omitempty"` // of the record in its journal
+	ID       int64              `json:"id"`            // rises in the order of arrival, over all sources
+	At       time.Time          `json:"time"`          // by the clock of its source
+	Trusted  bool               `json:"clock-trusted"` // that clock was trusted
+	Received time.Time          `json:"received"`
+	Source   string             `json:"source"` // "reader", "admin", "alarm"
+	Kind     string             `json:"kind"`   // of the record or the alarm; for an act "admin." and the act
+	Result   Result             `json:"result"`
+	Door     string             `json:"door,omitempty"`          // its door's name
+	Reader   string             `json:"reader,omitempty"`        // "": none
+	User     uint64             `json:"user,omitempty"`          // 0: none
+	Person   string             `json:"person,omitempty"`        // the user's name
+	Who      string             `json:"administrator,omitempty"` // their name
+	Text     *language.Sentence `json:"text"`
+	Journal  string             `json:"journal,omitempty"`
+	Number   uint64             `json:"number,omitempty"` // of the record in its journal
 
 	Note store.UnlockNote `json:"-"` // what a program said of an unlock
 
@@ -49,40 +50,23 @@ type Event struct {
 	Parts []Part `json:"-"` // what else it tells, the oldest first
 	More  int    `json:"-"` // how many parts there are besides
 
-	Record   *wire.Record   `json:"-"` // nil: it is none, or cannot be decoded
-	Word     string         `json:"-"` // for the chip: "Entered"
-	Lockout  bool           `json:"-"` // it locked out PIN entry: an unlock may be offered
-	DoorZone *time.Location `json:"-"` // the door's time zone if its clocks showed another time than the site's; otherwise nil
+	Record   *wire.Record       `json:"-"` // nil: it is none, or cannot be decoded
+	Word     *language.Sentence `json:"-"` // for the chip: "Entered"
+	Lockout  bool               `json:"-"` // it locked out PIN entry: an unlock may be offered
+	DoorZone *time.Location     `json:"-"` // the door's time zone if its clocks showed another time than the site's; otherwise nil
 }
-
-// A Text is a sentence with emphasized parts.
-type Text []Phrase
-
-// A Phrase is a part of a Text.
-type Phrase struct {
-	Text   string
-	Strong bool
-}
-
-func (t Text) String() string {
-	var b strings.Builder
-	for _, p := range t {
-		b.WriteString(p.Text)
-	}
-	return b.String()
-}
-
-// MarshalText returns the sentence.
-func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // A Kind is a choice in the activity filter.
-type Kind struct{ Key, Title string }
+type Kind struct {
+	Key   string
+	Title *language.Sentence
+}
 
 // Kinds returns the choices of Query.Kind.
 func Kinds() []Kind {
 	return []Kind{
-		{"granted", "Entries and unlocks"}, {"denied", "Refusals"}, {"lockout", "PIN entry paused"}, {"door", "Doors and modes"},
-		{"alarm", "Alarms"}, {"reader", "Readers as devices"}, {"admin", "Administration"},
+		{"granted", language.Say("Entries and unlocks")}, {"denied", language.Say("Refusals")}, {"lockout", language.Say("PIN entry paused")}, {"door", language.Say("Doors and modes")},
+		{"alarm", language.Say("Alarms")}, {"reader", language.Say("Readers as devices")}, {"admin", language.Say("Administration")},
 	}
 }
 

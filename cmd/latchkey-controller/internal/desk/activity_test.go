@@ -18,7 +18,7 @@ func (w *world) told(q Query) (sentences []string) {
 	page, err := w.Activity(w.t.Context(), as(Editor), q)
 	w.must(err)
 	for _, e := range slices.Backward(page.Events) {
-		sentences = append(sentences, e.Word+": "+e.Text.String())
+		sentences = append(sentences, e.Word.String()+": "+e.Text.String())
 	}
 	return sentences
 }
@@ -257,7 +257,7 @@ func TestWhatOlderVersionsDidIsStillToldAsAPersonWould(t *testing.T) {
 		w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 			return tx.AddAudit(&store.Audit{At: w.time.UnixMilli(), Who: "Grace", Act: c.act, Outcome: c.outcome, Reader: door, Subject: door, Text: c.text})
 		}))
-		if e := w.newest(); e.Word+": "+e.Text.String() != c.want {
+		if e := w.newest(); e.Word.String()+": "+e.Text.String() != c.want {
 			t.Errorf("%s: %q\nnot %q", e.Word, e.Text, c.want)
 		}
 	}
@@ -271,11 +271,11 @@ func TestAnOutageOfAReaderIsToldAsOne(t *testing.T) {
 		w.must(w.site.TakeOutages(t.Context(), store.HomeCell, w.clock(), map[string]bool{front: out}))
 	}
 	take(true)
-	if e := w.newest(); e.Kind != store.ReaderOffline || e.Result != Alarm || e.Word != "Offline" || e.Text.String() != "Door of "+front+": the reader has had no connection for a minute. It goes on by what it has stored. Check its power and its network" {
+	if e := w.newest(); e.Kind != store.ReaderOffline || e.Result != Alarm || e.Word.String() != "Offline" || e.Text.String() != "Door of "+front+": the reader has had no connection for a minute. It goes on by what it has stored. Check its power and its network" {
 		t.Errorf("%+v", e)
 	}
 	take(false)
-	if e := w.newest(); e.Kind != store.ReaderOnline || e.Result != Plain || e.Word != "Online" || e.Text.String() != "Door of "+front+": the reader is connected again" {
+	if e := w.newest(); e.Kind != store.ReaderOnline || e.Result != Plain || e.Word.String() != "Online" || e.Text.String() != "Door of "+front+": the reader is connected again" {
 		t.Errorf("%+v", e)
 	}
 	for kind, want := range map[string]int{"reader": 2, store.ReaderOffline: 1, store.ReaderOnline: 1, "alarm": 0} {

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -89,7 +90,7 @@ func addAdmin(tx *store.Tx, admin *store.Admin) error {
 // "locations".
 func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role, locations []int64) (id int64, token string, err error) {
 	name = TidyName(name)
-	target := &auditTarget{subject: cut(name, wire.MaxName), text: "was added as " + role.Title()}
+	target := &auditTarget{subject: cut(name, wire.MaxName), text: language.Say("was added as %s¦a role", role.Title())}
 	err = d.act(ctx, a, AddAdmin, target, func(tx *store.Tx, now time.Time) error {
 		if err := checkAdminName(name); err != nil {
 			return err
@@ -107,7 +108,7 @@ func (d *Desk) AddAdmin(ctx context.Context, a Actor, name string, role Role, lo
 			if err != nil {
 				return err
 			}
-			target.text += " " + at
+			target.text = language.Say("was added as %s at %s only¦a role, locations", role.Title(), at)
 		}
 		token, err = d.addOneTimeLink(tx, id)
 		return err
@@ -164,9 +165,9 @@ func lastOwner(tx *store.Tx, admin *store.Admin) error {
 func (d *Desk) SetRole(ctx context.Context, a Actor, id int64, role Role) error {
 	target := &auditTarget{}
 	return d.editAdmin(ctx, a, id, target, func(tx *store.Tx, admin *store.Admin) error {
-		target.text = "is " + role.Title() + " now, was " + Role(admin.Role).Title()
+		target.text = language.Say("is %s now, was %s¦roles", role.Title(), Role(admin.Role).Title())
 		if target.same = role == Role(admin.Role); role == Owner && limited(admin) {
-			target.text += ", and acts at all locations"
+			target.text = language.Say("is %s now, was %s, and acts at all locations¦roles", role.Title(), Role(admin.Role).Title())
 		}
 		if err := checkRole(role); err != nil || target.same {
 			return err
@@ -216,26 +217,26 @@ func (d *Desk) SetLimit(ctx context.Context, a Actor, id int64, was string, loca
 			return nil
 		}
 		if locations == nil {
-			target.text = "acts at all locations now"
+			target.text = language.Say("acts at all locations now")
 			return tx.LimitAdmin(id, false, nil)
 		}
 		at, err := limitAdmin(tx, admin, locations)
-		target.text = "acts " + at + " now"
+		target.text = language.Say("acts at %s only now¦locations", at)
 		return err
 	})
 }
 
-// limitAdmin limits an administrator to locations, which it names: "at Home, Annex only".
-func limitAdmin(tx *store.Tx, admin *store.Admin, locations []int64) (at string, err error) {
+// limitAdmin limits an administrator to locations, which it names.
+func limitAdmin(tx *store.Tx, admin *store.Admin, locations []int64) (at *language.Sentence, err error) {
 	if Role(admin.Role) == Owner {
-		return "", wrong("locations", "An Owner acts at all locations: choose another role first")
+		return nil, wrong("locations", "An Owner acts at all locations: choose another role first")
 	}
 	if len(locations) == 0 {
-		return "", wrong("locations", "Choose at least one location, or all of them")
+		return nil, wrong("locations", "Choose at least one location, or all of them")
 	}
 	rows, err := tx.Places(store.Locations)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var names []string
 	var ids []int64
@@ -246,16 +247,16 @@ func limitAdmin(tx *store.Tx, admin *store.Admin, locations []int64) (at string,
 	}
 	for _, id := range locations {
 		if !slices.Contains(ids, id) {
-			return "", wrong("locations", "There is no location %d any more: choose others", id)
+			return nil, wrong("locations", "There is no location %s any more: choose others", strconv.FormatInt(id, 10))
 		}
 	}
-	return "at " + strings.Join(namesText("", names), "") + " only", tx.LimitAdmin(admin.ID, true, ids)
+	return namesTold(names), tx.LimitAdmin(admin.ID, true, ids)
 }
 
 // RemoveAdmin removes an administrator and ends their sessions. At least one Owner
 // must remain. Field: "role".
 func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
-	return d.editAdmin(ctx, a, id, &auditTarget{text: "was removed"}, func(tx *store.Tx, admin *store.Admin) error {
+	return d.editAdmin(ctx, a, id, &auditTarget{text: language.Say("was removed")}, func(tx *store.Tx, admin *store.Admin) error {
 		if err := lastOwner(tx, admin); err != nil {
 			return err
 		}
@@ -265,7 +266,7 @@ func (d *Desk) RemoveAdmin(ctx context.Context, a Actor, id int64) error {
 
 // SignOutAdmin ends all sessions of an administrator. Their password stays valid.
 func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
-	return d.editAdmin(ctx, a, id, &auditTarget{text: "was signed out everywhere"}, func(tx *store.Tx, _ *store.Admin) error {
+	return d.editAdmin(ctx, a, id, &auditTarget{text: language.Say("was signed out everywhere")}, func(tx *store.Tx, _ *store.Admin) error {
 		return tx.EndSessions(id, wire.Hash{})
 	})
 }
@@ -273,7 +274,7 @@ func (d *Desk) SignOutAdmin(ctx context.Context, a Actor, id int64) error {
 // NewOneTimeLink returns the token of a new one-time link for setting an
 // administrator's password. The old password stays valid until then.
 func (d *Desk) NewOneTimeLink(ctx context.Context, a Actor, id int64) (token string, err error) {
-	err = d.editAdmin(ctx, a, id, &auditTarget{text: "was given a new one-time link"}, func(tx *store.Tx, admin *store.Admin) error {
+	err = d.editAdmin(ctx, a, id, &auditTarget{text: language.Say("was given a new one-time link")}, func(tx *store.Tx, admin *store.Admin) error {
 		if admin.Issuer != "" {
 			return wrongField("role", ErrAtProvider)
 		}

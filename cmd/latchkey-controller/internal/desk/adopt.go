@@ -3,11 +3,10 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/zone"
@@ -55,7 +54,7 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 func parseRequest(signed []byte) (*wire.Request, string, error) {
 	request, fingerprint, err := wire.ParseRequest(signed)
 	if err != nil {
-		return nil, "", &FieldError{Field: "request", Sentence: "This file is not a reader's request (latchkeyd identity writes one)", err: err}
+		return nil, "", &FieldError{Field: "request", Sentence: language.Say("This file is not a reader's request (latchkeyd identity writes one)"), err: err}
 	}
 	return request, fingerprint, nil
 }
@@ -116,7 +115,7 @@ func (one *adopting) auditTarget() *auditTarget {
 // run adopts. The form was checked.
 func (one *adopting) run(adopter *site.Adopter, tx *store.Tx, now time.Time) error {
 	form, target := one.form, one.target
-	target.text = "with the board " + form.Fingerprint
+	var says language.Series
 	brokers, err := parseBrokers(form.Broker)
 	if err != nil {
 		return wrongField("broker", err)
@@ -141,15 +140,15 @@ func (one *adopting) run(adopter *site.Adopter, tx *store.Tx, now time.Time) err
 		return err
 	}
 	if one.address != "" {
-		target.text += ", which had handed itself over from " + one.address
+		says = append(says, language.Say("which had handed itself over from %s¦a board, an address", one.address))
 	} else if err := tx.RemoveWaitingBoard(form.Fingerprint); err != nil { // if it waits, too: it does so no longer
 		return err
 	}
 	if form.Access != nil {
-		target.text += ", open to " + accessText(policy.Access)
+		says = append(says, language.Say("open to %s¦a new reader", accessText(policy.Access)))
 	}
 	if err := checkModeGroups(policy); err != nil {
-		return wrong("access", "%v", err)
+		return wrong("access", "%s", language.Of(err))
 	}
 	adoption, bundle, err := adopter.Adopt(now, form.Request, brokers, policy)
 	if err != nil {
@@ -161,12 +160,14 @@ func (one *adopting) run(adopter *site.Adopter, tx *store.Tx, now time.Time) err
 	if len(cells) > 1 {
 		adoption.Cell = cell.Name
 	}
+	board := language.Say("with the board %s", form.Fingerprint)
 	if adoption.TPM {
-		target.text = "with the board and TPM " + strings.TrimPrefix(target.text, "with the board ")
+		board = language.Say("with the board and TPM %s", form.Fingerprint)
 	}
 	if adoption.Certified != "" {
-		target.text += ", certified by " + adoption.Certified
+		says = append(says, language.Say("certified by %s¦a TPM", adoption.Certified))
 	}
+	target.text = language.Say("%s", slices.Insert(says, 0, board))
 	one.adoption = adoption
 	return one.save(bundle)
 }
@@ -225,13 +226,17 @@ func (d *Desk) RemoveReader(ctx context.Context, a Actor, reader string, how Rem
 	if how != Returned && how != Lost {
 		return 0, wrong("how", "Say whether the reader was returned or lost")
 	}
-	err = d.act(ctx, a, RemoveReader, &auditTarget{reader: reader, subject: reader, text: "as " + string(how)}, func(tx *store.Tx, now time.Time) error {
+	removed := language.Say("as returned¦a removed reader")
+	if how == Lost {
+		removed = language.Say("as lost¦a removed reader")
+	}
+	err = d.act(ctx, a, RemoveReader, &auditTarget{reader: reader, subject: reader, text: removed}, func(tx *store.Tx, now time.Time) error {
 		r, err := a.reach(tx)
 		if err != nil {
 			return err
 		}
 		if how == Lost && !r.all {
-			return fmt.Errorf("%w: a lost reader exposes PINs and cards of the whole site, and you are limited to some locations: ask an administrator of the whole site to remove it as lost", ErrNotAllowed)
+			return notAllowed(language.Say("a lost reader exposes PINs and cards of the whole site, and you are limited to some locations: ask an administrator of the whole site to remove it as lost"))
 		}
 		epoch, err = d.site.RemoveReader(tx, now, reader, how == Lost)
 		return err

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"latchkey/cmd/latchkey-controller/internal/backup"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // MinPassphrase is the least number of characters in a backup's passphrase. Nothing
@@ -29,7 +30,7 @@ func (f *BackupForm) recipients() (backup.Recipients, error) {
 		}
 		return to, wrongField("recipients", err)
 	}
-	if err := checkSecret("passphrase", "backup's passphrase", "six random words", MinPassphrase, f.Passphrase); err != nil {
+	if err := checkSecret("passphrase", backupRules, f.Passphrase); err != nil {
 		return backup.Recipients{}, err
 	}
 	return backup.ToPassphrase(f.Passphrase)
@@ -38,7 +39,9 @@ func (f *BackupForm) recipients() (backup.Recipients, error) {
 // BackupTo writes an encrypted backup to a new file. If it is interrupted, it leaves
 // nothing behind.
 func (d *Desk) BackupTo(ctx context.Context, a Actor, form *BackupForm, path string) error {
-	return d.backup(ctx, a, form, "as "+path, func(to backup.Recipients) error {
+	return d.backup(ctx, a, form, func(to string) *language.Sentence {
+		return language.Say("as %s, encrypted to %s¦a file, to whom", path, to)
+	}, func(to backup.Recipients) error {
 		if err := backup.Free(path); err != nil {
 			return err
 		}
@@ -57,7 +60,9 @@ func (d *Desk) BackupTo(ctx context.Context, a Actor, form *BackupForm, path str
 // WriteBackup writes an encrypted backup to w. It writes nothing if it cannot
 // complete the backup.
 func (d *Desk) WriteBackup(ctx context.Context, a Actor, form *BackupForm, w io.Writer) error {
-	return d.backup(ctx, a, form, "and downloaded it", func(to backup.Recipients) error {
+	return d.backup(ctx, a, form, func(to string) *language.Sentence {
+		return language.Say("and downloaded it, encrypted to %s", to)
+	}, func(to backup.Recipients) error {
 		// A slow download must not hold up the database.
 		f, err := d.site.TempFile()
 		if err != nil {
@@ -76,7 +81,7 @@ func (d *Desk) WriteBackup(ctx context.Context, a Actor, form *BackupForm, w io.
 }
 
 // backup checks the form, runs the backup and audits it with its recipients.
-func (d *Desk) backup(ctx context.Context, a Actor, form *BackupForm, how string, run func(backup.Recipients) error) error {
+func (d *Desk) backup(ctx context.Context, a Actor, form *BackupForm, how func(to string) *language.Sentence, run func(backup.Recipients) error) error {
 	target := &auditTarget{subject: d.site.Name}
 	if err := d.check(ctx, a, Backup, target); err != nil {
 		return err
@@ -85,7 +90,7 @@ func (d *Desk) backup(ctx context.Context, a Actor, form *BackupForm, how string
 	if err != nil {
 		return err
 	}
-	return d.actOutside(ctx, a, Backup, target, func() (string, error) {
-		return how + ", encrypted to " + to.String(), run(to)
+	return d.actOutside(ctx, a, Backup, target, func() (*language.Sentence, error) {
+		return how(to.String()), run(to)
 	})
 }

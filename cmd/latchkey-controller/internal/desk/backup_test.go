@@ -64,7 +64,7 @@ func TestABackupIsEncryptedToSomebody(t *testing.T) {
 		{BackupForm{Recipients: "Bob"}, "recipients"},
 		{BackupForm{Recipients: backuptest.Recipient, Passphrase: []byte("correct horse battery staple")}, "recipients"},
 	} {
-		if err := w.WriteBackup(t.Context(), as(Owner), &c.form, io.Discard); Fields(err)[c.field] == "" {
+		if err := w.WriteBackup(t.Context(), as(Owner), &c.form, io.Discard); Fields(err)[c.field] == nil {
 			t.Errorf("%q, %q: %v", c.form.Passphrase, c.form.Recipients, err)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -56,7 +57,7 @@ func (d *Desk) AddBrokerClient(ctx context.Context, a Actor, name string, save f
 			return err
 		}
 		defer clear(key)
-		target.text = "as " + site.BrokerClientCommonName(name)
+		target.text = language.Say("as %s¦a user name", site.BrokerClientCommonName(name))
 		return save(key, certificate)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -23,7 +24,8 @@ func (d *Desk) connected(ctx context.Context) ([]BrokerStatus, error) {
 	}
 	all = slices.Clone(all)
 	for i := range all {
-		all[i].Why, all[i].Cell = brokerTrouble(all[i].Why), cmp.Or(all[i].Cell, d.cell)
+		all[i].Trouble, all[i].Cell = brokerTrouble(all[i].Why), cmp.Or(all[i].Cell, d.cell)
+		all[i].Why = all[i].Trouble.String()
 	}
 	return all, err
 }
@@ -74,45 +76,48 @@ func (d *Desk) BrokersDown(ctx context.Context) (down []BrokerStatus, all bool, 
 }
 
 // brokerTroubles are what an error of a connection to a broker may contain, and what it means and
-// what to do; "": it says so itself. The errors come from the system, TLS, MQTT or package link; some of them only as text.
-var brokerTroubles = []struct{ contains, says string }{
-	{"by its certificate it is a broker of the cell", ""}, // which says what to do
-	{"certificate names no cell of this site", "its certificate is not one that broker-config has written for a cell of this site: write it anew"},
-	{"connection refused", "nothing listens there: see whether it runs, and on this port"},
-	{"no such host", "the DNS server does not know its name"},
-	{"server misbehaving", "the DNS server does not answer"},
-	{"no route to host", "its machine is not reached: check its power and the network"},
-	{"network is unreachable", "its network is not reached: check that of the controller's machine"},
-	{"i/o timeout", "its machine does not answer: check its power, the network and firewalls"},
-	{"deadline exceeded", "it does not answer: check its power, the network and firewalls"},
-	{"no answer from the broker", "it takes the connection and does not answer: restart it"},
-	{"pingresp not received", "it has stopped answering: restart it if that does not end by itself"},
-	{"certificate is valid for", "its certificate is for another name: write it with broker-config --name and the name in this address"},
-	{"certificate is not valid for any names", "its certificate is for another name: write it with broker-config --name and the name in this address"},
-	{"doesn't contain any IP SANs", "its certificate is not for this address: write it with broker-config --name and this address"},
-	{"unknown authority", "its certificate is not of this site: it is another site's broker, or was never set up with broker-config"},
-	{"first record does not look like a TLS handshake", "it does not speak TLS on this port: set it up with broker-config"},
-	{"the broker refuses the controller", "its access list does not let this controller in: write it with broker-config, and have it reload"},
-	{"not authorized", "it does not let this controller in: write its access list with broker-config, and have it reload"},
-	{"bad user name or password", "it does not let this controller in: set it up with broker-config, which uses certificates"},
-	{"remote error: tls", "it refuses this controller's certificate: it is another site's broker, or needs broker-config again"},
-	{"reset by peer", "it has closed the connection: its log says why"},
-	{"EOF", "it has closed the connection: its log says why"},
+// what to do; nil: it says so itself. The errors come from the system, TLS, MQTT or package link; some of them only as text.
+var brokerTroubles = []struct {
+	contains string
+	says     *language.Sentence
+}{
+	{"by its certificate it is a broker of the cell", nil}, // which says what to do
+	{"certificate names no cell of this site", language.Say("its certificate is not one that broker-config has written for a cell of this site: write it anew")},
+	{"connection refused", language.Say("nothing listens there: see whether it runs, and on this port")},
+	{"no such host", language.Say("the DNS server does not know its name")},
+	{"server misbehaving", language.Say("the DNS server does not answer")},
+	{"no route to host", language.Say("its machine is not reached: check its power and the network")},
+	{"network is unreachable", language.Say("its network is not reached: check that of the controller's machine")},
+	{"i/o timeout", language.Say("its machine does not answer: check its power, the network and firewalls")},
+	{"deadline exceeded", language.Say("it does not answer: check its power, the network and firewalls")},
+	{"no answer from the broker", language.Say("it takes the connection and does not answer: restart it")},
+	{"pingresp not received", language.Say("it has stopped answering: restart it if that does not end by itself")},
+	{"certificate is valid for", language.Say("its certificate is for another name: write it with broker-config --name and the name in this address")},
+	{"certificate is not valid for any names", language.Say("its certificate is for another name: write it with broker-config --name and the name in this address")},
+	{"doesn't contain any IP SANs", language.Say("its certificate is not for this address: write it with broker-config --name and this address")},
+	{"unknown authority", language.Say("its certificate is not of this site: it is another site's broker, or was never set up with broker-config")},
+	{"first record does not look like a TLS handshake", language.Say("it does not speak TLS on this port: set it up with broker-config")},
+	{"the broker refuses the controller", language.Say("its access list does not let this controller in: write it with broker-config, and have it reload")},
+	{"not authorized", language.Say("it does not let this controller in: write its access list with broker-config, and have it reload")},
+	{"bad user name or password", language.Say("it does not let this controller in: set it up with broker-config, which uses certificates")},
+	{"remote error: tls", language.Say("it refuses this controller's certificate: it is another site's broker, or needs broker-config again")},
+	{"reset by peer", language.Say("it has closed the connection: its log says why")},
+	{"EOF", language.Say("it has closed the connection: its log says why")},
 }
 
 // brokerTrouble says what is wrong with a connection to a broker and what to do, from the text of
-// its error.
-func brokerTrouble(why string) string {
+// its error; nil: it has none.
+func brokerTrouble(why string) *language.Sentence {
 	if why == "" {
-		return ""
+		return nil
 	}
 	lower := strings.ToLower(why)
 	for _, t := range brokerTroubles {
 		if strings.Contains(lower, strings.ToLower(t.contains)) {
-			return cmp.Or(t.says, why)
+			return cmp.Or(t.says, language.Data(why))
 		}
 	}
-	return why
+	return language.Data(why)
 }
 
 // Of returns what is of a cell: its readers, and the connections of who leads it.
@@ -143,7 +148,7 @@ func (b *Brokers) NotHeard() (unheard []string) {
 }
 
 // NotHeardTexts says what NotHeard means, for people, of each cell.
-func (b *Brokers) NotHeardTexts() (texts []string) {
+func (b *Brokers) NotHeardTexts() (texts []*language.Sentence) {
 	for _, cell := range b.cellsOf("") {
 		if unheard := b.notHeard(cell, b.wanted(cell)); len(unheard) > 0 {
 			texts = append(texts, b.notHeardText(cell, unheard))
@@ -214,10 +219,9 @@ func (b *Brokers) HeardOver(url string) (n int) {
 }
 
 // notHeardText says what it means that the controller which leads a cell is not connected to brokers of its readers.
-func (b *Brokers) notHeardText(cell int64, urls []string) string {
-	who, of := "the controller", ""
+func (b *Brokers) notHeardText(cell int64, urls []string) *language.Sentence {
 	if name := b.CellName(cell); name != "" {
-		who, of = "the controller that leads the cell "+name, " of that cell"
+		return language.Say("the controller that leads the cell %s is not connected to %s: readers that go there do not hear it. Start each controller of that cell with --broker for each first", name, strings.Join(urls, ", "))
 	}
-	return who + " is not connected to " + strings.Join(urls, ", ") + ": readers that go there do not hear it. Start each controller" + of + " with --broker for each first"
+	return language.Say("the controller is not connected to %s: readers that go there do not hear it. Start each controller with --broker for each first", strings.Join(urls, ", "))
 }

@@ -2,12 +2,11 @@ package desk
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -21,8 +20,8 @@ import (
 const EmbeddedFor = 500
 
 // EmbeddedTooSmall says that a site has outgrown the embedded broker, and what to do.
-func EmbeddedTooSmall(readers int) string {
-	return fmt.Sprintf("the controller's own broker is meant for up to %d readers, and the site has %d: set up a Mosquitto with latchkey-controller broker-config, and start the controller with --broker", EmbeddedFor, readers)
+func EmbeddedTooSmall(readers int) *language.Sentence {
+	return language.Say("the controller's own broker is meant for up to %d readers, and the site has %d: set up a Mosquitto with latchkey-controller broker-config, and start the controller with --broker", EmbeddedFor, readers)
 }
 
 // A BrokerStatus is how the controller's connection to a broker is.
@@ -171,23 +170,27 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 			return changedMeanwhile("brokers")
 		}
 		if form.Reader != "" && !slices.ContainsFunc(before.Readers, func(r ReaderBrokers) bool { return r.Reader == form.Reader }) {
-			return wrong("reader", "There is no reader %q: choose one of those that are adopted", cut(form.Reader, wire.MaxName))
+			return wrong("reader", "There is no reader %s: choose one of those that are adopted", language.Quoted(form.Reader, wire.MaxName))
 		}
 		if err := form.keepToCells(tx, before, brokers); err != nil {
 			return err
 		}
 		before.RunningAs(running)
-		var unheard []string // as sentences
+		var unheard *language.Sentence
 		for _, cell := range before.cellsOf(form.Reader) {
 			if unknown != nil && running.Unheard.Has(cell) {
 				return unknown
 			}
 			if urls := before.notHeard(cell, brokers); len(urls) > 0 {
-				unheard = append(unheard, Sentence(before.notHeardText(cell, urls)))
+				says := before.notHeardText(cell, urls).Capital()
+				if unheard != nil {
+					says = language.Say("%s. %s", unheard, says)
+				}
+				unheard = says
 			}
 		}
-		if len(unheard) > 0 && !form.Anyway {
-			return wrongField("anyway", errors.New(strings.Join(unheard, ". ")))
+		if unheard != nil && !form.Anyway {
+			return wrongField("anyway", unheard)
 		}
 		var readers []string
 		for _, r := range before.Readers {
@@ -200,9 +203,9 @@ func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (chang
 		}
 		changed = len(readers)
 		target.same = changed == 0
-		target.text = "to " + strings.Join(brokers, ", then ")
+		target.text = language.Say("to %s¦brokers", inTurn(brokers))
 		if len(brokers) == 0 {
-			target.text = "to those of the bundles"
+			target.text = language.Say("to those of the bundles¦brokers")
 		}
 		return nil
 	})
@@ -251,7 +254,7 @@ func (f *BrokersForm) keepToCells(tx *store.Tx, before *Brokers, brokers []strin
 		return errNoCell()
 	}
 	err = refuseForReader(tx, "brokers", cells, c, f.Reader, brokers)
-	if says := Fields(err)["brokers"]; says != "" {
+	if says := Fields(err)["brokers"]; says != nil {
 		return wrong("brokers", "%s. To have %s go there, move it to that cell", says, f.Reader)
 	}
 	return err
@@ -264,9 +267,9 @@ func (f *BrokersForm) parse() (brokers []string, err error) {
 	}
 	switch given := len(brokers) > 0; {
 	case given && f.Bundle:
-		return nil, errors.New("either name brokers, or go back to those of the bundles")
+		return nil, language.Say("either name brokers, or go back to those of the bundles")
 	case !given && !f.Bundle:
-		return nil, errors.New("name at least one broker, or go back to those of the bundles")
+		return nil, language.Say("name at least one broker, or go back to those of the bundles")
 	}
 	return brokers, nil
 }
@@ -275,13 +278,13 @@ func (f *BrokersForm) parse() (brokers []string, err error) {
 func parseBrokers(text string) (brokers []string, err error) {
 	for _, url := range strings.Fields(text) {
 		if len(brokers) == wire.MaxBrokers {
-			return nil, fmt.Errorf("more than %d brokers: name those that readers are to try", wire.MaxBrokers)
+			return nil, language.Say("more than %d brokers: name those that readers are to try", wire.MaxBrokers)
 		}
 		if err := wire.CheckBroker(url); err != nil {
 			return nil, err
 		}
 		if strings.HasPrefix(strings.ToLower(url), "mqtt:") {
-			return nil, fmt.Errorf("broker %.80q: mqtt:// is without TLS; write ssl://host:port, or tcp://127.0.0.1:port for one without TLS on the reader itself", url)
+			return nil, language.Say("broker %s: mqtt:// is without TLS; write ssl://host:port, or tcp://127.0.0.1:port for one without TLS on the reader itself", language.Quoted(url, 80))
 		}
 		b, _ := wire.ParseBroker(url)
 		brokers = append(brokers, b.String())

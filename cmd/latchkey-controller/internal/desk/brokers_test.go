@@ -84,11 +84,11 @@ func TestBrokersAreSetForOneReaderOrForAll(t *testing.T) {
 		" \n":                                     "go back to those of the bundles",
 		"ssl://broker.local":                      "mDNS",
 	} {
-		if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Brokers: text}); !strings.Contains(Fields(err)["brokers"], want) {
+		if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Brokers: text}); !strings.Contains(Fields(err)["brokers"].String(), want) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Reader: "nowhere", Brokers: two}); Fields(err)["reader"] == "" {
+	if _, err := w.SetBrokers(t.Context(), as(Owner), BrokersForm{Reader: "nowhere", Brokers: two}); Fields(err)["reader"] == nil {
 		t.Errorf("no such reader: %v", err)
 	}
 }
@@ -164,7 +164,7 @@ func TestWhatIsWrongWithABrokerIsSaidInASentence(t *testing.T) {
 		(&link.OtherCellError{Cell: 2, Is: "geoffrey", Here: "main"}).Error(): `it is a broker of the cell geoffrey: name it to controllers of that cell only, or, if it is to be one of main, write`, // "EOF" is in it
 		"something new": "something new",
 	} {
-		if says := brokerTrouble(why); !strings.Contains(says, want) || strings.Contains(says, "x509") || strings.Contains(says, "dial") {
+		if says := brokerTrouble(why).String(); !strings.Contains(says, want) || strings.Contains(says, "x509") || strings.Contains(says, "dial") {
 			t.Errorf("%s: %q", why, says)
 		}
 	}
@@ -178,7 +178,7 @@ func TestABrokerThatTheControllerIsNotConnectedToIsSetOnlyAnyway(t *testing.T) {
 	w.live.states = []link.ReaderStatus{{ID: front, Online: true, Broker: "ssl://a.example:8883"}}
 	form := BrokersForm{Reader: front, Brokers: "ssl://b.example ssl://nosuch.example"}
 	_, err := w.SetBrokers(t.Context(), as(Owner), form)
-	if says := Fields(err)["anyway"]; !strings.Contains(says, "not connected to ssl://nosuch.example:8883:") || w.policyOf(front).Brokers != nil {
+	if says := Fields(err)["anyway"]; !strings.Contains(says.String(), "not connected to ssl://nosuch.example:8883:") || w.policyOf(front).Brokers != nil {
 		t.Errorf("%v", err)
 	}
 	form.Anyway = true

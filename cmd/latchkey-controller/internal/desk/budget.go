@@ -5,20 +5,21 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // SetPINReaders decides whether only readers with a TPM take PINs. If so, the others get
 // no PIN key, and a new epoch makes the one that they have useless.
 func (d *Desk) SetPINReaders(ctx context.Context, a Actor, onlyTPM bool) error {
-	target := &auditTarget{subject: d.site.Name, text: "all readers"}
+	target := &auditTarget{subject: d.site.Name, text: language.Say("all readers¦take PINs")}
 	if onlyTPM {
-		target.text = "only those with a TPM"
+		target.text = language.Say("only those with a TPM¦readers that take PINs")
 	}
 	return d.act(ctx, a, SetPINReaders, target, func(tx *store.Tx, now time.Time) error {
 		changed, err := d.site.SetPINsOnlyWithTPM(tx, now, onlyTPM)
 		if err == nil && !changed {
-			target.text += ", as before"
+			target.text = language.Say("%s, as before", target.text)
 		}
 		return err
 	})
@@ -33,13 +34,13 @@ func (d *Desk) SetGuessBudget(ctx context.Context, a Actor, guesses int) error {
 	target := &auditTarget{subject: d.site.Name}
 	return d.act(ctx, a, EditSettings, target, func(tx *store.Tx, _ time.Time) error {
 		if guesses < MinGuessBudget || guesses > MaxGuessBudget {
-			return wrong("guess-budget", "A reader gets %d to %s guesses", MinGuessBudget, thousands(MaxGuessBudget))
+			return wrong("guess-budget", "A reader gets %d to %d guesses", MinGuessBudget, MaxGuessBudget)
 		}
 		settings, err := tx.GuessSettings()
 		if err != nil {
 			return err
 		}
-		target.text = fmt.Sprintf("guesses that a reader's TPM gets from %d to %d", settings.Budget, guesses)
+		target.text = fromTo(language.Say("guesses that a reader's TPM gets¦a setting"), language.Data(fmt.Sprint(settings.Budget)), language.Data(fmt.Sprint(guesses)))
 		settings.Budget = uint32(guesses)
 		return tx.SetGuessSettings(settings)
 	})
@@ -62,7 +63,7 @@ func (d *Desk) WriteGrant(ctx context.Context, a Actor, reader string, spent *ui
 		if signed, limit, err = d.site.Grant(tx, now, reader, spent); err != nil {
 			return refusedIn("", err)
 		}
-		target.text = "until it has checked " + thousands(uint64(limit)) + " PINs"
+		target.text = language.Count(int(limit), "until it has checked %d PIN", "until it has checked %d PINs")
 		return save(signed)
 	})
 	return limit, err

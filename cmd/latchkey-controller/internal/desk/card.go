@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -18,7 +19,7 @@ func (d *Desk) AddCard(ctx context.Context, a Actor, id uint64, text string) err
 		return wrongField("card", err)
 	}
 	// Clashes tell a command-line user nothing new: they have the database.
-	return d.addCard(ctx, a, &auditTarget{user: id, text: site.MaskUID(uid), typed: a.Via == Console}, uid)
+	return d.addCard(ctx, a, &auditTarget{user: id, text: language.Data(site.MaskUID(uid)), typed: a.Via == Console}, uid)
 }
 
 // addCard gives the user of a target a card.
@@ -48,7 +49,7 @@ func (d *Desk) RemoveCardUID(ctx context.Context, a Actor, id uint64, text strin
 	if err != nil {
 		return wrongField("card", err)
 	}
-	target.text = site.MaskUID(uid)
+	target.text = language.Data(site.MaskUID(uid))
 	return d.act(ctx, a, RemoveCard, target, func(tx *store.Tx, now time.Time) error {
 		return d.site.RemoveCardUID(tx, now, id, uid)
 	})

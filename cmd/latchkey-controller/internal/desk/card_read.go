@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
 // ErrReaderAway says that a reader is not connected, so that nobody can have it read a card.
-var ErrReaderAway = errors.New("the reader is not connected; wait until it is, or choose another")
+var ErrReaderAway = language.Say("the reader is not connected; wait until it is, or choose another")
 
 // An UnboundCard is a card that was read for whoever gets it.
 type UnboundCard struct {
@@ -27,9 +28,9 @@ type UnboundCard struct {
 // before begun, of the field "reader" if it read no card, of "card" if the card is unusable.
 func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(), wanted func() bool) (read *UnboundCard, err error) {
 	target := &auditTarget{reader: reader, subject: reader}
-	err = d.actAtReader(ctx, a, ReadCard, target, func(starting context.Context) (string, error) {
+	err = d.actAtReader(ctx, a, ReadCard, target, func(starting context.Context) (*language.Sentence, error) {
 		if err := d.canAsk(starting, reader); err != nil {
-			return "", err
+			return nil, err
 		}
 		begun()
 		var uid []byte
@@ -41,7 +42,7 @@ func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(
 			return "the card was read", true
 		})
 		if err == nil && uid == nil {
-			err = wrong("reader", "%s", outcome.Text)
+			err = wrongField("reader", outcome.Text)
 		}
 		if err == nil {
 			err = wrongField("card", site.CheckUID(uid))
@@ -51,9 +52,9 @@ func (d *Desk) ReadCard(ctx context.Context, a Actor, reader string, begun func(
 		}
 		if err != nil {
 			clear(uid)
-			return "", err
+			return nil, err
 		}
-		return "read " + site.MaskUID(uid), nil
+		return language.Say("read %s¦a card", site.MaskUID(uid)), nil
 	})
 	return read, err
 }
@@ -108,7 +109,7 @@ func (d *Desk) canAsk(ctx context.Context, reader string) error {
 }
 
 // ErrNoCard says that there is no such card.
-var ErrNoCard = errors.New("there is no such card: it was removed, or was read more than 3 minutes ago; have it read again")
+var ErrNoCard = language.Say("there is no such card: it was removed, or was read more than 3 minutes ago; have it read again")
 
 // GiveCard gives a user the card of a credential: one that somebody has, or one that ReadCard
 // has read for the actor. If somebody else has it, the error is site.ErrCardTaken, or, with move,
@@ -136,7 +137,7 @@ func (d *Desk) GiveCard(ctx context.Context, a Actor, user, credential uint64, m
 		}
 		switch {
 		case errors.Is(err, store.ErrNotFound) && read != nil:
-			target.text = site.MaskUID(read.uid)
+			target.text = language.Data(site.MaskUID(read.uid))
 			return d.site.AddReadCard(tx, now, a.Name, to, credential, read.uid)
 		case errors.Is(err, store.ErrNotFound):
 			return ErrNoCard
@@ -147,9 +148,9 @@ func (d *Desk) GiveCard(ctx context.Context, a Actor, user, credential uint64, m
 		if err != nil {
 			return err
 		}
-		target.text = masked[c.ID]
+		target.text = language.Data(masked[c.ID])
 		if c.User == to.ID {
-			target.text += ", as before"
+			target.text = language.Say("%s, as before", target.text)
 			return nil
 		}
 		from, err := site.User(tx, c.User)
@@ -157,7 +158,7 @@ func (d *Desk) GiveCard(ctx context.Context, a Actor, user, credential uint64, m
 		case err != nil:
 			return err
 		case !move:
-			return fmt.Errorf("the card %s %w; remove it there first", masked[c.ID], site.ErrCardTaken)
+			return language.Say("the card %s is already assigned; remove it there first", masked[c.ID]).Because(site.ErrCardTaken)
 		}
 		r, err := a.reach(tx)
 		if err != nil {
@@ -169,7 +170,7 @@ func (d *Desk) GiveCard(ctx context.Context, a Actor, user, credential uint64, m
 		if err := r.checkUser(from); err != nil {
 			return err
 		}
-		target.text += ", taken from " + from.Name
+		target.text = language.Say("%s, taken from %s¦a card, somebody", target.text, from.Name)
 		return tx.MoveCredential(now.Unix(), a.Name, c, from, to)
 	})
 	d.enrolments.release(read, err == nil)

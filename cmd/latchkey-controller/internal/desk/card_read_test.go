@@ -133,16 +133,16 @@ func TestNoCardIsTakenFromAReaderThatIsAwayOrForSomebodyWhoIsGone(t *testing.T) 
 		t.Error(begun, err)
 	}
 	w.live.states = []link.ReaderStatus{{ID: door, Online: true}}
-	if err := ask(t.Context(), door); Fields(err)["reader"] != "no card came" || begun != 1 {
+	if err := ask(t.Context(), door); Fields(err)["reader"].String() != "No card came" || begun != 1 {
 		t.Error(begun, err)
 	}
 	w.live.card = []byte{0x08, 1, 2, 3} // random
-	if err := ask(t.Context(), door); Fields(err)["card"] == "" {
+	if err := ask(t.Context(), door); Fields(err)["card"] == nil {
 		t.Error(err)
 	}
 	w.live.card = []byte{4, 1, 2, 3, 4, 5, 6}
 	gone, stop := context.WithCancel(t.Context())
-	if _, err := w.ReadCard(gone, as(Editor), door, stop, stillWanted); Fields(err)["reader"] != "nobody waits for the card any more" {
+	if _, err := w.ReadCard(gone, as(Editor), door, stop, stillWanted); Fields(err)["reader"].String() != "Nobody waits for the card any more" {
 		t.Error("a card was taken although nobody waits for it:", err)
 	}
 }

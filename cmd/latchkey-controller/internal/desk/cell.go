@@ -3,12 +3,12 @@ package desk
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -179,7 +179,7 @@ func tooOldForBrokers(level int) bool {
 }
 
 // CellDoubts says, for people, of which cells readers go to brokers that are none of theirs.
-func (d *Desk) CellDoubts(ctx context.Context, a Actor) (doubts []string, err error) {
+func (d *Desk) CellDoubts(ctx context.Context, a Actor) (doubts []*language.Sentence, err error) {
 	err = d.view(ctx, a, SetBrokers, func(tx *store.Tx) error {
 		cells, err := tx.Cells()
 		if err != nil {
@@ -198,19 +198,13 @@ func (d *Desk) CellDoubts(ctx context.Context, a Actor) (doubts []string, err er
 				}
 			}
 			if len(astray) > 0 {
-				doubts = append(doubts, strings.Join(namesText(fmt.Sprintf("%s of the cell %s may go to brokers that are none of its own, where nobody may hear %s:", count(len(astray), "reader"), c.Name, pronoun(len(astray))), astray), ""))
+				doubts = append(doubts, language.Count(len(astray), "%d reader of the cell %s may go to brokers that are none of its own, where nobody may hear it: %s",
+					"%d readers of the cell %s may go to brokers that are none of its own, where nobody may hear them: %s", c.Name, language.Several(astray)))
 			}
 		}
 		return nil
 	})
 	return doubts, err
-}
-
-func pronoun(n int) string {
-	if n == 1 {
-		return "it"
-	}
-	return "them"
 }
 
 // hasBroker says whether a broker is among some, whichever way its URL is written.
@@ -230,7 +224,7 @@ func cellWithID(all []store.Cell, id int64) *store.Cell {
 func cellNamed(all []store.Cell, name string) (*store.Cell, error) {
 	c, err := site.CellNamed(all, name)
 	if err != nil {
-		err = wrong("cell", "%s", Sentence(err.Error()))
+		err = wrongField("cell", err)
 	}
 	return c, err
 }
@@ -265,13 +259,12 @@ func refuseOthersBrokers(field string, cells []store.Cell, readers []store.CellR
 
 // cellLeads says why readers that go to a cell may hear nobody there: nobody leads it, or who does is not connected to one of
 // its brokers. b has the connections of all controllers that lead; none: they are not known.
-func cellLeads(c *store.Cell, controllers []ControllerStatus, b *Brokers) string {
-	start := fmt.Sprintf("Start one with serve --cell %s and --broker for each of its brokers first", c.Name)
+func cellLeads(c *store.Cell, controllers []ControllerStatus, b *Brokers) *language.Sentence {
 	if !slices.ContainsFunc(controllers, func(s ControllerStatus) bool { return s.Leads && s.Cell == c.ID }) {
-		return fmt.Sprintf("no controller leads the cell %s: readers that go there are heard by nobody. %s", c.Name, start)
+		return language.Say("no controller leads the cell %s: readers that go there are heard by nobody. Start one with serve --cell %[1]s and --broker for each of its brokers first", c.Name)
 	}
 	if b.Unheard.Has(c.ID) {
-		return fmt.Sprintf("the controller that leads the cell %s does not answer, so whether readers that go there are heard is not known. See how it is, and try again", c.Name)
+		return language.Say("the controller that leads the cell %s does not answer, so whether readers that go there are heard is not known. See how it is, and try again", c.Name)
 	}
 	up := *b
 	up.Connected = slices.DeleteFunc(slices.Clone(b.Connected), func(s BrokerStatus) bool { return !s.Up })
@@ -280,9 +273,9 @@ func cellLeads(c *store.Cell, controllers []ControllerStatus, b *Brokers) string
 		unheard = c.Brokers
 	}
 	if len(unheard) == 0 {
-		return ""
+		return nil
 	}
-	return fmt.Sprintf("the controller that leads the cell %s is not connected to %s: readers that go there do not hear it. See whether these brokers run, and start each controller of %[1]s with --broker for each of them", c.Name, strings.Join(unheard, ", "))
+	return language.Say("the controller that leads the cell %s is not connected to %s: readers that go there do not hear it. See whether these brokers run, and start each controller of %[1]s with --broker for each of them", c.Name, strings.Join(unheard, ", "))
 }
 
 // hearing returns what cellLeads asks of: the controllers, and the connections of those that lead. running is of the
@@ -309,4 +302,4 @@ func readerCell(cells []store.Cell, r store.ReaderCell) (name, from string) {
 	return cmp.Or(cellWithID(cells, r.Cell), new(store.Cell)).Name, cmp.Or(cellWithID(cells, r.From), new(store.Cell)).Name
 }
 
-var errCellsNeedPostgreSQL = errors.New("the database of this site is SQLite, and more than one cell needs PostgreSQL: latchkey-controller site move takes the site there")
+var errCellsNeedPostgreSQL = language.Say("the database of this site is SQLite, and more than one cell needs PostgreSQL: latchkey-controller site move takes the site there")

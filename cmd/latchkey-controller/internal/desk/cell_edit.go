@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -52,7 +52,7 @@ func (d *Desk) AddCell(ctx context.Context, a Actor, form CellForm) (id int64, e
 		if err := refuseOthersBrokers("brokers", cells, readers, 0, c.Brokers); err != nil {
 			return err
 		}
-		target.text = "with " + strings.Join(c.Brokers, ", then ")
+		target.text = language.Say("with %s¦brokers", inTurn(c.Brokers))
 		return tx.AddCell(&c)
 	})
 	return c.ID, err
@@ -114,23 +114,23 @@ func (d *Desk) EditCell(ctx context.Context, a Actor, form CellForm) (*CellChang
 		if target.same {
 			return nil
 		}
-		var said []string
+		var says []*language.Sentence
 		if c.Name != was.Name {
-			said = append(said, "it is called "+c.Name+" now")
+			says = append(says, language.Say("it is called %s now", c.Name))
 		}
 		if !slices.Equal(c.Brokers, was.Brokers) {
 			if err := change.brokers(tx, now, cells, was, c.Brokers); err != nil {
 				return err
 			}
-			if says := cellLeads(&c, controllers, connected); says != "" && change.Changed > 0 && !form.Anyway {
-				return wrong("anyway", "%s", Sentence(says))
+			if says := cellLeads(&c, controllers, connected); says != nil && change.Changed > 0 && !form.Anyway {
+				return wrongField("anyway", says)
 			}
-			said = append(said, fmt.Sprintf("its brokers are %s, for %s", strings.Join(c.Brokers, ", then "), count(change.Changed, "reader")))
+			says = append(says, language.Count(change.Changed, "its brokers are %[2]s, for %[1]d reader", "its brokers are %[2]s, for %[1]d readers", inTurn(c.Brokers)))
 			if change.Kept > 0 {
-				said[len(said)-1] += fmt.Sprintf("; %d keep others that they were told of for themselves", change.Kept)
+				says = append(says, language.Count(change.Kept, "%d keep others that they were told of for themselves", "%d keep others that they were told of for themselves"))
 			}
 		}
-		target.text = strings.Join(said, "; ")
+		target.text = joined(says...)
 		return tx.EditCell(&c)
 	})
 	return change, err
@@ -210,18 +210,21 @@ func (d *Desk) RemoveCell(ctx context.Context, a Actor, id, revision int64) erro
 		}
 		switch {
 		case in > 0:
-			return wrong("cell", "The cell %s has %s: move them to another cell first, and wait until they have moved", c.Name, count(in, "reader"))
+			return wrongField("cell", language.Count(in, "The cell %[2]s has %[1]d reader: move it to another cell first, and wait until it has moved",
+				"The cell %[2]s has %[1]d readers: move them to another cell first, and wait until they have moved", c.Name))
 		case leaving > 0:
-			return wrong("cell", "%s still being moved from %s to another cell, and heard in both: wait until they have moved", AreReaders(leaving), c.Name)
+			return wrongField("cell", language.Count(leaving, "%d reader is still being moved from %s to another cell, and heard in both: wait until it has moved",
+				"%d readers are still being moved from %s to another cell, and heard in both: wait until they have moved", c.Name))
 		}
 		var names []string
 		for _, s := range controllers {
 			if s.Cell == id {
-				names = append(names, s.Where())
+				names = append(names, s.On())
 			}
 		}
 		if len(names) > 0 {
-			return wrong("cell", "%s: stop it first, or start it with --cell and the name of another cell", Sentence(strings.Join(namesText("for the cell "+c.Name+" work", names), "")))
+			return wrongField("cell", language.Count(len(names), "A controller works for the cell %[2]s, on %[3]s: stop it first, or start it with --cell and the name of another cell",
+				"Controllers work for the cell %[2]s, on %[3]s: stop them first, or start them with --cell and the name of another cell", c.Name, language.Several(names)))
 		}
 		err = tx.RemoveCell(id)
 		if errors.Is(err, store.ErrCellServed) { // since then

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -65,7 +66,7 @@ func (d *Desk) MoveReaders(ctx context.Context, a Actor, form MoveForm) (changed
 		for _, id := range ids {
 			i, found := slices.BinarySearchFunc(all, id, func(r store.CellReader, id string) int { return strings.Compare(r.ID, id) })
 			if !found {
-				return wrong("readers", "There is no reader %q: choose those that are adopted", cut(id, wire.MaxName))
+				return wrong("readers", "There is no reader %s: choose those that are adopted", language.Quoted(id, wire.MaxName))
 			}
 			is, err := moves(cells, &all[i], to)
 			if err != nil {
@@ -83,15 +84,17 @@ func (d *Desk) MoveReaders(ctx context.Context, a Actor, form MoveForm) (changed
 		if err := tx.MoveToCell(moved, to.ID); err != nil {
 			return err
 		}
-		if says := cellLeads(to, controllers, connected); says != "" && len(moved) > 0 && !form.Anyway {
-			return wrong("anyway", "%s", Sentence(says))
+		if says := cellLeads(to, controllers, connected); says != nil && len(moved) > 0 && !form.Anyway {
+			return wrongField("anyway", says)
 		}
 		changed = len(moved)
 		target.same = changed == 0
-		target.text = "to the cell " + to.Name
+		target.text = language.Say("to the cell %s", to.Name)
 		if target.reader == "" {
 			target.subject = count(changed, "reader")
-			target.text += strings.Join(namesText(":", moved), "")
+			if changed > 0 {
+				target.text = language.Say("to the cell %s: %s¦readers", to.Name, namesTold(moved))
+			}
 		}
 		return nil
 	})

@@ -60,7 +60,7 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 	moves(north, 1, "Owner moved Door of "+gate+" to the cell north", gate)
 	is(gate, north, south, "ssl://north-1.example:8883")
 
-	w.refused(w.RemoveCell(t.Context(), as(Owner), north, 0), "cell", "The cell north has 1 reader: move them to another cell first")
+	w.refused(w.RemoveCell(t.Context(), as(Owner), north, 0), "cell", "The cell north has 1 reader: move it to another cell first")
 	settle(barn)
 	moves(north, 1, "Owner moved Door of "+barn+" to the cell north", barn)
 	w.refused(w.RemoveCell(t.Context(), as(Owner), south, 0), "cell", "3 readers are still being moved from south to another cell")
@@ -88,7 +88,7 @@ func TestReadersAreMovedToAnotherCell(t *testing.T) {
 				all = append(all, fmt.Sprint("r", i))
 			}
 			return all
-		}(), "readers", "1001 readers at once are too many: move at most 1000"},
+		}(), "readers", "1,001 readers at once are too many: move at most 1,000"},
 	} {
 		_, err := move(south, c.ids...)
 		w.refused(err, c.field, c.says)
@@ -128,14 +128,14 @@ func TestNoReaderIsMovedToWhereNobodyHearsItUnlessThatIsMeant(t *testing.T) {
 		{[]BrokerStatus{{Cell: store.HomeCell, URL: "ssl://a.example:8883", Up: true}}, "not connected to ssl://south-1.example:8883, ssl://south-2.example:8883:"},
 	} {
 		cell := w.cells().Cell(south).Cell
-		if says := cellLeads(&cell, leads, &Brokers{Connected: c.connected}); !strings.Contains(says, c.says) || c.says == "" && says != "" {
+		if says := cellLeads(&cell, leads, &Brokers{Connected: c.connected}); !strings.Contains(says.String(), c.says) || c.says == "" && says != nil {
 			t.Errorf("%v: %q", c.connected, says)
 		}
 	}
-	if says := cellLeads(&c, leads, &Brokers{Connected: []BrokerStatus{up}, Unheard: Unheard{Cells: []int64{south}}}); !strings.Contains(says, "does not answer, so whether readers that go there are heard is not known") {
+	if says := cellLeads(&c, leads, &Brokers{Connected: []BrokerStatus{up}, Unheard: Unheard{Cells: []int64{south}}}); !strings.Contains(says.String(), "does not answer, so whether readers that go there are heard is not known") {
 		t.Errorf("one that does not answer: %q", says)
 	}
-	if says := cellLeads(&c, []ControllerStatus{{Cell: south}, {Cell: store.HomeCell, Leads: true}}, &Brokers{}); !strings.Contains(says, "no controller leads") {
+	if says := cellLeads(&c, []ControllerStatus{{Cell: south}, {Cell: store.HomeCell, Leads: true}}, &Brokers{}); !strings.Contains(says.String(), "no controller leads") {
 		t.Errorf("one that stands by: %q", says)
 	}
 }

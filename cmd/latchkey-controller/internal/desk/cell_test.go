@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -51,7 +52,7 @@ func (w *world) cells() *Cells {
 // refused wants an error with a text about a field.
 func (w *world) refused(err error, field, says string) {
 	w.t.Helper()
-	if got := Fields(err)[field]; !strings.Contains(got, says) {
+	if got := Fields(err)[field]; !strings.Contains(got.String(), says) {
 		w.t.Errorf("about %s it says %q, not %q: %v", field, got, says, err)
 	}
 }
@@ -122,7 +123,7 @@ func TestACellIsAddedAndCalledOtherwiseAndRemoved(t *testing.T) {
 	if c := w.cells().Cell(south); c.Leader() == nil || c.Leader().Term != lead.Term() || w.cells().All[0].Leader() != nil {
 		t.Errorf("%+v", c)
 	}
-	w.refused(w.RemoveCell(t.Context(), as(Owner), south, 0), "cell", "For the cell coast work the controller on ")
+	w.refused(w.RemoveCell(t.Context(), as(Owner), south, 0), "cell", "A controller works for the cell coast, on ")
 	lead.Close()
 	w.comesTo(func() bool { return w.cells().Cell(south).Leader() == nil })
 	w.must(w.RemoveCell(t.Context(), as(Owner), south, 2))
@@ -196,7 +197,7 @@ func TestTheReadersOfACellGoToItsBrokersAndThoseToldOfOthersStay(t *testing.T) {
 	}
 	doubts, err := w.CellDoubts(t.Context(), as(Owner))
 	w.must(err)
-	if len(doubts) != 1 || doubts[0] != "1 reader of the cell main may go to brokers that are none of its own, where nobody may hear it: "+own {
+	if len(doubts) != 1 || doubts[0].String() != "1 reader of the cell main may go to brokers that are none of its own, where nobody may hear it: "+own {
 		t.Errorf("%q", doubts)
 	}
 	edit.Brokers = ""
@@ -301,7 +302,7 @@ func TestWhatIsKnownOfCellsIsCounted(t *testing.T) {
 		t.Errorf("who leads does not answer: %+v", c.All[0])
 	}
 	if postgrestest.On() {
-		w.live.silent = &store.UnavailableError{Reason: "no controller leads this site now"}
+		w.live.silent = &store.UnavailableError{Reason: language.Data("no controller leads this site now")}
 		if c := w.cells(); !c.All[0].Unheard || c.All[0].Readers != 1 {
 			t.Errorf("nobody leads: %+v", c.All[0])
 		}

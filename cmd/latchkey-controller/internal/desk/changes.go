@@ -1,37 +1,51 @@
 package desk
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
 
-// A setting is a field of what is edited, as text for the audit.
-type setting struct{ name, value string }
+// A setting is a field of what is edited, for the audit.
+type setting struct{ name, value *language.Sentence }
 
 // changes describes what an edit changes: "limit from 10 to 5". A setting that is
 // missing or empty is none.
-func changes(was, is []setting) string {
+func changes(was, is []setting) []*language.Sentence {
 	before, after := values(was), values(is)
-	var texts []string
+	var says []*language.Sentence
 	for _, s := range slices.Concat(was, is) {
-		if from, to := before[s.name], after[s.name]; from != to {
-			texts = append(texts, s.name+" from "+cmp.Or(from, "none")+" to "+cmp.Or(to, "none"))
-			before[s.name] = to // once only
+		name := s.name.String()
+		if from, to := before[name], after[name]; from.String() != to.String() {
+			says = append(says, fromTo(s.name, from, to))
+			before[name] = to // once only
 		}
 	}
-	return strings.Join(texts, "; ")
+	return says
 }
 
-func values(settings []setting) map[string]string {
-	values := map[string]string{}
+// fromTo says how a setting changed; of "": it is none.
+func fromTo(name, from, to *language.Sentence) *language.Sentence {
+	if from.String() == "" {
+		from = noneSet
+	}
+	if to.String() == "" {
+		to = noneSet
+	}
+	return language.Say("%s from %s to %s¦a setting, before, after", name, from, to)
+}
+
+var noneSet = language.Say("none¦a value of a setting")
+
+func values(settings []setting) map[string]*language.Sentence {
+	values := map[string]*language.Sentence{}
 	for _, s := range settings {
-		values[s.name] = s.value
+		values[s.name.String()] = s.value
 	}
 	return values
 }
@@ -40,83 +54,97 @@ func values(settings []setting) map[string]string {
 func userSettings(u *store.User, in *time.Location) []setting {
 	const layout = "2006-01-02 15:04 MST"
 	return []setting{
-		{"name", u.Name},
-		{"groups", strings.Join(ordinary(u.Groups), ", ")},
-		{"beginning", cmp.Or(timeText(u.From, layout, in), "always")},
-		{"end", cmp.Or(timeText(u.Until, layout, in), "for ever")},
-		{"extended time", onOff(u.Extended)},
-		{"email", cmp.Or(u.Email, "none")},
-		{"employee number", cmp.Or(u.Employee, "none")},
+		{settingOfName, language.Data(u.Name)},
+		{language.Say("groups¦a setting"), language.Data(strings.Join(ordinary(u.Groups), ", "))},
+		{language.Say("beginning¦a setting"), orElse(timeText(u.From, layout, in), language.Say("always¦a beginning"))},
+		{language.Say("end¦a setting"), orElse(timeText(u.Until, layout, in), language.Say("for ever¦an end"))},
+		{language.Say("extended time¦a setting"), onOff(u.Extended)},
+		{language.Say("email¦a setting"), orElse(u.Email, noneSet)},
+		{language.Say("employee number¦a setting"), orElse(u.Employee, noneSet)},
 	}
+}
+
+var settingOfName = language.Say("name¦a setting")
+
+// orElse returns a text of the site; of "": a sentence.
+func orElse(text string, none *language.Sentence) *language.Sentence {
+	if text == "" {
+		return none
+	}
+	return language.Data(text)
 }
 
 // policySettings returns what an edit of a policy can change. named are the schedules that it
 // uses; nil: none.
 func policySettings(p *wire.Policy, named map[HoursUse]string) []setting {
-	hours := func(use HoursUse, s *wire.Schedule) string {
+	hours := func(use HoursUse, s *wire.Schedule) *language.Sentence {
 		if name := named[use]; name != "" {
-			return name + " (" + HoursLine(s) + ")"
+			return language.Say("%s (%s)", name, HoursLine(s))
 		}
 		return HoursLine(s)
 	}
+	seconds := func(n any) *language.Sentence { return language.Say("%s s", fmt.Sprint(n)) }
 	settings := []setting{
-		{"door", p.Door},
-		{"location", p.Place},
-		{"greeting", p.Greeting},
-		{"time zone", p.TimeZone},
-		{"language", p.Screen.Language},
-		{"wrong PINs in a row", fmt.Sprint(p.Limit)},
-		{"guesses", fmt.Sprint(p.GuessLimit)},
-		{"opening time", fmt.Sprint(p.Unlock, " s")},
-		{"extended time", fmt.Sprint(p.Extended, " s")},
-		{"held open after", fmt.Sprint(p.HeldAfter, " s")},
-		{"PIN entry", onOff(p.PIN)},
-		{"shuffled digits", onOff(p.ShufflePIN)},
-		{"release when the door opens", onOff(p.ReleaseOnOpen)},
-		{"tamper pauses PIN entry", onOff(p.TamperPauses)},
-		{"tamper stops cards", onOff(p.TamperStopsCard)},
-		{"tamper stops the exit button", onOff(p.TamperStopsExit)},
-		{"cards with older credentials", onOff(p.CardsBehind)},
-		{"cards when nothing can be stored", onOff(p.CardsUnstored)},
-		{"exit button when nothing can be stored", onOff(p.ExitUnstored)},
-		{"only cards that prove themselves open", onOff(p.ProvenOpens)},
-		{"only cards that prove themselves end a pause", onOff(p.ProvenEnds)},
-		{"trust in the system's clock", onOff(p.SystemTime)},
-		{"large text", onOff(p.Screen.LargeText)},
-		{"high contrast", onOff(p.Screen.HighContrast)},
-		{"holidays", holidaysText(p.Holidays)},
-		{"exempt while kept locked", strings.Join(p.Exempt, ", ")},
-		{"opening in a lockdown", strings.Join(p.InLockdown, ", ")},
+		{language.Say("door¦a setting"), language.Data(p.Door)},
+		{language.Say("location¦a setting"), language.Data(p.Place)},
+		{language.Say("greeting¦a setting"), language.Data(p.Greeting)},
+		{language.Say("time zone¦a setting"), language.Data(p.TimeZone)},
+		{language.Say("language¦a setting"), language.Data(p.Screen.Language)},
+		{language.Say("wrong PINs in a row¦a setting"), language.Data(fmt.Sprint(p.Limit))},
+		{language.Say("guesses¦a setting"), language.Data(fmt.Sprint(p.GuessLimit))},
+		{language.Say("opening time¦a setting"), seconds(p.Unlock)},
+		{language.Say("extended time¦a setting"), seconds(p.Extended)},
+		{language.Say("held open after¦a setting"), seconds(p.HeldAfter)},
+		{language.Say("PIN entry¦a setting"), onOff(p.PIN)},
+		{language.Say("shuffled digits¦a setting"), onOff(p.ShufflePIN)},
+		{language.Say("release when the door opens¦a setting"), onOff(p.ReleaseOnOpen)},
+		{language.Say("tamper pauses PIN entry¦a setting"), onOff(p.TamperPauses)},
+		{language.Say("tamper stops cards¦a setting"), onOff(p.TamperStopsCard)},
+		{language.Say("tamper stops the exit button¦a setting"), onOff(p.TamperStopsExit)},
+		{language.Say("cards with older credentials¦a setting"), onOff(p.CardsBehind)},
+		{language.Say("cards when nothing can be stored¦a setting"), onOff(p.CardsUnstored)},
+		{language.Say("exit button when nothing can be stored¦a setting"), onOff(p.ExitUnstored)},
+		{language.Say("only cards that prove themselves open¦a setting"), onOff(p.ProvenOpens)},
+		{language.Say("only cards that prove themselves end a pause¦a setting"), onOff(p.ProvenEnds)},
+		{language.Say("trust in the system's clock¦a setting"), onOff(p.SystemTime)},
+		{language.Say("large text¦a setting"), onOff(p.Screen.LargeText)},
+		{language.Say("high contrast¦a setting"), onOff(p.Screen.HighContrast)},
+		{language.Say("holidays¦a setting"), language.Data(holidaysText(p.Holidays))},
+		{language.Say("exempt while kept locked¦a setting"), language.Data(strings.Join(p.Exempt, ", "))},
+		{language.Say("opening in a lockdown¦a setting"), language.Data(strings.Join(p.InLockdown, ", "))},
 	}
 	if o := p.Opening; o != nil {
-		settings = append(settings, setting{"unlock schedule", hours(HoursUse{What: OpeningHours}, &o.Schedule)}, setting{"first person", o.First})
+		settings = append(settings, setting{language.Say("unlock schedule¦a setting"), hours(HoursUse{What: OpeningHours}, &o.Schedule)}, setting{language.Say("first person¦a setting"), language.Data(o.First)})
 		if o.After != 0 {
-			settings = append(settings, setting{"locked by hand until", time.Unix(o.After, 0).UTC().Format("2006-01-02 15:04 UTC")})
+			settings = append(settings, setting{language.Say("locked by hand until¦a setting"), language.Data(time.Unix(o.After, 0).UTC().Format("2006-01-02 15:04 UTC"))})
 		}
 	}
 	if two := p.TwoProofs; two != nil {
-		settings = append(settings, setting{"card and PIN", hours(HoursUse{What: TwoProofsHours}, two.Schedule)})
+		settings = append(settings, setting{language.Say("card and PIN¦a setting"), hours(HoursUse{What: TwoProofsHours}, two.Schedule)})
 	}
 	for _, a := range p.Access {
-		settings = append(settings, setting{"access of " + groupText(a.Group), hours(HoursUse{What: AccessHours, Group: a.Group}, a.Schedule)})
+		settings = append(settings, setting{language.Say("access of %s¦a setting, of a group", groupSays(a.Group)), hours(HoursUse{What: AccessHours, Group: a.Group}, a.Schedule)})
 	}
 	return settings
 }
 
-func onOff(on bool) string {
+func onOff(on bool) *language.Sentence {
 	if on {
-		return "on"
+		return language.Say("on¦a setting")
 	}
-	return "off"
+	return language.Say("off¦a setting")
 }
 
-// accessText returns who may open, as text: "staff always", or "nobody".
-func accessText(access []wire.Access) string {
-	groups := make([]string, len(access))
+// accessText returns who may open: "staff always", or "nobody".
+func accessText(access []wire.Access) *language.Sentence {
+	groups := make([]*language.Sentence, len(access))
 	for i, a := range access {
-		groups[i] = groupText(a.Group) + " " + HoursLine(a.Schedule)
+		groups[i] = language.Say("%s %s", groupSays(a.Group), HoursLine(a.Schedule))
 	}
-	return cmp.Or(strings.Join(groups, "; "), "nobody")
+	if len(groups) == 0 {
+		return language.Say("nobody¦opens a door")
+	}
+	return joined(groups...)
 }
 
 func holidaysText(holidays []wire.Holiday) string {

@@ -22,7 +22,7 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 	w.must(w.guess(as(Owner), taken, "58310274"))
 	for i := range maxClashesPerAdmin {
 		err := w.guess(as(Editor), eve, "58310274")
-		if !errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "This PIN cannot be used; choose another PIN" {
+		if !errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"].String() != "This PIN cannot be used; choose another PIN" {
 			t.Fatalf("clash %d: %v", i, err)
 		}
 		if e := w.newest(); e.Kind != "admin.pin.set" || e.Result != Refused || e.User != eve {
@@ -32,11 +32,11 @@ func TestAfterFiveClashesInADayAnAdministratorGetsOnlyGeneratedPINs(t *testing.T
 	// From now on any chosen PIN is refused, assigned or not.
 	for _, digits := range []string{"58310274", "61937254"} {
 		err := w.guess(as(Editor), eve, digits)
-		if errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"] != "You have entered 5 unusable PINs or cards today; let the PIN be generated" {
+		if errors.Is(err, site.ErrPINTaken) || Fields(err)["pin"].String() != "You have entered 5 unusable PINs or cards today; let the PIN be generated" {
 			t.Errorf("%v", err)
 		}
 	}
-	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Eve"}, chosen("61937254"), nil); Fields(err)["pin"] == "" {
+	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Eve"}, chosen("61937254"), nil); Fields(err)["pin"] == nil {
 		t.Error("a new user gets a chosen one")
 	}
 	// Other administrators and generated PINs are not affected.
@@ -57,7 +57,7 @@ func TestAfterTwentyClashesInADayTheSiteGivesOnlyGeneratedPINs(t *testing.T) {
 		for i := range maxClashes - 1 {
 			a := as(Editor)
 			a.ID = int64(100 + i) // none of them is at their own limit
-			if err := tx.AddAudit(new(auditTarget).audit(w.time, a, SetPIN, store.Clash, "")); err != nil {
+			if err := tx.AddAudit(new(auditTarget).audit(w.time, a, SetPIN, store.Clash, auditText{})); err != nil {
 				return err
 			}
 		}
@@ -66,7 +66,7 @@ func TestAfterTwentyClashesInADayTheSiteGivesOnlyGeneratedPINs(t *testing.T) {
 	if err := w.guess(as(Super), eve, "58310274"); !errors.Is(err, site.ErrPINTaken) {
 		t.Error(err)
 	}
-	if err := w.guess(as(Owner), eve, "61937254"); Fields(err)["pin"] != "20 unusable PINs or cards were entered today; let the PIN be generated" {
+	if err := w.guess(as(Owner), eve, "61937254"); Fields(err)["pin"].String() != "20 unusable PINs or cards were entered today; let the PIN be generated" {
 		t.Error(err)
 	}
 }
@@ -109,11 +109,11 @@ func TestTypedCardsThatAreSomebodysAreCountedAsPINsAre(t *testing.T) {
 	}
 	// From now on any typed card is refused, assigned or not.
 	for _, card := range []string{uid, w.uid()} {
-		if err := w.AddCard(t.Context(), as(Editor), eve, card); Fields(err)["card"] != "You have entered 5 unusable PINs or cards today; have the card read at a reader" {
+		if err := w.AddCard(t.Context(), as(Editor), eve, card); Fields(err)["card"].String() != "You have entered 5 unusable PINs or cards today; have the card read at a reader" {
 			t.Errorf("%v", err)
 		}
 	}
-	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Mallory"}, PIN{}, []string{w.uid()}); Fields(err)["card"] == "" {
+	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Mallory"}, PIN{}, []string{w.uid()}); Fields(err)["card"] == nil {
 		t.Errorf("with a new user: %v", err)
 	}
 	// Cards that a reader reads, and the command line, are not affected.

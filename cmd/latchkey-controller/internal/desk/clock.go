@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
-// clockAdvice follows the reason why the controller's clock is in doubt: what that
-// means, and what to do.
-const clockAdvice = ". Old activity is not deleted until the clock is right again, or an Owner confirms it under Settings or with latchkey-controller clock confirm"
+// withAdvice returns the reason why the controller's clock is in doubt with what that means, and what to do.
+func withAdvice(doubt *language.Sentence) *language.Sentence {
+	return language.Say("%s. Old activity is not deleted until the clock is right again, or an Owner confirms it under Settings or with latchkey-controller clock confirm", doubt)
+}
 
 // Now returns the time by which acts and pages go: that for readers, see site.Site.Time.
 func (d *Desk) Now() time.Time { return d.now() }
@@ -27,11 +29,11 @@ func (d *Desk) steady(tx *store.Tx) (clock.Steady, error) {
 }
 
 // Doubt returns why the controller's clock is in doubt, and what to do, without a
-// full stop; "": it is not.
-func (d *Desk) Doubt(ctx context.Context) (string, error) {
+// full stop; nil: it is not.
+func (d *Desk) Doubt(ctx context.Context) (*language.Sentence, error) {
 	doubt, err := d.site.Doubt(ctx, d.read())
-	if doubt != "" {
-		doubt += clockAdvice
+	if doubt != nil {
+		doubt = withAdvice(doubt)
 	}
 	return doubt, err
 }
@@ -47,7 +49,7 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 			return err
 		}
 		if c != nil {
-			leader = c.Where()
+			leader = c.On()
 		}
 	}
 	err := d.act(ctx, a, ConfirmClock, target, func(tx *store.Tx, _ time.Time) error {
@@ -59,10 +61,10 @@ func (d *Desk) ConfirmClock(ctx context.Context, a Actor) error {
 		if kept, err := tx.KeptClock(); err != nil {
 			return err
 		} else if leader != "" && kept.Boot != "" && kept.Boot != read.Boot {
-			return &FieldError{Field: "clock", Sentence: "the clock that counts is that of " + leader + ", which leads; confirm it at its console, or with latchkey-controller clock confirm on its machine"}
+			return &FieldError{Field: "clock", Sentence: language.Say("the clock that counts is that of the controller on %s, which leads; confirm it at its console, or with latchkey-controller clock confirm on its machine", leader)}
 		}
-		if target.text = m.Says(read); target.text == "" {
-			target.text = "it was not in doubt"
+		if target.text = m.Says(read); target.text == nil {
+			target.text = language.Say("it was not in doubt")
 		}
 		return tx.SetClock(m.Confirmed(read))
 	})
@@ -139,12 +141,12 @@ func (d *Desk) maintain(ctx context.Context) error {
 		return err
 	}
 	switch {
-	case doubt != "" && !d.doubted:
-		d.log.Warn(doubt + clockAdvice)
-	case doubt == "" && d.doubted:
+	case doubt != nil && !d.doubted:
+		d.log.Warn(withAdvice(doubt).String())
+	case doubt == nil && d.doubted:
 		d.log.Info("this machine's clock is no longer in doubt")
 	}
-	if d.doubted = doubt != ""; !d.doubted {
+	if d.doubted = doubt != nil; !d.doubted {
 		if err := d.site.EndModesOver(ctx, d.now()); err != nil {
 			return err
 		}

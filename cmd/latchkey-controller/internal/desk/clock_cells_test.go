@@ -143,11 +143,11 @@ func TestTheClockThatCountsIsConfirmedWhereItIs(t *testing.T) {
 	for _, d := range []*Desk{w.Desk, w.north} {
 		w.refused(d.ConfirmClock(t.Context(), as(Owner)), "clock", "the clock that counts is that of ")
 	}
-	if doubt, err := w.south.Doubt(t.Context()); err != nil || doubt == "" {
+	if doubt, err := w.south.Doubt(t.Context()); err != nil || doubt == nil {
 		t.Errorf("%q, %v", doubt, err)
 	}
 	w.must(w.south.ConfirmClock(t.Context(), as(Owner)))
-	if doubt, err := w.south.Doubt(t.Context()); err != nil || doubt != "" {
+	if doubt, err := w.south.Doubt(t.Context()); err != nil || doubt != nil {
 		t.Errorf("it is confirmed: %q, %v", doubt, err)
 	}
 }

@@ -55,7 +55,7 @@ func TestAModeThatIsSetWhileTheLeadersClockIsInDoubtEndsByTheTimeOfReaders(t *te
 	w.must(err)
 	w.readerAt("front", "home", "front")
 	w.put = 2 * time.Hour
-	if doubt, err := w.site.KeepTime(t.Context(), w.clock()); doubt == "" || err != nil {
+	if doubt, err := w.site.KeepTime(t.Context(), w.clock()); doubt == nil || err != nil {
 		t.Fatalf("%q, %v", doubt, err)
 	}
 	_, err = w.SetMode(t.Context(), as(Owner), Where{}, wire.ModeUnlocked, w.Now().Add(15*time.Minute).Unix())

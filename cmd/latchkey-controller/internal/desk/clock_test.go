@@ -139,7 +139,7 @@ func TestTheLimitOfClashesIsOfTheLastDayWhicheverWayTheClockIsPut(t *testing.T) 
 			}
 			put(w)
 			w.pass(day - time.Minute)
-			if err := w.AddCard(t.Context(), as(Editor), eve, another); Fields(err)["card"] == "" {
+			if err := w.AddCard(t.Context(), as(Editor), eve, another); Fields(err)["card"] == nil {
 				t.Errorf("sooner: %v", err)
 			}
 			w.pass(2 * time.Hour)
@@ -174,12 +174,12 @@ func TestNothingIsForgottenForItsAgeWhileTheClockIsInDoubt(t *testing.T) {
 			}
 			doubt, err := w.Doubt(t.Context())
 			w.must(err)
-			if (doubt != "") != (w.put != 0) {
+			if (doubt != nil) != (w.put != 0) {
 				t.Errorf("it is put by %v: %q", w.put, doubt)
 			}
 			w.pass(2 * day)
 			w.must(w.Prune(t.Context()))
-			if doubt != "" {
+			if doubt != nil {
 				if left := w.left(); len(left) != n {
 					t.Fatalf("in doubt, of %d entries are left %q", n, left)
 				}
@@ -190,7 +190,7 @@ func TestNothingIsForgottenForItsAgeWhileTheClockIsInDoubt(t *testing.T) {
 				if e := w.newest(); !strings.Contains(e.Text.String(), "confirmed the clock of home: this machine") {
 					t.Errorf("%q", e.Text)
 				}
-				if doubt, err := w.Doubt(t.Context()); doubt != "" || err != nil {
+				if doubt, err := w.Doubt(t.Context()); doubt != nil || err != nil {
 					t.Errorf("confirmed: %q, %v", doubt, err)
 				}
 				w.pass(0)
@@ -259,7 +259,7 @@ func TestWhoIsNoOwnerConfirmsNoClock(t *testing.T) {
 	if err := w.ConfirmClock(t.Context(), as(Super)); !errors.Is(err, ErrNotAllowed) {
 		t.Fatal(err)
 	}
-	if doubt, err := w.Doubt(t.Context()); doubt == "" || err != nil {
+	if doubt, err := w.Doubt(t.Context()); doubt == nil || err != nil {
 		t.Errorf("%q, %v", doubt, err)
 	}
 }
@@ -276,7 +276,7 @@ func TestTheLimitOfClashesEndsAtTheCommandLineAlone(t *testing.T) {
 		}
 	}
 	w.time = w.time.Add(2 * time.Hour)
-	if err := w.guess(as(Editor), eve, "84520617"); Fields(err)["pin"] == "" {
+	if err := w.guess(as(Editor), eve, "84520617"); Fields(err)["pin"] == nil {
 		t.Errorf("too early: %v", err)
 	}
 	w.time = w.time.Add(25 * time.Hour)

@@ -3,9 +3,9 @@ package desk
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -23,11 +23,14 @@ type ControllerStatus struct {
 }
 
 // Where names the controller for people: "the controller on garage (192.0.2.7)".
-func (c ControllerStatus) Where() string {
+func (c ControllerStatus) Where() string { return "the controller on " + c.On() }
+
+// On names the machine that the controller is on: "garage (192.0.2.7)".
+func (c ControllerStatus) On() string {
 	if c.Address == "" {
-		return "the controller on " + c.Machine
+		return c.Machine
 	}
-	return "the controller on " + c.Machine + " (" + c.Address + ")"
+	return c.Machine + " (" + c.Address + ")"
 }
 
 // Controllers returns the controllers of the site: who leads the home cell first, then those that lead other cells, then
@@ -83,20 +86,25 @@ type LedCell struct {
 
 // Unled names what nobody leads: "this site", "the cell north" or "the cells north and south"; "": all is led.
 func (s *Standing) Unled() string {
-	var names []string
-	for _, c := range s.Cells {
-		if !c.Led {
-			names = append(names, c.Name)
-		}
-	}
+	names := s.UnledCells()
 	if len(names) > 0 && !s.Several {
 		return "this site"
 	}
 	return namesOfCells(names)
 }
 
-// Remedy says what to do about that on a site with several cells, for people; "": all is led.
-func (s *Standing) Remedy() string {
+// UnledCells returns the names of the cells that nobody leads.
+func (s *Standing) UnledCells() (names []string) {
+	for _, c := range s.Cells {
+		if !c.Led {
+			names = append(names, c.Name)
+		}
+	}
+	return names
+}
+
+// Remedy says what to do about that on a site with several cells, for people; nil: all is led.
+func (s *Standing) Remedy() *language.Sentence {
 	var without, waiting []string
 	for _, c := range s.Cells {
 		switch {
@@ -107,14 +115,19 @@ func (s *Standing) Remedy() string {
 			without = append(without, c.Name)
 		}
 	}
-	var says []string
-	if len(without) > 0 {
-		says = append(says, "no controller runs for "+namesOfCells(without)+": start one with latchkey-controller serve --dir DIR --cell "+without[0])
+	var says language.Join
+	if n := len(without); n > 0 {
+		says = append(says, language.Count(n, "no controller runs for the cell %[2]s: start one with latchkey-controller serve --dir DIR --cell %[3]s",
+			"no controller runs for the cells %[2]s: start one with latchkey-controller serve --dir DIR --cell %[3]s", language.List(without), without[0]))
 	}
-	if len(waiting) > 0 {
-		says = append(says, "one that stands by for "+namesOfCells(waiting)+" takes over within seconds: if this stays, look at its log, and at the database")
+	if n := len(waiting); n > 0 {
+		says = append(says, language.Count(n, "one that stands by for the cell %[2]s takes over within seconds: if this stays, look at its log, and at the database",
+			"one that stands by for the cells %[2]s takes over within seconds: if this stays, look at its log, and at the database", language.List(waiting)))
 	}
-	return strings.Join(says, "; ")
+	if says == nil {
+		return nil
+	}
+	return language.Say("%s", says)
 }
 
 // Standing returns how this controller stands to the lead.

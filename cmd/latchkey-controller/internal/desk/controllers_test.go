@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -151,7 +152,7 @@ func TestWhileNobodyLeadsWhatIsStoredIsShown(t *testing.T) {
 		return s
 	}
 	w.comesTo(func() bool { return standing().Nobody })
-	w.live.silent = &store.UnavailableError{Reason: "no controller leads this site now"}
+	w.live.silent = &store.UnavailableError{Reason: language.Data("no controller leads this site now")}
 	r, err := w.Reader(t.Context(), as(Owner), id)
 	w.must(err)
 	if r.Live.Known || r.Live.Online || !r.Live.Unled {
@@ -172,7 +173,7 @@ func TestWhileNobodyLeadsWhatIsStoredIsShown(t *testing.T) {
 	w.must(err)
 	modes, err := w.WantedModes(t.Context(), as(Owner))
 	w.must(err)
-	if len(modes) != 1 || !strings.Contains(modes[0].Text, "no controller leads the site now: readers get it when one does") {
+	if len(modes) != 1 || !strings.Contains(modes[0].Text.String(), "no controller leads the site now: readers get it when one does") {
 		t.Errorf("%+v", modes)
 	}
 	if _, err := w.Measure(t.Context(), as(Owner), 0); err != nil {
@@ -185,7 +186,7 @@ func TestWhileNobodyLeadsWhatIsStoredIsShown(t *testing.T) {
 	}
 	modes, err = command.WantedModes(t.Context(), as(Owner))
 	w.must(err)
-	if len(modes) != 1 || !strings.Contains(modes[0].Text, "; "+got.Readers()) {
+	if len(modes) != 1 || !strings.Contains(modes[0].Text.String(), "; "+got.Readers()) {
 		t.Errorf("%+v", modes)
 	}
 	led()

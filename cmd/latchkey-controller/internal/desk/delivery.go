@@ -3,8 +3,12 @@ package desk
 import (
 	"context"
 	"math"
+	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -15,10 +19,10 @@ type Delivery struct {
 	At       time.Time
 	State    DeliveryState
 	Attempts int
-	Status   int       // HTTP status of the last answer; 0: there was none
-	Problem  string    // of the last attempt, without a full stop; "": none
-	Tried    time.Time // the last attempt; zero: none
-	Next     time.Time // while it waits: not before
+	Status   int                // HTTP status of the last answer; 0: there was none
+	Problem  *language.Sentence // of the last attempt, without a full stop; nil: none
+	Tried    time.Time          // the last attempt; zero: none
+	Next     time.Time          // while it waits: not before
 }
 
 // A DeliveryState is how far a delivery has come.
@@ -85,7 +89,7 @@ func (d *Desk) Deliveries(ctx context.Context, a Actor, webhook int64, state Del
 			page.Older = rows[limit-1].ID
 		}
 		for _, row := range rows {
-			one := &Delivery{ID: row.ID, Event: row.Event, At: time.UnixMilli(row.At), State: deliveryStates[row.State], Attempts: row.Attempts, Status: row.Status, Problem: row.Problem, Tried: moment(row.Tried)}
+			one := &Delivery{ID: row.ID, Event: row.Event, At: time.UnixMilli(row.At), State: deliveryStates[row.State], Attempts: row.Attempts, Status: row.Status, Problem: whyUndelivered(row.Status, row.Problem), Tried: moment(row.Tried)}
 			if row.State == store.Waiting && row.Due > now {
 				one.Next = d.now().Add(row.Due.Sub(now))
 			}
@@ -94,6 +98,31 @@ func (d *Desk) Deliveries(ctx context.Context, a Actor, webhook int64, state Del
 		return err
 	})
 	return page, err
+}
+
+// sendingStopped is stored of deliveries that were not sent because their webhook was stopped.
+const sendingStopped = "sending was stopped"
+
+// whyUndelivered says why the last attempt did not arrive, of which the status that came back (0: none) and the text are stored.
+func whyUndelivered(status int, stored string) *language.Sentence {
+	answered := strconv.Itoa(status)
+	switch text := http.StatusText(status); {
+	case stored == "":
+		return nil
+	case stored == sendingStopped:
+		return language.Say("sending was stopped")
+	case stored == stoppedGone:
+		return whyStopped(stored)
+	case !strings.HasPrefix(stored, "it answered "):
+		return language.Data(stored)
+	case status == http.StatusGone:
+		return language.Say("it answered that it is gone (410)")
+	case status >= 300 && status < 400:
+		return language.Say("it answered %s: redirects are not followed, so enter the URL to which it leads", answered)
+	case text != "":
+		return language.Say("it answered %s %s", answered, text)
+	}
+	return language.Say("it answered %s", answered)
 }
 
 // ResendDelivery has a delivery that failed, or waits for its next attempt, tried at once and
@@ -110,7 +139,7 @@ func (d *Desk) ResendDelivery(ctx context.Context, a Actor, webhook, id int64) e
 		if err != nil {
 			return err
 		}
-		target.text = one.Event
+		target.text = language.Data(one.Event)
 		now, err := d.steady(tx)
 		if err != nil {
 			return err

@@ -2,11 +2,10 @@ package desk
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -45,24 +44,18 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 		case row.Source == store.FromAudit && audit[row.Row] != nil:
 			desc.act(e, audit[row.Row])
 		case row.Source == store.FromAlarms && alarms[row.Row] != nil:
-			e.Source, e.Result, e.Word = "alarm", Alarm, "Alarm"
-			e.Text = say("%s: "+escape(alarms[row.Row].Text), e.Door)
-			if row.Kind == store.CardCopied {
-				e.Text = say(escape(alarms[row.Row].Text)+" at %s", e.Door)
-			}
-			if e.Reader == "" {
-				e.Text = say(escape(alarms[row.Row].Text))
-			}
+			e.Source, e.Result, e.Word = "alarm", Alarm, wordAlarm
+			e.Text = alarmText(e, alarms[row.Row])
 			switch row.Kind {
 			case store.CardCopied:
-				e.Word = "Copied card"
+				e.Word = language.Say("Copied card")
 			case store.ReaderOffline:
-				e.Word = "Offline"
+				e.Word = wordOffline
 			case store.ReaderOnline:
-				e.Result, e.Word = Plain, "Online"
+				e.Result, e.Word = Plain, wordOnline
 			}
 		default:
-			desc.unreadable(e, fmt.Sprintf("event %d", row.ID), errors.New("its row is missing"))
+			desc.unreadable(e, language.Say("event %s", fmt.Sprint(row.ID)), language.Say("its row is missing"))
 		}
 		if err != nil {
 			return nil, err
@@ -72,15 +65,37 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 	return all, nil
 }
 
+// alarmText says what an alarm tells.
+func alarmText(e *Event, a *store.Alarm) *language.Sentence {
+	var text any = Clean(a.Text)
+	if says := alarmSays[a.Kind]; says != nil && says.String() == a.Text {
+		text = says
+	}
+	switch {
+	case e.Reader == "":
+		return language.Say("%s", text)
+	case a.Kind == store.CardCopied:
+		return language.Say("%s at %s¦that a copy of a card was shown, and the door", text, named(e.Door))
+	}
+	return language.Say("%s: %s", named(e.Door), text)
+}
+
+// alarmSays are the alarms that always say the same.
+var alarmSays = map[string]*language.Sentence{
+	store.ReaderOffline: language.Say("the reader has had no connection for a minute. It goes on by what it has stored. Check its power and its network"),
+	store.ReaderOnline:  language.Say("the reader is connected again"),
+	store.CardCopied:    language.Say("A copy of a card that is nobody's any more, or the card itself, was shown"),
+}
+
 // unreadable fills in a damaged event. It must not hide the others.
-func (desc *describer) unreadable(e *Event, what string, why error) {
-	e.Result, e.Word, e.Trusted = Alarm, "Unreadable", false
-	text := escape(what + " cannot be read: " + why.Error() + ". The database is damaged; a backup may have it.")
+func (desc *describer) unreadable(e *Event, what *language.Sentence, why error) {
+	e.Result, e.Word, e.Trusted = Alarm, language.Say("Unreadable"), false
+	text := language.Say("%s cannot be read: %s. The database is damaged; a backup may have it.", what, language.Data(Clean(why.Error())))
 	if e.Door == "" {
-		e.Text = say(strings.ToUpper(text[:1]) + text[1:])
+		e.Text = text.Capital()
 		return
 	}
-	e.Text = say("%s: "+text, e.Door)
+	e.Text = language.Say("%s: %s", named(e.Door), text)
 }
 
 // called returns a user's name at the time, or a placeholder.
@@ -105,7 +120,7 @@ func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) 
 	e.Source, e.Number, e.Journal = "reader", row.Number, row.Journal.String()
 	r, err := wire.ParseRecord(row.Encoded)
 	if err != nil {
-		desc.unreadable(e, fmt.Sprintf("record %d", row.Number), err)
+		desc.unreadable(e, language.Say("record %s", fmt.Sprint(row.Number)), err)
 		return nil
 	}
 	e.Record, e.Trusted, e.Who = r, r.Trusted, r.Who
@@ -121,24 +136,24 @@ func (desc *describer) record(e *Event, listed *store.Event, row *store.Record) 
 }
 
 // result returns how a record is displayed, and the word for its chip.
-func result(class wire.RecordClass, r *wire.Record) (how Result, word string) {
+func result(class wire.RecordClass, r *wire.Record) (how Result, word *language.Sentence) {
 	switch class {
 	case wire.ClassGranted:
-		how, word = Granted, "Entered"
+		how, word = Granted, wordEntered
 	case wire.ClassDenied:
-		how, word = Denied, "Refused"
+		how, word = Denied, wordRefused
 	case wire.ClassLockout:
 		if how = Plain; r.Kind == wire.LockoutStarted {
 			how = Paused
 		}
 	case wire.ClassAlarm:
-		if how, word = Alarm, "Alarm"; r.Kind == wire.TamperEnded || r.Kind == wire.FireEnded {
+		if how, word = Alarm, wordAlarm; r.Kind == wire.TamperEnded || r.Kind == wire.FireEnded {
 			how = Plain
 		}
 	case wire.ClassDoor:
-		how, word = Plain, "Door"
+		how, word = Plain, wordDoor
 	default:
-		how, word = Plain, "Reader"
+		how, word = Plain, wordReader
 	}
 	return how, cmp.Or(recordWord(r), word)
 }

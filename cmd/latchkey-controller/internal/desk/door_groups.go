@@ -39,7 +39,7 @@ func (r *Reader) GroupAccess(now time.Time) (all []*Access) {
 			Two: r.Policy.TwoProofs, Both: r.Policy.DemandsTwoIn(entry.Schedule), Held: r.Live.Strike == wire.StrikeHeld, Unsure: r.Unsure(),
 		}
 		a.PIN, a.Card = w.takes(credentials)
-		if a.Never = w.never(r, a, credentials); a.Never == "" {
+		if a.Never = w.never(r, a, credentials); a.Never == nil {
 			for _, way := range w.ways(credentials) {
 				if way.Means == wire.ByPIN && a.PIN || way.Means == wire.ByCard && a.Card || way.Means == wire.ByBoth {
 					a.Now = append(a.Now, way)

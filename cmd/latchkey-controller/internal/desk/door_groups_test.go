@@ -42,10 +42,10 @@ func TestAGroupOpensADoorAsItsMembersDo(t *testing.T) {
 					t.Fatalf("%s: %d groups, %d members", name, len(groups), len(members))
 				}
 				g, m := groups[0], members[0]
-				if g.ByNow() != m.ByNow() || g.Not != m.Not || g.Never != m.Never || g.How() != m.How() || g.When() != m.When() {
+				if g.ByNow().String() != m.ByNow().String() || g.Not.String() != m.Not.String() || g.Never.String() != m.Never.String() || g.How().String() != m.How().String() || g.When().String() != m.When().String() {
 					t.Errorf("%s in %s, exempt %v: the group %q %q %q %q, its member %q %q %q %q", name, mode, exempt, g.ByNow(), g.Not, g.Never, g.How(), m.ByNow(), m.Not, m.Never, m.How())
 				}
-				seen[g.ByNow()] = true
+				seen[g.ByNow().String()] = true
 			}
 		}
 	}

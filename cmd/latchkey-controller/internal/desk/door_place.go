@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -14,7 +15,7 @@ import (
 // AddDoor adds a door to a location. Field: "name".
 func (d *Desk) AddDoor(ctx context.Context, a Actor, location int64, name string) (id int64, err error) {
 	door := &store.Place{Name: TidyName(name)}
-	target := &auditTarget{subject: cut(door.Name, wire.MaxName), text: "was added as a door", at: []Where{{Locations, location}}}
+	target := &auditTarget{subject: cut(door.Name, wire.MaxName), text: language.Say("was added as a door"), at: []Where{{Locations, location}}}
 	err = d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, _ time.Time) error {
 		if err := checkPlaceName(door.Name); err != nil {
 			return err
@@ -39,17 +40,17 @@ func hubFor(tx *store.Tx, door *store.Place, location int64) (int64, error) {
 }
 
 // moveDoor has a door be at another location, at a hub of its own, and says so.
-func moveDoor(tx *store.Tx, door *store.Place, from, to int64) (text string, err error) {
+func moveDoor(tx *store.Tx, door *store.Place, from, to int64) (says *language.Sentence, err error) {
 	was, err := placeOf(tx, Locations, from)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	is, err := placeOf(tx, Locations, to)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	door.Parent, err = hubFor(tx, door, to)
-	return "was moved from " + was.Name + " to " + is.Name, err
+	return language.Say("was moved from %s to %s", was.Name, is.Name), err
 }
 
 // UsesHubs says whether somebody groups doors by hubs: a hub holds several doors or none, or has another

@@ -30,10 +30,10 @@ func TestADoorTakesItsOwnHubAlong(t *testing.T) {
 	garden, err := w.AddDoor(ctx, owner, home, " Garden door ")
 	w.must(err)
 	unused("a new door")
-	if _, err := w.AddDoor(ctx, owner, home, "Garden door"); Fields(err)["name"] == "" {
+	if _, err := w.AddDoor(ctx, owner, home, "Garden door"); Fields(err)["name"] == nil {
 		t.Errorf("the same name: %v", err)
 	}
-	if _, err := w.AddDoor(ctx, owner, home, " "); Fields(err)["name"] == "" {
+	if _, err := w.AddDoor(ctx, owner, home, " "); Fields(err)["name"] == nil {
 		t.Errorf("no name: %v", err)
 	}
 	annex, err := w.AddPlace(ctx, owner, Locations, 0, "Annex")
@@ -57,7 +57,7 @@ func TestADoorTakesItsOwnHubAlong(t *testing.T) {
 	if err := w.EditPlace(ctx, owner, Doors, front, "", func(p *PlaceForm) { p.Location = 99 }); err == nil {
 		t.Error("moved to nowhere")
 	}
-	if err := w.EditPlace(ctx, owner, Doors, front, "", func(p *PlaceForm) { p.Name, p.Location = " ", 99 }); Fields(err)["name"] == "" {
+	if err := w.EditPlace(ctx, owner, Doors, front, "", func(p *PlaceForm) { p.Name, p.Location = " ", 99 }); Fields(err)["name"] == nil {
 		t.Errorf("moved without a name: %v", err)
 	}
 }

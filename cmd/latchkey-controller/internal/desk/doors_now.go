@@ -1,8 +1,11 @@
 package desk
 
 import (
+	"cmp"
 	"slices"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // DoorsNow says in short what UserAccess says of somebody's doors now. Each door is in one of its lists, but for Sending, Offline and Unsure.
@@ -25,7 +28,7 @@ type DoorsLater struct {
 // DoorsShut are doors that do not open for the same reason: "PIN entry is paused".
 type DoorsShut struct {
 	Doors []string
-	Why   string
+	Why   *language.Sentence
 }
 
 // SumUp sums up the access of somebody, in the order of the doors there. Several readers of a door are one.
@@ -35,7 +38,7 @@ func SumUp(all []*Access) (n DoorsNow) {
 		if slices.ContainsFunc(all, func(a *Access) bool { return a.Door == name && a.DoorID != door[0].DoorID }) {
 			name += " (" + door[0].Place + ")"
 		}
-		open := slices.DeleteFunc(slices.Clone(door), func(a *Access) bool { return a.Never != "" || a.Not != "" })
+		open := slices.DeleteFunc(slices.Clone(door), func(a *Access) bool { return a.Never != nil || a.Not != nil })
 		deciding := door
 		switch again := firstAgain(door); {
 		case len(open) > 0:
@@ -49,15 +52,15 @@ func SumUp(all []*Access) (n DoorsNow) {
 			}
 			n.Later[i].Doors = append(n.Later[i].Doors, name)
 		default:
-			why := door[0].Never + door[0].Not // one of them is ""
-			i := slices.IndexFunc(n.Shut, func(s DoorsShut) bool { return s.Why == why })
+			why := cmp.Or(door[0].Never, door[0].Not)
+			i := slices.IndexFunc(n.Shut, func(s DoorsShut) bool { return s.Why.String() == why.String() })
 			if i < 0 {
 				i, n.Shut = len(n.Shut), append(n.Shut, DoorsShut{Why: why})
 			}
 			n.Shut[i].Doors = append(n.Shut[i].Doors, name)
 		}
 		switch {
-		case slices.ContainsFunc(deciding, func(a *Access) bool { return a.Unsure == "" }):
+		case slices.ContainsFunc(deciding, func(a *Access) bool { return a.Unsure == nil }):
 		case slices.ContainsFunc(deciding, func(a *Access) bool { return a.Unsure == sendingChanges }):
 			n.Sending = append(n.Sending, name)
 		case slices.ContainsFunc(deciding, func(a *Access) bool { return a.Unsure == offline }):

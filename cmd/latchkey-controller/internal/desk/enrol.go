@@ -6,11 +6,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"strings"
 	"sync"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -53,12 +53,12 @@ const maxEnrolments = 100
 func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (*Enrolment, error) {
 	var read *Enrolment
 	target := &auditTarget{user: user, reader: reader}
-	err := d.actAtReader(ctx, a, EnrolCard, target, func(starting context.Context) (string, error) {
+	err := d.actAtReader(ctx, a, EnrolCard, target, func(starting context.Context) (*language.Sentence, error) {
 		if d.live == nil {
-			return "", wrongField("reader", errNoController)
+			return nil, wrongField("reader", errNoController)
 		}
 		if target.subject == "" {
-			return "", ErrNotFound
+			return nil, ErrNotFound
 		}
 		var uid []byte
 		outcome, err := d.live.Order(starting, store.Order{ID: target.orders[reader], Reader: reader, Order: wire.Enrol, Who: cut(a.Name, wire.MaxName)}, func(b []byte) (string, bool) {
@@ -66,22 +66,22 @@ func (d *Desk) Enrol(ctx context.Context, a Actor, user uint64, reader string) (
 			return "the card was read", true
 		})
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if uid == nil {
-			return "", wrong("reader", "%s", outcome.Text)
+			return nil, wrongField("reader", outcome.Text)
 		}
 		if err := site.CheckUID(uid); err != nil {
 			clear(uid)
-			return "", wrongField("card", err)
+			return nil, wrongField("card", err)
 		}
 		read = d.enrolments.add(d.now(), &waiting{actor: a, user: user, act: target.event, uid: uid})
-		return "read " + site.MaskUID(uid), nil
+		return language.Say("read %s¦a card", site.MaskUID(uid)), nil
 	})
 	return read, err
 }
 
-var errNoController = errors.New("no controller is running here; start latchkey-controller serve")
+var errNoController = language.Say("no controller is running here; start latchkey-controller serve")
 
 // add keeps a card until it is confirmed, and drops expired ones; all of them if
 // there are too many.
@@ -136,7 +136,7 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) (*
 	}
 	defer clear(w.uid)
 	if w.keys == nil {
-		return nil, d.addCard(ctx, a, &auditTarget{user: w.user, text: w.UID, partOf: w.act}, w.uid)
+		return nil, d.addCard(ctx, a, &auditTarget{user: w.user, text: language.Data(w.UID), partOf: w.act}, w.uid)
 	}
 	card, target := &KeyedCard{UID: w.UID}, &auditTarget{user: w.user, partOf: w.act}
 	err = d.act(ctx, a, AddCard, target, func(tx *store.Tx, now time.Time) (err error) {
@@ -144,7 +144,7 @@ func (d *Desk) ConfirmCard(ctx context.Context, a Actor, id, lastFour string) (*
 			return err
 		}
 		card.Text, err = d.giveKeyed(tx, now, a, w.keys)
-		target.text = w.UID + ", " + card.Text
+		target.text = language.Say("%s, %s", w.UID, card.Text)
 		return err
 	})
 	return card, credentialError(err)
@@ -164,5 +164,5 @@ func (d *Desk) DropCard(ctx context.Context, a Actor, id string) error {
 	delete(d.enrolments.waiting, id)
 	d.enrolments.mu.Unlock()
 	clear(w.uid)
-	return d.act(ctx, a, DropCard, &auditTarget{user: w.user, text: w.UID, partOf: w.act}, func(*store.Tx, time.Time) error { return nil })
+	return d.act(ctx, a, DropCard, &auditTarget{user: w.user, text: language.Data(w.UID), partOf: w.act}, func(*store.Tx, time.Time) error { return nil })
 }

@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -54,9 +55,9 @@ func (d *Desk) Export(ctx context.Context, a Actor, q Query, format Format, w io
 	if format == JSON {
 		export = d.exportJSON
 	}
-	return d.actOutside(ctx, a, ExportActivity, target, func() (string, error) {
+	return d.actOutside(ctx, a, ExportActivity, target, func() (*language.Sentence, error) {
 		n, err := export(ctx, a, q, w)
-		return "with " + count(n, "event"), err
+		return language.Count(n, "with %d event", "with %d events"), err
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -28,14 +29,14 @@ func (d *Desk) FirstSteps(ctx context.Context, a Actor) (s FirstSteps, err error
 		if s.Zone, err = zoneChosen(tx, d.now()); err != nil || s.Zone {
 			return err
 		}
-		s.Hidden, err = tx.Did(string(EditSettings), stepsHidden)
+		s.Hidden, err = tx.Did(string(EditSettings), stepsHidden.String())
 		return err
 	})
 	return s, err
 }
 
 // stepsHidden is what the audit says of HideFirstSteps.
-const stepsHidden = "the first steps are hidden"
+var stepsHidden = language.Say("the first steps are hidden")
 
 // HideFirstSteps ends them for the whole site before a door was opened, or the one that is left after it.
 func (d *Desk) HideFirstSteps(ctx context.Context, a Actor) error {

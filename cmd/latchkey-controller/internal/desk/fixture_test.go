@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -58,19 +59,19 @@ func (r *readers) Order(_ context.Context, o store.Order, card func([]byte) (str
 		return result, nil
 	}
 	if r.refuse != "" {
-		return link.OrderResult{Text: r.refuse}, nil
+		return link.OrderResult{Text: language.Data(r.refuse)}, nil
 	}
 	if r.reason != "" {
-		return link.OrderResult{Text: "the reader refused: " + string(r.reason), Record: &wire.Record{Kind: wire.CommandRefused, Reason: r.reason}}, nil
+		return link.OrderResult{Text: language.Data("the reader refused: " + string(r.reason)), Record: &wire.Record{Kind: wire.CommandRefused, Reason: r.reason}}, nil
 	}
 	if o.Order != wire.Enrol {
-		return link.OrderResult{Done: true, Text: "done"}, nil
+		return link.OrderResult{Done: true, Text: language.Data("done")}, nil
 	}
 	if r.card == nil {
-		return link.OrderResult{Text: "no card came"}, nil
+		return link.OrderResult{Text: language.Data("no card came")}, nil
 	}
 	text, ok := card(append([]byte{}, r.card...))
-	return link.OrderResult{Done: ok, Text: text}, nil
+	return link.OrderResult{Done: ok, Text: language.Data(text)}, nil
 }
 
 func (r *readers) Personalise(ctx context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
@@ -143,7 +144,7 @@ func (w *world) open() *site.Site {
 func as(role Role) Actor {
 	for i, r := range Roles() {
 		if r == role {
-			return Actor{ID: int64(i + 1), Name: role.Title(), Role: role, FreshSignIn: true, Via: Console}
+			return Actor{ID: int64(i + 1), Name: role.Title().String(), Role: role, FreshSignIn: true, Via: Console}
 		}
 	}
 	panic("no such role")

@@ -3,11 +3,11 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -79,7 +79,14 @@ func (target *auditTarget) editMembers(tx *store.Tx, now time.Time, a Actor, gro
 	if err != nil {
 		return err
 	}
-	target.text = strings.Join(slices.Concat(namesText("added", added), namesText("removed", removed)), "; ")
+	var says []*language.Sentence
+	if len(added) > 0 {
+		says = append(says, language.Say("added %s¦to a group", namesTold(added)))
+	}
+	if len(removed) > 0 {
+		says = append(says, language.Say("removed %s¦from a group", namesTold(removed)))
+	}
+	target.text = joined(says...)
 	return nil
 }
 
@@ -123,7 +130,7 @@ func (r *reach) moveMembers(tx *store.Tx, now time.Time, group string, users []u
 	for _, id := range users {
 		u, err := r.user(tx, id)
 		if errors.Is(err, ErrNotFound) {
-			return nil, wrong("users", "User %d was removed meanwhile; choose again", id)
+			return nil, wrong("users", "User %s was removed meanwhile; choose again", strconv.FormatUint(id, 10))
 		}
 		if err != nil {
 			return nil, err
@@ -153,27 +160,12 @@ func (r *reach) moveMembers(tx *store.Tx, now time.Time, group string, users []u
 	return names, nil
 }
 
-// maxToldNames is how many names the audit has of what an act was done to.
-const maxToldNames = 8
-
-// namesText returns what was done to some names, as text; none: nothing.
-func namesText(done string, names []string) []string {
-	if len(names) == 0 {
-		return nil
-	}
-	more := ""
-	if n := len(names) - maxToldNames; n > 0 {
-		names, more = names[:maxToldNames], fmt.Sprintf(" and %d more", n)
-	}
-	return []string{strings.TrimSpace(done+" "+strings.Join(names, ", ")) + more}
-}
-
 // RenameGroup gives a group another name, for its members' credentials and in all policies,
 // also in those that readers had which were removed. was is the Revision that was edited; if
 // it has changed since, the act is refused; "": do not check. Fields: "group", "name".
 func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) error {
 	to = TidyName(to)
-	target := &auditTarget{subject: group, groups: []string{group}, text: "to " + cut(to, wire.MaxName)}
+	target := &auditTarget{subject: group, groups: []string{group}, text: language.Say("to %s¦a new name", cut(to, wire.MaxName))}
 	return d.act(ctx, a, RenameGroup, target, func(tx *store.Tx, now time.Time) error {
 		if err := checkWholeGroup(tx, group, was); err != nil {
 			return err
@@ -188,7 +180,7 @@ func (d *Desk) RenameGroup(ctx context.Context, a Actor, group, was, to string) 
 // renameGroup gives a group another name. Field: "name".
 func renameGroup(tx *store.Tx, now time.Time, group, to string) error {
 	if err := editableGroup(to); err != nil {
-		return wrong("name", "%s", err.Error())
+		return wrongField("name", err)
 	}
 	if _, err := groupNamed(tx, to); err == nil {
 		return wrong("name", "There already is a group %[1]s. Choose another name; or add the members of %[2]s to %[1]s, and remove %[2]s", to, group)
@@ -227,7 +219,7 @@ func (d *Desk) RemoveGroup(ctx context.Context, a Actor, group, was string) erro
 			}
 			return takeGroup(p, group)
 		})
-		target.text = "from " + count(members, "user") + " and " + count(readers, "reader")
+		target.text = language.Say("from %s and %s¦users, readers", language.Count(members, "%d user¦from it", "%d users¦from them"), language.Count(readers, "%d reader¦from it", "%d readers¦from them"))
 		return err
 	})
 }

@@ -3,11 +3,10 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -32,12 +31,12 @@ func (d *Desk) GiveAccess(ctx context.Context, a Actor, group, was string, where
 		}
 		when := HoursLine(hours)
 		if s != nil {
-			when = s.Name
+			when = language.Data(s.Name)
 		}
 		doors, err := target.editAccess(tx, now, a, group, was, where, func(p *wire.Policy) error {
 			return giveAccess(tx, p, group, hours, by)
 		}, by)
-		target.text = "to " + doors + ": " + when
+		target.text = language.Say("to %s: %s¦doors, and hours", doors, when)
 		return err
 	})
 }
@@ -78,38 +77,38 @@ func (d *Desk) TakeAccess(ctx context.Context, a Actor, group, was string, where
 }
 
 // editAccess edits the policies of the readers at some places, which use schedules from then
-// on, and returns the doors as text for the audit. Fields: "group", "where".
-func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, a Actor, group, was string, where []Where, edit func(*wire.Policy) error, uses ...UseSchedule) (doors string, err error) {
+// on, and returns the doors for the audit. Fields: "group", "where".
+func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, a Actor, group, was string, where []Where, edit func(*wire.Policy) error, uses ...UseSchedule) (doors *language.Sentence, err error) {
 	g, err := groupNamed(tx, group)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if was != "" && was != g.AccessRevision() {
-		return "", changedMeanwhile("group")
+		return nil, changedMeanwhile("group")
 	}
 	readers, err := readersAt(tx, where)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	places, err := tx.ReaderPlaces()
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var names []string
 	for _, id := range readers {
 		p, err := tx.Policy(id)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		name := doorName(places, id)
 		if err := edit(p); err != nil {
-			return "", atDoor(name, err)
+			return nil, atDoor(name, err)
 		}
 		if err := a.setPolicy(tx, now, p); err != nil {
-			return "", atDoor(name, err)
+			return nil, atDoor(name, err)
 		}
 		if err := noteUses(tx, id, uses); err != nil {
-			return "", err
+			return nil, err
 		}
 		names = append(names, name)
 	}
@@ -117,7 +116,7 @@ func (target *auditTarget) editAccess(tx *store.Tx, now time.Time, a Actor, grou
 		target.reader = readers[0]
 	}
 	slices.Sort(names)
-	return strings.Join(namesText("", slices.Compact(names)), ""), nil
+	return namesTold(slices.Compact(names)), nil
 }
 
 // readersAt returns the readers at some places that were not removed, each once. Field:
@@ -157,11 +156,11 @@ func atDoor(door string, err error) error {
 		return nil
 	}
 	if errors.Is(err, store.ErrPolicy) {
-		return wrong("where", "%s: %s", door, Sentence(err.Error()))
+		return wrong("where", "%s: %s", door, language.Of(err).Capital())
 	}
 	fields := fieldErrors(err)
 	if fields == nil {
-		return fmt.Errorf("%s: %w", door, err)
+		return language.Say("%s: %s", door, err)
 	}
 	return wrong(fields[0].Field, "%s: %s", door, fields[0].Sentence)
 }
@@ -172,20 +171,19 @@ func atDoor(door string, err error) error {
 func takeGroup(p *wire.Policy, group string) error {
 	is := func(g string) bool { return g == group }
 	p.Access = slices.DeleteFunc(p.Access, func(a wire.Access) bool { return is(a.Group) })
-	for _, list := range []struct {
-		groups *[]string
-		when   string
-	}{{&p.Exempt, "while it is kept locked"}, {&p.InLockdown, "in a lockdown"}} {
-		if len(*list.groups) == 1 && is((*list.groups)[0]) {
-			return wrong("where", "Only %s opens it %s: choose another group there first, or none", group, list.when)
-		}
-		*list.groups = slices.DeleteFunc(*list.groups, is)
+	only := func(groups []string) bool { return len(groups) == 1 && is(groups[0]) }
+	switch {
+	case only(p.Exempt):
+		return wrong("where", "Only %s opens it while it is kept locked: choose another group there first, or none", group)
+	case only(p.InLockdown):
+		return wrong("where", "Only %s opens it in a lockdown: choose another group there first, or none", group)
 	}
+	p.Exempt, p.InLockdown = slices.DeleteFunc(p.Exempt, is), slices.DeleteFunc(p.InLockdown, is)
 	if p.Opening != nil && is(p.Opening.First) {
 		return wrong("where", "Its unlock schedule waits for the first person of %s: choose another group there first", group)
 	}
 	if err := checkModeGroups(p); err != nil { // of another group, when everyone may not open it any more
-		return wrong("where", "%s", err.Error())
+		return wrong("where", "%s", language.Of(err))
 	}
 	return nil
 }

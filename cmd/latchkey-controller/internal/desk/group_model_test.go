@@ -250,7 +250,7 @@ func (m *groupsModel) compare() {
 	for _, want := range m.doors {
 		got, err := m.Policy(m.t.Context(), as(Viewer), want.Reader)
 		m.must(err)
-		if g, w := fmt.Sprint(policySettings(got, nil)), fmt.Sprint(policySettings(want, nil)); g != w {
+		if g, w := settingsText(policySettings(got, nil)), settingsText(policySettings(want, nil)); g != w {
 			m.r.Fatalf("%s: %s\nnot %s", want.Reader, g, w)
 		}
 		for _, a := range want.Access {
@@ -271,4 +271,12 @@ func (m *groupsModel) compare() {
 	if !slices.Equal(got, want) {
 		m.r.Fatalf("%q, not %q", got, want)
 	}
+}
+
+// settingsText returns settings as text.
+func settingsText(settings []setting) (text string) {
+	for _, s := range settings {
+		text += fmt.Sprintf("%s %s; ", s.name, s.value)
+	}
+	return text
 }

@@ -58,11 +58,11 @@ func TestAGroupThatWasMadeIsThereUntilItIsRemoved(t *testing.T) {
 	owner, ctx := as(Owner), t.Context()
 	number, err := w.AddGroup(ctx, owner, "crew")
 	w.must(err)
-	if _, err := w.AddGroup(ctx, owner, "crew"); Fields(err)["group"] == "" {
+	if _, err := w.AddGroup(ctx, owner, "crew"); Fields(err)["group"] == nil {
 		t.Errorf("made twice: %v", err)
 	}
 	for _, name := range []string{wire.Everyone, "Night Shift", "", "visitors-of-door-1"} {
-		if _, err := w.AddGroup(ctx, owner, name); Fields(err)["group"] == "" {
+		if _, err := w.AddGroup(ctx, owner, name); Fields(err)["group"] == nil {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -228,7 +229,7 @@ func TestAGroupThatOpensAloneInAModeOrComesFirstIsNotTakenAway(t *testing.T) {
 			switch {
 			case c.says == "" && (err != nil || !slices.Equal(groupsIn(p), []string{"lab"})):
 				t.Errorf("%s: %v, %v", what, err, groupsIn(p))
-			case c.says != "" && (Fields(err)["where"] != "Door of "+front+": "+c.says || p.Revision != before.Revision || len(w.members("staff")) != 1):
+			case c.says != "" && (Fields(err)["where"].String() != "Door of "+front+": "+c.says || p.Revision != before.Revision || len(w.members("staff")) != 1):
 				t.Errorf("%s: %v, and %v, %v", what, err, groupsIn(p), w.members("staff"))
 			}
 			if gone := len(w.members("staff")) == 0; gone != (c.says == "" && what == "remove") {
@@ -261,7 +262,7 @@ func TestWhatIsWrongWithAGroupIsSaid(t *testing.T) {
 		{func() error { return w.EditMembers(ctx, as(Owner), g.Name, true, []uint64{ada}, nil) }, "group", "There already is a group " + g.Name},
 		{func() error { return w.EditMembers(ctx, as(Owner), "new", false, []uint64{ada}, nil) }, "", "there is no group \"new\""},
 		{func() error { return w.EditMembers(ctx, as(Owner), g.Name, false, nil, nil) }, "users", "Choose at least one user"},
-		{func() error { return w.EditMembers(ctx, as(Owner), g.Name, false, []uint64{999}, nil) }, "users", "User 999 was removed"},
+		{func() error { return w.EditMembers(ctx, as(Owner), g.Name, false, []uint64{9999}, nil) }, "users", "User 9999 was removed"},
 		{func() error { return w.EditMembers(ctx, as(Owner), g.Name, false, []uint64{ada}, nil) }, "users", "User 4 is in 32 groups"},
 		{func() error {
 			return w.EditMembers(ctx, as(Owner), g.Name, false, make([]uint64, MaxMembersEdit), []uint64{1})
@@ -270,7 +271,7 @@ func TestWhatIsWrongWithAGroupIsSaid(t *testing.T) {
 		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", nil, nil, UseSchedule{}) }, "where", "Choose at least one door"},
 		{func() error {
 			return w.GiveAccess(ctx, as(Owner), g.Name, "", make([]Where, maxWheres+1), nil, UseSchedule{})
-		}, "where", "1001 places at once"},
+		}, "where", "1,001 places at once"},
 		{func() error { return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Hubs, 1}}, nil, UseSchedule{}) }, "where", "Choose a door, a location or the whole site"},
 		{func() error {
 			return w.GiveAccess(ctx, as(Owner), g.Name, "", []Where{{Doors, 999}}, nil, UseSchedule{})
@@ -296,9 +297,9 @@ func TestWhatIsWrongWithAGroupIsSaid(t *testing.T) {
 		err := c.do()
 		says := Fields(err)[c.field]
 		if c.field == "" && errors.Is(err, ErrNotFound) {
-			says = err.Error()
+			says = language.Of(err)
 		}
-		if !strings.HasPrefix(says, c.says) {
+		if !strings.HasPrefix(says.String(), c.says) {
 			t.Errorf("%q: %v", c.says, err)
 		}
 	}
@@ -318,7 +319,7 @@ func TestEveryoneIsGivenAccessAndItIsTakenFromThem(t *testing.T) {
 	}
 	w.must(w.GiveAccess(t.Context(), as(Super), wire.Everyone, "", door, nil, UseSchedule{}))
 	w.policy(front, func(p *wire.Policy) { p.Exempt = []string{"guards"} }) // who may as everybody does
-	if err := w.TakeAccess(t.Context(), as(Super), wire.Everyone, "", door); !strings.HasPrefix(Fields(err)["where"], "Door of "+front+": guards may not open this door") {
+	if err := w.TakeAccess(t.Context(), as(Super), wire.Everyone, "", door); !strings.HasPrefix(Fields(err)["where"].String(), "Door of "+front+": guards may not open this door") {
 		t.Error(err)
 	}
 }

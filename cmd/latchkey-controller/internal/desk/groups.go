@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -66,15 +67,15 @@ type GroupAccess struct {
 
 // When returns when the group may open the door: "always", "Office hours (Mon 08:00-18:00)" of
 // a schedule, "Mon 08:00-18:00", or "never".
-func (at *GroupAccess) When() string {
+func (at *GroupAccess) When() *language.Sentence {
 	if at.Schedule != "" {
-		return at.Schedule + " (" + HoursLine(at.Hours) + ")"
+		return language.Say("%s (%s)", at.Schedule, HoursLine(at.Hours))
 	}
 	return HoursLine(at.Hours)
 }
 
 // How says with what the door opens to somebody who has both: as Access.How.
-func (at *GroupAccess) How() string {
+func (at *GroupAccess) How() *language.Sentence {
 	return (&Access{Two: at.Policy.TwoProofs, Both: at.Policy.DemandsTwoIn(at.Hours), PIN: at.Policy.PIN, Card: true}).How()
 }
 
@@ -87,7 +88,7 @@ func (g *Group) AccessRevision() string { return g.opens }
 func accessRevision(access []GroupAccess) string {
 	var fields []any
 	for _, at := range access {
-		fields = append(fields, at.Reader, at.May, HoursLine(at.Hours), at.Schedule, at.Exempt, at.InLockdown, at.First)
+		fields = append(fields, at.Reader, at.May, HoursLine(at.Hours).String(), at.Schedule, at.Exempt, at.InLockdown, at.First)
 	}
 	return revision(fields)
 }
@@ -379,7 +380,9 @@ func groupNamed(tx *store.Tx, name string) (g *Group, err error) {
 	return g, nil
 }
 
-func noGroup(name string) error { return absent(fmt.Sprintf("there is no group %.40q", name)) }
+func noGroup(name string) error {
+	return language.Say(`there is no group "%s"`, Clean(cut(name, 40))).Because(ErrNotFound)
+}
 
 // groupAt returns what a policy says of a group.
 func groupAt(p *wire.Policy, group string) GroupAccess {

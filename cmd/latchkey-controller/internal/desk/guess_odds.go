@@ -1,13 +1,11 @@
 package desk
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"math"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin"
 	"latchkey/sync/wire"
@@ -103,32 +101,33 @@ func (d *Desk) Odds(ctx context.Context, a Actor, reader string, edit func(*wire
 	return o, err
 }
 
-// String describes the odds.
-func (o *GuessOdds) String() string {
+// Said describes the odds.
+func (o *GuessOdds) Said() *language.Sentence {
 	if o.PINs == 0 || o.Readers == 0 {
-		return "No PIN can be guessed: nobody has one, or no reader takes PINs."
+		return language.Say("No PIN can be guessed: nobody has one, or no reader takes PINs.")
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s at %s.", count(o.PINs, "PIN"), count(o.Readers, "reader"))
+	text := language.Say("%s at %s.", language.Count(o.PINs, "%d PIN", "%d PINs"), language.Count(o.Readers, "%d reader¦at how many", "%d readers¦at how many"))
 	if len(o.Bounded) > 0 {
-		fmt.Fprintf(&b, " Guessing all day, at most %d times, finds one with a chance of 1 in %.0f per day; after %s that is more likely than not.",
-			o.PerDay, 1/o.Chance, span(o.Years))
+		text = after(text, language.Say("Guessing all day, at most %d times, finds one with a chance of 1 in %s per day; after %s that is more likely than not.",
+			o.PerDay, language.Decimal{Number: 1 / o.Chance}, span(o.Years)))
 	}
 	if len(o.Unbounded) > 0 {
-		fmt.Fprintf(&b, " There is no guess limit at %s: only lockouts stop guessing there.", strings.Join(o.Unbounded, ", "))
+		text = after(text, language.Say("There is no guess limit at %s: only lockouts stop guessing there.", language.List(o.Unbounded)))
 	}
-	return b.String()
+	return text
 }
 
+func (o *GuessOdds) String() string { return o.Said().String() }
+
 // span returns years as text.
-func span(years float64) string {
+func span(years float64) *language.Sentence {
 	switch days := years * 365.25; {
 	case days < 60:
-		return fmt.Sprintf("%.0f days", cmp.Or(math.Ceil(days), 1))
+		return language.Count(int(max(math.Ceil(days), 1)), "%d day", "%d days")
 	case years < 3:
-		return fmt.Sprintf("%.0f months", years*12)
+		return language.Count(int(math.Round(years*12)), "%d month", "%d months")
 	case years > 10_000:
-		return "more than 10,000 years"
+		return language.Say("more than %d years", 10_000)
 	}
-	return fmt.Sprintf("%.0f years", years)
+	return language.Count(int(math.Round(years)), "%d year", "%d years")
 }

@@ -28,7 +28,7 @@ func TestTheOddsOfGuessingFollowFromPINsReadersAndLimits(t *testing.T) {
 	if missed := math.Pow(1-1000.0/pin.Strong, 696*o.Years*365.25); math.Abs(missed-0.5) > 1e-9 {
 		t.Errorf("after %g years the chance of having missed is %g", o.Years, missed)
 	}
-	if got := o.String(); got != "1000 PINs at 2 readers. Guessing all day, at most 696 times, finds one with a chance of 1 in 144 per day; after 3 months that is more likely than not." {
+	if got := o.String(); got != "1,000 PINs at 2 readers. Guessing all day, at most 696 times, finds one with a chance of 1 in 144 per day; after 3 months that is more likely than not." {
 		t.Error(got)
 	}
 	if o := odds(1, []*wire.Policy{policy("a", 0, true)}); !slices.Equal(o.Unbounded, []string{"a"}) || o.PerDay != 0 || !math.IsInf(o.Years, 1) {

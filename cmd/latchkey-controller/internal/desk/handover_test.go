@@ -60,7 +60,7 @@ func TestABoardWaitsIsAdoptedFetchesItsBundleAndIsHeard(t *testing.T) {
 		}
 	}
 	waits := w.waits(b)
-	if waits.Address != "192.0.2.7" || waits.Adopted != "" || waits.Twin || waits.TPM || waits.Problem != "" || waits.Reader != "" || !waits.First.Equal(w.time) {
+	if waits.Address != "192.0.2.7" || waits.Adopted != "" || waits.Twin || waits.TPM || waits.Problem != nil || waits.Reader != "" || !waits.First.Equal(w.time) {
 		t.Errorf("%+v", waits)
 	}
 	for field, form := range map[string]AdoptForm{
@@ -69,7 +69,7 @@ func TestABoardWaitsIsAdoptedFetchesItsBundleAndIsHeard(t *testing.T) {
 		"access":      {Fingerprint: b.Fingerprint(), Door: "Back door"},
 		"reader":      {Fingerprint: b.Fingerprint(), Reader: "Back door", Access: []wire.Access{}},
 	} {
-		if _, err := w.AdoptWaiting(t.Context(), as(Super), waits.ID, form); Fields(err)[field] == "" || len(Fields(err)) != 1 {
+		if _, err := w.AdoptWaiting(t.Context(), as(Super), waits.ID, form); Fields(err)[field] == nil || len(Fields(err)) != 1 {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -262,7 +262,7 @@ func TestWhatIsNoRequestIsRefused(t *testing.T) {
 	forged := bytes.Clone(b.Signed)
 	forged[len(forged)-1] ^= 1
 	for _, signed := range [][]byte{nil, []byte("junk"), forged} {
-		if _, err := w.HandOver(t.Context(), netip.MustParseAddr("192.0.2.7"), &wire.Handover{Request: signed}); Fields(err)["request"] == "" {
+		if _, err := w.HandOver(t.Context(), netip.MustParseAddr("192.0.2.7"), &wire.Handover{Request: signed}); Fields(err)["request"] == nil {
 			t.Errorf("%x: %v", signed, err)
 		}
 	}
@@ -283,12 +283,12 @@ func TestAnotherBoardUnderTheSameNameIsATwin(t *testing.T) {
 	}
 	// A board whose config names a reader takes no other id.
 	_, err := w.AdoptWaiting(t.Context(), as(Super), w.waits(b).ID, AdoptForm{Reader: "back", Fingerprint: b.Fingerprint(), Access: []wire.Access{}})
-	if Fields(err)["reader"] == "" {
+	if Fields(err)["reader"] == nil {
 		t.Error(err)
 	}
 	// The fingerprint of one does not adopt the other.
 	_, err = w.AdoptWaiting(t.Context(), as(Super), w.waits(other).ID, AdoptForm{Reader: "front", Fingerprint: b.Fingerprint(), Access: []wire.Access{}})
-	if Fields(err)["fingerprint"] == "" {
+	if Fields(err)["fingerprint"] == nil {
 		t.Error(err)
 	}
 	if id := w.adoptsWaiting(b, "Front door").Reader; id != "front" {
@@ -325,7 +325,7 @@ func TestARequestThatIsReplayedUnderAnotherIDTouchesNoOtherReader(t *testing.T) 
 		}
 		form := AdoptForm{Reader: saw.Named, Fingerprint: b.Fingerprint(), Door: "Back door", Access: []wire.Access{{Group: wire.Everyone}}}
 		if saw.Named == "" { // nobody has said which one it is
-			if _, err := w.AdoptWaiting(t.Context(), as(Super), saw.ID, form); Fields(err)["reader"] == "" {
+			if _, err := w.AdoptWaiting(t.Context(), as(Super), saw.ID, form); Fields(err)["reader"] == nil {
 				t.Error(err)
 			}
 			form.Reader = reader
@@ -343,7 +343,7 @@ func TestARequestThatIsReplayedUnderAnotherIDTouchesNoOtherReader(t *testing.T) 
 	other := boardtest.New(t)
 	_, err = w.asks(other, "vault", "192.0.2.66")
 	w.must(err)
-	if _, err := w.AdoptWaiting(t.Context(), as(Super), w.waits(other).ID, AdoptForm{Fingerprint: other.Fingerprint(), Door: "Back door"}); Fields(err)["reader"] == "" {
+	if _, err := w.AdoptWaiting(t.Context(), as(Super), w.waits(other).ID, AdoptForm{Fingerprint: other.Fingerprint(), Door: "Back door"}); Fields(err)["reader"] == nil {
 		t.Error(err)
 	}
 }
@@ -599,7 +599,7 @@ func TestABoardThatTheSiteWouldNotTakeSaysWhy(t *testing.T) {
 		_, err := w.asks(b, "", "192.0.2.7")
 		w.must(err)
 	}
-	if waits := w.waits(tpm); waits.Problem != "" || !waits.TPM {
+	if waits := w.waits(tpm); waits.Problem != nil || !waits.TPM {
 		t.Errorf("%+v", waits)
 	}
 	w.must(w.SetPINReaders(t.Context(), as(Owner), true))
@@ -613,14 +613,14 @@ func TestABoardThatTheSiteWouldNotTakeSaysWhy(t *testing.T) {
 	certified.Endorse(t, maker)
 	_, err = w.asks(certified, "", "192.0.2.7")
 	w.must(err)
-	if waits := w.waits(certified); waits.Problem != "" || waits.Certified != "Maker" {
+	if waits := w.waits(certified); waits.Problem != nil || waits.Certified != "Maker" {
 		t.Errorf("%+v", waits)
 	}
-	if waits := w.waits(tpm); !strings.Contains(waits.Problem, "no certificate of its maker") {
+	if waits := w.waits(tpm); !strings.Contains(waits.Problem.String(), "no certificate of its maker") {
 		t.Errorf("%+v", waits)
 	}
 	_, err = w.AdoptWaiting(t.Context(), as(Super), w.waits(tpm).ID, AdoptForm{Fingerprint: tpm.Fingerprint(), Door: "Back door", Access: []wire.Access{}})
-	if !strings.Contains(Fields(err)[""], "no certificate of its maker") {
+	if !strings.Contains(Fields(err)[""].String(), "no certificate of its maker") {
 		t.Error(err)
 	}
 }

@@ -1,12 +1,12 @@
 package desk
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -18,6 +18,9 @@ type HolidayForm struct {
 	First, Last string // days: 2026-12-24; Last "": it is one day
 	Yearly      bool
 }
+
+// What an act is done to that changes several holidays, in the audit.
+const pastHolidays, holidayList = "past ones", "the list"
 
 // holiday reads the form. Fields: "name", "first", "last".
 func (f *HolidayForm) holiday() (*Holiday, error) {
@@ -53,7 +56,7 @@ func (d *Desk) AddHoliday(ctx context.Context, a Actor, form HolidayForm) (id in
 		if err != nil {
 			return err
 		}
-		target.text = "was added, " + HolidayText(h)
+		target.text = language.Say("was added, %s", HolidayText(h))
 		err = tx.AddHoliday(h)
 		id = h.ID
 		return err
@@ -94,14 +97,14 @@ func (d *Desk) RemoveHoliday(ctx context.Context, a Actor, id int64) error {
 		if err != nil {
 			return err
 		}
-		target.subject, target.text = h.Name, "was removed, "+HolidayText(h)
+		target.subject, target.text = h.Name, language.Say("was removed, %s", HolidayText(h))
 		return tx.RemoveHoliday(id)
 	})
 }
 
 // RemovePastHolidays removes the holidays that are past, and returns how many they were.
 func (d *Desk) RemovePastHolidays(ctx context.Context, a Actor) (n int, err error) {
-	target := &auditTarget{subject: "past ones"}
+	target := &auditTarget{subject: pastHolidays}
 	err = d.editHolidays(ctx, a, target, func(tx *store.Tx, all []*Holiday) error {
 		in, err := siteZone(tx)
 		if err != nil {
@@ -116,7 +119,7 @@ func (d *Desk) RemovePastHolidays(ctx context.Context, a Actor) (n int, err erro
 			}
 			n++
 		}
-		target.text = count(n, "holiday") + " removed"
+		target.text = language.Count(n, "%d holiday removed", "%d holidays removed")
 		target.same = n == 0
 		return nil
 	})
@@ -126,7 +129,7 @@ func (d *Desk) RemovePastHolidays(ctx context.Context, a Actor) (n int, err erro
 // SetHolidays replaces the site's list. One that was there with the same days stays as it is,
 // unless it gets another name; "": its days say what it is called. Fields: "holidays", "where".
 func (d *Desk) SetHolidays(ctx context.Context, a Actor, holidays []Holiday) error {
-	target := &auditTarget{subject: "the list"}
+	target := &auditTarget{subject: holidayList}
 	return d.editHolidays(ctx, a, target, func(tx *store.Tx, all []*Holiday) error {
 		kept := map[int64]bool{}
 		for i, h := range holidays {
@@ -143,7 +146,7 @@ func (d *Desk) SetHolidays(ctx context.Context, a Actor, holidays []Holiday) err
 			case known >= 0:
 				h.Name = all[known].Name
 			default:
-				h.Name = HolidayText(&h)
+				h.Name = HolidayText(&h).String()
 			}
 			if known < 0 {
 				if err := wrongField("holidays", tx.AddHoliday(&h)); err != nil {
@@ -170,7 +173,10 @@ func (d *Desk) SetHolidays(ctx context.Context, a Actor, holidays []Holiday) err
 			}
 		}
 		now, err := tx.Holidays()
-		target.text = "is " + cmp.Or(cut(holidaysText(store.HolidayDays(now)), maxAuditText/2), "empty") + " now"
+		target.text = language.Say("is empty now¦a list")
+		if days := cut(holidaysText(store.HolidayDays(now)), maxAuditText/2); days != "" {
+			target.text = language.Say("is %s now¦a list of days", days)
+		}
 		return err
 	})
 }

@@ -5,10 +5,12 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/icalendar"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -36,7 +38,7 @@ const (
 type PlannedHoliday struct {
 	Holiday // Event says which one of the calendar it is; ID is 0
 	Fate    HolidayFate
-	Tells   string // what changes: a phrase; "": nothing
+	Tells   *language.Sentence // what changes; nil: nothing
 
 	known *Holiday // the one of the list; nil: it is new
 }
@@ -45,8 +47,8 @@ type PlannedHoliday struct {
 type HolidayPlan struct {
 	From, To int // the years that are taken
 	Holidays []PlannedHoliday
-	Left     []string // what is left out, and why: "3 events are past"
-	Room     int      // how many more days doors have room for that have none of their own
+	Left     []*language.Sentence // what is left out, and why: "3 events are past"
+	Room     int                  // how many more days doors have room for that have none of their own
 }
 
 // Count returns how many holidays have a fate.
@@ -82,7 +84,7 @@ func (d *Desk) PlanHolidays(ctx context.Context, a Actor, file []byte) (plan *Ho
 	case err != nil:
 		return nil, wrongField("file", err)
 	case len(calendar.Events) > maxPlanned:
-		return nil, wrong("file", "The file has %d holidays from %d to %d, and at most %d are possible: it is not a calendar of holidays. Choose another file", len(calendar.Events), plan.From, plan.To, maxPlanned)
+		return nil, wrong("file", "The file has %d holidays from %s to %s, and at most %d are possible: it is not a calendar of holidays. Choose another file", len(calendar.Events), strconv.Itoa(plan.From), strconv.Itoa(plan.To), maxPlanned)
 	}
 	plan.Left = leftOut(calendar, plan)
 	var holidays []Holiday
@@ -141,7 +143,7 @@ func planHolidays(holidays []Holiday, all []*Holiday) (plan []PlannedHoliday) {
 	for i := range plan {
 		p := &plan[i]
 		if by := coveredBy(&p.Holiday, free); p.known == nil && by != nil {
-			p.Fate, p.Tells = HolidayKeeps, by.Name+" has "+thisDay(&p.Holiday)+" each year"
+			p.Fate, p.Tells = HolidayKeeps, hasDays(by.Name, &p.Holiday)
 		}
 	}
 	return plan
@@ -150,16 +152,18 @@ func planHolidays(holidays []Holiday, all []*Holiday) (plan []PlannedHoliday) {
 // compare says what an import does with a holiday that is known.
 func (p *PlannedHoliday) compare() {
 	p.Fate = HolidayKeeps
-	var texts []string
-	if p.known.Name != p.Name {
-		texts = append(texts, "was called "+p.known.Name)
+	renamed, moved := p.known.Name != p.Name, !sameDays(p.known, &p.Holiday)
+	switch {
+	case renamed && moved:
+		p.Tells = language.Say("was called %s and was on %s¦a holiday", p.known.Name, HolidayText(p.known))
+	case renamed:
+		p.Tells = language.Say("was called %s¦a holiday", p.known.Name)
+	case moved:
+		p.Tells = language.Say("was on %s¦a holiday", HolidayText(p.known))
+	default:
+		return
 	}
-	if !sameDays(p.known, &p.Holiday) {
-		texts = append(texts, "was on "+HolidayText(p.known))
-	}
-	if texts != nil {
-		p.Fate, p.Tells = HolidayChanges, strings.Join(texts, " and ")
-	}
+	p.Fate = HolidayChanges
 }
 
 // coveredBy returns a yearly holiday that has all days of another one; nil: there is none.
@@ -176,36 +180,41 @@ func coveredBy(h *Holiday, all []*Holiday) *Holiday {
 	return nil
 }
 
-func thisDay(h *Holiday) string {
+// hasDays says that a holiday, by its name, has the days of another one.
+func hasDays(name string, h *Holiday) *language.Sentence {
 	if h.First.Equal(h.Last) {
-		return "this day"
+		return language.Say("%s has this day each year", name)
 	}
-	return "these days"
+	return language.Say("%s has these days each year", name)
 }
 
 // leftOut says what a plan leaves out.
-func leftOut(c *icalendar.Calendar, p *HolidayPlan) (all []string) {
-	says := map[icalendar.Reason][2]string{
-		icalendar.Past:      {"event is past", "events are past"},
-		icalendar.Far:       {"event is of a year after %d", "events are of years after %d"},
-		icalendar.Timed:     {"event is not a whole day", "events are not whole days"},
-		icalendar.Repeats:   {"event repeats otherwise than once a year", "events repeat otherwise than once a year"},
-		icalendar.Long:      {"event is longer than 100 days", "events are longer than 100 days"},
-		icalendar.Cancelled: {"event is cancelled", "events are cancelled"},
-		icalendar.Undated:   {"event has no date", "events have no date"},
-	}
+func leftOut(c *icalendar.Calendar, p *HolidayPlan) (all []*language.Sentence) {
 	for _, reason := range icalendar.Reasons() {
-		n := c.Left[reason]
-		if n == 0 {
-			continue
+		if n := c.Left[reason]; n > 0 {
+			all = append(all, leftFor(reason, n, p.To))
 		}
-		text := says[reason][min(n-1, 1)]
-		if reason == icalendar.Far {
-			text = fmt.Sprintf(text, p.To)
-		}
-		all = append(all, fmt.Sprint(n, " ", text))
 	}
 	return all
+}
+
+// leftFor says that events were left out for a reason.
+func leftFor(reason icalendar.Reason, n, lastYear int) *language.Sentence {
+	switch reason {
+	case icalendar.Past:
+		return language.Count(n, "%d event is past", "%d events are past")
+	case icalendar.Far:
+		return language.Count(n, "%d event is of a year after %s", "%d events are of years after %s", fmt.Sprint(lastYear))
+	case icalendar.Timed:
+		return language.Count(n, "%d event is not a whole day", "%d events are not whole days")
+	case icalendar.Repeats:
+		return language.Count(n, "%d event repeats otherwise than once a year", "%d events repeat otherwise than once a year")
+	case icalendar.Long:
+		return language.Count(n, "%d event is longer than 100 days", "%d events are longer than 100 days")
+	case icalendar.Cancelled:
+		return language.Count(n, "%d event is cancelled", "%d events are cancelled")
+	}
+	return language.Count(n, "%d event has no date", "%d events have no date")
 }
 
 // NextHoliday returns the first day of a holiday's next time; of one that is over, of its only one.
@@ -228,7 +237,7 @@ func NextHoliday(h *Holiday, now time.Time) time.Time {
 // it: what PlanHolidays said, of those that were chosen. It returns how many it has added and
 // changed. Fields: "holidays", "where".
 func (d *Desk) TakeHolidays(ctx context.Context, a Actor, chosen []Holiday) (added, changed int, err error) {
-	target := &auditTarget{subject: "the list"}
+	target := &auditTarget{subject: holidayList}
 	err = d.editHolidays(ctx, a, target, func(tx *store.Tx, all []*Holiday) error {
 		added, changed = 0, 0 // it may be done again
 		if len(chosen) > maxPlanned {
@@ -257,7 +266,7 @@ func (d *Desk) TakeHolidays(ctx context.Context, a Actor, chosen []Holiday) (add
 				changed++
 			}
 		}
-		target.text = fmt.Sprintf("was filled from a calendar, %d added, %d changed", added, changed)
+		target.text = language.Say("was filled from a calendar, %d added, %d changed", added, changed)
 		target.same = added+changed == 0
 		return nil
 	})

@@ -39,7 +39,7 @@ func (w *world) imports(file []byte) (said []string) {
 	if added != plan.Count(HolidayAdds) || changed != plan.Count(HolidayChanges) {
 		w.t.Errorf("%d added, %d changed, and the plan said %d, %d", added, changed, plan.Count(HolidayAdds), plan.Count(HolidayChanges))
 	}
-	return append(said, plan.Left...)
+	return append(said, texts(plan.Left)...)
 }
 
 func (w *world) listedHolidays() (all []string) {
@@ -47,7 +47,7 @@ func (w *world) listedHolidays() (all []string) {
 	h, err := w.Holidays(w.t.Context(), as(Owner))
 	w.must(err)
 	for _, h := range h.All {
-		all = append(all, h.Name+", "+HolidayText(h))
+		all = append(all, h.Name+", "+HolidayText(h).String())
 	}
 	return all
 }
@@ -105,7 +105,7 @@ func TestACalendarThatIsNoneOfHolidaysIsRefused(t *testing.T) {
 		many = append(many, fmt.Sprintf("%d Shift %s", len(many), day.Format("2006-01-02")))
 	}
 	for _, file := range [][]byte{nil, []byte("a,b,c"), calendarFile(many...)} {
-		if _, err := w.PlanHolidays(t.Context(), as(Owner), file); Fields(err)["file"] == "" {
+		if _, err := w.PlanHolidays(t.Context(), as(Owner), file); Fields(err)["file"] == nil {
 			t.Errorf("%.40q: %v", file, err)
 		}
 	}
@@ -116,13 +116,13 @@ func TestACalendarThatIsNoneOfHolidaysIsRefused(t *testing.T) {
 		chosen = append(chosen, h.Holiday)
 	}
 	w.holiday()
-	if _, _, err := w.TakeHolidays(t.Context(), as(Owner), slices.Concat(chosen, chosen[:20])); Fields(err)["holidays"] == "" {
+	if _, _, err := w.TakeHolidays(t.Context(), as(Owner), slices.Concat(chosen, chosen[:20])); Fields(err)["holidays"] == nil {
 		t.Error(err)
 	}
 	for i := range 12 {
 		chosen = append(chosen, Holiday{Name: "More", First: dayOf(2100+i, 1, 1), Last: dayOf(2100+i, 1, 1)})
 	}
-	if _, _, err := w.TakeHolidays(t.Context(), as(Owner), chosen); Fields(err)["holidays"] == "" {
+	if _, _, err := w.TakeHolidays(t.Context(), as(Owner), chosen); Fields(err)["holidays"] == nil {
 		t.Errorf("513 days: %v", err)
 	}
 	if n := len(w.listedHolidays()); n != 1 {

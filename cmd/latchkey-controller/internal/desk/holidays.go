@@ -2,10 +2,10 @@ package desk
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -109,37 +109,42 @@ func sameDays(a, b *Holiday) bool {
 }
 
 // HolidayText returns the days of a holiday: "25 December each year", "24 to 26 December 2026".
-func HolidayText(h *Holiday) string {
+func HolidayText(h *Holiday) *language.Sentence {
 	first, last := h.First, h.Last
-	text := last.Format("2 January")
+	var end any = language.LongDate(last)
+	if h.Yearly {
+		end = language.YearDay(last)
+	}
+	text := language.Say("%s", end)
 	switch {
 	case first.Equal(last):
 	case first.AddDate(0, 0, 1).Equal(last) && first.Month() == last.Month():
-		text = fmt.Sprintf("%d and %s", first.Day(), text)
+		text = language.Say("%s and %s¦of a month, as in 24 and 25 December", first.Format("2"), end)
 	case first.Month() == last.Month() && first.Year() == last.Year():
-		text = fmt.Sprintf("%d to %s", first.Day(), text)
+		text = language.Say("%s to %s¦of a month, as in 24 to 26 December", first.Format("2"), end)
 	case first.Year() == last.Year() || h.Yearly:
-		text = first.Format("2 January") + " to " + text
+		text = language.Say("%s to %s¦two dates", language.YearDay(first), end)
 	default:
-		text = first.Format("2 January 2006") + " to " + text
+		text = language.Say("%s to %s¦two dates", language.LongDate(first), end)
 	}
 	if h.Yearly {
-		return text + " each year"
+		return language.Say("%s each year¦one date or several", text)
 	}
-	return text + last.Format(" 2006")
+	return text
 }
 
 // holidayChanges says what an edit changes.
-func holidayChanges(was, is *Holiday) string {
-	text := "was saved without a change"
-	if is.Name != was.Name {
-		text = "is called " + is.Name + " now"
+func holidayChanges(was, is *Holiday) *language.Sentence {
+	before, after := HolidayText(was), HolidayText(is)
+	called := language.Say("is called %s now", is.Name)
+	moved := language.Say("is on %s now, was on %s¦a holiday", after, before)
+	switch {
+	case is.Name == was.Name && before.String() == after.String():
+		return language.Say("was saved without a change")
+	case is.Name == was.Name:
+		return moved
+	case before.String() == after.String():
+		return called
 	}
-	if before, after := HolidayText(was), HolidayText(is); before != after {
-		text = "is on " + after + " now, was on " + before
-		if is.Name != was.Name {
-			text = "is called " + is.Name + " now and " + text
-		}
-	}
-	return text
+	return language.Say("%s and %s", called, moved)
 }

@@ -193,11 +193,11 @@ func TestBadHolidaysChangeNoDoor(t *testing.T) {
 		{HolidayForm{Name: "A", First: "2027-01-06", Last: "2027-06-05"}, "last"},
 		{HolidayForm{Name: "A", First: "2027-01-06", Last: "2027-01-07"}, "holidays"}, // one too many for the back door
 	} {
-		if _, err := w.AddHoliday(ctx, owner, c.form); Fields(err)[c.field] == "" {
+		if _, err := w.AddHoliday(ctx, owner, c.form); Fields(err)[c.field] == nil {
 			t.Errorf("%+v: %v", c.form, err)
 		}
 	}
-	if err := w.SetHolidays(ctx, owner, []Holiday{{First: dayOf(2027, 1, 1), Last: dayOf(2026, 1, 1)}}); Fields(err)["holidays"] == "" {
+	if err := w.SetHolidays(ctx, owner, []Holiday{{First: dayOf(2027, 1, 1), Last: dayOf(2026, 1, 1)}}); Fields(err)["holidays"] == nil {
 		t.Errorf("no such days: %v", err)
 	}
 	if p := w.look(front).Policy; p.Revision != before || len(p.Holidays) != 0 {
@@ -244,7 +244,7 @@ func TestHolidaysAreSaidAsPeopleSayThem(t *testing.T) {
 		"31 December to 1 January each year": {First: dayOf(2026, 12, 31), Last: dayOf(2027, 1, 1), Yearly: true},
 		"29 February each year":              {First: dayOf(2028, 2, 29), Last: dayOf(2028, 2, 29), Yearly: true},
 	} {
-		if got := HolidayText(h); got != want {
+		if got := HolidayText(h).String(); got != want {
 			t.Errorf("%s, not %s", got, want)
 		}
 	}

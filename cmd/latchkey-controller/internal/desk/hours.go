@@ -8,13 +8,14 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
 // A Day is a row of a schedule as people write it.
 type Day struct {
 	Key  string // the field's name: "mon", "holiday"
-	Name string // "Monday", "Holidays"
+	Name string // for programs: "Monday", "Holidays"
 	day  uint8  // of the week, as in wire.Span; holiday: of Holiday
 }
 
@@ -24,6 +25,22 @@ const holiday = 7
 // Days are the rows of a schedule, Monday first, holidays last.
 func Days() []Day {
 	return []Day{{"mon", "Monday", 1}, {"tue", "Tuesday", 2}, {"wed", "Wednesday", 3}, {"thu", "Thursday", 4}, {"fri", "Friday", 5}, {"sat", "Saturday", 6}, {"sun", "Sunday", 0}, {"holiday", "Holidays", holiday}}
+}
+
+// Said returns the day's name for people.
+func (d Day) Said() *language.Sentence {
+	if d.day == holiday {
+		return language.Say("Holidays")
+	}
+	return language.Say("%s", language.Weekday(d.day))
+}
+
+// Short returns the day's name in about three letters.
+func (d Day) Short() *language.Sentence {
+	if d.day == holiday {
+		return language.Say("Hol¦Holidays, in three letters")
+	}
+	return language.Say("%s", language.ShortWeekday(d.day))
 }
 
 // next is the day after a day of the week.
@@ -80,30 +97,45 @@ func HoursText(s *wire.Schedule) map[string]string {
 
 // HoursLine returns hours as one line: "Mon-Fri 08:00-12:00 and 13:00-18:00, holidays
 // 10:00-12:00"; nil: "always".
-func HoursLine(s *wire.Schedule) string {
+func HoursLine(s *wire.Schedule) *language.Sentence {
 	if s == nil {
-		return "always"
+		return language.Say("always")
 	}
 	texts, days := HoursText(s), Days()
-	var all []string
+	var all language.Series
 	for i := 0; i < len(days); {
 		first, last := days[i], days[i]
 		hours := texts[first.Key]
 		for i++; i < len(days) && days[i].day != holiday && texts[days[i].Key] == hours; i++ {
 			last = days[i]
 		}
-		name := first.Name[:3]
+		times := timesText(hours)
 		switch {
 		case hours == "":
-			continue
 		case first.day == holiday:
-			name = "holidays"
-		case last != first:
-			name += "-" + last.Name[:3]
+			all = append(all, language.Say("holidays %s", times))
+		case last.day != first.day:
+			all = append(all, language.Say("%s-%s %s", first.Short(), last.Short(), times))
+		default:
+			all = append(all, language.Say("%s %s", first.Short(), times))
 		}
-		all = append(all, name+" "+strings.ReplaceAll(hours, ", ", " and "))
 	}
-	return cmp.Or(strings.Join(all, ", "), "never")
+	if len(all) == 0 {
+		return language.Say("never")
+	}
+	return language.Say("%s", all)
+}
+
+// timesText returns the hours of a day as part of a line: "08:00-12:00 and 13:00-18:00".
+func timesText(hours string) (all *language.Sentence) {
+	for one := range strings.SplitSeq(hours, ", ") {
+		if all == nil {
+			all = language.Data(one)
+			continue
+		}
+		all = language.Say("%s and %s", all, one)
+	}
+	return all
 }
 
 func spanText(s wire.Span) string { return clockText(s.From) + "-" + clockText(s.To) }
@@ -152,20 +184,20 @@ func ParseHours(texts map[string]string) (*wire.Schedule, error) {
 }
 
 // Overnight says of hours, as they are typed on a day, which of them end on the next one: "Monday
-// 22:00 until Tuesday 06:00"; "": none do.
-func (d Day) Overnight(text string) string {
+// 22:00 until Tuesday 06:00"; nil: none do.
+func (d Day) Overnight(text string) *language.Sentence {
 	spans, err := d.parse(text)
 	if err != nil {
-		return ""
+		return nil
 	}
 	for i, span := range spans {
 		for _, next := range Days() {
 			if span.on != d.day && next.day == span.on {
-				return d.Name + " " + clockText(spans[i-1].From) + " until " + next.Name + " " + clockText(span.To)
+				return language.Say("%s %s until %s %s¦day, o'clock, day, o'clock", d.Said(), clockText(spans[i-1].From), next.Said(), clockText(span.To))
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 // A typedSpan is a span, or a part of one that goes over midnight, with how it was typed.
@@ -177,11 +209,11 @@ type typedSpan struct {
 }
 
 // name is how an error on a day calls the span.
-func (s typedSpan) name(on Day) string {
+func (s typedSpan) name(on Day) *language.Sentence {
 	if s.of != on {
-		return s.of.Name + "'s " + s.text
+		return language.Say("%s's %s¦a weekday and hours of it", s.of.Said(), s.text)
 	}
-	return s.text
+	return language.Data(s.text)
 }
 
 // maxDayText bounds the hours of a day as text, in bytes.
@@ -190,7 +222,7 @@ const maxDayText = 1024
 // parse parses the hours of a day.
 func (d Day) parse(text string) (spans []typedSpan, err error) {
 	if len(text) > maxDayText {
-		return nil, errors.New("these are too many hours for one day: enter fewer, longer ones")
+		return nil, language.Say("these are too many hours for one day: enter fewer, longer ones")
 	}
 	add := func(day uint8, from, to uint16, text string) {
 		span := typedSpan{wire.Span{Day: day % holiday, From: from, To: to}, day, text, d}
@@ -207,16 +239,16 @@ func (d Day) parse(text string) (spans []typedSpan, err error) {
 			end = endOfDay
 		}
 		if !ok || err1 != nil || err2 != nil {
-			return nil, fmt.Errorf("enter hours like 08:00-12:00, 13:00-18:00, not %q", Clean(cut(part, 40)))
+			return nil, language.Say(`enter hours like 08:00-12:00, 13:00-18:00, not "%s"`, Clean(cut(part, 40)))
 		}
 		part = clockText(begin) + "-" + clockText(end)
 		switch {
 		case begin == end || begin == endOfDay:
-			return nil, fmt.Errorf("%s is no time at all; the whole day is 00:00-24:00", part)
+			return nil, language.Say("%s is no time at all; the whole day is 00:00-24:00", part)
 		case begin < end:
 			add(d.day, begin, end, part)
 		case d.day == holiday:
-			return nil, fmt.Errorf("%s goes over midnight, and the day after may be no holiday: enter %s-24:00", part, clockText(begin))
+			return nil, language.Say("%s goes over midnight, and the day after may be no holiday: enter %s-24:00", part, clockText(begin))
 		default:
 			add(d.day, begin, endOfDay, part)
 			add(d.next(), 0, end, part)

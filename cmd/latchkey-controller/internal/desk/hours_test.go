@@ -34,7 +34,7 @@ func TestHoursAreReadAsPeopleWriteThem(t *testing.T) {
 		"12:00-12:00": "12:00-12:00 is no time at all", "24-6": "24:00-06:00 is no time at all", "8-12, 11-13": "11:00-13:00 overlaps 08:00-12:00", "22-6, 23-24": "23:00-24:00 overlaps 22:00-06:00",
 		strings.Repeat("8-9,", 400): "These are too many",
 	} {
-		if _, err := ParseHours(map[string]string{"wed": text}); !strings.HasPrefix(Fields(err)["wed"], want) {
+		if _, err := ParseHours(map[string]string{"wed": text}); !strings.HasPrefix(Fields(err)["wed"].String(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
@@ -59,7 +59,7 @@ func TestHoursGoOverMidnight(t *testing.T) {
 	} {
 		s, err := ParseHours(c.texts)
 		if c.field != "" {
-			if got := Fields(err)[c.field]; got != c.wrong {
+			if got := Fields(err)[c.field].String(); got != c.wrong {
 				t.Errorf("%v: %v", c.texts, err)
 			}
 			continue
@@ -123,11 +123,11 @@ func TestHoursAreALineInWhichDaysThatAreAlikeStandTogether(t *testing.T) {
 		"Mon-Sun 00:00-24:00, holidays 00:00-24:00": {"mon": "0-24", "tue": "0-24", "wed": "0-24", "thu": "0-24", "fri": "0-24", "sat": "0-24", "sun": "0-24", "holiday": "0-24"},
 	} {
 		hours, err := ParseHours(texts)
-		if got := HoursLine(hours); err != nil || got != want {
+		if got := HoursLine(hours).String(); err != nil || got != want {
 			t.Errorf("%q, not %q, %v", got, want, err)
 		}
 	}
-	if got := HoursLine(nil); got != "always" {
+	if got := HoursLine(nil).String(); got != "always" {
 		t.Error(got)
 	}
 }
@@ -140,7 +140,7 @@ func TestHoursThatGoOnAfterMidnightAreSaidToDoSo(t *testing.T) {
 	}{
 		{0, "22:00-06:00", "Monday 22:00 until Tuesday 06:00"}, {6, "8-12, 22-6:30", "Sunday 22:00 until Monday 06:30"}, {4, "18-8, 10-12", "Friday 18:00 until Saturday 08:00"}, {0, "8-24", ""}, {0, "22-0", ""}, {0, "", ""}, {0, "x", ""}, {7, "22-6", ""},
 	} {
-		if got := days[c.day].Overnight(c.text); got != c.want {
+		if got := days[c.day].Overnight(c.text).String(); got != c.want {
 			t.Errorf("%s %q: %q, not %q", days[c.day].Name, c.text, got, c.want)
 		}
 	}

@@ -3,11 +3,11 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
-	"strings"
+	"strconv"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -29,7 +29,7 @@ type ImportRow struct {
 	Fate  RowFate
 	User  uint64 // 0: a new one, or not known
 	Name  string
-	Tells []string // what changes, or of RowWrong why
+	Tells []*language.Sentence // what changes, or of RowWrong why
 }
 
 // An ImportPreview says what an import would do.
@@ -74,7 +74,7 @@ func (d *Desk) PreviewImport(ctx context.Context, a Actor, file []byte) (*Import
 
 // A PINDelivery takes the PINs that an import makes to the administrator.
 type PINDelivery struct {
-	How string // for the audit: "in a file encrypted to age1…"
+	How *language.Sentence // for the audit: "in a file encrypted to age1…"
 	// Give is called before the import is final: if it fails, nothing is imported. It owns the
 	// PINs and wipes them. If the import fails after it, they are nobody's.
 	Give  func([]*ImportedPIN) error
@@ -147,7 +147,7 @@ func (d *Desk) prepareImport(ctx context.Context, a Actor, raw []byte, revision 
 		return p, nil
 	}
 	if p.plan.pins > 0 && pins == nil {
-		return nil, wrong("pins", "The import makes %s: say where they go", count(p.plan.pins, "PIN"))
+		return nil, wrongField("pins", language.Count(p.plan.pins, "The import makes %d PIN: say where it goes", "The import makes %d PINs: say where they go"))
 	}
 	var users []site.UserWrite
 	for _, r := range p.plan.rows {
@@ -239,9 +239,10 @@ func (d *Desk) tryImport(ctx context.Context, a Actor, p *preparedImport, pins *
 		if err != nil {
 			return err
 		}
-		target.text = plan.text()
+		says := plan.text()
+		target.text = language.Say("%s", says)
 		if len(p.list) > 0 {
-			target.text += ", " + pins.How
+			target.text = language.Say("%s", append(says, pins.How))
 			p.given = true
 			err := pins.Give(p.list)
 			pins.Given = err == nil
@@ -260,7 +261,7 @@ func (p *importPlan) refusal(revision string) error {
 	case p.revision != revision:
 		return importChanged()
 	case p.count[RowWrong] > 0:
-		return wrong("file", "%s of the file wrong: nothing is imported until all are right", isOrAre(p.count[RowWrong], "row"))
+		return wrongField("file", language.Count(p.count[RowWrong], "%d row of the file is wrong: nothing is imported until all are right", "%d rows of the file are wrong: nothing is imported until all are right"))
 	}
 	return nil
 }
@@ -271,29 +272,21 @@ func importChanged() error {
 	return e
 }
 
-// isOrAre returns a number of things with its verb: "1 row is", "2 rows are".
-func isOrAre(n int, thing string) string {
-	if n == 1 {
-		return count(n, thing) + " is"
-	}
-	return count(n, thing) + " are"
-}
-
 // text tells the audit what an import does.
-func (p *importPlan) text() string {
-	parts := []string{fmt.Sprintf("%d added, %d changed, %d as before", p.count[RowAdds], p.count[RowChanges], p.count[RowKeeps])}
+func (p *importPlan) text() language.Series {
+	says := language.Series{language.Say("%d added, %d changed, %d as before", p.count[RowAdds], p.count[RowChanges], p.count[RowKeeps])}
 	if p.cards > 0 {
-		parts = append(parts, count(p.cards, "card"))
+		says = append(says, language.Count(p.cards, "%d card", "%d cards"))
 	}
 	if p.pins > 0 {
-		parts = append(parts, count(p.pins, "PIN"))
+		says = append(says, language.Count(p.pins, "%d PIN", "%d PINs"))
 	}
-	return strings.Join(parts, ", ")
+	return says
 }
 
 // atLine says in which line of the file something failed. Field: "file".
 func atLine(line int, err error) error {
-	return &FieldError{Field: "file", Sentence: fmt.Sprintf("Line %d: %s", line, err), err: err}
+	return &FieldError{Field: "file", Sentence: language.Say("Line %s: %s", strconv.Itoa(line), err), err: err}
 }
 
 // importLimit is clashLimit for the cards of a file. Field: "file".
@@ -302,7 +295,7 @@ func (d *Desk) importLimit(tx *store.Tx, a Actor) error {
 		return nil
 	}
 	err := d.clashLimit(tx, a, NoPIN, true)
-	if says := Fields(err)["card"]; says != "" {
+	if says := Fields(err)["card"]; says != nil {
 		return wrong("file", "%s; take the new cards out of the file", says)
 	}
 	return err

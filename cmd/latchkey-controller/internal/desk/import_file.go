@@ -6,8 +6,11 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // Bounds of a file of users. One import gives at most maxImportPINs PINs, because each takes a
@@ -68,7 +71,7 @@ func readUsersFile(b []byte) (*usersFile, error) {
 		name = strings.ToLower(strings.TrimSpace(name))
 		switch _, twice := f.columns[name]; {
 		case !slices.Contains(userColumns, name):
-			return nil, wrong("file", "There is no column %.40q; the columns are %s, and the first line names those that the file has", name, strings.Join(userColumns, ", "))
+			return nil, wrong("file", "There is no column %s; the columns are %s, and the first line names those that the file has", language.Quoted(name, 40), strings.Join(userColumns, ", "))
 		case twice:
 			return nil, wrong("file", "The column %s is there twice", name)
 		}
@@ -87,7 +90,7 @@ func readUsersFile(b []byte) (*usersFile, error) {
 			continue // spreadsheets leave such rows at the end
 		}
 		if len(f.rows) == maxImportRows {
-			return nil, wrong("file", "The file has more than 100,000 rows: divide it")
+			return nil, wrong("file", "The file has more than %d rows: divide it", maxImportRows)
 		}
 		f.rows = append(f.rows, fileRow{line, cells})
 	}
@@ -109,7 +112,7 @@ func checkUsersText(b []byte) error {
 		return wrong("file", "The file is UTF-16: save it as CSV UTF-8")
 	}
 	if at := bytes.IndexByte(b, 0); at >= 0 {
-		return wrong("file", "Line %d has a NUL byte: save the file as CSV UTF-8", line(at))
+		return wrong("file", "Line %s has a NUL byte: save the file as CSV UTF-8", strconv.Itoa(line(at)))
 	}
 	if utf8.Valid(b) {
 		return nil
@@ -117,7 +120,7 @@ func checkUsersText(b []byte) error {
 	for at := 0; ; {
 		r, size := utf8.DecodeRune(b[at:])
 		if r == utf8.RuneError && size <= 1 {
-			return wrong("file", "Line %d is not UTF-8: save the file as CSV UTF-8", line(at))
+			return wrong("file", "Line %s is not UTF-8: save the file as CSV UTF-8", strconv.Itoa(line(at)))
 		}
 		at += size
 	}
@@ -130,7 +133,7 @@ func csvError(err error) error {
 	case !errors.As(err, &at):
 		return wrongField("file", err)
 	case errors.Is(err, csv.ErrFieldCount):
-		return wrong("file", "Line %d has more or fewer cells than the header: put a cell that has the separator in it in double quotes", at.Line)
+		return wrong("file", "Line %s has more or fewer cells than the header: put a cell that has the separator in it in double quotes", strconv.Itoa(at.Line))
 	}
-	return wrong("file", "Line %d: a double quote stands alone; write a cell that has one in double quotes, and the quote twice", at.Line)
+	return wrong("file", "Line %s: a double quote stands alone; write a cell that has one in double quotes, and the quote twice", strconv.Itoa(at.Line))
 }

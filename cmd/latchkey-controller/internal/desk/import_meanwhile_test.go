@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -16,7 +17,7 @@ import (
 // prepared prepares an import of a file as the Owner, and returns what writes it.
 func (w *world) prepared(file string) (write func() error) {
 	w.t.Helper()
-	pins := &PINDelivery{How: "nowhere", Give: func(pins []*ImportedPIN) error { WipePINs(pins); return nil }}
+	pins := &PINDelivery{How: language.Data("nowhere"), Give: func(pins []*ImportedPIN) error { WipePINs(pins); return nil }}
 	ready, err := w.prepareImport(w.t.Context(), as(Owner), []byte(file), w.preview(file).Revision, pins)
 	w.must(err)
 	w.t.Cleanup(ready.wipe)
@@ -114,7 +115,7 @@ func TestAnImportIsRefusedIfItsPlanChangesMeanwhile(t *testing.T) {
 			write := w.prepared(fmt.Sprintf("id,first_name,employee_number,groups,valid_until,cards,pin\n%d,Ada,7,%s,2030-12-31,%s,auto\n,Bob,8,,2030-12-31,%s,\n", of, group, uid, new))
 			test.meanwhile(w, of, other, group, uid, new)
 			before, users := w.check(), w.export()
-			if err := write(); !errors.Is(err, test.is) || Fields(err)["file"] == "" {
+			if err := write(); !errors.Is(err, test.is) || Fields(err)["file"] == nil {
 				t.Errorf("%v", err)
 			}
 			if after := w.check(); after.Users != before.Users || after.Revision != before.Revision || w.export() != users {
@@ -142,7 +143,7 @@ func TestAnImportGivesWayToOthersAndIsTriedAgain(t *testing.T) {
 		switch {
 		case done && (err != nil || w.check().Users != before+1):
 			t.Errorf("after %d changes: %v", changes, err)
-		case !done && (!strings.Contains(Fields(err)["file"], "changes too often") || w.check().Users != before):
+		case !done && (!strings.Contains(Fields(err)["file"].String(), "changes too often") || w.check().Users != before):
 			t.Errorf("after %d changes: %v", changes, err)
 		}
 		page, err := w.Activity(t.Context(), as(Owner), Query{Kind: "admin." + string(ImportUsers)})

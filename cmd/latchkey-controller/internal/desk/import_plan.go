@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -43,9 +44,9 @@ func (p *importPlan) preview() *ImportPreview {
 }
 
 // refuse marks a row as wrong.
-func (r *plannedRow) refuse(column, format string, args ...any) {
+func (r *plannedRow) refuse(column string, why *language.Sentence) {
 	r.Fate, r.wanted = RowWrong, nil
-	r.Tells = append(r.Tells, column+": "+Sentence(fmt.Sprintf(format, args...)))
+	r.Tells = append(r.Tells, language.Say("%s: %s", column, why.Capital()))
 }
 
 // An importPlanner compares the rows of a file with the users that there are.
@@ -127,11 +128,11 @@ func (p *importPlanner) row(row fileRow) *plannedRow {
 	p.yesNo(r, row, "enabled", &suspended, true)
 	wanted, wrongs := form.user()
 	for _, e := range wrongs {
-		r.refuse(importColumns[e.Field], "%s", e.Sentence)
+		r.refuse(importColumns[e.Field], e.Sentence)
 	}
 	for _, group := range wanted.Groups {
 		if !p.on.Groups[group] {
-			r.refuse("groups", "There is no group %s: make it first, or write it as it is called", group)
+			r.refuse("groups", language.Say("There is no group %s: make it first, or write it as it is called", group))
 		}
 	}
 	wanted.Suspended = suspended
@@ -167,7 +168,7 @@ func (p *importPlanner) match(r *plannedRow, row fileRow) {
 	employee, email = TidyName(employee), strings.ToLower(TidyName(email))
 	same := func(column string, users []*store.User) {
 		if len(users) > 1 {
-			r.refuse(column, "%d users have this one: give the id of the one you mean", len(users))
+			r.refuse(column, language.Say("%d users have this one: give the id of the one you mean", len(users)))
 		} else {
 			r.was = users[0]
 		}
@@ -176,7 +177,7 @@ func (p *importPlanner) match(r *plannedRow, row fileRow) {
 	case id != "":
 		n, err := strconv.ParseUint(id, 10, 63)
 		if r.was = p.byID[n]; err != nil || r.was == nil {
-			r.refuse("id", "There is no user %.20s: leave the id of a new user empty", id)
+			r.refuse("id", language.Say("There is no user %s: leave the id of a new user empty", cut(id, 20)))
 		}
 	case employee != "" && p.byEmployee[employee] != nil:
 		same("employee_number", p.byEmployee[employee])
@@ -188,7 +189,7 @@ func (p *importPlanner) match(r *plannedRow, row fileRow) {
 	}
 	r.User, r.Name = r.was.ID, r.was.Name
 	if p.on.Visitors[r.was.ID] {
-		r.refuse("id", "%s is a visitor: change the invitation", r.was.Name)
+		r.refuse("id", language.Say("%s is a visitor: change the invitation", r.was.Name))
 	}
 	p.once(r, p.users, "id", "", strconv.FormatUint(r.was.ID, 10))
 }
@@ -201,7 +202,7 @@ func (p *importPlanner) once(r *plannedRow, seen map[string]int, column, was, va
 	case line == 0:
 		seen[value] = r.Line
 	case value != was:
-		r.refuse(column, "Line %d is about the same user, or has the same one", line)
+		r.refuse(column, language.Say("Line %s is about the same user, or has the same one", strconv.Itoa(line)))
 	}
 }
 
@@ -215,7 +216,7 @@ func (p *importPlanner) yesNo(r *plannedRow, row fileRow, column string, into *b
 	case "no", "false", "0":
 		*into = not
 	default:
-		r.refuse(column, "Write yes or no")
+		r.refuse(column, language.Say("Write yes or no"))
 	}
 }
 
@@ -231,7 +232,7 @@ func (p *importPlanner) credentials(r *plannedRow, row fileRow) {
 	case "auto":
 		r.pin = r.was == nil || !p.havePIN[r.was.ID]
 	default: // it may be a PIN, and is not repeated
-		r.refuse("pin", "Write auto, or leave it empty: a PIN does not belong in a file")
+		r.refuse("pin", language.Say("Write auto, or leave it empty: a PIN does not belong in a file"))
 	}
 }
 
@@ -239,17 +240,17 @@ func (p *importPlanner) card(r *plannedRow, text string) {
 	digits := strings.TrimLeft(text, "….")
 	if digits != text { // as export masks them
 		if r.was == nil || !slices.Contains(p.masked[r.was.ID], "… "+strings.ToUpper(strings.TrimSpace(digits))) {
-			r.refuse("cards", "They have no card %.20s: write all digits of a new one", text)
+			r.refuse("cards", language.Say("They have no card %s: write all digits of a new one", cut(text, 20)))
 		}
 		return
 	}
 	uid, err := site.ParseNewUID(text)
 	if err != nil {
-		r.refuse("cards", "%s", err)
+		r.refuse("cards", language.Of(err))
 		return
 	}
 	if line := p.uids[string(uid)]; line != 0 {
-		r.refuse("cards", "The card %s is in line %d, too", site.MaskUID(uid), line)
+		r.refuse("cards", language.Say("The card %s is in line %s, too", site.MaskUID(uid), strconv.Itoa(line)))
 		return
 	}
 	p.uids[string(uid)] = r.Line

@@ -1,9 +1,9 @@
 package desk
 
 import (
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -15,20 +15,20 @@ func (r *plannedRow) settle(in *time.Location) {
 	}
 	if r.was == nil {
 		r.Fate = RowAdds
-		r.Tells = settingsGiven(userSettings(r.wanted, in))
+		r.Tells = append(r.Tells, settingsGiven(userSettings(r.wanted, in))...)
 		if r.wanted.Suspended {
-			r.Tells = append(r.Tells, "suspended")
+			r.Tells = append(r.Tells, language.Say("suspended"))
 		}
-	} else if text := changes(append(userSettings(r.was, in), enabled(r.was)), append(userSettings(r.wanted, in), enabled(r.wanted))); text != "" {
-		r.Tells = append(r.Tells, strings.Split(text, "; ")...)
+	} else if says := changes(append(userSettings(r.was, in), enabled(r.was)), append(userSettings(r.wanted, in), enabled(r.wanted))); len(says) > 0 {
+		r.Tells = append(r.Tells, says...)
 	} else if exact := r.was.From != r.wanted.From || r.was.Until != r.wanted.Until || r.was.First != r.wanted.First; exact {
-		r.Tells = append(r.Tells, "seconds of the dates, or where the first name ends")
+		r.Tells = append(r.Tells, language.Say("seconds of the dates, or where the first name ends"))
 	}
 	if n := len(r.cards); n > 0 {
-		r.Tells = append(r.Tells, count(n, "new card"))
+		r.Tells = append(r.Tells, language.Count(n, "%d new card", "%d new cards"))
 	}
 	if r.pin {
-		r.Tells = append(r.Tells, "a PIN")
+		r.Tells = append(r.Tells, language.Say("a PIN"))
 	}
 	switch {
 	case r.was == nil:
@@ -40,14 +40,16 @@ func (r *plannedRow) settle(in *time.Location) {
 }
 
 // enabled is the setting of whether a user is suspended.
-func enabled(u *store.User) setting { return setting{"suspended", onOff(u.Suspended)} }
+func enabled(u *store.User) setting {
+	return setting{language.Say("suspended¦a setting"), onOff(u.Suspended)}
+}
 
 // settingsGiven describes the settings of a new user besides the name.
-func settingsGiven(settings []setting) (given []string) {
+func settingsGiven(settings []setting) (given []*language.Sentence) {
 	usual := values(userSettings(&store.User{}, time.UTC))
 	for _, s := range settings {
-		if s.name != "name" && s.value != usual[s.name] {
-			given = append(given, s.name+" "+s.value)
+		if s.name != settingOfName && s.value.String() != usual[s.name.String()].String() {
+			given = append(given, language.Say("%s %s", s.name, s.value))
 		}
 	}
 	return given

@@ -1,10 +1,10 @@
 package desk
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/zone"
@@ -130,8 +130,8 @@ func (d *Desk) planCards(tx *store.Tx, a Actor, plan *importPlan) error {
 				added = append(added, uid)
 			case r.was != nil && owner == r.was.ID:
 			case plan.clash == nil || a.Via != Console:
-				err := fmt.Errorf("the card %s %w", site.MaskUID(uid), site.ErrCardTaken)
-				r.refuse("cards", "%s; remove it there first", err)
+				err := language.Say("the card %s is already assigned", site.MaskUID(uid)).Because(site.ErrCardTaken)
+				r.refuse("cards", language.Say("the card %s is already assigned; remove it there first", site.MaskUID(uid)))
 				plan.clash = atLine(r.Line, err)
 			}
 		}

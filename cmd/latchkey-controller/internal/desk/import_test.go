@@ -15,6 +15,7 @@ import (
 	"filippo.io/age"
 	"pgregory.net/rapid"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 )
 
@@ -51,10 +52,10 @@ func TestAnImportDoesWhatItsPreviewSaid(t *testing.T) {
 	if p.Count[RowAdds] != 1 || p.Count[RowChanges] != 2 || p.PINs != 2 || p.Cards != 2 {
 		t.Fatalf("%+v", p)
 	}
-	if tells := strings.Join(p.Rows[0].Tells, "; "); p.Rows[0].User != id || !strings.Contains(tells, "email from none to ada@example.com") || !strings.Contains(tells, "suspended from off to on") || !strings.Contains(tells, "a PIN") {
+	if tells := strings.Join(texts(p.Rows[0].Tells), "; "); p.Rows[0].User != id || !strings.Contains(tells, "email from none to ada@example.com") || !strings.Contains(tells, "suspended from off to on") || !strings.Contains(tells, "a PIN") {
 		t.Errorf("%+v", p.Rows[0])
 	}
-	if tells := p.Rows[1].Tells; len(tells) != 1 || tells[0] != "email from grace@example.com to GRACE@example.com" {
+	if tells := p.Rows[1].Tells; len(tells) != 1 || tells[0].String() != "email from grace@example.com to GRACE@example.com" {
 		t.Errorf("%q", tells)
 	}
 	before := w.newest().ID
@@ -166,9 +167,9 @@ func TestABadFileIsRefusedWhole(t *testing.T) {
 		"too few cells":  {"first_name,last_name\nAda\n", "Line 2 has more or fewer cells"},
 		"too many rows":  {big + "Ada\n", "more than 100,000 rows"},
 		"33 MiB":         {"first_name\n" + strings.Repeat("x", 33<<20), "larger than 32 MiB"},
-		"too many PINs":  {"first_name,pin\n" + strings.Repeat("Ada,auto\n", maxImportPINs+1), "one import makes at most 1000"},
+		"too many PINs":  {"first_name,pin\n" + strings.Repeat("Ada,auto\n", maxImportPINs+1), "one import makes at most 1,000"},
 	} {
-		if _, err := w.PreviewImport(t.Context(), as(Owner), []byte(test.file)); !strings.Contains(Fields(err)["file"], test.says) {
+		if _, err := w.PreviewImport(t.Context(), as(Owner), []byte(test.file)); !strings.Contains(Fields(err)["file"].String(), test.says) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -196,7 +197,7 @@ func TestABadFileIsRefusedWhole(t *testing.T) {
 	} {
 		p, err := w.PreviewImport(t.Context(), as(Owner), []byte(test.file))
 		if test.says == "" {
-			if Fields(err)["file"] == "" {
+			if Fields(err)["file"] == nil {
 				t.Errorf("%s: %v", name, err)
 			}
 			continue
@@ -206,13 +207,13 @@ func TestABadFileIsRefusedWhole(t *testing.T) {
 			continue
 		}
 		last := p.Rows[len(p.Rows)-1]
-		if last.Fate != RowWrong || !strings.Contains(strings.Join(last.Tells, "; "), test.says) {
+		if last.Fate != RowWrong || !strings.Contains(strings.Join(texts(last.Tells), "; "), test.says) {
 			t.Errorf("%s: %+v", name, last)
 		}
 		if strings.Contains(fmt.Sprintf("%+v", last), "58310274") {
 			t.Error("the digits are repeated")
 		}
-		if _, err := w.ImportUsers(t.Context(), as(Owner), []byte(test.file), p.Revision, nil); !strings.Contains(Fields(err)["file"], "nothing is imported") {
+		if _, err := w.ImportUsers(t.Context(), as(Owner), []byte(test.file), p.Revision, nil); !strings.Contains(Fields(err)["file"].String(), "nothing is imported") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -259,7 +260,7 @@ func TestAnImportWhosePINsCannotBeTakenIsNone(t *testing.T) {
 	if !errors.Is(err, full) || w.check().Users != before.Users || len(kept) != 1 || kept[0].Name != "Ada" || len(kept[0].Digits) != 8 {
 		t.Errorf("%v, %+v", err, kept)
 	}
-	if _, err := w.ImportUsers(t.Context(), as(Owner), []byte(file), p.Revision, nil); !strings.Contains(Fields(err)["pins"], "makes 1 PIN") {
+	if _, err := w.ImportUsers(t.Context(), as(Owner), []byte(file), p.Revision, nil); !strings.Contains(Fields(err)["pins"].String(), "makes 1 PIN") {
 		t.Error(err)
 	}
 }
@@ -278,16 +279,16 @@ func TestACardOfSomebodyElseInAFileCountsAsOneThatWasTyped(t *testing.T) {
 	for range maxClashesPerAdmin {
 		p, err := w.PreviewImport(t.Context(), as(Editor), file)
 		w.must(err)
-		if p.Count[RowWrong] != 1 || !strings.Contains(p.Rows[0].Tells[0], "is already assigned") {
+		if p.Count[RowWrong] != 1 || !strings.Contains(p.Rows[0].Tells[0].String(), "is already assigned") {
 			t.Fatalf("it tells of %d cards: %+v", p.Count[RowWrong], p.Rows[0])
 		}
 	}
 	_, err := w.PreviewImport(t.Context(), as(Editor), file)
-	if !strings.Contains(Fields(err)["file"], "unusable PINs or cards today") {
+	if !strings.Contains(Fields(err)["file"].String(), "unusable PINs or cards today") {
 		t.Error(err)
 	}
 	// Nor may one try further cards, also such that are nobody's.
-	if _, err := w.PreviewImport(t.Context(), as(Editor), []byte("first_name,cards\nEve,04AAAAAAAAAAAA\n")); Fields(err)["file"] == "" {
+	if _, err := w.PreviewImport(t.Context(), as(Editor), []byte("first_name,cards\nEve,04AAAAAAAAAAAA\n")); Fields(err)["file"] == nil {
 		t.Error(err)
 	}
 	w.must(func() error {
@@ -303,4 +304,12 @@ func TestACardOfSomebodyElseInAFileCountsAsOneThatWasTyped(t *testing.T) {
 	if _, err := w.ImportUsers(t.Context(), a, file, p.Revision, nil); !errors.Is(err, site.ErrCardTaken) {
 		t.Error(err)
 	}
+}
+
+// texts returns sentences in English.
+func texts(sentences []*language.Sentence) (all []string) {
+	for _, s := range sentences {
+		all = append(all, s.String())
+	}
+	return all
 }

@@ -3,10 +3,10 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -15,8 +15,8 @@ import (
 
 // A KeyedCard is a card to which a reader has written keys.
 type KeyedCard struct {
-	UID  string // masked: "… E5 80"
-	Text string // what was done, for people
+	UID  string             // masked: "… E5 80"
+	Text *language.Sentence // what was done
 
 	// A card that is nobody's yet waits for ConfirmCard. nil: it is its user's.
 	Enrolment *Enrolment
@@ -83,7 +83,7 @@ func (d *Desk) ReturnCard(ctx context.Context, a Actor, user, credential uint64,
 			return d.site.BeginReturn(tx, now, user, credential, card)
 		},
 		end: func(context.Context, *site.Keying) (*KeyedCard, error) {
-			return &KeyedCard{Text: "it is in its factory state"}, nil
+			return &KeyedCard{Text: language.Say("it is in its factory state")}, nil
 		},
 	})
 }
@@ -109,7 +109,7 @@ func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential u
 		},
 		end: func(ctx context.Context, k *site.Keying) (*KeyedCard, error) {
 			if !k.Known() {
-				return &KeyedCard{Text: "it has its keys, and waits for confirmation", Enrolment: d.enrolments.add(d.now(), &waiting{actor: a, user: user, act: target.event, uid: k.UID, keys: k})}, nil
+				return &KeyedCard{Text: language.Say("it has its keys, and waits for confirmation"), Enrolment: d.enrolments.add(d.now(), &waiting{actor: a, user: user, act: target.event, uid: k.UID, keys: k})}, nil
 			}
 			written := new(KeyedCard)
 			return written, d.site.Update(ctx, func(tx *store.Tx) (err error) {
@@ -124,12 +124,12 @@ func (d *Desk) newKeys(ctx context.Context, a Actor, act Act, user, credential u
 }
 
 // giveKeyed gives a card that has its keys to its user.
-func (d *Desk) giveKeyed(tx *store.Tx, now time.Time, a Actor, k *site.Keying) (text string, err error) {
+func (d *Desk) giveKeyed(tx *store.Tx, now time.Time, a Actor, k *site.Keying) (text *language.Sentence, err error) {
 	began, err := d.site.GiveKeyed(tx, now, a.Name, k)
 	if began {
-		return "it proves itself, as the first card here: from now on, only cards that prove themselves end a lockout", err
+		return language.Say("it proves itself, as the first card here: from now on, only cards that prove themselves end a lockout"), err
 	}
-	return "it proves itself", err
+	return language.Say("it proves itself"), err
 }
 
 // hasCard returns ErrNotFound unless a user has a card.
@@ -158,17 +158,17 @@ type cardWork struct {
 	end   func(context.Context, *site.Keying) (*KeyedCard, error)
 }
 
-var errCardBusy = errors.New("this card gets keys at another reader at this moment; wait until that has ended")
+var errCardBusy = language.Say("this card gets keys at another reader at this moment; wait until that has ended")
 
 // writeKeys has a reader write keys to the next card shown to it.
 func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTarget, work cardWork) (*KeyedCard, error) {
 	var written *KeyedCard
-	err := d.actAtReader(ctx, a, act, target, func(starting context.Context) (string, error) {
+	err := d.actAtReader(ctx, a, act, target, func(starting context.Context) (*language.Sentence, error) {
 		if d.live == nil {
-			return "", wrongField("reader", errNoController)
+			return nil, wrongField("reader", errNoController)
 		}
 		if target.subject == "" {
-			return "", ErrNotFound
+			return nil, ErrNotFound
 		}
 		finish := context.WithoutCancel(ctx) // a card that was begun is finished even if the client has gone
 		var begun *site.Keying
@@ -188,30 +188,30 @@ func (d *Desk) writeKeys(ctx context.Context, a Actor, act Act, target *auditTar
 		}
 		if begun != nil && result.Done {
 			if err := d.site.Update(finish, func(tx *store.Tx) error { return site.EndKeys(tx, begun) }); err != nil {
-				return "", wrongField("card", fmt.Errorf("%s has its keys, but that could not be noted: %w; do it again", site.MaskUID(begun.UID), err))
+				return nil, wrongField("card", language.Say("%s has its keys, but that could not be noted: %s; do it again", site.MaskUID(begun.UID), err))
 			}
 		}
 		switch {
 		case err != nil:
-			return "", err
+			return nil, err
 		case refused != nil:
-			return "", wrongField("card", refused)
+			return nil, wrongField("card", refused)
 		case begun == nil:
-			return "", wrongField("reader", errors.New(notWritten(result, false)))
+			return nil, wrongField("reader", notWritten(result, false))
 		case !result.Done:
-			text := site.MaskUID(begun.UID) + ": " + notWritten(result, true)
+			text := language.Say("%s: %s", site.MaskUID(begun.UID), notWritten(result, true))
 			if act == ReturnCard && target.user != 0 {
-				text += ". It is nobody's card now: give it back as one, at the page of a reader or with latchkey-controller card return"
+				text = language.Say("%s. It is nobody's card now: give it back as one, at the page of a reader or with latchkey-controller card return", text)
 			} else if act != ReturnCard {
-				text += ". It may open nothing until it has all its keys"
+				text = language.Say("%s. It may open nothing until it has all its keys", text)
 			}
-			return "", wrongField("card", errors.New(text))
+			return nil, wrongField("card", text)
 		}
 		if written, err = work.end(finish, begun); err != nil {
-			return "", wrongField("card", fmt.Errorf("%s has its keys, but its user did not get it: %w", site.MaskUID(begun.UID), err))
+			return nil, wrongField("card", language.Say("%s has its keys, but its user did not get it: %s", site.MaskUID(begun.UID), err))
 		}
 		written.UID = site.MaskUID(begun.UID)
-		return written.UID + ", " + written.Text, nil
+		return language.Say("%s, %s", written.UID, written.Text), nil
 	})
 	if err != nil {
 		return nil, err
@@ -249,26 +249,26 @@ func (d *Desk) beginKeys(ctx context.Context, a Actor, act Act, target *auditTar
 }
 
 // unwritten says why a card did not get its keys, and what to do.
-var unwritten = map[wire.Reason]string{
-	wire.ReasonNoCard:      "no card was shown; start again, and hold the card at the reader when it asks for it",
-	wire.ReasonCardGone:    "the card was taken away too early; start again, and hold it at the reader until that says that it is done",
-	wire.ReasonForeignKeys: "the card has keys of somebody else, and nobody else can change them; use another card",
-	wire.ReasonUnsuitable:  "the card cannot prove that it is no copy; use a MIFARE DESFire EV2 or EV3, or an NTAG 424 DNA",
-	wire.ReasonDeclined:    "the reader got no keys for the card; start again",
-	wire.ReasonNotGenuine:  "the card did not answer as it should with its new keys; start again, and if that fails, too, use another card",
-	wire.ReasonNoAnswer:    "the keys did not reach the reader in time; start again",
-	wire.ReasonEpoch:       "the site's key changed at that moment; start again",
-	wire.ReasonNFC:         "the card reader is out of order",
-	wire.ReasonNone:        "this reader reads no cards; choose another one",
-	wire.ReasonBusy:        "the reader is busy; start again in a minute",
+var unwritten = map[wire.Reason]*language.Sentence{
+	wire.ReasonNoCard:      language.Say("no card was shown; start again, and hold the card at the reader when it asks for it"),
+	wire.ReasonCardGone:    language.Say("the card was taken away too early; start again, and hold it at the reader until that says that it is done"),
+	wire.ReasonForeignKeys: language.Say("the card has keys of somebody else, and nobody else can change them; use another card"),
+	wire.ReasonUnsuitable:  language.Say("the card cannot prove that it is no copy; use a MIFARE DESFire EV2 or EV3, or an NTAG 424 DNA"),
+	wire.ReasonDeclined:    language.Say("the reader got no keys for the card; start again"),
+	wire.ReasonNotGenuine:  language.Say("the card did not answer as it should with its new keys; start again, and if that fails, too, use another card"),
+	wire.ReasonNoAnswer:    language.Say("the keys did not reach the reader in time; start again"),
+	wire.ReasonEpoch:       language.Say("the site's key changed at that moment; start again"),
+	wire.ReasonNFC:         language.Say("the card reader is out of order"),
+	wire.ReasonNone:        language.Say("this reader reads no cards; choose another one"),
+	wire.ReasonBusy:        language.Say("the reader is busy; start again in a minute"),
 }
 
 // notWritten says why a card did not get its keys, and what to do. begun says that it was
 // shown at all.
-func notWritten(result link.OrderResult, begun bool) string {
+func notWritten(result link.OrderResult, begun bool) *language.Sentence {
 	if result.Record == nil || result.Record.Kind != wire.CommandRefused {
 		if result.Done {
-			return "the reader says that it wrote keys that it was never sent; check that reader"
+			return language.Say("the reader says that it wrote keys that it was never sent; check that reader")
 		}
 		return result.Text
 	}
@@ -279,5 +279,8 @@ func notWritten(result link.OrderResult, begun bool) string {
 	if text, ok := unwritten[reason]; ok {
 		return text
 	}
-	return "the reader refused" + why(reason)
+	if reason == "" {
+		return language.Say("the reader refused")
+	}
+	return language.Say("the reader refused: %s", reasonText(reason))
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
@@ -46,10 +47,10 @@ func keyedCard(do func(*world, context.Context, Actor, uint64, uint64) error) at
 
 // refused is a reader's answer to an order that it has not carried out.
 func refused(reason wire.Reason) link.OrderResult {
-	return link.OrderResult{Text: "the reader refused", Record: &wire.Record{Kind: wire.CommandRefused, Reason: reason}}
+	return link.OrderResult{Text: language.Data("the reader refused"), Record: &wire.Record{Kind: wire.CommandRefused, Reason: reason}}
 }
 
-var done = link.OrderResult{Done: true, Text: "the card has its keys", Record: &wire.Record{Kind: wire.CommandDone}}
+var done = link.OrderResult{Done: true, Text: language.Data("the card has its keys"), Record: &wire.Record{Kind: wire.CommandDone}}
 
 // present has all readers see cards, one after the other, of which all but the last are
 // taken away after their first key. A reader keeps the last one until it is done.
@@ -59,7 +60,7 @@ func (w *world) present(cards ...*boardtest.Card) {
 		for i, card := range cards {
 			sets, err := keys(card.Read())
 			if err != nil {
-				return link.OrderResult{Text: err.Error()}, nil
+				return link.OrderResult{Text: language.Data(err.Error())}, nil
 			}
 			sets.Command = wire.CommandID{1}
 			if err := sets.Check(); err != nil {
@@ -84,7 +85,7 @@ func (w *world) shows(card *boardtest.Card, then func(*wire.CardKeySets) link.Or
 	w.live.personalise = func(_ context.Context, _ store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
 		sets, err := keys(card.Read())
 		if err != nil {
-			return link.OrderResult{Text: err.Error()}, nil
+			return link.OrderResult{Text: language.Data(err.Error())}, nil
 		}
 		return then(sets), nil
 	}
@@ -108,7 +109,7 @@ func TestAUsersNewCardProvesItselfAndThatIsNotedAndCounted(t *testing.T) {
 	}
 	got, err := w.ConfirmCard(t.Context(), as(Editor), waits.Enrolment.ID, waits.Enrolment.LastFour)
 	w.must(err)
-	if got.UID != site.MaskUID(card.UID) || !strings.HasPrefix(got.Text, "it proves itself, as the first card here") {
+	if got.UID != site.MaskUID(card.UID) || !strings.HasPrefix(got.Text.String(), "it proves itself, as the first card here") {
 		t.Errorf("%+v", got)
 	}
 	if o := w.live.orders[len(w.live.orders)-1]; o.Reader != door || o.Who != "Limited Admin (Can Edit)" {
@@ -132,7 +133,7 @@ func TestAUsersNewCardProvesItselfAndThatIsNotedAndCounted(t *testing.T) {
 		t.Errorf("%+v, %v", p, err)
 	}
 	credential := u.Credentials[0].ID
-	if got, err = w.RekeyCard(t.Context(), as(Editor), ada, credential, door); err != nil || got.Text != "it proves itself" {
+	if got, err = w.RekeyCard(t.Context(), as(Editor), ada, credential, door); err != nil || got.Text.String() != "it proves itself" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if c := w.person(ada).Credentials; len(c) != 1 || c[0].ID != credential || c[0].Generation != 2 {
@@ -201,7 +202,7 @@ func TestACardThatIsNoneForItGetsNoKeysAndThePersonIsToldWhy(t *testing.T) {
 			t.Errorf("%s: it gets keys", what)
 			return done
 		})
-		if _, err := test.do(); !strings.Contains(Fields(err)["card"], test.why) {
+		if _, err := test.do(); !strings.Contains(Fields(err)["card"].String(), test.why) {
 			t.Errorf("%s: %v", what, err)
 		}
 		if test.card.Keyed() != keyed || len(w.person(ada).Credentials) != 1 || len(w.person(bob).Credentials) != 1 {
@@ -234,7 +235,7 @@ func TestWhatAReaderSaysOfACardIsToldWithWhatToDo(t *testing.T) {
 		wire.ReasonCardGone: "taken away too early", wire.ReasonNoCard: "taken away too early", wire.ReasonForeignKeys: "use another card", wire.ReasonNoAnswer: "start again", wire.ReasonTamper: "the reader's housing is open",
 	} {
 		w.shows(w.blank(), func(*wire.CardKeySets) link.OrderResult { return refused(reason) })
-		if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["card"], want) {
+		if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["card"].String(), want) {
 			t.Errorf("%s: %v", reason, err)
 		}
 	}
@@ -242,12 +243,12 @@ func TestWhatAReaderSaysOfACardIsToldWithWhatToDo(t *testing.T) {
 		result link.OrderResult
 		want   string
 	}{
-		{refused(wire.ReasonNoCard), "No card was shown"}, {link.OrderResult{Text: "not sent: it is not connected"}, "not connected"}, {done, "keys that it was never sent"},
+		{refused(wire.ReasonNoCard), "No card was shown"}, {link.OrderResult{Text: language.Data("not sent: it is not connected")}, "not connected"}, {done, "keys that it was never sent"},
 	} {
 		w.live.personalise = func(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
 			return test.result, nil
 		}
-		if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["reader"], test.want) {
+		if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["reader"].String(), test.want) {
 			t.Errorf("%+v: %v", test.result, err)
 		}
 	}
@@ -262,7 +263,7 @@ func TestACardThatWasTakenAwayIsFinishedByTheNextActAlsoAfterARestart(t *testing
 	door, ada := w.reader(), w.user()
 	card := w.blank()
 	w.present(card, card)
-	if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["card"], "start again") || card.Keyed() != 1 {
+	if _, err := w.newCard(as(Editor), ada, door); !strings.Contains(Fields(err)["card"].String(), "start again") || card.Keyed() != 1 {
 		t.Fatal(err)
 	}
 	if _, err := w.NewEpoch(t.Context(), as(Owner)); err != nil {
@@ -278,7 +279,7 @@ func TestACardThatWasTakenAwayIsFinishedByTheNextActAlsoAfterARestart(t *testing
 	credential := w.person(ada).Credentials[0].ID
 	// It is taken away while it is brought back to its factory state: it is nobody's then.
 	w.present(card, card)
-	if _, err := w.ReturnCard(t.Context(), as(Editor), ada, credential, door); !strings.HasSuffix(Fields(err)["card"], "give it back as one, at the page of a reader or with latchkey-controller card return") || card.Keyed() != 2 || len(w.person(ada).Credentials) != 0 {
+	if _, err := w.ReturnCard(t.Context(), as(Editor), ada, credential, door); !strings.HasSuffix(Fields(err)["card"].String(), "give it back as one, at the page of a reader or with latchkey-controller card return") || card.Keyed() != 2 || len(w.person(ada).Credentials) != 0 {
 		t.Fatal(err, card.Keyed())
 	}
 	w.present(card)
@@ -300,7 +301,7 @@ func TestACardGetsKeysAtOneReaderAtATime(t *testing.T) {
 			t.Error("twice at once")
 			return done
 		})
-		if _, err := w.newCard(as(Super), ada, other); !strings.Contains(Fields(err)["card"], "at another reader") {
+		if _, err := w.newCard(as(Super), ada, other); !strings.Contains(Fields(err)["card"].String(), "at another reader") {
 			t.Error(err)
 		}
 		another := w.blank()

@@ -16,7 +16,7 @@ func TestItIsSaidWhatScreensLackOfAName(t *testing.T) {
 		"Nguyễn Văn": "Readers' screens cannot show ễ: they show “Nguyên Văn” instead." + todo,
 		"Ama\u0331":  "Readers' screens cannot show ◌\u0331: they show “Ama” instead." + todo,
 	} {
-		if got := OnScreens(name, NoUserName); got != want {
+		if got := OnScreens(name, NoUserName).String(); got != want {
 			t.Errorf("%q: %q, not %q", name, got, want)
 		}
 	}

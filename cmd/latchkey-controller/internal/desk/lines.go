@@ -3,6 +3,7 @@ package desk
 import (
 	"slices"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -14,7 +15,7 @@ const maxParts, maxCounted = 20, 10_000
 // closed again.
 type Part struct {
 	*Event
-	Brief Text // what it adds, as part of a sentence; nil: the event itself says it
+	Brief *language.Sentence // what it adds, as part of a sentence; nil: the event itself says it
 }
 
 // lines fills in what is part of events, as far as a filter selects it, and has each of them say what matters most of all
@@ -104,36 +105,36 @@ func (e *Event) promote(parts []*Event) (said *Event) {
 }
 
 // brief says what an event adds to that of which it is a part.
-func brief(p *Event) Text {
+func brief(p *Event) *language.Sentence {
 	r := p.Record
 	if r == nil {
 		return p.Text
 	}
 	switch r.Kind {
 	case wire.AccessGranted:
-		return say("unlocked for " + durationText(r.Seconds))
+		return language.Say("unlocked for %s", durationText(r.Seconds))
 	case wire.DoorOpened:
-		return say("opened")
+		return language.Say("opened")
 	case wire.DoorClosed:
-		return say("closed")
+		return language.Say("closed")
 	case wire.DoorForced:
-		return say("forced open")
+		return language.Say("forced open")
 	case wire.LockoutStarted:
-		return say("PIN entry paused")
+		return language.Say("PIN entry paused")
 	case wire.LockoutCleared:
-		return say("PIN entry resumed")
+		return language.Say("PIN entry resumed")
 	case wire.FirstPerson:
-		return say("first person: the schedule unlocks it")
+		return language.Say("first person: the schedule unlocks it")
 	case wire.PolicyApplied:
-		return say("in force at %s", p.Door)
+		return language.Say("in force at %s", named(p.Door))
 	case wire.ModeChanged:
-		return say("%s "+modeText(r.Mode), p.Door)
+		return doorWorks(r.Mode, named(p.Door))
 	case wire.Adopted:
-		return say("the reader has taken it over")
+		return language.Say("the reader has taken it over")
 	case wire.CommandDone:
-		return say("done at %s", p.Door)
+		return language.Say("done at %s", named(p.Door))
 	case wire.CommandRefused:
-		return say("refused" + why(r.Reason))
+		return why(language.Say("refused"), r.Reason)
 	}
 	return p.Text
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -48,7 +49,7 @@ func (w *world) lines(a Actor, q Query) (all []string) {
 	page, err := w.Activity(w.t.Context(), a, q)
 	w.must(err)
 	for _, e := range slices.Backward(page.Events) {
-		line := e.Word + ": " + e.Text.String()
+		line := e.Word.String() + ": " + e.Text.String()
 		for _, p := range e.Parts {
 			line += " / " + p.Brief.String()
 		}
@@ -95,7 +96,7 @@ func TestAnUnlockIsOneLineWithWhatTheReaderMadeOfIt(t *testing.T) {
 	}
 
 	// Nobody knew that it was done when the order was given up.
-	w.live.results = map[string]link.OrderResult{door: {Text: "no answer"}}
+	w.live.results = map[string]link.OrderResult{door: {Text: language.Data("no answer")}}
 	after = w.newest().ID
 	_, err = w.Order(t.Context(), as(Editor), door, wire.Unlock)
 	w.must(err)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -186,7 +187,7 @@ func (d *Desk) SetLockRule(ctx context.Context, a Actor, door int64, change Rule
 	if change == UnlockFor && (minutes < 1 || minutes > MaxUnlockFor) {
 		return wrong("minutes", "A door can be unlocked for 1 to %d minutes", MaxUnlockFor)
 	}
-	if Fields(err)["where"] != "" { // of an id, not of a form
+	if Fields(err)["where"] != nil { // of an id, not of a form
 		err = ErrNotFound
 	}
 	if err != nil {
@@ -227,7 +228,7 @@ func (d *Desk) SetLockRule(ctx context.Context, a Actor, door int64, change Rule
 			case endless != "":
 				return neverCloses(endless)
 			case !last.IsZero():
-				target.text = "instead of on " + Moment(last, in)
+				target.text = language.Say("instead of on %s¦a door is locked", language.Moment(last.In(in)))
 			case change == LockEarly:
 				return wrong("where", "No unlock schedule holds a door open there now")
 			default:
@@ -237,10 +238,7 @@ func (d *Desk) SetLockRule(ctx context.Context, a Actor, door int64, change Rule
 		default:
 			return wrong("rule", "Choose a rule that there is")
 		}
-		target.text = "to " + string(mode) + " until somebody ends it"
-		if until != 0 {
-			target.text = "to " + string(mode) + " until " + Moment(time.Unix(until, 0), in)
-		}
+		target.text = toMode(mode, until, in)
 		if err := refusedIn("rule", site.AddMode(tx, now, &store.Mode{Mode: mode, Level: string(Doors), Place: door, Until: until, Who: a.wants(), At: now.UnixMilli()})); err != nil {
 			return err
 		}
@@ -250,13 +248,13 @@ func (d *Desk) SetLockRule(ctx context.Context, a Actor, door int64, change Rule
 
 // endByHand ends what keeps a door locked or unlocked by hand, as far as a change ends that,
 // and describes it.
-func (a Actor) endByHand(tx *store.Tx, now time.Time, where Where, change RuleChange) (ended string, err error) {
+func (a Actor) endByHand(tx *store.Tx, now time.Time, where Where, change RuleChange) (ended *language.Sentence, err error) {
 	level, place := where.stored()
 	modes, err := tx.ModesOf(level, place)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	ended = "nothing was wanted there"
+	ended = language.Say("nothing was wanted there")
 	for _, m := range modes {
 		onlyOpen := change == LockEarly || change == LockNow
 		switch {
@@ -266,9 +264,9 @@ func (a Actor) endByHand(tx *store.Tx, now time.Time, where Where, change RuleCh
 			continue
 		}
 		if err := site.EndMode(tx, now, m, a.wants()); err != nil {
-			return "", err
+			return nil, err
 		}
-		ended = string(m.Mode) + ", wanted by " + m.Who
+		ended = language.Say("%s, wanted by %s¦a mode, somebody", modeNamed(m.Mode), m.Who)
 	}
 	return ended, nil
 }
@@ -289,5 +287,8 @@ func checkRule(tx *store.Tx, now time.Time, door int64, want wire.Mode) error {
 	if err != nil {
 		return err
 	}
-	return wrong("where", "%s wants %s to be kept %s: that must be ended first, in the console", is.Who, name, is.Mode)
+	if is.Mode == wire.ModeLocked {
+		return wrong("where", "%s wants %s to be kept locked: that must be ended first, in the console", is.Who, name)
+	}
+	return wrong("where", "%s wants %s to be kept unlocked: that must be ended first, in the console", is.Who, name)
 }

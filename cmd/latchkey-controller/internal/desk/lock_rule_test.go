@@ -88,13 +88,13 @@ func TestALockRuleWithoutAnEffectIsRefusedAndChangesNothing(t *testing.T) {
 	w := newWorld(t)
 	r := w.readerAt("lab", "Annex", "Lab")
 	w.setMode(Where{}, wire.ModeUnlocked, time.Hour)
-	if err := w.SetLockRule(t.Context(), as(Owner), r.DoorID, EndRule, 0); Fields(err)["where"] != "Owner wants the whole site to be kept unlocked: that must be ended first, in the console" {
+	if err := w.SetLockRule(t.Context(), as(Owner), r.DoorID, EndRule, 0); Fields(err)["where"].String() != "Owner wants the whole site to be kept unlocked: that must be ended first, in the console" {
 		t.Error(err)
 	}
 	w.must(w.SetLockRule(t.Context(), as(Owner), r.DoorID, KeepLocked, 0))
 	w.setMode(Where{Locations, w.location("Annex")}, wire.ModeLocked, 0)
 	for _, change := range []RuleChange{KeepUnlocked, UnlockFor, EndRule} {
-		if err := w.SetLockRule(t.Context(), as(Owner), r.DoorID, change, 10); Fields(err)["where"] != "Owner wants Annex to be kept locked: that must be ended first, in the console" {
+		if err := w.SetLockRule(t.Context(), as(Owner), r.DoorID, change, 10); Fields(err)["where"].String() != "Owner wants Annex to be kept locked: that must be ended first, in the console" {
 			t.Errorf("%s: %v", change, err)
 		}
 	}
@@ -108,7 +108,7 @@ func TestALockRuleWithoutAnEffectIsRefusedAndChangesNothing(t *testing.T) {
 		}
 	}
 	for _, minutes := range []int{-1, 0, MaxUnlockFor + 1} {
-		if err := w.SetLockRule(t.Context(), as(Owner), r.DoorID, UnlockFor, minutes); Fields(err)["minutes"] == "" {
+		if err := w.SetLockRule(t.Context(), as(Owner), r.DoorID, UnlockFor, minutes); Fields(err)["minutes"] == nil {
 			t.Errorf("%d minutes: %v", minutes, err)
 		}
 	}
@@ -150,7 +150,7 @@ func TestAScheduleThatWaitsForItsFirstPersonIsNoLockRule(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	for _, change := range []RuleChange{LockEarly, LockNow} {
-		if err := w.SetLockRule(t.Context(), as(Owner), r.DoorID, change, 0); Fields(err)["where"] != "The unlock schedule of Lab never closes: change the schedule, or set the mode locked" {
+		if err := w.SetLockRule(t.Context(), as(Owner), r.DoorID, change, 0); Fields(err)["where"].String() != "The unlock schedule of Lab never closes: change the schedule, or set the mode locked" {
 			t.Errorf("%s: %v", change, err)
 		}
 	}

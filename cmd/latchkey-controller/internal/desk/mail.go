@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -110,7 +111,7 @@ func (s *MailSettings) row() (*store.Mail, FieldErrors) {
 	for _, text := range s.Recipients {
 		to, err := mailAddress(text)
 		if err != nil {
-			wrongs.add(wrong("recipients", "%.100q is not an email address: enter one like ada@example.com", text))
+			wrongs.add(wrong("recipients", "%s is not an email address: enter one like ada@example.com", language.Quoted(text, 100)))
 			continue
 		}
 		m.Recipients = append(m.Recipients, to)
@@ -128,7 +129,7 @@ func (s *MailSettings) row() (*store.Mail, FieldErrors) {
 	}
 	for _, n := range s.Notices {
 		if !slices.Contains(Notices(), n) {
-			wrongs.add(wrong("notices", "There is no notice %.20q: choose some of those that are listed", n))
+			wrongs.add(wrong("notices", "There is no notice %s: choose some of those that are listed", language.Quoted(string(n), 20)))
 		}
 	}
 	if len(m.Notices) == 0 {
@@ -145,7 +146,7 @@ func mailAddress(text string) (string, error) {
 		return "", err
 	}
 	if a.Address != text || a.Name != "" || len(text) > 254 || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f || strings.ContainsRune(`"(),:;<>[\]`, r) }) {
-		return "", errors.New("it is more than an address")
+		return "", language.Say("it is more than an address")
 	}
 	return text, nil
 }
@@ -157,16 +158,16 @@ func loopbackHost(host string) bool {
 }
 
 // text describes the settings in the audit.
-func (s *MailSettings) text() string {
+func (s *MailSettings) text() *language.Sentence {
 	var notices []string
 	for _, n := range s.Notices {
 		notices = append(notices, string(n))
 	}
-	text := "from now to " + strings.Join(s.Recipients, ", ") + " by " + s.Host + ": " + strings.Join(notices, ", ")
+	to, what := strings.Join(s.Recipients, ", "), strings.Join(notices, ", ")
 	if s.Names {
-		text += ", with names of persons"
+		return language.Say("from now to %s by %s: %s, with names of persons¦mails to addresses, a server, of what", to, s.Host, what)
 	}
-	return text
+	return language.Say("from now to %s by %s: %s¦mails to addresses, a server, of what", to, s.Host, what)
 }
 
 // SetMail changes how people are told by e-mail, of what happens from now on if nobody was
@@ -214,7 +215,7 @@ const maxMailPassword = 1024
 
 // RemoveMail has nobody be told by e-mail any more.
 func (d *Desk) RemoveMail(ctx context.Context, a Actor) error {
-	target := &auditTarget{subject: d.site.Name, text: "off"}
+	target := &auditTarget{subject: d.site.Name, text: language.Say("off¦what is told by e-mail")}
 	return d.act(ctx, a, EditMail, target, func(tx *store.Tx, _ time.Time) error { return tx.RemoveMail() })
 }
 
@@ -223,7 +224,7 @@ type Letter struct{ Subject, Body string }
 
 // TestMail sends a mail at once, to see whether the settings are right. Field: "host".
 func (d *Desk) TestMail(ctx context.Context, a Actor) error {
-	return d.actOutside(ctx, a, SendTestMail, &auditTarget{subject: d.site.Name}, func() (string, error) {
+	return d.actOutside(ctx, a, SendTestMail, &auditTarget{subject: d.site.Name}, func() (*language.Sentence, error) {
 		var s *MailSettings
 		err := d.site.View(ctx, func(tx *store.Tx) error {
 			m, err := tx.Mail()
@@ -236,13 +237,13 @@ func (d *Desk) TestMail(ctx context.Context, a Actor) error {
 			return err
 		})
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		err = d.SendMail(ctx, s, Letter{"Latchkey " + d.site.Name + ": a test", "This mail is a test. It says that mails about " + d.site.Name + " arrive.\n"})
 		if err != nil {
-			return "", wrongField("host", err)
+			return nil, wrongField("host", err)
 		}
-		return "to " + strings.Join(s.Recipients, ", "), nil
+		return language.Say("to %s¦addresses", strings.Join(s.Recipients, ", ")), nil
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -226,6 +227,14 @@ func (d *Desk) SetMode(ctx context.Context, a Actor, where Where, mode wire.Mode
 	return id, err
 }
 
+// toMode says to which mode a door goes, and until when; 0: somebody ends it.
+func toMode(mode wire.Mode, until int64, in *time.Location) *language.Sentence {
+	if until == 0 {
+		return language.Say("to %s until somebody ends it¦a mode", modeNamed(mode))
+	}
+	return language.Say("to %s until %s¦a mode, a time", modeNamed(mode), language.Moment(time.Unix(until, 0).In(in)))
+}
+
 // setMode is the deed of SetMode, which fills in id.
 func setMode(a Actor, target *auditTarget, where Where, mode wire.Mode, until int64, id *int64) deed {
 	act := SetModeAct(where, mode)
@@ -240,14 +249,14 @@ func setMode(a Actor, target *auditTarget, where Where, mode wire.Mode, until in
 		if err != nil {
 			return err
 		}
-		target.text = "from now"
-		if act == SetMode || act == SetSiteMode {
-			target.text = "to " + string(mode)
-		}
-		if until != 0 {
-			target.text += " until " + Moment(time.Unix(until, 0), in)
-		} else {
-			target.text += " until somebody ends it"
+		ends := language.Moment(time.Unix(until, 0).In(in))
+		switch names := act == SetMode || act == SetSiteMode; {
+		case names:
+			target.text = toMode(mode, until, in)
+		case until != 0:
+			target.text = language.Say("from now until %s", ends)
+		default:
+			target.text = language.Say("from now until somebody ends it")
 		}
 		row := &store.Mode{Mode: mode, Until: until, Who: a.wants(), At: now.UnixMilli()}
 		row.Level, row.Place = where.stored()
@@ -271,7 +280,7 @@ func (d *Desk) EndMode(ctx context.Context, a Actor, id int64) error {
 	}
 	where := whereOf(m)
 	target, err := d.target(ctx, where)
-	if Fields(err)["where"] != "" {
+	if Fields(err)["where"] != nil {
 		target, err = &auditTarget{subject: removedPlace, at: []Where{where}}, nil
 	}
 	if err != nil {
@@ -298,26 +307,37 @@ func endMode(a Actor, target *auditTarget, act Act, id int64) deed {
 			m.Ended = m.Until * 1000
 		}
 		if m.Ended != 0 {
-			when := Moment(time.UnixMilli(m.Ended), in)
-			if m.EndedBy == "" {
-				return &FieldError{Field: "mode", Sentence: fmt.Sprintf("This %s ended by itself, on %s", nouns[m.Mode], when), err: errModeEnded}
-			}
-			return &FieldError{Field: "mode", Sentence: fmt.Sprintf("%s has ended this %s already, on %s", m.EndedBy, nouns[m.Mode], when), err: errModeEnded}
+			return &FieldError{Field: "mode", Sentence: endedText(m, in), err: errModeEnded}
 		}
-		target.text = "wanted by " + m.Who + " since " + Moment(time.UnixMilli(m.At), in)
+		since := language.Moment(time.UnixMilli(m.At).In(in))
+		target.text = language.Say("wanted by %s since %s¦a mode", m.Who, since)
 		if m.Until != 0 {
-			target.text += " until " + Moment(time.Unix(m.Until, 0), in)
+			target.text = language.Say("wanted by %s since %s until %s¦a mode", m.Who, since, language.Moment(time.Unix(m.Until, 0).In(in)))
 		}
 		if act == EndMode { // the others name it
-			target.text = string(m.Mode) + ", " + target.text
+			target.text = language.Say("%s, %s", modeNamed(m.Mode), target.text)
 		}
 		return site.EndMode(tx, now, m, a.wants())
 	}}
 }
 
-// nouns are the modes as something that somebody ends.
-var nouns = map[wire.Mode]string{
-	wire.ModeUnlocked: "unlocking", wire.ModeLocked: "locking", wire.ModeLockdown: "lockdown", wire.ModeEvacuation: "evacuation",
+// endedText says who has ended a mode, and when.
+func endedText(m *store.Mode, in *time.Location) *language.Sentence {
+	when := language.Moment(time.UnixMilli(m.Ended).In(in))
+	if m.EndedBy == "" {
+		return endedByItself[m.Mode].With(when)
+	}
+	return endedBySomebody[m.Mode].With(m.EndedBy, when)
+}
+
+var endedByItself = map[wire.Mode]*language.Sentence{
+	wire.ModeUnlocked: language.Say("This unlocking ended by itself, on %s"), wire.ModeLocked: language.Say("This locking ended by itself, on %s"),
+	wire.ModeLockdown: language.Say("This lockdown ended by itself, on %s"), wire.ModeEvacuation: language.Say("This evacuation ended by itself, on %s"),
+}
+
+var endedBySomebody = map[wire.Mode]*language.Sentence{
+	wire.ModeUnlocked: language.Say("%s has ended this unlocking already, on %s"), wire.ModeLocked: language.Say("%s has ended this locking already, on %s"),
+	wire.ModeLockdown: language.Say("%s has ended this lockdown already, on %s"), wire.ModeEvacuation: language.Say("%s has ended this evacuation already, on %s"),
 }
 
 func modeOf(tx *store.Tx, id int64) (*store.Mode, error) {

@@ -3,11 +3,10 @@ package desk
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -23,10 +22,10 @@ type WantedMode struct {
 	At    time.Time // since when
 	By    string    // who wants it
 
-	Doors         []DoorProgress // by door
-	Confirmed, Of int            // of Doors
-	Took          time.Duration  // until the last one confirmed; 0: not all have
-	Text          string         // "14 of 15 doors after 0.4 s; Lab has been offline since 9:12 and will follow"
+	Doors         []DoorProgress     // by door
+	Confirmed, Of int                // of Doors
+	Took          time.Duration      // until the last one confirmed; 0: not all have
+	Text          *language.Sentence // "14 of 15 doors after 0.4 s; Lab has been offline since 9:12 and will follow"
 }
 
 // Awaits says whether a reader that is online has not confirmed the mode yet.
@@ -53,10 +52,12 @@ type DoorProgress struct {
 	Door   string // its name
 	Reader string // id
 	State  Progress
-	After  time.Duration // that the reader took to confirm; 0: it has not, or that is not noted yet
-	Since  time.Time     // since when it is offline; zero: it is not, or was never heard of
-	Mode   wire.Mode     // in force there; "": not known
-	Text   string        // "confirmed after 0.4 s", "offline since 9:12, will follow"
+	After  time.Duration      // that the reader took to confirm; 0: it has not, or that is not noted yet
+	Since  time.Time          // since when it is offline; zero: it is not, or was never heard of
+	Mode   wire.Mode          // in force there; "": not known
+	Text   *language.Sentence // "confirmed after 0.4 s", "offline since 9:12, will follow"
+
+	since any // Since as it is written in a sentence
 
 	// Unheard says that whether the reader is online is not known now: who leads its cell does not answer, or nobody does.
 	Unheard bool
@@ -125,7 +126,7 @@ func (d *Desk) WantedModes(ctx context.Context, a Actor) ([]*WantedMode, error) 
 				}
 				p.fill(c, level, live, clockTime{now, in})
 				if p.Unheard = lives.of != nil && lives.unheard[c.Reader]; p.Unheard && p.State == ModeOffline {
-					p.Text = "not known now, will follow: no controller that leads its cell answers"
+					p.Text = language.Say("not known now, will follow: no controller that leads its cell answers")
 				}
 				w.Doors = append(w.Doors, p)
 			}
@@ -152,13 +153,31 @@ type clockTime struct {
 	in  *time.Location
 }
 
-// text returns "9:12" for a time today, else "23 Nov 2026, 9:12".
-func (c clockTime) text(t time.Time) string {
+// text returns "9:12" for a time today, else "23 Nov 2026, 9:12", as a value of a sentence.
+func (c clockTime) text(t time.Time) any {
 	t = t.In(c.in)
 	if t.Format(time.DateOnly) == c.now.In(c.in).Format(time.DateOnly) {
-		return t.Format("15:04")
+		return language.Clock(t)
 	}
-	return Moment(t, c.in)
+	return language.Moment(t)
+}
+
+// inForce says that a mode is in force at a reader that has a lower one.
+var inForce = map[wire.Mode]*language.Sentence{
+	wire.ModeNormal:     language.Say("normal is in force there"),
+	wire.ModeUnlocked:   language.Say("unlocked is in force there"),
+	wire.ModeLocked:     language.Say("locked is in force there"),
+	wire.ModeLockdown:   language.Say("lockdown is in force there"),
+	wire.ModeEvacuation: language.Say("evacuation is in force there"),
+}
+
+// otherwise says that a reader works otherwise than it had confirmed.
+var otherwise = map[wire.Mode]*language.Sentence{
+	wire.ModeNormal:     language.Say("had confirmed it, and reports normal now: look at its clock and its policy"),
+	wire.ModeUnlocked:   language.Say("had confirmed it, and reports unlocked now: look at its clock and its policy"),
+	wire.ModeLocked:     language.Say("had confirmed it, and reports locked now: look at its clock and its policy"),
+	wire.ModeLockdown:   language.Say("had confirmed it, and reports lockdown now: look at its clock and its policy"),
+	wire.ModeEvacuation: language.Say("had confirmed it, and reports evacuation now: look at its clock and its policy"),
 }
 
 // fill fills in how far a mode has come at a reader that understands so much. live is nil if
@@ -174,48 +193,49 @@ func (p *DoorProgress) fill(c *store.ModeReader, level int, live *link.ReaderSta
 	}
 	switch {
 	case oldModes(level):
-		p.State, p.Text = ModeTooOld, "takes no part: the reader's program is too old for modes; update it"
+		p.State, p.Text = ModeTooOld, language.Say("takes no part: the reader's program is too old for modes; update it")
 	case p.Mode.Above(c.Is) && (c.Confirmed != 0 || applied):
-		p.State, p.Text = ModeOverridden, string(p.Mode)+" is in force there"
+		p.State, p.Text = ModeOverridden, inForce[p.Mode]
 		if is.Mode.Cause == wire.CauseFire {
-			p.Text = "evacuation is in force there: fire"
+			p.Text = language.Say("evacuation is in force there: fire")
 		}
 	case live != nil && live.Online && p.Mode != "" && c.Confirmed != 0 && p.Mode != c.Is:
-		p.State, p.Text = ModeLeft, "had confirmed it, and reports "+string(p.Mode)+" now: look at its clock and its policy"
+		p.State, p.Text = ModeLeft, otherwise[p.Mode]
 	case live != nil && live.Online && p.Mode == wire.ModeUnlocked && c.Is == p.Mode && is.Tamper && is.Strike != wire.StrikeHeld:
-		p.State, p.Text = ModeSuspended, "suspended, and locked: the reader's housing is open"
+		p.State, p.Text = ModeSuspended, language.Say("suspended, and locked: the reader's housing is open")
 	case c.Confirmed != 0:
-		p.State, p.Text = ModeConfirmed, "confirmed after "+tookText(p.After)
+		p.State, p.Text = ModeConfirmed, language.Say("confirmed after %s", tookText(p.After))
 		if live != nil && !live.Online && !live.Heard.IsZero() {
 			p.Since = live.Heard
-			p.Text += ", offline since " + clock.text(live.Heard)
+			p.Text = language.Say("confirmed after %s, offline since %s", tookText(p.After), clock.text(live.Heard))
 		}
 	case applied && p.Mode == c.Is:
-		p.State, p.Text = ModeConfirmed, "confirmed"
+		p.State, p.Text = ModeConfirmed, language.Say("confirmed")
 	case live == nil:
-		p.State, p.Text = ModeOffline, "gets it when a controller runs"
+		p.State, p.Text = ModeOffline, language.Say("gets it when a controller runs")
 	case live.Heard.IsZero() || live.Awaited:
-		p.State, p.Text = ModeOffline, "not heard of yet, will follow"
+		p.State, p.Text = ModeOffline, language.Say("not heard of yet, will follow")
 	case !live.Online:
-		p.State, p.Since, p.Text = ModeOffline, live.Heard, "offline since "+clock.text(live.Heard)+", will follow"
+		p.State, p.Since, p.since = ModeOffline, live.Heard, clock.text(live.Heard)
+		p.Text = language.Say("offline since %s, will follow", p.since)
 	case applied && c.Is == wire.ModeUnlocked && !is.ClockTrusted:
-		p.State, p.Text = ModeAwaited, "does not know the time, so it stays locked"
+		p.State, p.Text = ModeAwaited, language.Say("does not know the time, so it stays locked")
 	default:
-		p.State, p.Text = ModeAwaited, "online, not confirmed yet"
+		p.State, p.Text = ModeAwaited, language.Say("online, not confirmed yet")
 	}
 }
 
 // tookText returns how long something took: "0.4 s", "12 s", "3 minutes".
-func tookText(d time.Duration) string {
+func tookText(d time.Duration) *language.Sentence {
 	switch {
 	case d < 10*time.Second:
-		return fmt.Sprintf("%.1f s", max(d, 100*time.Millisecond).Seconds())
+		return language.Say("%s s", language.Decimal{Number: max(d, 100*time.Millisecond).Seconds(), Digits: 1})
 	case d < 2*time.Minute:
-		return fmt.Sprintf("%.0f s", d.Seconds())
+		return language.Say("%s s", language.Decimal{Number: d.Seconds()})
 	case d < 2*time.Hour:
-		return count(int(d/time.Minute), "minute")
+		return language.Count(int(d/time.Minute), "%d minute", "%d minutes")
 	}
-	return count(int(d/time.Hour), "hour")
+	return language.Count(int(d/time.Hour), "%d hour", "%d hours")
 }
 
 // sum fills in what follows from the doors. running says whether a controller runs in this process, led whether the one
@@ -224,11 +244,11 @@ func (w *WantedMode) sum(running, led bool, elsewhere Elsewhere) {
 	slices.SortFunc(w.Doors, func(a, b DoorProgress) int {
 		return cmp.Or(cmp.Compare(a.Door, b.Door), cmp.Compare(a.Reader, b.Reader))
 	})
-	thing, last := "door", time.Duration(0)
+	several, last := false, time.Duration(0) // readers at a door
 	for i := range w.Doors {
 		p := &w.Doors[i]
 		if i > 0 && p.Door == w.Doors[i-1].Door {
-			thing = "reader"
+			several = true
 		}
 		if p.confirmed() {
 			w.Confirmed++
@@ -240,65 +260,81 @@ func (w *WantedMode) sum(running, led bool, elsewhere Elsewhere) {
 		w.Took = last
 	}
 	if w.Of == 0 {
-		w.Text = "no readers there yet; those that come get it"
+		w.Text = language.Say("no readers there yet; those that come get it")
 		return
 	}
-	w.Text = fmt.Sprintf("%d of %s", w.Confirmed, count(w.Of, thing))
-	if last > 0 {
-		w.Text += " after " + tookText(last)
-	}
+	says := language.Join{w.confirmedText(several, last)}
 	if running && !led && w.Confirmed < w.Of {
-		w.Text += "; no controller leads the site now: readers get it when one does"
+		w.Text = language.Say("%s", append(says, language.Say("no controller leads the site now: readers get it when one does")))
 		return
 	}
 	if !running && w.Confirmed < w.Of {
-		w.Text += "; " + elsewhere.Readers()
+		w.Text = language.Say("%s", append(says, language.Data(elsewhere.Readers()))) // on the command line
 		return
 	}
-	for _, rest := range []struct {
-		state     Progress
-		unheard   bool
-		one, more string
-	}{
-		{ModeAwaited, false, "has not confirmed yet", "have not confirmed yet"},
-		{ModeOffline, true, "is not heard now and will follow", "are not heard now and will follow"},
-		{ModeOffline, false, "is offline and will follow", "are offline and will follow"},
-		{ModeTooOld, false, "takes no part: update its reader", "take no part: update their readers"},
-		{ModeOverridden, false, "is in a higher mode, and this not in force there", "are in a higher mode, and this not in force there"},
-		{ModeSuspended, false, "is locked: its reader's housing is open", "are locked: their readers' housings are open"},
-		{ModeLeft, false, "had confirmed it, and works otherwise now", "had confirmed it, and work otherwise now"},
-		{ModeConfirmed, false, "confirmed it, and is offline now", "confirmed it, and are offline now"},
-	} {
+	for _, rest := range rests {
 		var doors []*DoorProgress
 		for i := range w.Doors {
 			if p := &w.Doors[i]; p.State == rest.state && (p.Unheard && p.State == ModeOffline) == rest.unheard && (p.State != ModeConfirmed || !p.Since.IsZero()) {
 				doors = append(doors, &w.Doors[i])
 			}
 		}
-		if text := restText(doors, rest.one, rest.more); text != "" {
-			w.Text += "; " + text
+		switch {
+		case len(doors) == 1 && doors[0].since != nil && !rest.unheard:
+			says = append(says, language.Say("%s has been offline since %s and will follow", doors[0].Door, doors[0].since))
+		case len(doors) > 0:
+			var names language.Several
+			for _, p := range doors {
+				names = append(names, p.Door)
+			}
+			says = append(says, rest.says(len(doors), names))
 		}
 	}
+	w.Text = language.Say("%s", says)
 }
 
-// restText says which doors are still something: "Lab has been offline since 9:12 and will
-// follow", or "Lab, Store and 3 more doors are offline and will follow".
-func restText(doors []*DoorProgress, one, more string) string {
+// confirmedText says how many doors, or readers if a door has several, have confirmed the mode, and after how long; 0: that is
+// not known.
+func (w *WantedMode) confirmedText(several bool, last time.Duration) *language.Sentence {
 	switch {
-	case len(doors) == 0:
-		return ""
-	case len(doors) == 1 && doors[0].State == ModeOffline && !doors[0].Since.IsZero():
-		since, _, _ := strings.Cut(strings.TrimPrefix(doors[0].Text, "offline "), ",")
-		return doors[0].Door + " has been offline " + since + " and will follow"
-	case len(doors) == 1:
-		return doors[0].Door + " " + one
+	case several && last > 0:
+		return language.Count(w.Of, "%[2]d of %[1]d reader after %[3]s", "%[2]d of %[1]d readers after %[3]s", w.Confirmed, tookText(last))
+	case several:
+		return language.Count(w.Of, "%[2]d of %[1]d reader", "%[2]d of %[1]d readers", w.Confirmed)
+	case last > 0:
+		return language.Count(w.Of, "%[2]d of %[1]d door after %[3]s", "%[2]d of %[1]d doors after %[3]s", w.Confirmed, tookText(last))
 	}
-	var names []string
-	for _, p := range doors[:min(len(doors), namedDoors)] {
-		names = append(names, p.Door)
-	}
-	if rest := len(doors) - len(names); rest > 0 {
-		return strings.Join(names, ", ") + " and " + count(rest, "more door") + " " + more
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1] + " " + more
+	return language.Count(w.Of, "%[2]d of %[1]d door", "%[2]d of %[1]d doors", w.Confirmed)
+}
+
+// rests say which doors are still something: "Lab and Store are offline and will follow".
+var rests = []struct {
+	state   Progress
+	unheard bool
+	says    func(n int, doors language.Several) *language.Sentence
+}{
+	{ModeAwaited, false, func(n int, doors language.Several) *language.Sentence {
+		return language.Count(n, "%[2]s has not confirmed yet", "%[2]s have not confirmed yet", doors)
+	}},
+	{ModeOffline, true, func(n int, doors language.Several) *language.Sentence {
+		return language.Count(n, "%[2]s is not heard now and will follow", "%[2]s are not heard now and will follow", doors)
+	}},
+	{ModeOffline, false, func(n int, doors language.Several) *language.Sentence {
+		return language.Count(n, "%[2]s is offline and will follow", "%[2]s are offline and will follow", doors)
+	}},
+	{ModeTooOld, false, func(n int, doors language.Several) *language.Sentence {
+		return language.Count(n, "%[2]s takes no part: update its reader", "%[2]s take no part: update their readers", doors)
+	}},
+	{ModeOverridden, false, func(n int, doors language.Several) *language.Sentence {
+		return language.Count(n, "%[2]s is in a higher mode, and this not in force there", "%[2]s are in a higher mode, and this not in force there", doors)
+	}},
+	{ModeSuspended, false, func(n int, doors language.Several) *language.Sentence {
+		return language.Count(n, "%[2]s is locked: its reader's housing is open", "%[2]s are locked: their readers' housings are open", doors)
+	}},
+	{ModeLeft, false, func(n int, doors language.Several) *language.Sentence {
+		return language.Count(n, "%[2]s had confirmed it, and works otherwise now", "%[2]s had confirmed it, and work otherwise now", doors)
+	}},
+	{ModeConfirmed, false, func(n int, doors language.Several) *language.Sentence {
+		return language.Count(n, "%[2]s confirmed it, and is offline now", "%[2]s confirmed it, and are offline now", doors)
+	}},
 }

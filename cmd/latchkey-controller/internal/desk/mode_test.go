@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -106,7 +107,7 @@ func TestWhatNobodyCanWantIsRefused(t *testing.T) {
 		{Where{Doors, 0}, wire.ModeLocked, 0, "where"},
 		{Where{Doors, 99}, wire.ModeLocked, 0, "where"},
 	} {
-		if _, err := w.SetMode(t.Context(), as(Owner), c.where, c.mode, c.until); Fields(err)[c.field] == "" {
+		if _, err := w.SetMode(t.Context(), as(Owner), c.where, c.mode, c.until); Fields(err)[c.field] == nil {
 			t.Errorf("%+v: %v", c, err)
 		}
 	}
@@ -185,7 +186,7 @@ func TestTwoAdministratorsAtOnceUndoNothingOfEachOther(t *testing.T) {
 	if one != nil || other == nil {
 		t.Fatalf("%v, %v", one, other)
 	}
-	if text := Fields(other)["mode"]; text != "Ada has ended this lockdown already, on 23 Nov 2026, 12:30" && text != "Grace has ended this lockdown already, on 23 Nov 2026, 12:30" {
+	if text := Fields(other)["mode"].String(); text != "Ada has ended this lockdown already, on 23 Nov 2026, 12:30" && text != "Grace has ended this lockdown already, on 23 Nov 2026, 12:30" {
 		t.Error(other)
 	}
 	if w.modes("lab") != "" {
@@ -200,7 +201,7 @@ func TestAModeThatIsOverCannotBeEnded(t *testing.T) {
 	id := w.setMode(Where{}, wire.ModeLocked, time.Hour)
 	w.pass(time.Hour)
 	for range 2 {
-		if err := w.EndMode(t.Context(), as(Owner), id); Fields(err)["mode"] != "This locking ended by itself, on 23 Nov 2026, 13:30" {
+		if err := w.EndMode(t.Context(), as(Owner), id); Fields(err)["mode"].String() != "This locking ended by itself, on 23 Nov 2026, 13:30" {
 			t.Error(err)
 		}
 		if all, err := w.WantedModes(t.Context(), as(Owner)); err != nil || len(all) != 0 {
@@ -303,14 +304,14 @@ func TestAModeOfAPlaceThatIsRemovedHasEnded(t *testing.T) {
 	door, err := w.AddPlace(t.Context(), as(Owner), Doors, lab.HubID, "Empty")
 	w.must(err)
 	id := w.setMode(Where{Doors, door}, wire.ModeLocked, 0)
-	if got := w.wanted(id); got.Of != 0 || got.Text != "no readers there yet; those that come get it" {
+	if got := w.wanted(id); got.Of != 0 || got.Text.String() != "no readers there yet; those that come get it" {
 		t.Errorf("%+v", got)
 	}
 	w.must(w.RemovePlace(t.Context(), as(Owner), Doors, door))
 	if all, err := w.WantedModes(t.Context(), as(Owner)); err != nil || len(all) != 0 {
 		t.Errorf("%d are wanted, %v", len(all), err)
 	}
-	if err := w.EndMode(t.Context(), as(Owner), id); Fields(err)["mode"] != "Owner has ended this locking already, on 23 Nov 2026, 12:30" {
+	if err := w.EndMode(t.Context(), as(Owner), id); Fields(err)["mode"].String() != "Owner has ended this locking already, on 23 Nov 2026, 12:30" {
 		t.Error(err)
 	}
 }
@@ -342,18 +343,22 @@ func TestProgressIsToldDoorByDoor(t *testing.T) {
 	w.says("foyer", wire.ModeState{Mode: wire.ModeEvacuation, Cause: wire.CauseFire})
 	got := w.wanted(id)
 	for i, want := range []DoorProgress{
-		{"Attic", "attic", ModeConfirmed, 400 * time.Millisecond, time.Time{}, wire.ModeLockdown, "confirmed after 0.4 s", false},
-		{"Barn", "barn", ModeOffline, 0, w.time.Add(-3*time.Hour - 400*time.Millisecond), wire.ModeNormal, "offline since 12:30, will follow", false},
-		{"Cellar", "cellar", ModeTooOld, 0, time.Time{}, "", "takes no part: the reader's program is too old for modes; update it", false},
-		{"Dock", "dock", ModeAwaited, 0, time.Time{}, wire.ModeNormal, "online, not confirmed yet", false},
-		{"Elevator", "elevator", ModeOffline, 0, time.Time{}, "", "not heard of yet, will follow", false},
-		{"Foyer", "foyer", ModeOverridden, 400 * time.Millisecond, time.Time{}, wire.ModeEvacuation, "evacuation is in force there: fire", false},
+		{"Attic", "attic", ModeConfirmed, 400 * time.Millisecond, time.Time{}, wire.ModeLockdown, language.Data("confirmed after 0.4 s"), nil, false},
+		{"Barn", "barn", ModeOffline, 0, w.time.Add(-3*time.Hour - 400*time.Millisecond), wire.ModeNormal, language.Data("offline since 12:30, will follow"), nil, false},
+		{"Cellar", "cellar", ModeTooOld, 0, time.Time{}, "", language.Data("takes no part: the reader's program is too old for modes; update it"), nil, false},
+		{"Dock", "dock", ModeAwaited, 0, time.Time{}, wire.ModeNormal, language.Data("online, not confirmed yet"), nil, false},
+		{"Elevator", "elevator", ModeOffline, 0, time.Time{}, "", language.Data("not heard of yet, will follow"), nil, false},
+		{"Foyer", "foyer", ModeOverridden, 400 * time.Millisecond, time.Time{}, wire.ModeEvacuation, language.Data("evacuation is in force there: fire"), nil, false},
 	} {
-		if got.Doors[i] != want {
-			t.Errorf("%+v\nnot %+v", got.Doors[i], want)
+		is := got.Doors[i]
+		if is.Text.String() != want.Text.String() {
+			t.Errorf("%q\nnot %q", is.Text, want.Text)
+		}
+		if is.Text, is.since = want.Text, nil; is != want {
+			t.Errorf("%+v\nnot %+v", is, want)
 		}
 	}
-	if want := "2 of 6 doors after 0.4 s; Dock has not confirmed yet; Barn and Elevator are offline and will follow; Cellar takes no part: update its reader; Foyer is in a higher mode, and this not in force there"; got.Text != want {
+	if want := "2 of 6 doors after 0.4 s; Dock has not confirmed yet; Barn and Elevator are offline and will follow; Cellar takes no part: update its reader; Foyer is in a higher mode, and this not in force there"; got.Text.String() != want {
 		t.Errorf("%q\nnot %q", got.Text, want)
 	}
 	if got.Confirmed != 2 || got.Took != 0 {
@@ -363,19 +368,19 @@ func TestProgressIsToldDoorByDoor(t *testing.T) {
 	for _, door := range []string{"dock", "elevator", "cellar"} { // Cellar has been updated
 		w.says(door, wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
 	}
-	if want := "5 of 6 doors after 1.0 s; Barn has been offline since 12:30 and will follow; Foyer is in a higher mode, and this not in force there"; w.wanted(id).Text != want {
+	if want := "5 of 6 doors after 1.0 s; Barn has been offline since 12:30 and will follow; Foyer is in a higher mode, and this not in force there"; w.wanted(id).Text.String() != want {
 		t.Errorf("%q\nnot %q", w.wanted(id).Text, want)
 	}
 	w.says("barn", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
 	w.says("foyer", wire.ModeState{Mode: wire.ModeLockdown, Cause: wire.CauseWanted})
-	if got := w.wanted(id); got.Took != time.Second || got.Text != "6 of 6 doors after 1.0 s" {
+	if got := w.wanted(id); got.Took != time.Second || got.Text.String() != "6 of 6 doors after 1.0 s" {
 		t.Errorf("%+v", got)
 	}
 	without := New(Options{Site: w.site, Clock: w.clock})
 	w.setMode(Where{}, wire.ModeEvacuation, 0)
 	all, err := without.WantedModes(t.Context(), as(Owner))
 	w.must(err)
-	if len(all) != 2 || all[0].Mode != wire.ModeEvacuation || all[0].Text != "0 of 6 doors; no controller runs: readers get it when one does" || all[1].Text != "6 of 6 doors after 1.0 s" {
+	if len(all) != 2 || all[0].Mode != wire.ModeEvacuation || all[0].Text.String() != "0 of 6 doors; no controller runs: readers get it when one does" || all[1].Text.String() != "6 of 6 doors after 1.0 s" {
 		t.Errorf("%q, %q", all[0].Text, all[1].Text)
 	}
 }
@@ -386,7 +391,7 @@ func TestADoorThatDoesNotKnowTheTimeSaysWhyItStaysLocked(t *testing.T) {
 	w.readerAt("lab", "Annex", "Lab")
 	id := w.setMode(Where{}, wire.ModeUnlocked, time.Hour)
 	w.says("lab", wire.ModeState{Mode: wire.ModeNormal})
-	if got := w.wanted(id).Doors[0]; got.State != ModeAwaited || got.Text != "does not know the time, so it stays locked" {
+	if got := w.wanted(id).Doors[0]; got.State != ModeAwaited || got.Text.String() != "does not know the time, so it stays locked" {
 		t.Errorf("%+v", got)
 	}
 }
@@ -449,7 +454,7 @@ func TestInALockdownOnlyThoseUnlockWhoMayEndIt(t *testing.T) {
 	}
 	// It was locked down while the order was on its way.
 	w.live.reason = wire.ReasonLockdown
-	if result, err := w.Order(t.Context(), as(Owner), "lab", wire.Unlock); err != nil || result.Done || result.Text != "the reader refused: the door is locked down" {
+	if result, err := w.Order(t.Context(), as(Owner), "lab", wire.Unlock); err != nil || result.Done || result.Text.String() != "the reader refused: the door is locked down" {
 		t.Errorf("%+v, %v", result, err)
 	}
 	w.live.reason = ""
@@ -536,7 +541,7 @@ func TestWhatAReaderHasConfirmedIsNoLongerSoIfItSaysOtherwise(t *testing.T) {
 		{wire.ModeState{Mode: wire.ModeNormal}, true, ModeLeft, "0 of 1 door; Lab had confirmed it, and works otherwise now"},
 	} {
 		w.saysOf("lab", wire.LevelModes, &test.mode, test.online)
-		if got := w.wanted(id); got.Text != test.text || got.Doors[0].State != test.state {
+		if got := w.wanted(id); got.Text.String() != test.text || got.Doors[0].State != test.state {
 			t.Errorf("%+v, online %t: %s, %q", test.mode, test.online, got.Doors[0].State, got.Text)
 		}
 	}
@@ -545,7 +550,7 @@ func TestWhatAReaderHasConfirmedIsNoLongerSoIfItSaysOtherwise(t *testing.T) {
 	unlocked := wire.ModeState{Mode: wire.ModeUnlocked, Cause: wire.CauseWanted}
 	w.says("lab", unlocked)
 	w.live.states[0].State.Condition.Tamper = true
-	if got := w.wanted(id); got.Doors[0].State != ModeSuspended || got.Text != "0 of 1 door; Lab is locked: its reader's housing is open" {
+	if got := w.wanted(id); got.Doors[0].State != ModeSuspended || got.Text.String() != "0 of 1 door; Lab is locked: its reader's housing is open" {
 		t.Errorf("%s, %q", got.Doors[0].State, got.Text)
 	}
 }

@@ -73,17 +73,17 @@ func TestTypedNamesAreTidy(t *testing.T) {
 	if u, err := w.User(t.Context(), owner, user); err != nil || u.First != "Ada L" || u.Name != "Ada L" || len(u.Groups) != 1 || u.Groups[0] != "staff" {
 		t.Errorf("%+v, %v", u, err)
 	}
-	if _, _, err := w.AddUser(t.Context(), owner, UserForm{First: "\u3164\u200b"}, PIN{}, nil); Fields(err)["first"] == "" {
+	if _, _, err := w.AddUser(t.Context(), owner, UserForm{First: "\u3164\u200b"}, PIN{}, nil); Fields(err)["first"] == nil {
 		t.Errorf("a user whom nobody sees: %v", err)
 	}
-	if _, err := w.AddPlace(t.Context(), owner, Locations, 0, "\u2800\u200b"); Fields(err)["name"] == "" {
+	if _, err := w.AddPlace(t.Context(), owner, Locations, 0, "\u2800\u200b"); Fields(err)["name"] == nil {
 		t.Errorf("a location that nobody sees: %v", err)
 	}
 	location, err := w.AddPlace(t.Context(), owner, Locations, 0, hidden)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.AddPlace(t.Context(), owner, Locations, 0, "Ada L"); Fields(err)["name"] == "" {
+	if _, err := w.AddPlace(t.Context(), owner, Locations, 0, "Ada L"); Fields(err)["name"] == nil {
 		t.Errorf("two locations that look alike: %v", err)
 	}
 	hub, err := w.AddPlace(t.Context(), owner, Hubs, location, hidden)

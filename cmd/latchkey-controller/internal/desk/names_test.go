@@ -59,7 +59,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 	if got := page("super", Query{Kind: "admin"}); !strings.HasPrefix(got, "Changed: Super Admin changed Ada Byron") || strings.Contains(got, "\n") {
 		t.Errorf("an administrator's acts: %s", got)
 	}
-	if _, err := w.Activity(t.Context(), as(Owner), Query{Name: "nobody at all"}); Fields(err)["person"] == "" {
+	if _, err := w.Activity(t.Context(), as(Owner), Query{Name: "nobody at all"}); Fields(err)["person"] == nil {
 		t.Errorf("nobody: %v", err)
 	}
 	var csv bytes.Buffer
@@ -68,7 +68,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 		t.Errorf("the export: %s", csv.String())
 	}
 	csv.Reset()
-	if err := w.Export(t.Context(), as(Editor), Query{Name: "nobody at all"}, CSV, &csv); Fields(err)["person"] == "" || csv.Len() != 0 {
+	if err := w.Export(t.Context(), as(Editor), Query{Name: "nobody at all"}, CSV, &csv); Fields(err)["person"] == nil || csv.Len() != 0 {
 		t.Errorf("an export of nobody: %v, %q", err, csv.String())
 	}
 	// A name is deleted with the last event that has it.
@@ -83,7 +83,7 @@ func TestActivityShowsAndFindsTheNamesOfThen(t *testing.T) {
 			}
 		}
 	}))
-	if _, err := w.Activity(t.Context(), as(Owner), Query{Name: "babbage"}); Fields(err)["person"] == "" {
+	if _, err := w.Activity(t.Context(), as(Owner), Query{Name: "babbage"}); Fields(err)["person"] == nil {
 		t.Errorf("a name that was to be forgotten: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -34,18 +35,18 @@ func Notices() []Notice {
 }
 
 // Title says what a notice tells of.
-func (n Notice) Title() string {
-	return map[Notice]string{
-		NoticeLockout: "PIN entry is locked out",
-		NoticeForced:  "A door is forced open",
-		NoticeHeld:    "A door is held open",
-		NoticeTamper:  "A reader's housing is opened",
-		NoticeOffline: "A reader is offline for a minute, and back",
-		NoticeCopy:    "A copy of a card is shown",
-		NoticeDuress:  "A PIN for duress is entered",
-		NoticeBudget:  "A reader's TPM has few PINs left, or its count is wrong",
-		NoticeDisk:    "The controller's disk is full",
-		NoticeLead:    "A controller fails, and another one takes over",
+func (n Notice) Title() *language.Sentence {
+	return map[Notice]*language.Sentence{
+		NoticeLockout: language.Say("PIN entry is locked out"),
+		NoticeForced:  language.Say("A door is forced open"),
+		NoticeHeld:    language.Say("A door is held open"),
+		NoticeTamper:  language.Say("A reader's housing is opened"),
+		NoticeOffline: language.Say("A reader is offline for a minute, and back"),
+		NoticeCopy:    language.Say("A copy of a card is shown"),
+		NoticeDuress:  language.Say("A PIN for duress is entered"),
+		NoticeBudget:  language.Say("A reader's TPM has few PINs left, or its count is wrong"),
+		NoticeDisk:    language.Say("The controller's disk is full"),
+		NoticeLead:    language.Say("A controller fails, and another one takes over"),
 	}[n]
 }
 

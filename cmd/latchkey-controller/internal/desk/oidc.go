@@ -3,13 +3,13 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -89,10 +89,12 @@ func (p *Provider) row() (*store.OIDC, FieldErrors) {
 	} else if err != nil || u.Scheme != "https" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || len(o.Issuer) > maxOIDCText {
 		wrongs.add(wrong("issuer", "Enter the issuer's address as the provider says it, like https://login.example.com/realm"))
 	}
-	for _, field := range []struct{ name, text, what string }{{"client", o.Client, "the client's id"}, {"claim", o.Claim, "the claim that says the role"}} {
-		if field.text == "" || len(field.text) > maxOIDCText || Clean(field.text) != field.text {
-			wrongs.add(wrong(field.name, "Enter %s as the provider has it, at most %d bytes", field.what, maxOIDCText))
-		}
+	unusable := func(text string) bool { return text == "" || len(text) > maxOIDCText || Clean(text) != text }
+	if unusable(o.Client) {
+		wrongs.add(wrong("client", "Enter the client's id as the provider has it, at most %d bytes", maxOIDCText))
+	}
+	if unusable(o.Claim) {
+		wrongs.add(wrong("claim", "Enter the claim that says the role as the provider has it, at most %d bytes", maxOIDCText))
 	}
 	switch {
 	case len(p.Roles) == 0:
@@ -103,12 +105,12 @@ func (p *Provider) row() (*store.OIDC, FieldErrors) {
 	for _, value := range slices.Sorted(maps.Keys(p.Roles)) {
 		role := p.Roles[value]
 		switch {
-		case value == "" || len(value) > maxOIDCText || Clean(value) != value:
-			wrongs.add(wrong("mapping", "%.40q cannot be the value of a claim: write it as the provider sends it", value))
+		case unusable(value):
+			wrongs.add(wrong("mapping", "%s cannot be the value of a claim: write it as the provider sends it", language.Quoted(value, 40)))
 		case !slices.Contains(Roles(), role):
-			wrongs.add(wrong("mapping", "%.40q is not a role: choose owner, super-admin, limited-edit or limited-view", string(role)))
+			wrongs.add(wrong("mapping", "%s is not a role: choose owner, super-admin, limited-edit or limited-view", language.Quoted(string(role), 40)))
 		case role == Owner && !p.Owners:
-			wrongs.add(wrong("mapping", "The value %.40q would make Owners: allow that, or choose another role", value))
+			wrongs.add(wrong("mapping", "The value %s would make Owners: allow that, or choose another role", language.Quoted(value, 40)))
 		}
 		o.Roles[value] = string(role)
 	}
@@ -121,7 +123,7 @@ func (p *Provider) row() (*store.OIDC, FieldErrors) {
 // Provider, and "provider" if it was changed meanwhile.
 func (d *Desk) SetProvider(ctx context.Context, a Actor, was int64, p *Provider, secret []byte) error {
 	defer clear(secret)
-	target := &auditTarget{subject: d.site.Name, text: "at " + strings.TrimSpace(p.Issuer)}
+	target := &auditTarget{subject: d.site.Name, text: language.Say("at %s¦a provider", strings.TrimSpace(p.Issuer))}
 	return d.act(ctx, a, EditSignIn, target, func(tx *store.Tx, _ time.Time) error {
 		before, err := tx.OIDC()
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -143,11 +145,11 @@ func (d *Desk) SetProvider(ctx context.Context, a Actor, was int64, p *Provider,
 			return err
 		}
 		o.Revision = before.Revision + 1
-		text := ""
+		says := language.Series{language.Say("at %s by %s¦a provider, a claim", o.Issuer, o.Claim)}
 		for _, value := range slices.Sorted(maps.Keys(o.Roles)) {
-			text += fmt.Sprintf(", %s is %s", value, Role(o.Roles[value]).Title())
+			says = append(says, language.Say("%s is %s¦a value of a claim, a role", value, Role(o.Roles[value]).Title()))
 		}
-		target.text = "at " + o.Issuer + " by " + o.Claim + text
+		target.text = language.Say("%s", says)
 		return errors.Join(tx.SetOIDC(o), tx.EndOIDCSessions())
 	})
 }
@@ -155,7 +157,7 @@ func (d *Desk) SetProvider(ctx context.Context, a Actor, was int64, p *Provider,
 // RemoveProvider has administrators sign in only here, and signs out those who did not. Field:
 // "provider", if there is none.
 func (d *Desk) RemoveProvider(ctx context.Context, a Actor) error {
-	target := &auditTarget{subject: d.site.Name, text: "at no provider any more"}
+	target := &auditTarget{subject: d.site.Name, text: language.Say("at no provider any more")}
 	return d.act(ctx, a, EditSignIn, target, func(tx *store.Tx, _ time.Time) error {
 		if _, err := tx.OIDC(); errors.Is(err, store.ErrNotFound) {
 			return wrong("provider", "There is no provider to remove: administrators sign in only here")

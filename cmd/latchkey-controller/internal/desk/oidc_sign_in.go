@@ -24,6 +24,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/outbound"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -41,15 +42,15 @@ const (
 // Errors of signing in at a provider.
 var (
 	// ErrNoProvider: there is none, or the console has no name to come back to.
-	ErrNoProvider = errors.New("there is no provider at which administrators sign in")
+	ErrNoProvider = language.Say("there is no provider at which administrators sign in")
 	// ErrProvider: the provider cannot be reached, or does not do what it should.
-	ErrProvider = errors.New("the provider cannot be reached, or did not answer as it should; an Owner with a password or passkey can still sign in here")
+	ErrProvider = language.Say("the provider cannot be reached, or did not answer as it should; an Owner with a password or passkey can still sign in here")
 	// ErrWrongProviderAnswer does not say what was wrong.
-	ErrWrongProviderAnswer = errors.New("what came back from the provider cannot be used, took too long, or belongs to a sign-in that was begun at another controller; sign in again")
+	ErrWrongProviderAnswer = language.Say("what came back from the provider cannot be used, took too long, or belongs to a sign-in that was begun at another controller; sign in again")
 	// ErrNoRole: the provider's account has no role here.
-	ErrNoRole = errors.New("your account has no role here; ask an Owner")
+	ErrNoRole = language.Say("your account has no role here; ask an Owner")
 	// ErrAtProvider: what is done is the provider's to do.
-	ErrAtProvider = errors.New("this administrator signs in at the provider, which decides it")
+	ErrAtProvider = language.Say("this administrator signs in at the provider, which decides it")
 )
 
 // providers is what is known of the provider.
@@ -259,7 +260,7 @@ func (d *Desk) SignInAtProvider(ctx context.Context, kept string, answer url.Val
 				return err
 			}
 		}
-		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignIn, store.Done, fmt.Sprintf("as %s at %s, from %s", who.role.Title(), o.Issuer, from.Address)))
+		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignIn, store.Done, auditOf(language.Say("as %s at %s, from %s¦a role, a provider, an address", who.role.Title(), o.Issuer, from.Address))))
 	})
 	return session, b.Next, err
 }
@@ -365,16 +366,16 @@ func (d *Desk) stale(tx *store.Tx, s *Session) error {
 
 // refuseAtProvider audits why nobody was signed in, and returns that.
 func (d *Desk) refuseAtProvider(ctx context.Context, o *store.OIDC, who account, from Client, why error) error {
-	text := "an answer that cannot be used came from " + o.Issuer
+	text := language.Say("an answer that cannot be used came from %s, from %s¦a provider, an address", o.Issuer, from.Address)
 	switch {
 	case errors.Is(why, ErrNoRole):
-		text = fmt.Sprintf("the account %s of %s has no role", escape(cut(Clean(who.subject), 128)), o.Issuer)
+		text = language.Say("the account %s of %s has no role, from %s¦at a provider, an address", cut(Clean(who.subject), 128), o.Issuer, from.Address)
 	case errors.Is(why, ErrProvider):
-		text = "the provider " + o.Issuer + " cannot be reached"
+		text = language.Say("the provider %s cannot be reached, from %s¦an address", o.Issuer, from.Address)
 		d.log.Error("the provider at which administrators sign in", "err", why)
 	}
 	err := d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
-		return tx.AddRefused(new(auditTarget).audit(d.now(), Actor{Name: unknownAccount, Via: Console}, actSignIn, store.Refused, text+", from "+from.Address))
+		return tx.AddRefused(new(auditTarget).audit(d.now(), Actor{Name: unknownAccount, Via: Console}, actSignIn, store.Refused, auditOf(text)))
 	})
 	if err != nil {
 		return err

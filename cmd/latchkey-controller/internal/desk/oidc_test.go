@@ -164,7 +164,7 @@ func TestAProvidersAccountSignsInWithTheRoleThatItHasThen(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
-	if err := w.RemoveAdmin(t.Context(), first.Actor, first.Actor.ID); Fields(err)["role"] == "" {
+	if err := w.RemoveAdmin(t.Context(), first.Actor, first.Actor.ID); Fields(err)["role"] == nil {
 		t.Error("the last Owner of this console is removed:", err)
 	}
 	w.must(w.RemoveProvider(t.Context(), first.Actor))
@@ -350,7 +350,7 @@ func TestAProviderIsSetWholeOrNotAtAll(t *testing.T) {
 	} {
 		p := good()
 		c.change(p)
-		if err := w.SetProvider(t.Context(), as(Owner), 0, p, []byte(c.secret)); Fields(err)[c.field] == "" {
+		if err := w.SetProvider(t.Context(), as(Owner), 0, p, []byte(c.secret)); Fields(err)[c.field] == nil {
 			t.Errorf("%s of %+v: %v", c.field, p, err)
 		}
 	}
@@ -362,7 +362,7 @@ func TestAProviderIsSetWholeOrNotAtAll(t *testing.T) {
 	if e := w.newest(); e.Text.String() != "Owner changed how administrators of home sign in: at https://login.example.com by groups, a is Limited Admin (Can View)" {
 		t.Errorf("%q", e.Text)
 	}
-	if err := w.SetProvider(t.Context(), as(Owner), 0, good(), nil); Fields(err)["provider"] == "" {
+	if err := w.SetProvider(t.Context(), as(Owner), 0, good(), nil); Fields(err)["provider"] == nil {
 		t.Error("it was changed meanwhile:", err)
 	}
 	stored := func() (o *store.OIDC) {

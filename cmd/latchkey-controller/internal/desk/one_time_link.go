@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -73,7 +74,7 @@ func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token strin
 		if token, err = d.addOneTimeLink(tx, id); err != nil {
 			return err
 		}
-		return tx.AddAudit(target.audit(d.now(), a, actOwnerLink, store.Done, ""))
+		return tx.AddAudit(target.audit(d.now(), a, actOwnerLink, store.Done, auditText{}))
 	})
 	return token, err
 }
@@ -178,7 +179,7 @@ func (d *Desk) UseOneTimeLink(ctx context.Context, token, name string, password 
 		if session, err = d.begin(tx, admin, from); err != nil {
 			return err
 		}
-		return tx.AddAudit((&auditTarget{subject: admin.Name}).audit(d.now(), session.Actor, act, store.Done, fromAddress+from.Address))
+		return tx.AddAudit((&auditTarget{subject: admin.Name}).audit(d.now(), session.Actor, act, store.Done, auditOf(language.Say("from %s¦an address", from.Address))))
 	})
 	return session, err
 }

@@ -3,9 +3,9 @@ package desk
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -14,65 +14,73 @@ import (
 type Access struct {
 	Reader, Door, Place string
 	DoorID              int64
-	Zone                string          // IANA name of the door's time zone, of Hours and Two
-	Groups              []string        // of theirs that may open it
-	Hours               *wire.Schedule  // when these may; nil: always
-	From, Until         time.Time       // the user's own dates; zero: none
-	Two                 *wire.TwoProofs // when card and PIN are demanded; nil: never
-	Both                bool            // they are whenever these groups may open
-	Limits              PINLimits       // of their PIN
-	PIN, Card           bool            // they have one that the reader could take
-	Never               string          // why they cannot open it at all, for people; "": they can
-	Now                 []Way           // how it opens now, and does not, of what the reader takes
-	Not                 string          // why it does not open now, for people; "": it does
-	Opens               time.Time       // when it does next, if all but the time stays as it is; zero: it does now, or at no time that is near
-	Held                bool            // the door is held open to everybody now
-	Unsure              string          // why the reader may do otherwise now: "it is offline"; "": it has all that this is from
+	Zone                string             // IANA name of the door's time zone, of Hours and Two
+	Groups              []string           // of theirs that may open it
+	Hours               *wire.Schedule     // when these may; nil: always
+	From, Until         time.Time          // the user's own dates; zero: none
+	Two                 *wire.TwoProofs    // when card and PIN are demanded; nil: never
+	Both                bool               // they are whenever these groups may open
+	Limits              PINLimits          // of their PIN
+	PIN, Card           bool               // they have one that the reader could take
+	Never               *language.Sentence // why they cannot open it at all; nil: they can
+	Now                 []Way              // how it opens now, and does not, of what the reader takes
+	Not                 *language.Sentence // why it does not open now; nil: it does
+	Opens               time.Time          // when it does next, if all but the time stays as it is; zero: it does now, or at no time that is near
+	Held                bool               // the door is held open to everybody now
+	Unsure              *language.Sentence // why the reader may do otherwise now: "it is offline"; nil: it has all that this is from
 }
 
-// How says with what the door opens: "PIN or card", "card and PIN"; "": never.
-func (a *Access) How() string {
-	if a.Never != "" {
-		return ""
-	}
-	alone := "card"
+// How says with what the door opens: "PIN or card", "card and PIN"; nil: never.
+func (a *Access) How() *language.Sentence {
 	switch {
-	case a.PIN && a.Card:
-		alone = "PIN or card"
-	case a.PIN:
-		alone = "PIN"
-	}
-	switch two := a.Two; {
-	case two == nil:
-		return alone
+	case a.Never != nil:
+		return nil
+	case a.Two == nil:
+		return alone(a.PIN, a.Card)
 	case a.Both:
-		return "card and PIN"
+		return language.Say("card and PIN")
 	case a.PIN && a.Card:
-		return alone + ", at some times both"
-	default:
-		return alone + ", but not while both are demanded"
+		return language.Say("PIN or card, at some times both")
+	case a.PIN:
+		return language.Say("PIN, but not while both are demanded")
 	}
+	return language.Say("card, but not while both are demanded")
+}
+
+// alone says with what a door opens by itself.
+func alone(pin, card bool) *language.Sentence {
+	switch {
+	case pin && card:
+		return language.Say("PIN or card")
+	case pin:
+		return language.Say("PIN")
+	}
+	return language.Say("card")
 }
 
 // When says when the door opens: "always", "Mon 08:00-18:00".
-func (a *Access) When() string { return HoursLine(a.Hours) }
+func (a *Access) When() *language.Sentence { return HoursLine(a.Hours) }
 
-// ByNow says with what the door opens now: "PIN or card", "card and PIN, the card first"; "":
+// ByNow says with what the door opens now: "PIN or card", "card and PIN, the card first"; nil:
 // it does not.
-func (a *Access) ByNow() string {
-	var by []string
+func (a *Access) ByNow() *language.Sentence {
+	var pin, card, both, first bool
 	for _, way := range a.Now {
-		switch {
-		case way.Why != "":
-		case way.Means == wire.ByPIN:
-			by = append(by, "PIN")
-		case way.CardFirst:
-			by = append(by, "card and PIN, the card first")
-		default:
-			by = append(by, string(way.Means))
-		}
+		opens := way.Why == ""
+		pin = pin || opens && way.Means == wire.ByPIN
+		card = card || opens && way.Means == wire.ByCard
+		both = both || opens && way.Means == wire.ByBoth
+		first = first || opens && way.CardFirst
 	}
-	return strings.ReplaceAll(strings.Join(by, " or "), "pin", "PIN")
+	switch {
+	case first:
+		return language.Say("card and PIN, the card first")
+	case both:
+		return language.Say("card and PIN")
+	case pin || card:
+		return alone(pin, card)
+	}
+	return nil
 }
 
 // accessOf returns the access of somebody with credentials, who is in groups, at a reader with
@@ -91,7 +99,7 @@ func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now tim
 		return nil
 	}
 	if u.Suspended {
-		a.Never = "they are suspended"
+		a.Never = language.Say("they are suspended")
 		return a
 	}
 	var sent []wire.Credential
@@ -104,121 +112,133 @@ func accessOf(r *Reader, u *store.User, credentials []*store.Credential, now tim
 		}
 	}
 	if len(sent) == 0 && len(credentials) > 0 {
-		a.Never = "the reader's program is too old for a PIN with limits: update it"
+		a.Never = language.Say("the reader's program is too old for a PIN with limits: update it")
 		return a
 	}
 	w := r.doorway(now)
 	a.PIN, a.Card = w.takes(sent)
-	if a.Never = w.never(r, a, sent); a.Never != "" {
+	if a.Never = w.never(r, a, sent); a.Never != nil {
 		return a
 	}
 	a.Now = w.waysOf(a, sent)
-	if a.Not = notNow(a); a.Not != "" && opens {
+	if a.Not = notNow(a); a.Not != nil && opens {
 		a.Opens = w.again(a, sent)
 	}
 	return a
 }
 
 // Why a reader may decide otherwise.
-const (
-	offline        = "it is offline"
-	sendingChanges = "it is being sent the newest changes" // as a rule for seconds
+var (
+	offline        = language.Say("it is offline")
+	sendingChanges = language.Say("it is being sent the newest changes") // as a rule for seconds
 )
 
-// Unsure says why the reader may decide otherwise than is worked out here; "": it has confirmed
+// Unsure says why the reader may decide otherwise than is worked out here; nil: it has confirmed
 // all that this is from.
-func (r *Reader) Unsure() string {
+func (r *Reader) Unsure() *language.Sentence {
 	switch {
 	case r.CutOff:
-		return "it is too old for a PIN that somebody has, and gets no changes until it is updated"
+		return language.Say("it is too old for a PIN that somebody has, and gets no changes until it is updated")
 	case !r.Live.Known:
-		return "it has not been heard from"
+		return language.Say("it has not been heard from")
 	case !r.Live.Online:
 		return offline
 	case !r.Live.Current:
 		return sendingChanges
 	}
-	return ""
+	return nil
 }
 
-// never says why somebody with credentials cannot open the door at all; "": they can.
-func (w *doorway) never(r *Reader, a *Access, credentials []wire.Credential) string {
+// never says why somebody with credentials cannot open the door at all; nil: they can.
+func (w *doorway) never(r *Reader, a *Access, credentials []wire.Credential) *language.Sentence {
 	pins, cards := len(ofKind(credentials, wire.PIN)), len(ofKind(credentials, wire.Card))
 	switch {
 	case !a.Until.IsZero() && w.at.Trusted && !w.at.Local.Before(a.Until):
-		return "their dates have ended"
+		return language.Say("their dates have ended")
 	case a.Two != nil && r.OldProofs():
-		return "the reader's program is too old to demand card and PIN, so it lets nobody in: update it"
+		return language.Say("the reader's program is too old to demand card and PIN, so it lets nobody in: update it")
 	case pins+cards == 0:
-		return "they have neither PIN nor card"
+		return language.Say("they have neither PIN nor card")
 	case a.Both && pins == 0:
-		return "the door demands card and PIN, and they have no PIN"
+		return language.Say("the door demands card and PIN, and they have no PIN")
 	case a.Both && cards == 0:
-		return "the door demands card and PIN, and they have no card"
+		return language.Say("the door demands card and PIN, and they have no card")
 	case a.Hours != nil && len(a.Hours.Week)+len(a.Hours.Holiday) == 0:
-		return "the hours of their groups never begin"
+		return language.Say("the hours of their groups never begin")
 	case a.Both && a.PIN && a.Card, !a.Both && (a.PIN || a.Card):
-		return ""
+		return nil
 	}
-	var why []string
+	var why []*language.Sentence
 	if pins > 0 && !a.PIN {
 		switch {
 		case !w.policy.PIN:
 			why = append(why, reasonText(wire.ReasonOff))
 		case w.says.PIN == wire.ReasonNone:
-			why = append(why, "the reader has no touchscreen")
+			why = append(why, language.Say("the reader has no touchscreen"))
 		default:
 			why = append(why, reasonText(wire.ReasonWithheld))
 		}
 	}
 	if cards > 0 && !a.Card {
 		if w.says.Card == wire.ReasonNone {
-			why = append(why, "the reader has no card reader")
+			why = append(why, language.Say("the reader has no card reader"))
 		} else {
-			why = append(why, "only cards that prove themselves open this door")
+			why = append(why, language.Say("only cards that prove themselves open this door"))
 		}
 	}
-	return strings.Join(why, ", and ")
+	return allOf(why)
 }
 
-// neverByPIN says why nobody can open the door with a PIN by itself; "": they can.
-func (r *Reader) neverByPIN(now time.Time) string {
+// neverByPIN says why nobody can open the door with a PIN by itself; nil: they can.
+func (r *Reader) neverByPIN(now time.Time) *language.Sentence {
 	w, pin, a := r.doorway(now), []wire.Credential{{Kind: wire.PIN}}, &Access{Two: r.Policy.TwoProofs, Both: r.Policy.DemandsTwoIn(nil)}
 	a.PIN, a.Card = w.takes(pin)
 	return w.never(r, a, pin)
 }
 
-// notNow says why the door does not open now; "": it does.
-func notNow(a *Access) string {
+// notNow says why the door does not open now; nil: it does.
+func notNow(a *Access) *language.Sentence {
 	if len(a.Now) == 0 { // both are demanded now, and they have one
 		if a.PIN {
-			return "card and PIN are demanded now, and they have no card"
+			return language.Say("card and PIN are demanded now, and they have no card")
 		}
-		return "card and PIN are demanded now, and they have no PIN"
+		return language.Say("card and PIN are demanded now, and they have no PIN")
 	}
-	var why []string
+	var why []*language.Sentence
 	for _, way := range a.Now {
 		if way.Why == "" {
-			return ""
+			return nil
 		}
-		if text := way.WhyText(); !slices.Contains(why, text) {
+		if text := way.WhyText(); !slices.ContainsFunc(why, func(w *language.Sentence) bool { return w.String() == text.String() }) {
 			why = append(why, text)
 		}
 	}
-	return strings.Join(why, ", and ")
+	return allOf(why)
 }
 
-// WhyText says for people why the way does not open the door now; "": it does.
-func (w *Way) WhyText() string {
+// allOf joins reasons that all hold.
+func allOf(why []*language.Sentence) (all *language.Sentence) {
+	for _, one := range why {
+		if all == nil {
+			all = one
+			continue
+		}
+		all = language.Say("%s, and %s¦two reasons", all, one)
+	}
+	return all
+}
+
+// WhyText says for people why the way does not open the door now; nil: it does.
+func (w *Way) WhyText() *language.Sentence {
 	switch w.Why {
 	case wire.ReasonNone: // one of both: the other is taken by itself at other times
-		return "card and PIN are demanded now, and the reader cannot take both"
+		return language.Say("card and PIN are demanded now, and the reader cannot take both")
 	case wire.ReasonClock:
-		return "the reader does not know the time"
+		return language.Say("the reader does not know the time")
 	case wire.ReasonUnstored:
-		return "the reader cannot store records"
+		return language.Say("the reader cannot store records")
 	case wire.ReasonKey:
-		return "the reader cannot use its key"
+		return language.Say("the reader cannot use its key")
 	}
 	return reasonText(w.Why)
 }
@@ -289,7 +309,7 @@ func PINDoors(all []*Access) (alone, both int) {
 	type door struct{ name, place string }
 	doors := map[door]bool{}
 	for _, a := range all {
-		if a.Never == "" && a.PIN {
+		if a.Never == nil && a.PIN {
 			at := door{a.Door, a.Place}
 			doors[at] = doors[at] || !a.Both
 		}

@@ -22,21 +22,21 @@ func TestWhatIsSaidOfAReaderSaysWhatItIsFrom(t *testing.T) {
 		}
 		return all[0]
 	}
-	if a := only(); a.Unsure != "it has not been heard from" || a.Limits.String() != "for 2 uses" {
+	if a := only(); a.Unsure.String() != "it has not been heard from" || a.Limits.String() != "for 2 uses" {
 		t.Errorf("not heard from: %+v", a)
 	}
 	w.says(id, wire.ModeState{Mode: wire.ModeNormal})
 	state := &w.live.states[0]
 	state.State.Condition.ClockTrusted, state.Current = true, true
-	if a := only(); a.Unsure != "" || a.ByNow() != "PIN" || a.Held {
+	if a := only(); a.Unsure.String() != "" || a.ByNow().String() != "PIN" || a.Held {
 		t.Errorf("all is known: %+v", a)
 	}
 	state.Current = false
-	if a := only(); a.Unsure != "it is being sent the newest changes" {
+	if a := only(); a.Unsure.String() != "it is being sent the newest changes" {
 		t.Errorf("not confirmed: %+v", a)
 	}
 	state.Online = false
-	if a := only(); a.Unsure != "it is offline" {
+	if a := only(); a.Unsure.String() != "it is offline" {
 		t.Errorf("offline: %+v", a)
 	}
 	state.Online, state.Current = true, true
@@ -46,11 +46,11 @@ func TestWhatIsSaidOfAReaderSaysWhatItIsFrom(t *testing.T) {
 	}
 	until := w.time.Add(time.Hour)
 	w.must(w.EditUser(t.Context(), as(Owner), user, "", nil, func(f *UserForm) { f.Until = until.Format(time.RFC3339) }))
-	if a := only(); a.Never != "" || !a.Until.Equal(until.Truncate(time.Second)) {
+	if a := only(); a.Never.String() != "" || !a.Until.Equal(until.Truncate(time.Second)) {
 		t.Errorf("until later: %+v", a)
 	}
 	w.pass(time.Hour)
-	if a := only(); a.Never != "their dates have ended" {
+	if a := only(); a.Never.String() != "their dates have ended" {
 		t.Errorf("it has ended: %+v", a)
 	}
 }

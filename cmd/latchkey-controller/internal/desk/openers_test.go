@@ -109,12 +109,12 @@ func TestAUserAndADoorSayWhenAndHowItOpensAndWhyNotNow(t *testing.T) {
 			continue
 		}
 		a := of[0]
-		if a.How() != step.how || a.When() != step.when || a.ByNow() != step.now || a.Not != step.not || a.Never != step.cannot {
+		if a.How().String() != step.how || a.When().String() != step.when || a.ByNow().String() != step.now || a.Not.String() != step.not || a.Never.String() != step.cannot {
 			t.Errorf("%s: %q, %s; now %q, not for %q, never for %q", step.name, a.How(), a.When(), a.ByNow(), a.Not, a.Never)
 		}
 	}
 	w.saysOf(id, wire.LevelModes, nil, true)
-	if a := w.access(both)[0]; !strings.Contains(a.Never, "too old") {
+	if a := w.access(both)[0]; !strings.Contains(a.Never.String(), "too old") {
 		t.Errorf("at an old reader: %+v", a)
 	}
 }
@@ -139,7 +139,7 @@ func TestADoorListsThoseInItsGroupsPageByPage(t *testing.T) {
 			for _, o := range page.Openers {
 				got += o.Name
 				for _, a := range o.At {
-					got += " " + a.Reader + " " + a.When()
+					got += " " + a.Reader + " " + a.When().String()
 				}
 				got += fmt.Sprint(" of ", page.Found, "; ")
 			}
@@ -186,15 +186,15 @@ func TestAPINWithATimeNeedsAReaderThatKnowsTheTime(t *testing.T) {
 	user := w.user()
 	_, err := w.SetPIN(t.Context(), as(Owner), user, PIN{Choice: Auto, Limits: PINLimits{Within: time.Hour}})
 	w.must(err)
-	if a := w.access(user)[0]; a.Not != "the reader does not know the time" {
+	if a := w.access(user)[0]; a.Not.String() != "the reader does not know the time" {
 		t.Errorf("%+v", a)
 	}
 	w.live.states[0].State.Condition.ClockTrusted = true
-	if a := w.access(user)[0]; a.ByNow() != "PIN" {
+	if a := w.access(user)[0]; a.ByNow().String() != "PIN" {
 		t.Errorf("%+v", a)
 	}
 	w.saysOf(id, wire.LevelModes, nil, true) // it is downgraded
-	if a := w.access(user)[0]; a.Never != "the reader's program is too old for a PIN with limits: update it" {
+	if a := w.access(user)[0]; a.Never.String() != "the reader's program is too old for a PIN with limits: update it" {
 		t.Errorf("%+v", a)
 	}
 }

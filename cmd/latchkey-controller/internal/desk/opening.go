@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/zone"
@@ -40,7 +41,7 @@ func (d *Desk) EndEarly(ctx context.Context, a Actor, where Where) error {
 		case last.IsZero():
 			return wrong("where", "No unlock schedule holds a door open there now")
 		}
-		target.text = "instead of on " + Moment(last, in)
+		target.text = language.Say("instead of on %s¦a door is locked", language.Moment(last.In(in)))
 		return nil
 	})
 }

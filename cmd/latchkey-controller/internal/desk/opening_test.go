@@ -54,7 +54,7 @@ func TestAnUnlockScheduleEndsEarlyUntilItsNextSpan(t *testing.T) {
 			err := w.EndEarly(t.Context(), as(Editor), Where{Doors, r.DoorID})
 			after := w.look("lab").Policy
 			if c.want.IsZero() {
-				if Fields(err)["where"] != "No unlock schedule holds a door open there now" || after.Revision != before.Revision {
+				if Fields(err)["where"].String() != "No unlock schedule holds a door open there now" || after.Revision != before.Revision {
 					t.Errorf("%v, %+v", err, after.Opening)
 				}
 				return
@@ -66,7 +66,7 @@ func TestAnUnlockScheduleEndsEarlyUntilItsNextSpan(t *testing.T) {
 			if text := w.newest().Text.String(); !strings.HasPrefix(text, "Limited Admin (Can Edit) ended the unlock schedule's hours at Lab early instead of on ") {
 				t.Error(text)
 			}
-			if err := w.EndEarly(t.Context(), as(Editor), Where{}); Fields(err)["where"] == "" {
+			if err := w.EndEarly(t.Context(), as(Editor), Where{}); Fields(err)["where"] == nil {
 				t.Errorf("twice: %v", err)
 			}
 		})
@@ -92,7 +92,7 @@ func TestOnlyDoorsThatAreOpenNowEndEarly(t *testing.T) {
 	_, err := w.RemoveReader(t.Context(), as(Owner), "lab", Returned)
 	w.must(err)
 	w.time = w.time.Add(7 * day)
-	if err := w.EndEarly(t.Context(), as(Owner), Where{}); Fields(err)["where"] == "" {
+	if err := w.EndEarly(t.Context(), as(Owner), Where{}); Fields(err)["where"] == nil {
 		t.Errorf("at a reader that was removed: %v", err)
 	}
 	w.time = w.time.Add(-7 * day)
@@ -113,7 +113,7 @@ func TestASchedulesThatNeverClosesIsSaid(t *testing.T) {
 		spans = append(spans, wire.Span{Day: day, From: 0, To: 1440})
 	}
 	w.opens("lab", "UTC", week(spans...))
-	if err := w.EndEarly(t.Context(), as(Owner), Where{}); Fields(err)["where"] != "The unlock schedule of Lab never closes: change the schedule, or set the mode locked" {
+	if err := w.EndEarly(t.Context(), as(Owner), Where{}); Fields(err)["where"].String() != "The unlock schedule of Lab never closes: change the schedule, or set the mode locked" {
 		t.Error(err)
 	}
 }
@@ -141,7 +141,7 @@ func TestGroupsOfModesMustHaveAccess(t *testing.T) {
 		"in-lockdown": func(p *wire.Policy) { p.InLockdown = []string{"police"} },
 		"opening":     func(p *wire.Policy) { p.Opening.First = "porters" },
 	} {
-		if text := Fields(set(edit))[field]; !strings.Contains(text, "give it access first") {
+		if text := Fields(set(edit))[field]; !strings.Contains(text.String(), "give it access first") {
 			t.Errorf("%s: %q", field, text)
 		}
 	}
@@ -150,17 +150,17 @@ func TestGroupsOfModesMustHaveAccess(t *testing.T) {
 		"in-lockdown": func(p *wire.Policy) { p.InLockdown = []string{"guards", "guards"} },
 		"opening":     func(p *wire.Policy) { p.Opening = week() },
 	} {
-		if err := set(edit); Fields(err)[field] == "" {
+		if err := set(edit); Fields(err)[field] == nil {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if err := set(func(p *wire.Policy) { p.Access = p.Access[:1] }); Fields(err)["exempt"] == "" || Fields(err)["opening"] == "" {
+	if err := set(func(p *wire.Policy) { p.Access = p.Access[:1] }); Fields(err)["exempt"] == nil || Fields(err)["opening"] == nil {
 		t.Errorf("access that is taken from a group: %v", err)
 	}
 	w.must(set(func(p *wire.Policy) { p.Access, p.Exempt = []wire.Access{{Group: wire.Everyone}}, []string{"cleaners"} }))
 	form := w.form(id)
 	form.Access = []wire.Access{{Group: "guards"}}
-	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == "" {
+	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == nil {
 		t.Errorf("adopted anew, with less access: %v", err)
 	}
 }

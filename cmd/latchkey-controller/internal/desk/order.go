@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -14,8 +15,8 @@ import (
 type OrderResult struct {
 	Command string // id, as in records
 	Done    bool
-	Unsent  bool   // it could not be sent
-	Text    string // the result, for people
+	Unsent  bool               // it could not be sent
+	Text    *language.Sentence // the result
 }
 
 // Order sends an order to a reader, wire.Unlock or Identify, and waits up to 15 s for
@@ -29,32 +30,32 @@ func (d *Desk) Order(ctx context.Context, a Actor, reader string, order wire.Ord
 	asked := time.Now()
 	var out *OrderResult
 	target := &auditTarget{reader: reader, subject: reader}
-	err := d.actAtReader(ctx, a, Act(order), target, func(starting context.Context) (string, error) {
+	err := d.actAtReader(ctx, a, Act(order), target, func(starting context.Context) (*language.Sentence, error) {
 		if d.live == nil {
-			return "", errNoController
+			return nil, errNoController
 		}
 		o := store.Order{ID: target.orders[reader], Reader: reader, Order: order, Who: cut(a.Name, wire.MaxName)}
 		var err error
 		if order == wire.Unlock {
 			if o.InLockdown, err = d.unlocksInLockdown(starting, a, reader); err != nil {
-				return "", err
+				return nil, err
 			}
 		}
 		if o.By, err = d.latest(starting, reader, asked); err != nil {
-			return "", err
+			return nil, err
 		}
 		outcome, err := d.live.Order(starting, o, nil)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if r := outcome.Record; r != nil && r.Kind == wire.CommandRefused {
-			outcome.Text = "the reader refused: " + reasonText(r.Reason)
+			outcome.Text = language.Say("the reader refused: %s", reasonText(r.Reason))
 		}
 		out = &OrderResult{Command: outcome.ID.String(), Done: outcome.Done, Unsent: outcome.Unsent, Text: outcome.Text}
 		if !outcome.Done {
-			return "", errors.New(outcome.Text)
+			return nil, outcome.Text
 		}
-		return "", nil // the act's description is enough, and the reader's record says the rest
+		return nil, nil // the act's description is enough, and the reader's record says the rest
 	})
 	if out != nil {
 		return out, nil
@@ -93,13 +94,13 @@ func (d *Desk) unlocksInLockdown(ctx context.Context, a Actor, reader string) (w
 		}
 		wanted = level != 0 && lockedDown(p, d.now())
 		if wanted && !a.May(EndLockdown) {
-			return fmt.Errorf("%w: %s is locked down. Somebody who may end the lockdown can unlock it; %s", ErrNotAllowed, p.Door, a.requirement(EndLockdown))
+			return notAllowed(language.Say("%s is locked down. Somebody who may end the lockdown can unlock it; %s", p.Door, a.requirement(EndLockdown)))
 		}
 		if wanted {
 			err = a.reachesLockdowns(tx, reader, d.now())
 		}
 		if errors.Is(err, ErrNotAllowed) {
-			return fmt.Errorf("%w: %s is locked down with the whole site: an administrator of the whole site can unlock it", ErrNotAllowed, p.Door)
+			return notAllowed(language.Say("%s is locked down with the whole site: an administrator of the whole site can unlock it", p.Door))
 		}
 		return err
 	})

@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -33,17 +33,20 @@ const maxPasskeyAnswer = 16 << 10
 // Errors of passkeys.
 var (
 	// ErrWrongPasskey does not say what was wrong.
-	ErrWrongPasskey = errors.New("this passkey is not known here, or it took too long; try again")
+	ErrWrongPasskey = language.Say("this passkey is not known here, or it took too long; try again")
 	// ErrBegunElsewhere: no challenge of this process is answered, or one that has ended. Nobody guesses one.
-	ErrBegunElsewhere = errors.New("this sign-in was begun at another controller, or too long ago; begin again")
+	ErrBegunElsewhere = language.Say("this sign-in was begun at another controller, or too long ago; begin again")
 	// ErrPasskeyOnly refuses a password.
-	ErrPasskeyOnly = errors.New("administrators of your role sign in with a passkey; who has none needs a new link from an Owner, or from latchkey-controller console-link on the controller's machine")
+	ErrPasskeyOnly = language.Say("administrators of your role sign in with a passkey; who has none needs a new link from an Owner, or from latchkey-controller console-link on the controller's machine")
 )
 
 // A NoPasskeysError says why no passkey works here.
-type NoPasskeysError struct{ why string }
+type NoPasskeysError struct{ why *language.Sentence }
 
-func (e *NoPasskeysError) Error() string { return e.why }
+func (e *NoPasskeysError) Error() string { return e.why.String() }
+
+// Said returns why.
+func (e *NoPasskeysError) Said() *language.Sentence { return e.why }
 
 // passkeys check passkeys for one origin. A challenge holds its own proof, so that
 // strangers leave nothing behind; only those that were answered are remembered.
@@ -68,13 +71,13 @@ func ConsoleOrigin(name string) (string, error) {
 	_, notAddress := netip.ParseAddr(host)
 	switch {
 	case err != nil || u.Host != name || protocol.ValidateRPID(host) != nil:
-		return "", errors.New("write a name like doors.example.com, with :PORT if browsers need one")
+		return "", language.Say("write a name like doors.example.com, with :PORT if browsers need one")
 	case notAddress == nil:
-		return "", errors.New("an address has no passkeys: give the machine a name, like doors.example.com")
+		return "", language.Say("an address has no passkeys: give the machine a name, like doors.example.com")
 	case host != strings.ToLower(host) || strings.HasSuffix(host, "."):
-		return "", errors.New("write the name in lower case and without a dot at the end")
+		return "", language.Say("write the name in lower case and without a dot at the end")
 	case strings.HasSuffix(host, ".local"):
-		return "", errors.New("browsers take no passkey for a name that ends in .local")
+		return "", language.Say("browsers take no passkey for a name that ends in .local")
 	}
 	return "https://" + strings.TrimSuffix(name, ":443"), nil
 }
@@ -110,7 +113,7 @@ func (d *Desk) Origin() string { return d.passkeys.origin }
 // usable returns why passkeys do not work here; nil: they do.
 func (p *passkeys) usable(tx *store.Tx) error {
 	if p.check == nil {
-		return &NoPasskeysError{"passkeys need a name of the console: the controller is started without --console-name"}
+		return &NoPasskeysError{language.Say("passkeys need a name of the console: the controller is started without --console-name")}
 	}
 	n, err := tx.CountPasskeys(0)
 	if err != nil || n == 0 {
@@ -118,7 +121,7 @@ func (p *passkeys) usable(tx *store.Tx) error {
 	}
 	s, err := tx.SignIn()
 	if err == nil && s.Host != p.host {
-		err = &NoPasskeysError{fmt.Sprintf("the passkeys here are for the name %s, and the console is called %s now: start the controller with --console-name %s, or remove all passkeys", s.Host, p.host, s.Host)}
+		err = &NoPasskeysError{language.Say("the passkeys here are for the name %s, and the console is called %s now: start the controller with --console-name %s, or remove all passkeys", s.Host, p.host, s.Host)}
 	}
 	return err
 }
@@ -314,7 +317,7 @@ func (d *Desk) SignInWithPasskey(ctx context.Context, answer []byte, from Client
 		if session, err = d.begin(tx, admin, from); err != nil {
 			return err
 		}
-		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignIn, store.Done, fromAddress+from.Address+" with the passkey "+key.Name))
+		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignIn, store.Done, auditOf(language.Say("from %s with the passkey %s¦an address, a name", from.Address, key.Name))))
 	})
 	if errors.Is(err, ErrWrongPasskey) {
 		err = d.wrongPasskey(ctx, Actor{Name: unknownAccount, Via: Console}, from, forAddress(from.Address))
@@ -352,7 +355,7 @@ func (d *Desk) SignInAgainWithPasskey(ctx context.Context, token string, answer 
 // ErrWrongPasskey or a *TooSoonError. A right one is taken whatever was charged: nobody
 // guesses one.
 func (d *Desk) wrongPasskey(ctx context.Context, who Actor, from Client, by throttle) error {
-	failed := ErrWrongPasskey
+	failed := error(ErrWrongPasskey)
 	err := d.site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error {
 		now, err := d.steady(tx)
 		if err != nil {
@@ -363,7 +366,7 @@ func (d *Desk) wrongPasskey(ctx context.Context, who Actor, from Client, by thro
 			failed = refused
 			return err
 		}
-		return tx.AddRefused(new(auditTarget).audit(d.now(), who, actSignIn, store.Refused, "wrong passkey, from "+from.Address))
+		return tx.AddRefused(new(auditTarget).audit(d.now(), who, actSignIn, store.Refused, auditOf(language.Say("wrong passkey, from %s¦an address", from.Address))))
 	})
 	if err != nil {
 		return err

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +11,7 @@ import (
 	"github.com/go-webauthn/webauthn/webauthn"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -63,7 +63,7 @@ func (d *Desk) actOnSelf(ctx context.Context, token string, act Act, target *aud
 		if err := run(tx, user, row.Hash); err != nil {
 			return err
 		}
-		return tx.AddAudit(target.audit(d.now(), session.Actor, act, store.Done, target.text))
+		return tx.AddAudit(target.audit(d.now(), session.Actor, act, store.Done, auditOf(target.text)))
 	})
 }
 
@@ -189,7 +189,7 @@ func (d *Desk) ownPasskey(ctx context.Context, token string, act Act, id int64, 
 // RenamePasskey gives a passkey of a session's administrator another name. Field: "name".
 func (d *Desk) RenamePasskey(ctx context.Context, token string, id int64, name string) error {
 	name = TidyName(name)
-	return d.ownPasskey(ctx, token, actRenamePasskey, id, &auditTarget{text: "to " + name}, func(tx *store.Tx, _ *store.Admin) error {
+	return d.ownPasskey(ctx, token, actRenamePasskey, id, &auditTarget{text: language.Say("to %s¦a new name", name)}, func(tx *store.Tx, _ *store.Admin) error {
 		if err := checkAdminName(name); err != nil {
 			return err
 		}
@@ -252,7 +252,7 @@ func (d *Desk) SignInRules(ctx context.Context, a Actor) (rules *SignInRules, er
 // themself, at the command line any Owner does. was is the revision that was edited.
 // Fields: "roles", "rules" if they were changed meanwhile.
 func (d *Desk) SetPasskeyRoles(ctx context.Context, a Actor, was int64, roles []Role) error {
-	target := &auditTarget{subject: d.site.Name, text: "passkeys are needed by nobody"}
+	target := &auditTarget{subject: d.site.Name, text: language.Say("passkeys are needed by nobody")}
 	return d.act(ctx, a, EditSignIn, target, func(tx *store.Tx, _ time.Time) error {
 		s, err := tx.SignIn()
 		if err != nil {
@@ -262,14 +262,16 @@ func (d *Desk) SetPasskeyRoles(ctx context.Context, a Actor, was int64, roles []
 			return wrong("rules", "How administrators sign in was changed meanwhile")
 		}
 		s.PasskeyRoles = nil
-		text := ""
+		var titles language.Series
 		for _, role := range Roles() {
 			if slices.Contains(roles, role) {
 				s.PasskeyRoles = append(s.PasskeyRoles, string(role))
-				text += cmp.Or(map[bool]string{true: "passkeys are needed by "}[text == ""], ", ") + role.Title()
+				titles = append(titles, role.Title())
 			}
 		}
-		target.text = cmp.Or(text, target.text)
+		if len(titles) > 0 {
+			target.text = language.Say("passkeys are needed by %s¦roles", titles)
+		}
 		if slices.ContainsFunc(roles, func(r Role) bool { return !slices.Contains(Roles(), r) }) {
 			return wrong("roles", "There is no such role: choose some of those that are listed")
 		}

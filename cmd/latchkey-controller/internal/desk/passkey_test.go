@@ -243,19 +243,19 @@ func TestWhatIsNoNewPasskeyIsNotAdded(t *testing.T) {
 			other = k
 		}
 		change(other)
-		if err := w.AddPasskey(t.Context(), s.Token, "Phone", other.make(w.newPasskey(s))); Fields(err)[""] == "" {
+		if err := w.AddPasskey(t.Context(), s.Token, "Phone", other.make(w.newPasskey(s))); Fields(err)[""] == nil {
 			t.Errorf("%s: %v", why, err)
 		}
 	}
 	options := w.newPasskey(s)
-	if err := w.AddPasskey(t.Context(), s.Token, " ", w.authenticator().make(options)); Fields(err)["name"] == "" {
+	if err := w.AddPasskey(t.Context(), s.Token, " ", w.authenticator().make(options)); Fields(err)["name"] == nil {
 		t.Errorf("no name: %v", err)
 	}
 	if err := w.AddPasskey(t.Context(), s.Token, "Phone", w.authenticator().make(w.asked(""))); err == nil {
 		t.Error("the challenge was for a sign-in")
 	}
 	w.must(w.AddPasskey(t.Context(), s.Token, "Phone", w.authenticator().make(options)))
-	if err := w.AddPasskey(t.Context(), s.Token, "Phone", w.authenticator().make(options)); Fields(err)[""] == "" {
+	if err := w.AddPasskey(t.Context(), s.Token, "Phone", w.authenticator().make(options)); Fields(err)[""] == nil {
 		t.Errorf("the challenge was answered before: %v", err)
 	}
 	late := w.newPasskey(s)
@@ -311,10 +311,10 @@ func TestARoleThatNeedsAPasskeySignsInWithNothingElse(t *testing.T) {
 	ctx := t.Context()
 	s := w.owner()
 	w.must(w.ServeAt(consoleHere))
-	if err := w.SetPasskeyRoles(ctx, s.Actor, 0, []Role{Viewer}); !strings.Contains(Fields(err)["roles"], "first add one") {
+	if err := w.SetPasskeyRoles(ctx, s.Actor, 0, []Role{Viewer}); !strings.Contains(Fields(err)["roles"].String(), "first add one") {
 		t.Error("the Owner has none:", err)
 	}
-	if err := w.SetPasskeyRoles(ctx, AtCommandLine("root"), 0, []Role{Viewer}); Fields(err)["roles"] == "" {
+	if err := w.SetPasskeyRoles(ctx, AtCommandLine("root"), 0, []Role{Viewer}); Fields(err)["roles"] == nil {
 		t.Error("no Owner has one:", err)
 	}
 	k := w.passkey(s)
@@ -322,10 +322,10 @@ func TestARoleThatNeedsAPasskeySignsInWithNothingElse(t *testing.T) {
 	if e := w.newest(); e.Text.String() != "Ada Lovelace changed how administrators of home sign in: passkeys are needed by Owner, Limited Admin (Can View)" {
 		t.Errorf("%q", e.Text)
 	}
-	if err := w.SetPasskeyRoles(ctx, s.Actor, 0, nil); Fields(err)["rules"] == "" {
+	if err := w.SetPasskeyRoles(ctx, s.Actor, 0, nil); Fields(err)["rules"] == nil {
 		t.Error("it was changed meanwhile:", err)
 	}
-	if err := w.SetPasskeyRoles(ctx, s.Actor, 1, []Role{"king"}); Fields(err)["roles"] == "" {
+	if err := w.SetPasskeyRoles(ctx, s.Actor, 1, []Role{"king"}); Fields(err)["roles"] == nil {
 		t.Error(err)
 	}
 	if _, err := w.signIn("Ada Lovelace", "wrong", here); err != ErrWrongSignIn {
@@ -345,7 +345,7 @@ func TestARoleThatNeedsAPasskeySignsInWithNothingElse(t *testing.T) {
 	w.must(err)
 	all, _, err := w.Passkeys(ctx, s.Token)
 	w.must(err)
-	if err := w.RemovePasskey(ctx, s.Token, all[0].ID); !strings.Contains(Fields(err)[""], "could not sign in any more") {
+	if err := w.RemovePasskey(ctx, s.Token, all[0].ID); !strings.Contains(Fields(err)[""].String(), "could not sign in any more") {
 		t.Error("the only way in is removed:", err)
 	}
 	// The link for who has lost theirs signs in, and lets them add another one.
@@ -371,7 +371,7 @@ func TestTheLastOwnerWithAWayInStays(t *testing.T) {
 		return errors.Join(tx.AddAdmin(second), tx.SetPassword(second.ID, []byte("sealed")))
 	}))
 	w.must(w.SetPasskeyRoles(t.Context(), s.Actor, 0, []Role{Owner}))
-	if err := w.SetRole(t.Context(), s.Actor, s.Actor.ID, Viewer); Fields(err)["role"] == "" {
+	if err := w.SetRole(t.Context(), s.Actor, s.Actor.ID, Viewer); Fields(err)["role"] == nil {
 		t.Error("the other Owner has only a password, which is not taken:", err)
 	}
 	w.must(w.SetPasskeyRoles(t.Context(), s.Actor, 1, nil))

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/crypto/argon2"
 	"golang.org/x/text/unicode/norm"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -89,27 +90,51 @@ func (d *Desk) isPassword(ctx context.Context, admin *store.Admin, password []by
 
 // checkNewPassword refuses a password that is weak, or an administrator's name.
 func checkNewPassword(field, name string, password []byte) error {
-	if err := checkSecret(field, "password", "several words", MinPassword, password); err != nil {
+	if err := checkSecret(field, passwordRules, password); err != nil {
 		return err
 	}
 	if name != "" && store.Fold(string(password)) == store.Fold(name) {
-		return wrong(field, "This password is too easy to guess; choose another")
+		return wrongField(field, passwordRules.easy)
 	}
 	return nil
 }
 
-// checkSecret refuses a weak password or passphrase. good is advice for a long one:
-// length matters more than odd characters (NIST SP 800-63B §5.1.1.2).
-func checkSecret(field, noun, good string, least int, secret []byte) error {
+// secretRules say how long a password or passphrase must be, and what is said of one that is too short, too long, not UTF-8,
+// or easy to guess. Length matters more than odd characters (NIST SP 800-63B §5.1.1.2).
+type secretRules struct {
+	least                      int // characters
+	short, long, invalid, easy *language.Sentence
+}
+
+var passwordRules = secretRules{
+	MinPassword, language.Say("A password needs at least %d characters; several words make a good one", MinPassword),
+	language.Say("A password can have at most %d bytes", maxPassword), language.Say("This password is not valid UTF-8"),
+	language.Say("This password is too easy to guess; choose another"),
+}
+
+var backupRules = secretRules{
+	MinPassphrase, language.Say("A backup's passphrase needs at least %d characters; six random words make a good one", MinPassphrase),
+	language.Say("A backup's passphrase can have at most %d bytes", maxPassword), language.Say("This backup's passphrase is not valid UTF-8"),
+	language.Say("This backup's passphrase is too easy to guess; choose another"),
+}
+
+var pinFileRules = secretRules{
+	MinPassphrase, language.Say("A passphrase for a file of PINs needs at least %d characters; six random words make a good one", MinPassphrase),
+	language.Say("A passphrase for a file of PINs can have at most %d bytes", maxPassword), language.Say("This passphrase for a file of PINs is not valid UTF-8"),
+	language.Say("This passphrase for a file of PINs is too easy to guess; choose another"),
+}
+
+// checkSecret refuses a weak password or passphrase.
+func checkSecret(field string, rules secretRules, secret []byte) error {
 	switch {
-	case utf8.RuneCount(secret) < least:
-		return wrong(field, "A %s needs at least %d characters; %s make a good one", noun, least, good)
+	case utf8.RuneCount(secret) < rules.least:
+		return wrongField(field, rules.short)
 	case len(secret) > maxPassword:
-		return wrong(field, "A %s can have at most %d bytes", noun, maxPassword)
+		return wrongField(field, rules.long)
 	case !utf8.Valid(secret):
-		return wrong(field, "This %s is not valid UTF-8", noun)
+		return wrongField(field, rules.invalid)
 	case easyToGuess(secret):
-		return wrong(field, "This %s is too easy to guess; choose another", noun)
+		return wrongField(field, rules.easy)
 	}
 	return nil
 }

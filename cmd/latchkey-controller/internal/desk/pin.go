@@ -3,9 +3,9 @@ package desk
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin"
@@ -53,23 +53,38 @@ func limitsOf(c *store.Credential) PINLimits {
 }
 
 // String describes the limits: "for 2 uses, for 8 hours from the first"; "": none.
-func (l PINLimits) String() string {
-	var parts []string
+func (l PINLimits) String() string { return l.said().String() }
+
+// said describes the limits; nil: none.
+func (l PINLimits) said() *language.Sentence {
+	var says language.Series
 	if l.Uses != 0 {
-		parts = append(parts, "for "+count(l.Uses, "use"))
+		says = append(says, language.Count(l.Uses, "for %d use", "for %d uses"))
 	}
 	if l.Within != 0 {
-		parts = append(parts, "for "+durationText(uint32(l.Within/time.Second))+" from the first use")
+		says = append(says, language.Say("for %s from the first use", durationText(uint32(l.Within/time.Second))))
 	}
-	return strings.Join(parts, ", ")
+	if len(says) == 0 {
+		return nil
+	}
+	return language.Say("%s", says)
 }
 
-// text describes a choice of PIN in the audit.
-func (p PIN) text() string {
-	if limits := p.Limits.String(); limits != "" {
-		return string(p.Choice) + ", " + limits
+// text describes a choice of PIN in the audit; nil: none.
+func (p PIN) text() *language.Sentence {
+	var says language.Series
+	switch p.Choice {
+	case Auto:
+		says = append(says, language.Say("generated¦a PIN"))
+	case Chosen:
+		says = append(says, language.Say("chosen¦a PIN"))
+	default:
+		says = append(says, language.Data(string(p.Choice)))
 	}
-	return string(p.Choice)
+	if limits := p.Limits.said(); limits != nil {
+		says = append(says, limits)
+	}
+	return language.Say("%s", says)
 }
 
 // A PINUse is how often a PIN with limits was used at a reader.
@@ -219,12 +234,9 @@ const (
 // clashLimit refuses any chosen PIN or typed card after too many clashes. It counts
 // in the transaction that would find the next one.
 func (d *Desk) clashLimit(tx *store.Tx, a Actor, choice Choice, typed bool) error {
-	field, instead := "pin", "let the PIN be generated"
-	if choice != Chosen {
-		field, instead = "card", "have the card read at a reader"
-		if !typed {
-			return nil
-		}
+	pin := choice == Chosen
+	if !pin && !typed {
+		return nil
 	}
 	now, err := d.steady(tx)
 	if err != nil {
@@ -238,10 +250,14 @@ func (d *Desk) clashLimit(tx *store.Tx, a Actor, choice Choice, typed bool) erro
 	switch {
 	case err != nil:
 		return err
+	case own >= maxClashesPerAdmin && pin:
+		return wrong("pin", "You have entered %d unusable PINs or cards today; let the PIN be generated", own)
 	case own >= maxClashesPerAdmin:
-		return wrong(field, "You have entered %d unusable PINs or cards today; %s", own, instead)
+		return wrong("card", "You have entered %d unusable PINs or cards today; have the card read at a reader", own)
+	case all >= maxClashes && pin:
+		return wrong("pin", "%d unusable PINs or cards were entered today; let the PIN be generated", all)
 	case all >= maxClashes:
-		return wrong(field, "%d unusable PINs or cards were entered today; %s", all, instead)
+		return wrong("card", "%d unusable PINs or cards were entered today; have the card read at a reader", all)
 	}
 	return nil
 }

@@ -3,11 +3,11 @@ package desk
 import (
 	"bytes"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 
 	"latchkey/cmd/latchkey-controller/internal/backup"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A PINFileForm says to whom a file of PINs is encrypted: to a passphrase, or to age recipients,
@@ -24,7 +24,7 @@ func (f *PINFileForm) Delivery(w io.Writer, done func() error) (*PINDelivery, er
 	if err != nil {
 		return nil, err
 	}
-	return &PINDelivery{How: "in a file encrypted to " + to.String(), Give: func(pins []*ImportedPIN) error {
+	return &PINDelivery{How: language.Say("in a file encrypted to %s", to.String()), Give: func(pins []*ImportedPIN) error {
 		err := writePINs(w, to, pins)
 		if err == nil && done != nil {
 			err = done()
@@ -36,12 +36,12 @@ func (f *PINFileForm) Delivery(w io.Writer, done func() error) (*PINDelivery, er
 func (f *PINFileForm) to() (backup.Recipients, error) {
 	switch {
 	case f.Recipients == "":
-		if err := checkSecret("passphrase", "passphrase for a file of PINs", "six random words", MinPassphrase, f.Passphrase); err != nil {
+		if err := checkSecret("passphrase", pinFileRules, f.Passphrase); err != nil {
 			return backup.Recipients{}, err
 		}
 		return backup.ToPassphrase(f.Passphrase)
 	case len(f.Passphrase) > 0:
-		return backup.Recipients{}, wrongField("recipients", errors.New("the file is encrypted to recipients or to a passphrase, not to both"))
+		return backup.Recipients{}, wrongField("recipients", language.Say("the file is encrypted to recipients or to a passphrase, not to both"))
 	}
 	to, err := backup.ParseRecipients(f.Recipients)
 	return to, wrongField("recipients", err)

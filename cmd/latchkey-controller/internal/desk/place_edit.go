@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -25,13 +25,21 @@ const (
 
 var levels = map[Level]struct {
 	rows   store.Level
-	parent Level  // "": none
-	holds  string // what a place of this level holds
+	parent Level // "": none
 }{
-	Locations: {store.Locations, "", "hub"},
-	Hubs:      {store.Hubs, Locations, "door"},
-	Doors:     {store.Doors, Hubs, "reader"},
+	Locations: {store.Locations, ""},
+	Hubs:      {store.Hubs, Locations},
+	Doors:     {store.Doors, Hubs},
 }
+
+var (
+	addedAs = map[Level]*language.Sentence{
+		Locations: language.Say("was added as a location"), Hubs: language.Say("was added as a hub"), Doors: language.Say("was added as a door"),
+	}
+	removedAs = map[Level]*language.Sentence{
+		Locations: language.Say("was removed (location)"), Hubs: language.Say("was removed (hub)"), Doors: language.Say("was removed (door)"),
+	}
+)
 
 // checkPlaceName refuses a name that readers cannot show.
 func checkPlaceName(name string) error {
@@ -52,7 +60,14 @@ func placeOf(tx *store.Tx, l Level, id int64) (*store.Place, error) {
 
 func placeError(l Level, err error) error {
 	if errors.Is(err, store.ErrNameTaken) {
-		return wrong("name", "There already is a %s with this name; choose another", l)
+		switch l {
+		case Locations:
+			return wrong("name", "There already is a location with this name; choose another")
+		case Hubs:
+			return wrong("name", "There already is a hub with this name; choose another")
+		default:
+			return wrong("name", "There already is a door with this name; choose another")
+		}
 	}
 	return err
 }
@@ -65,7 +80,7 @@ func (d *Desk) AddPlace(ctx context.Context, a Actor, l Level, in int64, name st
 		return 0, ErrNotFound
 	}
 	p := &store.Place{Parent: in, Name: TidyName(name)}
-	target := &auditTarget{subject: cut(p.Name, wire.MaxName), text: "was added as a " + string(l), at: []Where{{level.parent, in}}}
+	target := &auditTarget{subject: cut(p.Name, wire.MaxName), text: addedAs[l], at: []Where{{level.parent, in}}}
 	err = d.act(ctx, a, EditPlaces, target, func(tx *store.Tx, _ time.Time) error {
 		if err := checkPlaceName(p.Name); err != nil {
 			return err
@@ -120,10 +135,10 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 		}
 		form.Location = location
 		edit(&form)
-		var texts []string
+		var says []*language.Sentence
 		if form.Name != p.Name {
 			p.Name = TidyName(form.Name)
-			texts = append(texts, "is called "+cut(p.Name, wire.MaxName)+" now")
+			says = append(says, language.Say("is called %s now", cut(p.Name, wire.MaxName)))
 		}
 		if err := checkPlaceName(p.Name); err != nil {
 			return err
@@ -138,15 +153,15 @@ func (d *Desk) EditPlace(ctx context.Context, a Actor, l Level, id int64, was st
 				return err
 			}
 			p.Parent = to.ID
-			texts = append(texts, "was moved from "+from.Name+" to "+to.Name)
+			says = append(says, language.Say("was moved from %s to %s", from.Name, to.Name))
 		} else if form.Location != location {
-			text, err := moveDoor(tx, p, location, form.Location)
+			moved, err := moveDoor(tx, p, location, form.Location)
 			if err != nil {
 				return err
 			}
-			texts = append(texts, text)
+			says = append(says, moved)
 		}
-		target.text = strings.Join(texts, " and ")
+		target.text = both(says)
 		if err := tx.SetPlace(level.rows, p); err != nil {
 			return placeError(l, err)
 		}
@@ -201,7 +216,7 @@ func (d *Desk) MoveReader(ctx context.Context, a Actor, reader, was string, door
 		if was != "" && was != revision(places[reader].Door) {
 			return changedMeanwhile("reader")
 		}
-		target.text = "was moved from " + doorName(places, reader) + " to " + p.Name
+		target.text = language.Say("was moved from %s to %s", doorName(places, reader), p.Name)
 		if err := tx.SetDoor(reader, door); err != nil {
 			return err
 		}
@@ -215,7 +230,7 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 	if !ok {
 		return ErrNotFound
 	}
-	target := &auditTarget{text: "was removed (" + string(l) + ")", at: []Where{{l, id}}}
+	target := &auditTarget{text: removedAs[l], at: []Where{{l, id}}}
 	if l == Locations { // and no longer one to which administrators are limited
 		target.at = []Where{{}}
 	}
@@ -228,7 +243,7 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 		if n, err := tx.CountIn(level.rows, id); err != nil {
 			return err
 		} else if n > 0 {
-			return wrong("name", "%s still has %s; move or remove these first", p.Name, count(n, level.holds))
+			return wrongField("name", stillHas(l, p.Name, n))
 		}
 		modes, err := tx.ModesOf(string(l), id)
 		if err != nil {
@@ -271,4 +286,15 @@ func (d *Desk) RemovePlace(ctx context.Context, a Actor, l Level, id int64) erro
 		}
 		return nil
 	})
+}
+
+// stillHas says that a place has others in it, or readers, and so cannot be removed.
+func stillHas(l Level, name string, n int) *language.Sentence {
+	switch l {
+	case Locations:
+		return language.Count(n, "%[2]s still has %[1]d hub; move or remove it first", "%[2]s still has %[1]d hubs; move or remove these first", name)
+	case Hubs:
+		return language.Count(n, "%[2]s still has %[1]d door; move or remove it first", "%[2]s still has %[1]d doors; move or remove these first", name)
+	}
+	return language.Count(n, "%[2]s still has %[1]d reader; move or remove it first", "%[2]s still has %[1]d readers; move or remove these first", name)
 }

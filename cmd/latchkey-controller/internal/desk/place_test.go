@@ -48,7 +48,7 @@ func TestPlacesAreOnTheReadersScreens(t *testing.T) {
 		"a door in use":  w.RemovePlace(t.Context(), as(Super), Doors, other),
 		"a control code": w.EditPlace(t.Context(), as(Super), Hubs, hub, "", renamed("a\x00")),
 	} {
-		if Fields(err)["name"] == "" {
+		if Fields(err)["name"] == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

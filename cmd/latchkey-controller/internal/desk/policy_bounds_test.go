@@ -36,7 +36,7 @@ func TestNoEditMakesAPolicyTooLarge(t *testing.T) {
 	_, err = w.SetPolicy(ctx, owner, "lab", 0, func(p *wire.Policy) { p.Access = nil }, uses...)
 	w.must(err)
 	err = w.EditSchedule(ctx, owner, id, 0, func(f *ScheduleForm) { f.Hours = longHours() })
-	if says := Fields(err)["hours"]; !strings.Contains(says, "Lab cannot have these hours: no reader can have this policy: its groups have too many hours") {
+	if says := Fields(err)["hours"]; !strings.Contains(says.String(), "Lab cannot have these hours: no reader can have this policy: its groups have too many hours") {
 		t.Errorf("the schedule: %v", err)
 	}
 	// As many as there can be, one by one.
@@ -47,7 +47,7 @@ func TestNoEditMakesAPolicyTooLarge(t *testing.T) {
 			break
 		}
 	}
-	if says := Fields(err)["access"]; full < 20 || !strings.Contains(says, "too many hours") {
+	if says := Fields(err)["access"]; full < 20 || !strings.Contains(says.String(), "too many hours") {
 		t.Errorf("the policy, after %d groups: %v", full, err)
 	}
 	w.must(w.EditMembers(ctx, owner, "one-more", true, []uint64{w.user()}, nil))
@@ -57,7 +57,7 @@ func TestNoEditMakesAPolicyTooLarge(t *testing.T) {
 			break
 		}
 	}
-	if says := Fields(err)["where"]; !strings.HasPrefix(says, "Lab: No reader can have this policy") {
+	if says := Fields(err)["where"]; !strings.HasPrefix(says.String(), "Lab: No reader can have this policy") {
 		t.Errorf("the group: %v", err)
 	}
 	w.setMode(Where{}, wire.ModeLockdown, 0)
@@ -81,7 +81,7 @@ func TestADoorWhoseListIsFullTakesNoVisitors(t *testing.T) {
 		}
 	})
 	err := w.TakeVisitors(t.Context(), as(Owner), r.DoorID, true)
-	if says := Fields(err)["where"]; says != "Lab: No reader can have this policy: 257 groups are more than 256" {
+	if says := Fields(err)["where"].String(); says != "Lab: No reader can have this policy: 257 groups are more than 256" {
 		t.Error(err)
 	}
 	if w.look("lab").Policy.Access[255].Group != "g255" {
@@ -95,12 +95,12 @@ func TestHoursThatNeverComeAreRefusedWhereverTheyAreGiven(t *testing.T) {
 	r := w.reader()
 	never := []wire.Access{{Group: "staff", Schedule: new(wire.Schedule)}}
 	_, err := w.SetPolicy(t.Context(), as(Owner), r, 0, func(p *wire.Policy) { p.Access = never })
-	if says := Fields(err)["access"]; !strings.HasPrefix(says, "Staff could never open this door") && !strings.HasPrefix(says, "staff could never open this door") {
+	if says := Fields(err)["access"]; !strings.HasPrefix(says.String(), "Staff could never open this door") && !strings.HasPrefix(says.String(), "staff could never open this door") {
 		t.Error(err)
 	}
 	form := w.form("new")
 	form.Access = never
-	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == "" {
+	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == nil {
 		t.Errorf("adopted with it: %v", err)
 	}
 	w.oldPolicy(r, func(p *wire.Policy) { p.Access = never })
@@ -117,12 +117,12 @@ func TestAScheduleIsTakenForAGroupThatStandsOnceOnTheList(t *testing.T) {
 	_, err = w.SetPolicy(t.Context(), as(Owner), r, 0, func(p *wire.Policy) {
 		p.Access = []wire.Access{{Group: "staff"}, {Group: "staff"}}
 	}, use)
-	if says := Fields(err)["access"]; !strings.Contains(says, "is on the list 2 times") {
+	if says := Fields(err)["access"]; !strings.Contains(says.String(), "is on the list 2 times") {
 		t.Error(err)
 	}
 	use.ID = 99
 	_, err = w.SetPolicy(t.Context(), as(Owner), r, 0, func(*wire.Policy) {}, use)
-	if says := Fields(err)["schedule"]; says != "Somebody has removed this schedule meanwhile: choose another" {
+	if says := Fields(err)["schedule"].String(); says != "Somebody has removed this schedule meanwhile: choose another" {
 		t.Error(err)
 	}
 }

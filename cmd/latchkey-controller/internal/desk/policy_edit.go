@@ -86,7 +86,7 @@ func (d *Desk) SetPolicy(ctx context.Context, a Actor, reader string, was uint64
 			return err
 		}
 		nowNamed, err := tx.ScheduleNames(reader)
-		target.text = changes(policySettings(before, named), policySettings(edited, nowNamed))
+		target.text = joined(changes(policySettings(before, named), policySettings(edited, nowNamed))...)
 		return err
 	})
 	return edited, err
@@ -161,16 +161,18 @@ func checkModeGroups(p *wire.Policy) error {
 		return slices.ContainsFunc(p.Access, func(a wire.Access) bool { return a.Group == group || a.Group == wire.Everyone })
 	}
 	var wrongs FieldErrors
-	for _, list := range []struct {
-		field, name string
-		groups      []string
-	}{{"exempt", "those who open while the door is kept locked", p.Exempt}, {"in-lockdown", "those who open in a lockdown", p.InLockdown}} {
-		for _, group := range list.groups {
-			if site.IsVisitorGroup(group) {
-				wrongs.add(wrong(list.field, "Visitors cannot be among %s: choose other groups", list.name))
-			} else if !may(group) {
-				wrongs.add(wrong(list.field, "%s may not open this door: give it access first, or take it from %s", group, list.name))
-			}
+	for _, group := range p.Exempt {
+		if site.IsVisitorGroup(group) {
+			wrongs.add(wrong("exempt", "Visitors cannot be among those who open while the door is kept locked: choose other groups"))
+		} else if !may(group) {
+			wrongs.add(wrong("exempt", "%s may not open this door: give it access first, or take it from those who open while the door is kept locked", group))
+		}
+	}
+	for _, group := range p.InLockdown {
+		if site.IsVisitorGroup(group) {
+			wrongs.add(wrong("in-lockdown", "Visitors cannot be among those who open in a lockdown: choose other groups"))
+		} else if !may(group) {
+			wrongs.add(wrong("in-lockdown", "%s may not open this door: give it access first, or take it from those who open in a lockdown", group))
 		}
 	}
 	if o := p.Opening; o != nil && site.IsVisitorGroup(o.First) {

@@ -20,28 +20,28 @@ func TestCardAndPINAreDemandedOnlyWhereBothCanBeGiven(t *testing.T) {
 	w := newWorld(t)
 	id := w.reader()
 	always := new(wire.TwoProofs)
-	if err := w.demands(id, &wire.TwoProofs{Schedule: new(wire.Schedule)}); Fields(err)["two-proofs"] == "" {
+	if err := w.demands(id, &wire.TwoProofs{Schedule: new(wire.Schedule)}); Fields(err)["two-proofs"] == nil {
 		t.Errorf("a schedule that never demands them: %v", err)
 	}
 	w.must(w.SwitchPIN(t.Context(), as(Editor), id, false))
-	if err := w.demands(id, always); !strings.Contains(Fields(err)["two-proofs"], "switch it on first") {
+	if err := w.demands(id, always); !strings.Contains(Fields(err)["two-proofs"].String(), "switch it on first") {
 		t.Errorf("without PIN entry: %v", err)
 	}
 	w.must(w.SwitchPIN(t.Context(), as(Editor), id, true))
 	w.saysOf(id, wire.LevelModes, nil, true)
-	if err := w.demands(id, always); !strings.Contains(Fields(err)["two-proofs"], "update it first") {
+	if err := w.demands(id, always); !strings.Contains(Fields(err)["two-proofs"].String(), "update it first") {
 		t.Errorf("of an older reader: %v", err)
 	}
 	w.pass(time.Hour)
 	w.says(id, wire.ModeState{Mode: wire.ModeNormal})
 	w.must(w.demands(id, always))
-	if err := w.SwitchPIN(t.Context(), as(Editor), id, false); !strings.Contains(Fields(err)["pin"], "end that first") || !w.look(id).PIN() {
+	if err := w.SwitchPIN(t.Context(), as(Editor), id, false); !strings.Contains(Fields(err)["pin"].String(), "end that first") || !w.look(id).PIN() {
 		t.Errorf("PIN entry is switched off: %v", err)
 	}
-	if _, err := w.SetPolicy(t.Context(), as(Super), id, 0, func(p *wire.Policy) { p.PIN = false }); Fields(err)["two-proofs"] == "" {
+	if _, err := w.SetPolicy(t.Context(), as(Super), id, 0, func(p *wire.Policy) { p.PIN = false }); Fields(err)["two-proofs"] == nil {
 		t.Errorf("PIN entry is edited off: %v", err)
 	}
-	if text := w.look(id).NobodyOpens(); text != "" {
+	if text := w.look(id).NobodyOpens(); text != nil {
 		t.Errorf("it can be opened: %s", text)
 	}
 	for reason, condition := range map[string]wire.Condition{
@@ -52,19 +52,19 @@ func TestCardAndPINAreDemandedOnlyWhereBothCanBeGiven(t *testing.T) {
 		"": {PIN: wire.ReasonLockout},
 	} {
 		*w.live.states[0].State.Condition = condition
-		if text := w.look(id).NobodyOpens(); text != reason {
+		if text := w.look(id).NobodyOpens(); text.String() != reason {
 			t.Errorf("%q, not %q", text, reason)
 		}
 	}
 	w.pass(time.Hour)
 	w.saysOf(id, wire.LevelModes, nil, true) // it is downgraded
-	if text := w.look(id).NobodyOpens(); !strings.Contains(text, "lets nobody in") {
+	if text := w.look(id).NobodyOpens(); !strings.Contains(text.String(), "lets nobody in") {
 		t.Errorf("%q", text)
 	}
 	_, err := w.SetPolicy(t.Context(), as(Super), id, 0, func(p *wire.Policy) { p.Limit = 3 }) // and can be edited
 	w.must(err)
 	w.must(w.demands(id, nil))
-	if text := w.look(id).NobodyOpens(); text != "" {
+	if text := w.look(id).NobodyOpens(); text != nil {
 		t.Errorf("it demands nothing: %s", text)
 	}
 }
@@ -91,10 +91,10 @@ func TestAReaderThatIsTooOldForAPINIsNamedAsCutOff(t *testing.T) {
 		t.Error("who may only look learns that somebody has a PIN for duress")
 	}
 	_, err = w.SetPIN(t.Context(), as(Editor), bob, PIN{Choice: Auto, Limits: PINLimits{Uses: 1}})
-	if text := Fields(err)["pin"]; !strings.Contains(text, old) || !strings.Contains(text, "update it first") {
+	if text := Fields(err)["pin"]; !strings.Contains(text.String(), old) || !strings.Contains(text.String(), "update it first") {
 		t.Errorf("another such PIN: %v", err)
 	}
-	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Eve"}, PIN{Choice: Auto, Limits: PINLimits{Uses: 1}}, nil); Fields(err)["pin"] == "" {
+	if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Eve"}, PIN{Choice: Auto, Limits: PINLimits{Uses: 1}}, nil); Fields(err)["pin"] == nil {
 		t.Errorf("a user with such a PIN: %v", err)
 	}
 	w.must(w.RemoveDuressPIN(t.Context(), as(Editor), ada))
@@ -109,10 +109,10 @@ func TestLimitsOfAPINAreCheckedAndShownWithWhatIsUsed(t *testing.T) {
 	reader, id := w.reader(), w.user()
 	for field, limits := range map[string]PINLimits{"uses": {Uses: wire.MaxUses + 1}, "within": {Within: time.Second}} {
 		for _, limits := range []PINLimits{limits, {-limits.Uses, -limits.Within}} {
-			if _, err := w.SetPIN(t.Context(), as(Editor), id, PIN{Choice: Auto, Limits: limits}); len(Fields(err)) != 1 || Fields(err)[field] == "" {
+			if _, err := w.SetPIN(t.Context(), as(Editor), id, PIN{Choice: Auto, Limits: limits}); len(Fields(err)) != 1 || Fields(err)[field] == nil {
 				t.Errorf("%+v: %v", limits, err)
 			}
-			if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Eve"}, PIN{Choice: Auto, Limits: limits}, nil); Fields(err)[field] == "" {
+			if _, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Eve"}, PIN{Choice: Auto, Limits: limits}, nil); Fields(err)[field] == nil {
 				t.Errorf("a user with %+v: %v", limits, err)
 			}
 		}
@@ -142,12 +142,12 @@ func TestASecondPINForDuressTakesThePlaceOfTheFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	id := w.user()
-	if _, err := w.SetDuressPIN(t.Context(), as(Editor), id, PIN{Choice: Auto}); !strings.Contains(Fields(err)["pin"], "give them a PIN first") {
+	if _, err := w.SetDuressPIN(t.Context(), as(Editor), id, PIN{Choice: Auto}); !strings.Contains(Fields(err)["pin"].String(), "give them a PIN first") {
 		t.Errorf("without a PIN: %v", err)
 	}
 	_, err := w.SetPIN(t.Context(), as(Editor), id, chosen("27485913"))
 	w.must(err)
-	if _, err := w.SetDuressPIN(t.Context(), as(Editor), id, chosen("27485913")); Fields(err)["pin"] == "" {
+	if _, err := w.SetDuressPIN(t.Context(), as(Editor), id, chosen("27485913")); Fields(err)["pin"] == nil {
 		t.Errorf("the same PIN: %v", err)
 	}
 	for _, digits := range []string{"58310274", "91374826"} {

@@ -2,9 +2,9 @@ package desk
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -35,13 +35,13 @@ type reach struct {
 // Refusals of who is limited to locations.
 var (
 	// ErrNowhere: none of their locations is left. It is an ErrNotAllowed.
-	ErrNowhere = fmt.Errorf("%w: none of your locations is there any more: ask an Owner to choose others", ErrNotAllowed)
+	ErrNowhere = notAllowed(language.Say("none of your locations is there any more: ask an Owner to choose others"))
 	// errElsewhere names nothing: they do not see what is there.
-	errElsewhere = fmt.Errorf("%w: this is not at one of your locations", ErrNotAllowed)
+	errElsewhere = notAllowed(language.Say("this is not at one of your locations"))
 	// errUsedElsewhere is of a schedule.
-	errUsedElsewhere = fmt.Errorf("%w: a door that is not at one of your locations uses it", ErrNotAllowed)
+	errUsedElsewhere = notAllowed(language.Say("a door that is not at one of your locations uses it"))
 	// errWholeSite is of what is for the whole site.
-	errWholeSite = fmt.Errorf("%w: this is for the whole site, and you are limited to some locations: ask an administrator of the whole site", ErrNotAllowed)
+	errWholeSite = notAllowed(language.Say("this is for the whole site, and you are limited to some locations: ask an administrator of the whole site"))
 )
 
 // limited says whether an administrator acts at some locations only. An Owner never does.
@@ -150,7 +150,7 @@ func (r *reach) checkNewcomers() error {
 	if r.hasGroup(wire.Everyone) {
 		return nil
 	}
-	return fmt.Errorf("%w: whoever is added may open doors that are not at your locations, as everyone may: ask an administrator of the whole site to add them, or to put groups on the lists of those doors instead of everyone", ErrNotAllowed)
+	return notAllowed(language.Say("whoever is added may open doors that are not at your locations, as everyone may: ask an administrator of the whole site to add them, or to put groups on the lists of those doors instead of everyone"))
 }
 
 // checkGroup refuses a group that may open a door out of reach with an ErrNotAllowed.
@@ -158,7 +158,7 @@ func (r *reach) checkGroup(group string) error {
 	if r.hasGroup(group) {
 		return nil
 	}
-	return fmt.Errorf("%w: the group %s may open doors that are not at your locations", ErrNotAllowed, group)
+	return notAllowed(language.Say("the group %s may open doors that are not at your locations", group))
 }
 
 // checkReader refuses a reader that is out of reach with an ErrNotAllowed. Of one that does not
@@ -172,10 +172,11 @@ func (r *reach) checkReader(id string) error {
 
 // checkPlace refuses a place that is out of reach with an ErrNotAllowed.
 func (r *reach) checkPlace(w Where) error {
+	_, known := levels[w.Level]
 	switch {
 	case r.has(w):
 		return nil
-	case levels[w.Level].holds == "":
+	case !known:
 		return errWholeSite
 	}
 	return errElsewhere
@@ -194,9 +195,9 @@ func (r *reach) checkUser(u *store.User) error {
 	case len(invited) > 0 && !slices.ContainsFunc(invited, func(door int64) bool { return r.has(Where{Doors, door}) }):
 		return errElsewhere
 	case out:
-		return fmt.Errorf("%w: %s may open doors that are not at your locations", ErrNotAllowed, u.Name)
+		return notAllowed(language.Say("%s may open doors that are not at your locations", u.Name))
 	case !r.hasGroup(wire.Everyone):
-		return fmt.Errorf("%w: %s may open doors that are not at your locations, as everyone may: ask an administrator of the whole site to change them, or to put groups on the lists of those doors instead of everyone", ErrNotAllowed, u.Name)
+		return notAllowed(language.Say("%s may open doors that are not at your locations, as everyone may: ask an administrator of the whole site to change them, or to put groups on the lists of those doors instead of everyone", u.Name))
 	}
 	return nil
 }

@@ -2,9 +2,9 @@ package desk
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -103,5 +103,5 @@ func (r *Reach) Keys() error {
 	if r == nil || !r.first {
 		return nil
 	}
-	return fmt.Errorf("%w: the first card that cannot be copied changes how all doors of the site work: an administrator of the whole site gives it", ErrNotAllowed)
+	return notAllowed(language.Say("the first card that cannot be copied changes how all doors of the site work: an administrator of the whole site gives it"))
 }

@@ -70,7 +70,7 @@ func TestALimitThatWasChangedMeanwhileIsNotOverwritten(t *testing.T) {
 	was := revision()
 	w.must(w.SetLimit(t.Context(), as(Owner), id, was, []int64{one}))
 	for _, locations := range [][]int64{nil, {two}} {
-		if err := w.SetLimit(t.Context(), as(Owner), id, was, locations); Fields(err)["administrator"] == "" || !errors.Is(err, ErrChanged) {
+		if err := w.SetLimit(t.Context(), as(Owner), id, was, locations); Fields(err)["administrator"] == nil || !errors.Is(err, ErrChanged) {
 			t.Errorf("%v: %v", locations, err)
 		}
 	}

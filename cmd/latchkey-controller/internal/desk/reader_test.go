@@ -61,7 +61,7 @@ func TestAPolicyIsCheckedFieldByFieldAndNotOverwrittenUnseen(t *testing.T) {
 	} {
 		before := w.look(id).Policy.Revision
 		_, err := w.SetPolicy(t.Context(), as(Super), id, 0, edit)
-		if fields := Fields(err); len(fields) != 1 || fields[field] == "" {
+		if fields := Fields(err); len(fields) != 1 || fields[field].String() == "" {
 			t.Errorf("%s: %v", field, err)
 		}
 		if w.look(id).Policy.Revision != before {
@@ -73,7 +73,7 @@ func TestAPolicyIsCheckedFieldByFieldAndNotOverwrittenUnseen(t *testing.T) {
 	if err != nil || p.Limit != 3 || p.Reader != id || p.Revision <= seen {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	if _, err := w.SetPolicy(t.Context(), as(Super), id, seen, func(p *wire.Policy) { p.Limit = 5 }); Fields(err)["policy"] == "" || w.look(id).Policy.Limit != 3 {
+	if _, err := w.SetPolicy(t.Context(), as(Super), id, seen, func(p *wire.Policy) { p.Limit = 5 }); Fields(err)["policy"] == nil || w.look(id).Policy.Limit != 3 {
 		t.Error("somebody else's change is overwritten:", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -46,27 +47,27 @@ func (r *Reader) OldModes() bool { return oldModes(r.Level) }
 func (r *Reader) OldProofs() bool { return oldProofs(r.Level) }
 
 // NobodyOpens says why nobody can give card and PIN at the reader, which its policy demands:
-// "it takes no cards: the card reader is out of order"; "": they can, or it does not demand them.
-func (r *Reader) NobodyOpens() string {
+// "it takes no cards: the card reader is out of order"; nil: they can, or it does not demand them.
+func (r *Reader) NobodyOpens() *language.Sentence {
 	switch {
 	case r.Bundle == 0 || r.Policy.TwoProofs == nil:
-		return ""
+		return nil
 	case r.OldProofs():
-		return "its program is too old to demand card and PIN, so it lets nobody in: update it"
+		return language.Say("its program is too old to demand card and PIN, so it lets nobody in: update it")
 	}
 	w := r.doorway(time.Time{})
 	proven := &wire.Credential{Kind: wire.Card, CardKey: make([]byte, wire.CardKeySize)} // which ends a lockout
 	switch card, pin := w.says.Card, w.takesPIN(proven); {
 	case card == wire.ReasonNone:
-		return "it has no card reader"
+		return language.Say("it has no card reader")
 	case pin == wire.ReasonNone:
-		return "it has no touchscreen"
+		return language.Say("it has no touchscreen")
 	case card != "":
-		return "it takes no cards" + why(card)
+		return language.Say("it takes no cards: %s", reasonText(card))
 	case pin != "":
-		return "it takes no PINs" + why(pin)
+		return language.Say("it takes no PINs: %s", reasonText(pin))
 	}
-	return ""
+	return nil
 }
 
 // DemandsTwo says whether a card or a PIN alone does not open the reader's door at a time.
@@ -102,7 +103,7 @@ type ReaderStatus struct {
 }
 
 // LockoutText says why PIN entry is locked out; "": it is not.
-func (s ReaderStatus) LockoutText() string { return causeText(s.Lockout) }
+func (s ReaderStatus) LockoutText() *language.Sentence { return causeText(s.Lockout) }
 
 // PlaceRevision identifies where a reader is, for a form that moves it.
 func (r *Reader) PlaceRevision() string { return revision(r.DoorID) }
@@ -271,20 +272,20 @@ func liveReader(tx *store.Tx, r *link.ReaderStatus, head store.Head) (ReaderStat
 }
 
 // causeText describes the cause of a lockout.
-func causeText(cause wire.Cause) string {
+func causeText(cause wire.Cause) *language.Sentence {
 	switch cause {
 	case "":
-		return ""
+		return nil
 	case wire.CauseAttempts:
-		return "too many wrong PINs in a row"
+		return language.Say("too many wrong PINs in a row")
 	case wire.CauseGuessing:
-		return "too many guesses"
+		return language.Say("too many guesses")
 	case wire.CauseTamper:
-		return "the housing was opened"
+		return language.Say("the housing was opened")
 	case wire.CauseJournal:
-		return "the reader's records were damaged or lost"
+		return language.Say("the reader's records were damaged or lost")
 	}
-	return string(cause)
+	return language.Data(Clean(string(cause)))
 }
 
 // A Rollout says how many readers have the newest credentials and policies.

@@ -63,7 +63,7 @@ func TestAFormThatWasFilledInForSomethingElseWritesNothing(t *testing.T) {
 		n++
 		w.must(send(was)) // the first of two that edit the same state
 		n++
-		if err := send(was); Fields(err)[what] != "Somebody else has changed this "+what+"; check it again" {
+		if err := send(was); Fields(err)[what].String() != "Somebody else has changed this "+what+"; check it again" {
 			t.Errorf("%s: %v", what, err)
 		}
 		w.must(send(""))

@@ -3,10 +3,10 @@ package desk
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -26,10 +26,13 @@ const (
 // Roles returns all roles, the most powerful first.
 func Roles() []Role { return []Role{Owner, Super, Editor, Viewer} }
 
-var roleTitles = map[Role]string{Owner: "Owner", Super: "Super Admin", Editor: "Limited Admin (Can Edit)", Viewer: "Limited Admin (Can View)"}
+var roleTitles = map[Role]*language.Sentence{
+	Owner: language.Say("Owner"), Super: language.Say("Super Admin"),
+	Editor: language.Say("Limited Admin (Can Edit)"), Viewer: language.Say("Limited Admin (Can View)"),
+}
 
 // Title returns the role's name for people.
-func (r Role) Title() string { return cmp.Or(roleTitles[r], string(r)) }
+func (r Role) Title() *language.Sentence { return cmp.Or(roleTitles[r], language.Data(string(r))) }
 
 // Via is the way in which an act was requested.
 type Via string
@@ -99,10 +102,10 @@ func (a Actor) mayBy(act Act) bool {
 var (
 	// ErrNotAllowed: the actor's role does not allow the act.
 	ErrNotAllowed = errors.New("not allowed")
-	// ErrNoScope: a token's scopes do not allow the act. It is an ErrNotAllowed, too.
-	ErrNoScope = errors.New("this token's scopes do not include it")
+	// ErrNoScope: a token's scopes do not allow the act. Refusal returns it as an ErrNotAllowed, too.
+	ErrNoScope = language.Say("this token's scopes do not include it")
 	// ErrSignInAgain: the act asks for the password again.
-	ErrSignInAgain = errors.New("enter your password again to go on")
+	ErrSignInAgain = language.Say("enter your password again to go on")
 	// ErrNotFound: the target of the act does not exist.
 	ErrNotFound = store.ErrNotFound
 )
@@ -111,13 +114,13 @@ var (
 // nil: they may.
 func (a Actor) Refusal(act Act) error {
 	if !a.mayBy(act) {
-		return fmt.Errorf("%w: %w; %s", ErrNotAllowed, ErrNoScope, a.requirement(act))
+		return notAllowed(language.Say("%s; %s", ErrNoScope, a.requirement(act)))
 	}
 	if a.tooWide(act) {
 		return errWholeSite
 	}
 	if !a.May(act) {
-		return fmt.Errorf("%w: %s, and you are %s", ErrNotAllowed, a.requirement(act), a.Role.Title())
+		return notAllowed(language.Say("%s, and you are %s", a.requirement(act), a.Role.Title()))
 	}
 	if rules[act].fresh && !a.FreshSignIn {
 		return ErrSignInAgain
@@ -126,15 +129,44 @@ func (a Actor) Refusal(act Act) error {
 }
 
 // requirement says what it takes to do an act.
-func (a Actor) requirement(act Act) string {
+func (a Actor) requirement(act Act) *language.Sentence {
 	switch scope := rules[act].scope; {
 	case a.mayBy(act) && a.tooWide(act):
-		return "this requires an administrator of the whole site"
+		return language.Say("this requires an administrator of the whole site")
 	case a.mayBy(act):
 		return act.requirement()
 	case scope == "":
-		return "no token can do this"
+		return language.Say("no token can do this")
 	default:
-		return fmt.Sprintf("this requires the scope %s", scope)
+		return language.Say("this requires the scope %s", string(scope))
 	}
 }
+
+// requirement says which roles may do an act.
+func (act Act) requirement() *language.Sentence {
+	titles := make([]any, len(rules[act].may))
+	for i, role := range rules[act].may {
+		titles[i] = role.Title()
+	}
+	switch len(titles) {
+	case 1:
+		return language.Say("this requires %s", titles...)
+	case 2:
+		return language.Say("this requires %s or %s", titles...)
+	case 3:
+		return language.Say("this requires %s or %s or %s", titles...)
+	}
+	return language.Say("this requires an administrator")
+}
+
+// A notAllowedError is an ErrNotAllowed that says why.
+type notAllowedError struct{ why *language.Sentence }
+
+func notAllowed(why *language.Sentence) error { return &notAllowedError{why} }
+
+func (e *notAllowedError) Error() string { return ErrNotAllowed.Error() + ": " + e.why.String() }
+
+// Said returns why: that it is not allowed, the page says itself.
+func (e *notAllowedError) Said() *language.Sentence { return e.why }
+
+func (e *notAllowedError) Unwrap() []error { return []error{ErrNotAllowed, e.why} }

@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -43,14 +43,14 @@ type ScheduleUse struct {
 }
 
 // Text says what the hours are for: "access of staff".
-func (u ScheduleUse) Text() string {
+func (u ScheduleUse) Text() *language.Sentence {
 	switch u.What {
 	case OpeningHours:
-		return "unlock schedule"
+		return language.Say("unlock schedule")
 	case TwoProofsHours:
-		return "card and PIN"
+		return language.Say("card and PIN")
 	}
-	return "access of " + u.Group
+	return language.Say("access of %s¦a group", u.Group)
 }
 
 // maxSchedules bounds how many schedules a site has.
@@ -125,18 +125,11 @@ func (r *reach) uses(all []store.ScheduleUse) []store.ScheduleUse {
 	return slices.DeleteFunc(all, func(u store.ScheduleUse) bool { return !r.hasReader(u.Reader) })
 }
 
-// absent is an error that says what does not exist. It is ErrNotFound.
-type absent string
-
-func (a absent) Error() string { return string(a) }
-
-func (a absent) Is(target error) bool { return target == ErrNotFound }
-
 // scheduleNamed returns the schedule with a name; the error says if there is none.
 func scheduleNamed(tx *store.Tx, name string) (*store.Schedule, error) {
 	s, err := tx.ScheduleNamed(TidyName(name))
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, absent(fmt.Sprintf("there is no schedule %q", Clean(cut(name, wire.MaxName))))
+		return nil, language.Say(`there is no schedule "%s"`, Clean(cut(name, wire.MaxName))).Because(ErrNotFound)
 	}
 	return s, err
 }
@@ -223,7 +216,7 @@ func (d *Desk) AddSchedule(ctx context.Context, a Actor, form ScheduleForm) (id 
 		if err := tx.AddSchedule(s); err != nil {
 			return scheduleError(err)
 		}
-		id, target.text = s.ID, "was added, "+HoursLine(s.Hours)
+		id, target.text = s.ID, language.Say("was added, %s", HoursLine(s.Hours))
 		return nil
 	})
 	return id, err
@@ -251,15 +244,14 @@ func (d *Desk) EditSchedule(ctx context.Context, a Actor, id, was int64, edit fu
 		if err := form.check(); err != nil {
 			return err
 		}
-		var texts []string
+		var says []*language.Sentence
 		if form.Name != s.Name {
-			texts = append(texts, "is called "+form.Name+" now")
+			says = append(says, language.Say("is called %s now", form.Name))
 		}
-		before, after := HoursLine(s.Hours), HoursLine(form.Hours)
-		if after != before {
-			texts = append(texts, "has the hours "+after+" now, had "+before)
+		if before, after := HoursLine(s.Hours), HoursLine(form.Hours); after.String() != before.String() {
+			says = append(says, language.Say("has the hours %s now, had %s", after, before))
 		}
-		target.text = cmp.Or(strings.Join(texts, " and "), "was saved without a change")
+		target.text = cmp.Or(both(says), language.Say("was saved without a change"))
 		s.Name, s.Hours = form.Name, form.Hours
 		if err := tx.SetSchedule(s); err != nil {
 			return scheduleError(err)
@@ -287,10 +279,10 @@ func spreadHours(tx *store.Tx, now time.Time, a Actor, s *store.Schedule) error 
 			site.SetHours(p, u.HoursUse, s.Hours)
 		}
 		if err := errors.Join(wire.CheckAccess(p.Access), wire.CheckOpening(p.Opening), wire.CheckTwoProofs(p.TwoProofs)); err != nil {
-			return wrong("hours", "%s cannot have these hours: %v", p.Door, err)
+			return wrong("hours", "%s cannot have these hours: %s", p.Door, err)
 		}
 		if err := a.setPolicy(tx, now, p); errors.Is(err, store.ErrPolicy) {
-			return wrong("hours", "%s cannot have these hours: %v", p.Door, err)
+			return wrong("hours", "%s cannot have these hours: %s", p.Door, err)
 		} else if err != nil {
 			return err
 		}
@@ -301,7 +293,7 @@ func spreadHours(tx *store.Tx, now time.Time, a Actor, s *store.Schedule) error 
 
 // RemoveSchedule removes a schedule that no door uses. Field: "schedule".
 func (d *Desk) RemoveSchedule(ctx context.Context, a Actor, id int64) error {
-	target := &auditTarget{text: "was removed"}
+	target := &auditTarget{text: language.Say("was removed")}
 	return d.act(ctx, a, EditSchedules, target, func(tx *store.Tx, _ time.Time) error {
 		row, err := tx.Schedule(id)
 		if err != nil {
@@ -327,15 +319,14 @@ func (d *Desk) RemoveSchedule(ctx context.Context, a Actor, id int64) error {
 }
 
 // usesText says where a schedule is used: "Front door (access of staff), Gate (card and PIN) and 2 more".
-func usesText(uses []ScheduleUse) string {
+func usesText(uses []ScheduleUse) *language.Sentence {
 	const most = 4
-	var texts []string
+	var all language.Series
 	for _, u := range uses[:min(len(uses), most)] {
-		texts = append(texts, u.Door+" ("+u.Text()+")")
+		all = append(all, language.Say("%s (%s)", u.Door, u.Text()))
 	}
-	text := strings.Join(texts, ", ")
 	if more := len(uses) - most; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+		return language.Count(more, "%[2]s and %[1]d more", "%[2]s and %[1]d more", all)
 	}
-	return text
+	return language.Say("%s", all)
 }

@@ -1,81 +1,62 @@
 package desk
 
 import (
-	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
 // sentence describes a record. tries is the limit of wrong PINs in a row at that
 // time; 0: not known.
-func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, error) {
-	door, person := e.Door, e.Person
-	attempt := ""
-	if r.Wrong > 0 {
-		attempt = fmt.Sprintf(", attempt %d", r.Wrong)
-		if tries > 0 {
-			attempt += fmt.Sprintf(" of %d", tries)
-		}
-	}
+func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (*language.Sentence, error) {
+	door, person, who := named(e.Door), named(e.Person), named(r.Who)
 	switch r.Kind {
 	case wire.AccessGranted:
 		switch {
 		case person != "":
-			return say("%s at %s by "+by(r.By), person, door), nil
+			return by(r.By).entered.With(person, door), nil
 		case r.Who != "":
-			return say("%s unlocked %s", r.Who, door), nil
+			return language.Say("%s unlocked %s", who, door), nil
 		}
-		return say("%s opened by "+by(r.By), door), nil
+		return by(r.By).opened.With(door), nil
 	case wire.AttemptUnknown:
-		return say("Unknown PIN at %s"+attempt+why(r.Reason), door), nil
+		return why(numbered(language.Say("Unknown PIN at %s", door), r, tries), r.Reason), nil
 	case wire.AttemptInterrupted:
-		return say("PIN entry at %s was interrupted and counts as wrong"+attempt, door), nil
+		return numbered(language.Say("PIN entry at %s was interrupted and counts as wrong", door), r, tries), nil
 	case wire.AttemptTakenBack:
 		if person != "" {
-			return say("%s at %s may not open now"+why(r.Reason), person, door), nil
+			return why(language.Say("%s at %s may not open now", person, door), r.Reason), nil
 		}
-		return say("A PIN at %s could not be checked and does not count"+why(r.Reason), door), nil
+		return why(language.Say("A PIN at %s could not be checked and does not count", door), r.Reason), nil
 	case wire.AccessDenied:
 		switch {
 		case person != "" && r.By == wire.ByCard && r.Reason == wire.ReasonSecond && r.Seq != 0:
-			return say("%s showed a card at %s, but the PIN was wrong"+attempt, person, door), nil
+			return numbered(language.Say("%s showed a card at %s, but the PIN was wrong", person, door), r, tries), nil
 		case person != "" && r.Reason == wire.ReasonNotGenuine:
-			return say("A card at %s did not prove that it is the card of %s", door, person), nil
+			return language.Say("A card at %s did not prove that it is the card of %s", door, person), nil
 		case person != "":
-			return say("%s at %s by "+by(r.By)+" may not open now"+why(r.Reason), person, door), nil
+			return why(by(r.By).denied.With(person, door), r.Reason), nil
 		case len(r.Tag) > 0:
-			return say(fmt.Sprintf("Unknown card %X at %%s", r.Tag), door), nil
+			return language.Say("Unknown card %s at %s", fmt.Sprintf("%X", r.Tag), door), nil
 		}
-		return say("A card at %s was refused"+why(r.Reason), door), nil
+		return why(language.Say("A card at %s was refused", door), r.Reason), nil
 	case wire.Duress:
-		return say("Duress: %s entered their PIN for duress at %s", person, door), nil
+		return language.Say("Duress: %s entered their PIN for duress at %s", person, door), nil
 	case wire.PINRefused:
-		return say("A PIN was entered at %s while PIN entry was unavailable"+why(r.Reason), door), nil
+		return why(language.Say("A PIN was entered at %s while PIN entry was unavailable", door), r.Reason), nil
 	case wire.LockoutStarted:
-		names := make([]string, len(r.Users))
-		format := "PIN entry at %s is paused: " + escape(causeText(r.Cause))
-		besides, err := desc.tx.OtherNames(e.ID)
-		if err != nil {
-			return nil, err
-		}
-		for i, id := range r.Users {
-			names[i] = called(besides[id], id)
-			format += map[bool]string{true: " (known PINs in between: %s", false: ", %s"}[i == 0]
-		}
-		if len(names) > 0 {
-			format += ")"
-		}
-		return say(format, append([]string{door}, names...)...), nil
+		return desc.lockout(e, r, door)
 	case wire.LockoutCleared:
 		switch {
 		case person != "":
-			return say("PIN entry at %s resumed: opened by %s", door, person), nil
+			return language.Say("PIN entry at %s resumed: opened by %s", door, person), nil
 		case r.Who != "":
-			return say("PIN entry at %s resumed: unlocked by %s", door, r.Who), nil
+			return language.Say("PIN entry at %s resumed: unlocked by %s", door, who), nil
 		}
-		return say("PIN entry at %s resumed", door), nil
+		return language.Say("PIN entry at %s resumed", door), nil
 	case wire.ModeChanged:
 		in, err := siteZone(desc.tx)
 		if err != nil {
@@ -87,145 +68,111 @@ func (desc *describer) sentence(e *Event, r *wire.Record, tries int) (Text, erro
 		if err != nil {
 			return nil, err
 		}
-		until := ""
-		if r.To != 0 {
-			until = " until " + Moment(time.UnixMilli(r.To), in)
-		}
+		came := language.Say("The first person came to %s: the schedule unlocks it", door)
 		if person != "" {
-			return say("%s is the first person at %s: the schedule unlocks it"+until, person, door), nil
+			came = language.Say("%s is the first person at %s: the schedule unlocks it", person, door)
 		}
-		return say("The first person came to %s: the schedule unlocks it"+until, door), nil
+		if r.To != 0 {
+			return language.Say("%s until %s¦a schedule unlocks a door, and a time", came, language.Moment(time.UnixMilli(r.To).In(in))), nil
+		}
+		return came, nil
 	case wire.FireStarted:
-		return say("Fire at %s: it is open to everybody", door), nil
+		return language.Say("Fire at %s: it is open to everybody", door), nil
 	case wire.FireEnded:
-		return say("The fire input at %s has ended: the door "+modeText(r.Mode), door), nil
+		return language.Say("The fire input at %s has ended: %s", door, doorWorks(r.Mode, language.Say("the door"))), nil
 	case wire.ExitPressed:
 		if r.Reason != "" {
-			return say("Exit button at %s did not open"+why(r.Reason), door), nil
+			return why(language.Say("Exit button at %s did not open", door), r.Reason), nil
 		}
-		return say("Exit button at %s", door), nil
+		return language.Say("Exit button at %s", door), nil
 	case wire.DoorOpened:
-		return say("%s was opened", door), nil
+		return language.Say("%s was opened", door), nil
 	case wire.DoorClosed:
-		return say("%s was closed", door), nil
+		return language.Say("%s was closed", door), nil
 	case wire.DoorForced:
-		return say("%s was forced open", door), nil
+		return language.Say("%s was forced open", door), nil
 	case wire.DoorHeld:
-		return say("%s has been open for longer than "+durationText(r.Seconds), door), nil
-	case wire.TamperStarted:
-		return say("The reader at %s was opened", door), nil
-	case wire.TamperEnded:
-		return say("The reader at %s is closed again", door), nil
-	case wire.ClockStepped:
-		return say(stepped(r), door), nil
-	case wire.HealthChanged:
-		return say("%s: "+escape(health(wire.Subject(r.Subject), r.Text)), door), nil
-	case wire.CommandDone:
-		return say("%s carried out an order from %s"+orderText(r.Order), door, r.Who), nil
-	case wire.CommandRefused:
-		return say("%s refused an order from %s"+orderText(r.Order)+why(r.Reason), door, r.Who), nil
-	case wire.BudgetGranted:
-		return say("The TPM of the reader at %s may check PINs until it has checked "+thousands(r.Count), door), nil
-	case wire.BudgetSpent:
-		return say("The TPM of the reader at %s has checked the "+thousands(r.Count)+" PINs that it may: no PINs are taken there until it gets the next grant", door), nil
-	case wire.BudgetOverspent:
-		return say("The TPM of the reader at %s has checked "+thousands(r.Count)+" PINs that are not in its records: somebody may have tried PINs on its chip", door), nil
-	case wire.EventsCollapsed:
-		return say(fmt.Sprintf("%%s: %d more of the kind %s within a minute", r.Count, escape(r.Subject)), door), nil
+		return language.Say("%s has been open for longer than %s", door, durationText(r.Seconds)), nil
 	}
-	if text := formerSentence(r, door); text != nil {
-		return text, nil
+	return desc.deviceSentence(r, door, who)
+}
+
+// numbered returns a sentence with which wrong PIN in a row it tells of, as far as that is known.
+func numbered(what *language.Sentence, r *wire.Record, tries int) *language.Sentence {
+	switch {
+	case r.Wrong == 0:
+		return what
+	case tries > 0:
+		return language.Say("%s, attempt %d of %d¦a sentence about a wrong PIN", what, r.Wrong, tries)
 	}
-	text := readerReports[r.Kind]
-	if text == "" {
-		text = string(r.Kind)
+	return language.Say("%s, attempt %d¦a sentence about a wrong PIN", what, r.Wrong)
+}
+
+// lockout describes that PIN entry was paused.
+func (desc *describer) lockout(e *Event, r *wire.Record, door language.Name) (*language.Sentence, error) {
+	paused := language.Say("PIN entry at %s is paused", door)
+	if r.Cause != "" {
+		paused = language.Say("PIN entry at %s is paused: %s", door, causeText(r.Cause))
 	}
-	fields, err := desc.fields(r, time.UTC)
-	if fields != "" {
-		text += " (" + fields + ")"
+	besides, err := desc.tx.OtherNames(e.ID)
+	if err != nil || len(r.Users) == 0 {
+		return paused, err
 	}
-	return say("%s: "+escape(text), door), err
+	names := make([]string, len(r.Users))
+	for i, id := range r.Users {
+		names[i] = called(besides[id], id)
+	}
+	return language.Say("%s (known PINs in between: %s)", paused, named(strings.Join(names, ", "))), nil
 }
 
 // modeSentence describes a change of the mode in force, with times in a zone.
-func modeSentence(r *wire.Record, door string, in *time.Location) Text {
-	text, names := "%s "+modeText(r.Mode), []string{door}
+func modeSentence(r *wire.Record, door language.Name, in *time.Location) *language.Sentence {
+	text := doorWorks(r.Mode, door)
 	switch {
 	case wire.ModeCause(r.Subject) == wire.CauseSchedule:
-		text += ", by its schedule"
+		text = language.Say("%s, by its schedule¦how a door works now", text)
 	case wire.ModeCause(r.Subject) == wire.CauseFire:
-		text += ": fire"
+		text = language.Say("%s: fire¦how a door works now", text)
 	case r.Who != "":
-		text, names = text+", as %s wants it", append(names, r.Who)
+		text = language.Say("%s, as %s wants it¦how a door works now, and who", text, named(r.Who))
 	}
 	if r.To != 0 {
-		text += ", until " + Moment(time.UnixMilli(r.To), in)
+		return language.Say("%s, until %s¦how a door works now, and a time", text, language.Moment(time.UnixMilli(r.To).In(in)))
 	}
-	return say(text, names...)
+	return text
 }
 
-// modeText says how a door works in a mode: "is locked down".
-func modeText(mode wire.Mode) string {
+// doorWorks says how a door works in a mode: "Lab is locked down".
+func doorWorks(mode wire.Mode, door any) *language.Sentence {
 	switch mode {
 	case wire.ModeNormal, "":
-		return "works as normal"
+		return language.Say("%s works as normal¦a door", door)
 	case wire.ModeUnlocked:
-		return "is unlocked"
+		return language.Say("%s is unlocked¦a door", door)
 	case wire.ModeLocked:
-		return "is kept locked"
+		return language.Say("%s is kept locked¦a door", door)
 	case wire.ModeLockdown:
-		return "is locked down"
+		return language.Say("%s is locked down¦a door", door)
 	case wire.ModeEvacuation:
-		return "is open for evacuation"
+		return language.Say("%s is open for evacuation¦a door", door)
 	}
-	return "is in the mode " + escape(string(mode))
+	return language.Say("%s is in the mode %s¦a door", door, Clean(string(mode)))
 }
 
-// stepped describes a change of a reader's clock. Earlier events carry the times that
-// it showed then.
-func stepped(r *wire.Record) string {
-	way := "ahead"
-	if r.To < r.From {
-		way = "back"
-	}
-	const layout = "2 Jan 2006 15:04:05 UTC"
-	return fmt.Sprintf("The clock of the reader at %%s was set %s, from %s to %s: is the controller's clock right?",
-		way, time.UnixMilli(r.From).UTC().Format(layout), time.UnixMilli(r.To).UTC().Format(layout))
+// saysBy is what is said of what somebody did by some means.
+type saysBy struct{ entered, opened, denied *language.Sentence }
+
+var saysByMeans = map[wire.Means]saysBy{
+	wire.ByPIN:    {language.Say("%s at %s by PIN¦somebody came in at a door"), language.Say("%s opened by PIN¦a door"), language.Say("%s at %s by PIN may not open now")},
+	wire.ByCard:   {language.Say("%s at %s by card¦somebody came in at a door"), language.Say("%s opened by card¦a door"), language.Say("%s at %s by card may not open now")},
+	wire.ByBoth:   {language.Say("%s at %s by card and PIN¦somebody came in at a door"), language.Say("%s opened by card and PIN¦a door"), language.Say("%s at %s by card and PIN may not open now")},
+	wire.ByRemote: {language.Say("%s at %s by remote unlock¦somebody came in at a door"), language.Say("%s opened by remote unlock¦a door"), language.Say("%s at %s by remote unlock may not open now")},
 }
 
-// orderText returns " to " and the order, or nothing.
-func orderText(order wire.Order) string {
-	if order == "" {
-		return ""
+// by returns what is said of some means; what a newer reader knows is not said.
+func by(how wire.Means) saysBy {
+	if says, known := saysByMeans[how]; known {
+		return says
 	}
-	return " to " + escape(cmp.Or(orderTexts[order], string(order)))
-}
-
-// orderTexts describe the orders whose names do not.
-var orderTexts = map[wire.Order]string{wire.Enrol: "read a card", wire.Personalise: "write keys to a card"}
-
-func by(how wire.Means) string {
-	switch how {
-	case wire.ByPIN:
-		return "PIN"
-	case wire.ByBoth:
-		return "card and PIN"
-	case wire.ByRemote:
-		return "remote unlock"
-	}
-	return escape(string(how))
-}
-
-// readerReports describe what readers report about themselves.
-var readerReports = map[wire.RecordKind]string{
-	wire.CredentialsApplied: "applied PINs and cards", wire.PolicyApplied: "applied its settings",
-	wire.Adopted: "was adopted", wire.ReaderStarted: "started", wire.JournalBegan: "began a new journal",
-	wire.JournalResumed: "stores records again", wire.ClockTrusted: "trusts its clock", wire.ClockUntrusted: "does not trust its clock",
-	wire.CacheDamaged: "found its credentials damaged",
-	wire.CacheBehind:  "holds older credentials than it did", wire.LogForked: "was shown another credential log",
-	wire.RecordsDropped: "dropped old records", wire.LinkUp: "is connected", wire.LinkDown: "has lost its connection",
-	wire.MessageRefused: "refused a message",
-	wire.BudgetCounted:  "read the count of its TPM",
-	wire.ProofGiven:     "took the first of card and PIN", wire.UseCounted: "counted the use of a PIN with limits",
-	wire.AttemptStarted: "counted a PIN attempt", wire.Checkpoint: "wrote a checkpoint",
+	return saysBy{language.Say("%s at %s¦somebody came in at a door"), language.Say("%s opened¦a door"), language.Say("%s at %s may not open now")}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -135,7 +136,7 @@ func (d *Desk) SignOut(ctx context.Context, token string) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(tx.EndSession(row.Hash), tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, "")))
+		return errors.Join(tx.EndSession(row.Hash), tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, auditText{})))
 	})
 }
 
@@ -146,6 +147,6 @@ func (d *Desk) SignOutElsewhere(ctx context.Context, token string) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(tx.EndSessions(row.Admin, row.Hash), tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, "everywhere else")))
+		return errors.Join(tx.EndSessions(row.Admin, row.Hash), tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignOut, store.Done, auditOf(language.Say("everywhere else¦signed out")))))
 	})
 }

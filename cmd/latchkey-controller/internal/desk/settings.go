@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -82,7 +83,7 @@ func (d *Desk) SetKeepDays(ctx context.Context, a Actor, days int) error {
 		if err != nil {
 			return err
 		}
-		target.text = fmt.Sprintf("days that activity is kept from %d to %d", was, days)
+		target.text = fromTo(language.Say("days that activity is kept¦a setting"), language.Data(fmt.Sprint(was)), language.Data(fmt.Sprint(days)))
 		return tx.SetKeepDays(days)
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -23,20 +24,23 @@ const (
 // Errors of signing in.
 var (
 	// ErrSignedOut: the session does not exist, or has ended.
-	ErrSignedOut = errors.New("you are signed out; sign in again")
+	ErrSignedOut = language.Say("you are signed out; sign in again")
 	// ErrWrongSignIn does not say which of the two was wrong.
-	ErrWrongSignIn = errors.New("name or password is wrong")
+	ErrWrongSignIn = language.Say("name or password is wrong")
 	// ErrBusy: too many clients are waiting for their password to be checked.
-	ErrBusy = errors.New("too many people are signing in right now; try again in a moment")
+	ErrBusy = language.Say("too many people are signing in right now; try again in a moment")
 	// ErrLinkUsed: the one-time link is unknown, used, replaced or expired.
-	ErrLinkUsed = errors.New("this link was already used or has expired; ask an Owner for a new one, or run latchkey-controller console-link on the controller's machine")
+	ErrLinkUsed = language.Say("this link was already used or has expired; ask an Owner for a new one, or run latchkey-controller console-link on the controller's machine")
 )
 
 // A TooSoonError says that no password is checked yet.
 type TooSoonError struct{ Wait time.Duration }
 
-func (e *TooSoonError) Error() string {
-	return "too many wrong passwords; try again in " + waitText(e.Wait)
+func (e *TooSoonError) Error() string { return e.Said().String() }
+
+// Said returns the sentence.
+func (e *TooSoonError) Said() *language.Sentence {
+	return language.Say("too many wrong passwords; try again in %s", waitText(e.Wait))
 }
 
 // A Client is the origin of a sign-in.
@@ -48,7 +52,6 @@ type Client struct {
 }
 
 const (
-	fromAddress    = "from "            // precedes the address of a sign-in
 	unknownAccount = "Somebody unknown" // the typed name may be a password
 )
 
@@ -89,13 +92,13 @@ func (d *Desk) SignIn(ctx context.Context, name string, password []byte, from Cl
 			return err
 		}
 		if only {
-			return tx.AddRefused(new(auditTarget).audit(d.now(), actorOf(admin), actSignIn, store.Refused, "with a password, where a passkey is needed, from "+from.Address))
+			return tx.AddRefused(new(auditTarget).audit(d.now(), actorOf(admin), actSignIn, store.Refused, auditOf(language.Say("with a password, where a passkey is needed, from %s¦an address", from.Address))))
 		}
 		session, err = d.begin(tx, admin, from)
 		if err != nil {
 			return err
 		}
-		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignIn, store.Done, fromAddress+from.Address))
+		return tx.AddAudit(new(auditTarget).audit(d.now(), session.Actor, actSignIn, store.Done, auditOf(language.Say("from %s¦an address", from.Address))))
 	})
 	if err == nil && only {
 		err = ErrPasskeyOnly
@@ -151,7 +154,7 @@ func (d *Desk) authenticate(ctx context.Context, name string, password []byte, f
 		if admin != nil {
 			who = actorOf(admin)
 		}
-		return tx.AddRefused(new(auditTarget).audit(d.now(), who, actSignIn, store.Refused, "wrong password, from "+from.Address))
+		return tx.AddRefused(new(auditTarget).audit(d.now(), who, actSignIn, store.Refused, auditOf(language.Say("wrong password, from %s¦an address", from.Address))))
 	})
 	switch {
 	case err != nil:
@@ -225,7 +228,7 @@ func (d *Desk) ChangePassword(ctx context.Context, token string, old, new []byte
 			tx.SetPassword(id, d.site.Seal(sealedPassword, id, check)),
 			tx.EndSessions(id, hashToken(token)),
 			tx.ForgetBrowsers(id, hashToken(from.Browser)),
-			tx.AddAudit((&auditTarget{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, "")),
+			tx.AddAudit((&auditTarget{subject: session.Actor.Name}).audit(d.now(), session.Actor, actPassword, store.Done, auditText{})),
 		)
 	})
 }

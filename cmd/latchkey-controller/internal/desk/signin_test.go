@@ -54,7 +54,7 @@ func TestTheFirstLinkMakesTheOwnerOnce(t *testing.T) {
 		t.Errorf("%+v, %v", l, err)
 	}
 	for field, try := range map[string][2]string{"name": {" ", secret}, "password": {"Ada", "short"}} {
-		if _, err := w.UseOneTimeLink(t.Context(), token, try[0], []byte(try[1]), here); Fields(err)[field] == "" {
+		if _, err := w.UseOneTimeLink(t.Context(), token, try[0], []byte(try[1]), here); Fields(err)[field] == nil {
 			t.Errorf("%q: %v", try, err)
 		}
 	}
@@ -242,11 +242,11 @@ func TestANewPasswordEndsTheOtherSessions(t *testing.T) {
 	theirs, err := w.signIn("Ada Lovelace", secret, here)
 	w.must(err)
 	for field, try := range map[string][2]string{"old": {"wrong password", "another horse battery"}, "new": {secret, "aaaaaaaaaaaaaa"}} {
-		if err := w.ChangePassword(t.Context(), mine, []byte(try[0]), []byte(try[1]), here); Fields(err)[field] == "" {
+		if err := w.ChangePassword(t.Context(), mine, []byte(try[0]), []byte(try[1]), here); Fields(err)[field] == nil {
 			t.Errorf("%q: %v", try, err)
 		}
 	}
-	if err := w.ChangePassword(t.Context(), mine, []byte(secret), []byte("Ada LOVELACE"), here); Fields(err)["new"] == "" {
+	if err := w.ChangePassword(t.Context(), mine, []byte(secret), []byte("Ada LOVELACE"), here); Fields(err)["new"] == nil {
 		t.Error("the name is a password:", err)
 	}
 	w.must(w.ChangePassword(t.Context(), mine, []byte(secret), []byte("another horse battery"), here))

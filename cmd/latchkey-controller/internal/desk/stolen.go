@@ -2,11 +2,10 @@ package desk
 
 import (
 	"context"
-	"fmt"
 	"math"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin"
@@ -45,18 +44,20 @@ func (b *Budget) Days() float64 {
 	return float64(b.Left) / b.PerDay
 }
 
-// String describes the budget.
-func (b *Budget) String() string {
-	text := guesses(uint64(b.Left)) + " left"
+// Said describes the budget.
+func (b *Budget) Said() *language.Sentence {
+	left := int(b.Left)
 	switch days := b.Days(); {
 	case b.PerDay == 0:
-		return text + "; no PIN was entered lately"
+		return language.Count(left, "%d guess left; no PIN was entered lately", "%d guesses left; no PIN was entered lately")
 	case days < 1:
-		return text + ", for less than a day at its use"
+		return language.Count(left, "%d guess left, for less than a day at its use", "%d guesses left, for less than a day at its use")
 	default:
-		return text + fmt.Sprintf(", for %s at its use", span(days/365.25))
+		return language.Count(left, "%d guess left, for %s at its use", "%d guesses left, for %s at its use", span(days/365.25))
 	}
 }
+
+func (b *Budget) String() string { return b.Said().String() }
 
 // A Need is what a reader's TPM lacks.
 type Need string
@@ -73,17 +74,17 @@ const (
 )
 
 // needs describe what a reader's TPM lacks, and what to do.
-var needs = map[Need]string{
-	NeedsFirstGrant: "Its TPM needs a first grant, which is on its way. Cards work.",
-	NeedsRenewal:    "Its TPM has lost its budget, and needs a first grant: if the reader is where it should be, renew its budget, or have it adopted anew. Until then it takes no PINs; cards work.",
-	NeedsGrant:      "Its budget is spent: it takes no PINs until the next grant reaches it, once its records are here. Cards work.",
-	NeedsAdoption:   "Its budget is spent, and its records do not show by whom: it takes no PINs. If the reader is where it should be, have it adopted anew; if not, remove it as lost.",
-	NeedsTPM:        "Its TPM checks no PINs. If it does not answer, see to it; if its keys are for another TPM, or it was cleared, have the reader adopted anew.",
-	NeedsConnection: "It has not said yet that its TPM has taken its keys.",
+var needs = map[Need]*language.Sentence{
+	NeedsFirstGrant: language.Say("Its TPM needs a first grant, which is on its way. Cards work."),
+	NeedsRenewal:    language.Say("Its TPM has lost its budget, and needs a first grant: if the reader is where it should be, renew its budget, or have it adopted anew. Until then it takes no PINs; cards work."),
+	NeedsGrant:      language.Say("Its budget is spent: it takes no PINs until the next grant reaches it, once its records are here. Cards work."),
+	NeedsAdoption:   language.Say("Its budget is spent, and its records do not show by whom: it takes no PINs. If the reader is where it should be, have it adopted anew; if not, remove it as lost."),
+	NeedsTPM:        language.Say("Its TPM checks no PINs. If it does not answer, see to it; if its keys are for another TPM, or it was cleared, have the reader adopted anew."),
+	NeedsConnection: language.Say("It has not said yet that its TPM has taken its keys."),
 }
 
-// Text describes the need, and what to do; "": none.
-func (n Need) Text() string { return needs[n] }
+// Text describes the need, and what to do; nil: none.
+func (n Need) Text() *language.Sentence { return needs[n] }
 
 // Needy says whether somebody should look after it.
 func (n Need) Needy() bool { return n != NeedsNothing && n != NeedsConnection }
@@ -233,92 +234,67 @@ func (d *Desk) Theft(ctx context.Context, a Actor) (*Theft, error) {
 // Void says whether some reader gives all PINs to whoever steals it.
 func (t *Theft) Void() bool { return len(t.Files) > 0 || len(t.OldKeys) > 0 }
 
-// maxNamed is how many readers a sentence names.
-const maxNamed = 5
-
-// someOf names readers.
-func someOf(readers []string) string {
-	named := strings.Join(readers[:min(len(readers), maxNamed)], ", ")
-	if len(readers) > maxNamed {
-		named += ", …"
-	}
-	return named
-}
-
-// String says which case holds, and what to do about it.
-func (t *Theft) String() string {
+// Said says which case holds, and what to do about it.
+func (t *Theft) Said() *language.Sentence {
 	switch {
 	case len(t.OldKeys) > 0:
-		old := "1 reader has not said yet that the PIN key that it had in a file is gone: " + t.OldKeys[0] + ". If it was stolen, the thief has"
-		if len(t.OldKeys) > 1 {
-			old = fmt.Sprintf("%d readers have not said yet that the PIN key that they had in a file is gone: %s. If one of them was stolen, the thief has", len(t.OldKeys), someOf(t.OldKeys))
-		}
+		old := language.Count(len(t.OldKeys), "%d reader has not said yet that the PIN key that it had in a file is gone: %s. If it was stolen, the thief has all PINs: remove it as lost, and give out new ones.",
+			"%d readers have not said yet that the PIN key that they had in a file is gone: %s. If one of them was stolen, the thief has all PINs: remove it as lost, and give out new ones.", language.Several(t.OldKeys))
 		rest := *t
 		rest.OldKeys = nil
-		return old + " all PINs: remove it as lost, and give out new ones. " + rest.String()
+		return after(old, rest.Said())
 	case len(t.Files) > 0:
-		keep, steals, them := "keeps", "it", "it"
-		if len(t.Files) > 1 {
-			keep, steals, them = "keep", "one of them", "them"
-		}
-		return fmt.Sprintf("%s %s the PIN key in a file: %s. Whoever steals %s has all PINs within hours, whatever the other readers do. "+
-			"Have %s adopted with a TPM, or give PINs only to readers with a TPM.", count(len(t.Files), "reader"), keep, someOf(t.Files), steals, them)
+		return language.Count(len(t.Files), "%d reader keeps the PIN key in a file: %s. Whoever steals it has all PINs within hours, whatever the other readers do. Have it adopted with a TPM, or give PINs only to readers with a TPM.",
+			"%d readers keep the PIN key in a file: %s. Whoever steals one of them has all PINs within hours, whatever the other readers do. Have them adopted with a TPM, or give PINs only to readers with a TPM.", language.Several(t.Files))
 	case len(t.Counted) == 0 && len(t.Without) == 0:
-		return "There are no readers that could be stolen."
+		return language.Say("There are no readers that could be stolen.")
 	case len(t.Counted) == 0:
-		return "A stolen reader gives no PIN away: no reader has the PIN key."
+		return language.Say("A stolen reader gives no PIN away: no reader has the PIN key.")
 	}
-	text := fmt.Sprintf("A stolen reader is worth at most %s: %s to find %s.", guesses(t.Guesses), Percent(t.Odds), ofPINs(t.PINs))
+	text := t.worth()
 	if len(t.Counted) > 1 {
-		text += fmt.Sprintf(" All %d readers with a TPM together: %s, %s.", len(t.Counted), guesses(t.All), Percent(t.AllOdds))
+		text = after(text, language.Say("All %d readers with a TPM together: %s, %s.", len(t.Counted), language.Count(whole(t.All), "%d guess", "%d guesses"), Percent(t.AllOdds)))
 	}
-	text += " That holds for generated PINs"
 	switch len(t.AtWord) {
 	case 0:
-		return text + "."
+		return after(text, language.Say("That holds for generated PINs."))
 	case 1:
-		return text + ", and takes the TPM of " + t.AtWord[0] + " at its word."
+		return after(text, language.Say("That holds for generated PINs, and takes the TPM of %s at its word.", t.AtWord[0]))
 	}
-	return text + fmt.Sprintf(", and takes %d TPMs at their word: %s.", len(t.AtWord), someOf(t.AtWord))
+	return after(text, language.Say("That holds for generated PINs, and takes %d TPMs at their word: %s.", len(t.AtWord), language.Several(t.AtWord)))
 }
 
-func ofPINs(n int) string {
-	switch n {
+func (t *Theft) String() string { return t.Said().String() }
+
+// worth says what a stolen reader with a TPM is worth.
+func (t *Theft) worth() *language.Sentence {
+	switch n := whole(t.Guesses); t.PINs {
 	case 0:
-		return "a PIN, once there is one"
+		return language.Count(n, "A stolen reader is worth at most %d guess: %s to find a PIN, once there is one.", "A stolen reader is worth at most %d guesses: %s to find a PIN, once there is one.", Percent(t.Odds))
 	case 1:
-		return "the only PIN"
+		return language.Count(n, "A stolen reader is worth at most %d guess: %s to find the only PIN.", "A stolen reader is worth at most %d guesses: %s to find the only PIN.", Percent(t.Odds))
+	default:
+		return language.Count(n, "A stolen reader is worth at most %d guess: %s to find one of %d PINs.", "A stolen reader is worth at most %d guesses: %s to find one of %d PINs.", Percent(t.Odds), t.PINs)
 	}
-	return "one of " + thousands(uint64(n)) + " PINs"
 }
 
-func guesses(n uint64) string {
-	if n == 1 {
-		return "1 guess"
-	}
-	return thousands(n) + " guesses"
+// after returns two sentences, one after the other.
+func after(first, second *language.Sentence) *language.Sentence {
+	return language.Say("%s %s", first, second)
 }
 
-// thousands returns a number with a comma before each three digits.
-func thousands(n uint64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
+func whole(n uint64) int { return int(min(n, math.MaxInt)) }
 
 // Percent returns odds as text, with two significant digits.
-func Percent(odds float64) string {
+func Percent(odds float64) *language.Sentence {
 	p := odds * 100
 	switch {
 	case p == 0:
-		return "0 %"
+		return language.Say("%d %%", 0)
 	case p < 0.001:
-		return "less than 0.001 %"
+		return language.Say("less than %s %%", language.Decimal{Number: 0.001, Digits: 3})
 	case p > 99.9:
-		return "more than 99.9 %"
+		return language.Say("more than %s %%", language.Decimal{Number: 99.9, Digits: 1})
 	}
-	digits := max(0, 1-int(math.Floor(math.Log10(p))))
-	return fmt.Sprintf("%.*f %%", digits, p)
+	return language.Say("%s %%", language.Decimal{Number: p, Digits: max(0, 1-int(math.Floor(math.Log10(p))))})
 }

@@ -94,7 +94,7 @@ func TestTheOddsOfAStolenReaderAreThoseOfItsGuesses(t *testing.T) {
 	for odds, want := range map[float64]string{
 		0: "0 %", 1e-9: "less than 0.001 %", 0.00002: "0.0020 %", stolenOdds(1000, 500): "0.50 %", stolenOdds(10_000, 500): "4.9 %", stolenOdds(10_000, 2000): "18 %", 0.5: "50 %", 1: "more than 99.9 %",
 	} {
-		if got := Percent(odds); got != want {
+		if got := Percent(odds); got.String() != want {
 			t.Errorf("%g is %q, not %q", odds, got, want)
 		}
 	}
@@ -122,13 +122,13 @@ func TestItIsSaidWhatAStolenReaderIsWorth(t *testing.T) {
 		{[]*Reader{counted("front", 0)}, "A stolen reader is worth at most 0 guesses: 0 % to find one of 1,000 PINs. That holds for generated PINs, and takes the TPM of front at its word.", false},
 		{[]*Reader{certified, moved}, "1 reader has not said yet that the PIN key that it had in a file is gone: moved. If it was stolen, the thief has all PINs: remove it as lost, and give out new ones. " +
 			"A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1,000 PINs. All 2 readers with a TPM together: 1,000 guesses, 1.00 %. That holds for generated PINs, and takes the TPM of moved at its word.", true},
-		{[]*Reader{{ID: "a", Key: KeyWithheld, OldKey: true}, {ID: "b", Key: KeyWithheld, OldKey: true}}, "2 readers have not said yet that the PIN key that they had in a file is gone: a, b. If one of them was stolen, the thief has all PINs: remove it as lost, and give out new ones. " +
+		{[]*Reader{{ID: "a", Key: KeyWithheld, OldKey: true}, {ID: "b", Key: KeyWithheld, OldKey: true}}, "2 readers have not said yet that the PIN key that they had in a file is gone: a and b. If one of them was stolen, the thief has all PINs: remove it as lost, and give out new ones. " +
 			"A stolen reader gives no PIN away: no reader has the PIN key.", true},
 		{[]*Reader{certified}, "A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1,000 PINs. That holds for generated PINs.", false},
 		{[]*Reader{certified, counted("front", 0)}, "A stolen reader is worth at most 500 guesses: 0.50 % to find one of 1,000 PINs. All 2 readers with a TPM together: 500 guesses, 0.50 %. That holds for generated PINs, and takes the TPM of front at its word.", false},
-		{[]*Reader{counted("back", 2500), counted("front", 500)}, "A stolen reader is worth at most 2,500 guesses: 2.5 % to find one of 1,000 PINs. All 2 readers with a TPM together: 3,000 guesses, 3.0 %. That holds for generated PINs, and takes 2 TPMs at their word: back, front.", false},
+		{[]*Reader{counted("back", 2500), counted("front", 500)}, "A stolen reader is worth at most 2,500 guesses: 2.5 % to find one of 1,000 PINs. All 2 readers with a TPM together: 3,000 guesses, 3.0 %. That holds for generated PINs, and takes 2 TPMs at their word: back and front.", false},
 		{[]*Reader{counted("front", 500), file("barn")}, "1 reader keeps the PIN key in a file: barn. Whoever steals it has all PINs within hours, whatever the other readers do. Have it adopted with a TPM, or give PINs only to readers with a TPM.", true},
-		{[]*Reader{file("a"), file("b"), file("c"), file("d"), file("e"), file("f")}, "6 readers keep the PIN key in a file: a, b, c, d, e, …. Whoever steals one of them has all PINs within hours, whatever the other readers do. Have them adopted with a TPM, or give PINs only to readers with a TPM.", true},
+		{[]*Reader{file("a"), file("b"), file("c"), file("d"), file("e"), file("f")}, "6 readers keep the PIN key in a file: a, b, c, d and 2 more. Whoever steals one of them has all PINs within hours, whatever the other readers do. Have them adopted with a TPM, or give PINs only to readers with a TPM.", true},
 	} {
 		theft := theftOf(1000, store.GuessSettings{Budget: 500}, test.readers)
 		if got := theft.String(); got != test.want || theft.Void() != test.void {
@@ -173,7 +173,7 @@ func TestWhereTheKeyIsFollowsFromAdoptionAndSetting(t *testing.T) {
 		t.Errorf("a removed reader: %+v", r)
 	}
 	for n, want := range map[int]bool{9: false, 10: true, 10_000: true, 10_001: false} {
-		if err := w.SetGuessBudget(ctx, as(Owner), n); (err == nil) != want || !want && Fields(err)["guess-budget"] == "" {
+		if err := w.SetGuessBudget(ctx, as(Owner), n); (err == nil) != want || !want && Fields(err)["guess-budget"] == nil {
 			t.Errorf("%d: %v", n, err)
 		}
 	}
@@ -277,7 +277,7 @@ func TestAReaderThatNeedsSomethingSaysWhatToDo(t *testing.T) {
 	need := func(want Need) {
 		t.Helper()
 		got := w.look(r.id).Budget.Need
-		if got != want || (got.Text() == "") != (got == NeedsNothing) || got.Needy() == (got == NeedsNothing || got == NeedsConnection) {
+		if got != want || (got.Text() == nil) != (got == NeedsNothing) || got.Needy() == (got == NeedsNothing || got == NeedsConnection) {
 			t.Errorf("it needs %q, not %q: %s", got, want, got.Text())
 		}
 	}

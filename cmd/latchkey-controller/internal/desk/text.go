@@ -2,34 +2,15 @@ package desk
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
-// nameMark encloses the names in say's sentence. Neither Clean nor escape lets it
-// through.
-const nameMark = "\x00"
-
-// say returns a sentence. Each %s stands for a name, which is emphasized, and %% for
-// a percent sign. Escape other text before it becomes part of format.
-func say(format string, names ...string) Text {
-	marked := make([]any, len(names))
-	for i, name := range names {
-		marked[i] = nameMark + Clean(name) + nameMark
-	}
-	var text Text
-	for i, part := range strings.Split(fmt.Sprintf(format, marked...), nameMark) {
-		if name := i%2 == 1; name || part != "" {
-			text = append(text, Phrase{part, name})
-		}
-	}
-	return text
-}
-
-// escape makes text safe as part of say's format.
-func escape(text string) string { return strings.ReplaceAll(Clean(text), "%", "%%") }
+// named returns a name, of whatever source, as a sentence has it.
+func named(name string) language.Name { return language.Name(Clean(name)) }
 
 // Clean replaces control and bidirectional characters, which could move a terminal's
 // cursor or reverse a line: a compromised reader can send anything.
@@ -40,19 +21,6 @@ func Clean(text string) string {
 		}
 		return r
 	}, text)
-}
-
-// because returns ": reason", or nothing. A reason that continues the sentence
-// follows without the colon.
-func because(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	first, _, _ := strings.Cut(reason, " ")
-	if slices.Contains([]string{"and", "as", "everywhere", "for", "from", "instead", "off", "on", "to", "with"}, first) {
-		return " " + escape(reason)
-	}
-	return ": " + escape(reason)
 }
 
 // cut returns at most n bytes of text, valid UTF-8.
@@ -72,10 +40,10 @@ func count(n int, thing string) string {
 }
 
 // waitText returns a wait as text, rounded up: "40 seconds", "3 minutes".
-func waitText(d time.Duration) string {
+func waitText(d time.Duration) *language.Sentence {
 	n := int((d + time.Second - 1) / time.Second)
 	if n > 90 {
-		return count((n+59)/60, "minute")
+		return language.Count((n+59)/60, "%d minute", "%d minutes")
 	}
-	return count(n, "second")
+	return language.Count(n, "%d second", "%d seconds")
 }

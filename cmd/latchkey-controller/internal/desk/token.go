@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"hash/crc32"
 	"net/netip"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -37,18 +37,18 @@ func Scopes() []Scope {
 	return []Scope{ScopeRead, ScopeActivity, ScopeOperate, ScopeManage, ScopeEmergency, ScopeWebhooks, ScopeAdopt}
 }
 
-var scopeTexts = map[Scope]string{
-	ScopeRead:      "See places, doors and readers, and what they report; no persons",
-	ScopeActivity:  "See what has happened, with the names of persons",
-	ScopeOperate:   "Unlock doors, set their modes",
-	ScopeManage:    "See and change users, PINs, cards, groups, visitors, schedules and the settings of doors",
-	ScopeEmergency: "Lock down, evacuate, and end both",
-	ScopeWebhooks:  "Choose where events are sent",
-	ScopeAdopt:     "Adopt readers",
+var scopeTexts = map[Scope]*language.Sentence{
+	ScopeRead:      language.Say("See places, doors and readers, and what they report; no persons"),
+	ScopeActivity:  language.Say("See what has happened, with the names of persons"),
+	ScopeOperate:   language.Say("Unlock doors, set their modes"),
+	ScopeManage:    language.Say("See and change users, PINs, cards, groups, visitors, schedules and the settings of doors"),
+	ScopeEmergency: language.Say("Lock down, evacuate, and end both"),
+	ScopeWebhooks:  language.Say("Choose where events are sent"),
+	ScopeAdopt:     language.Say("Adopt readers"),
 }
 
 // Text says what the scope allows.
-func (s Scope) Text() string { return scopeTexts[s] }
+func (s Scope) Text() *language.Sentence { return scopeTexts[s] }
 
 // A Token lets a program act through the API. Its text is shown once, when it is made.
 type Token struct {
@@ -86,7 +86,7 @@ const TokenDays = 365
 
 // ErrNoToken refuses a token that does not exist, or has ended, or is used from where it is
 // not taken. It does not say which.
-var ErrNoToken = errors.New("the token is not valid: it is unknown, was revoked, has ended, or is not taken from this address; an administrator can make a new one")
+var ErrNoToken = language.Say("the token is not valid: it is unknown, was revoked, has ended, or is not taken from this address; an administrator can make a new one")
 
 // A token is "lk_", 30 random letters and digits, and their checksum, so that scanners for
 // secrets recognize one, and a typing error costs no look-up.
@@ -185,7 +185,7 @@ func (f *TokenForm) row() (*store.Token, FieldErrors) {
 	}
 	for _, scope := range f.Scopes {
 		if !slices.Contains(Scopes(), scope) {
-			wrongs.add(wrong("scopes", "There is no scope %.20q: choose some of those that are listed", scope))
+			wrongs.add(wrong("scopes", "There is no scope %s: choose some of those that are listed", language.Quoted(string(scope), 20)))
 		}
 	}
 	if len(k.Scopes) == 0 {
@@ -210,7 +210,7 @@ func (f *TokenForm) row() (*store.Token, FieldErrors) {
 
 // ParseNetwork reads an address, or a range of them.
 func ParseNetwork(text string) (netip.Prefix, error) {
-	wrong := fmt.Errorf("%.50q is not an address: write one like 192.0.2.1, or a range like 192.0.2.0/24", text)
+	wrong := language.Say("%s is not an address: write one like 192.0.2.1, or a range like 192.0.2.0/24", language.Quoted(text, 50))
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		a, err := netip.ParseAddr(text)
@@ -241,10 +241,11 @@ func (d *Desk) MakeToken(ctx context.Context, a Actor, form TokenForm) (id int64
 			return err
 		}
 		ends := time.Duration(form.Days) * 24 * time.Hour
-		target.text = "for " + strings.Join(k.Scopes, ", ") + ", until " + Moment(now.Add(ends), in)
+		says := language.Series{language.Say("for %s¦what a token may do", strings.Join(k.Scopes, ", ")), language.Say("until %s¦a time", language.Moment(now.Add(ends).In(in)))}
 		if len(k.Networks) > 0 {
-			target.text += ", from " + strings.Join(k.Networks, ", ")
+			says = append(says, language.Say("from %s¦networks", strings.Join(k.Networks, ", ")))
 		}
+		target.text = language.Say("%s", says)
 		before, err := tx.Tokens()
 		if err != nil {
 			return err
@@ -282,7 +283,7 @@ func (d *Desk) RevokeToken(ctx context.Context, a Actor, id int64) error {
 			return err
 		}
 		if !r.all && k.Admin != a.ID {
-			return fmt.Errorf("%w: somebody else has made this token, and you are limited to some locations", ErrNotAllowed)
+			return notAllowed(language.Say("somebody else has made this token, and you are limited to some locations"))
 		}
 		return tx.RemoveToken(id)
 	})
@@ -319,30 +320,30 @@ func (d *Desk) tokenActor(ctx context.Context, address string, find func(*store.
 		return a, err
 	}
 	a = Actor{ID: -k.ID, Name: k.Name + tokenNameSays, Role: tokenRole(k), FreshSignIn: true, Via: API, scopes: strings.Join(k.Scopes, " "), limited: tokenLimited(k)}
-	reason := ""
+	var reason *language.Sentence
 	switch {
 	case k.Ends <= now:
-		reason = "it has ended"
+		reason = language.Say("it has ended¦a token")
 	case !takenFrom(k.Networks, address):
-		reason = "from " + cut(address, 64) + ", from where it is not taken"
+		reason = language.Say("from %s, from where it is not taken¦an address, a token", cut(address, 64))
 	}
 	// The day is enough, and saves most writes.
 	day := d.now().Truncate(24 * time.Hour).Unix()
 	noted := k.Used
-	if reason != "" {
+	if reason != nil {
 		noted = k.Refused
 	}
 	if noted != day {
 		err = d.site.Update(ctx, func(tx *store.Tx) error {
-			err := tx.UseToken(k.ID, day, reason != "")
-			if reason != "" {
-				err = errors.Join(err, tx.AddAudit(new(auditTarget).audit(d.now(), a, actUseToken, store.Refused, reason)))
+			err := tx.UseToken(k.ID, day, reason != nil)
+			if reason != nil {
+				err = errors.Join(err, tx.AddAudit(new(auditTarget).audit(d.now(), a, actUseToken, store.Refused, auditOf(reason))))
 			}
 			return err
 		})
 	}
-	if reason != "" {
-		return Actor{}, cmp.Or(err, ErrNoToken)
+	if reason != nil {
+		return Actor{}, cmp.Or[error](err, ErrNoToken)
 	}
 	return a, nil // also if the use cannot be noted: the disk may be full, and doors are to open
 }

@@ -160,7 +160,7 @@ func TestAWrongTokenFormSaysWhatIsWrong(t *testing.T) {
 	} {
 		form := good
 		spoil(&form)
-		if _, _, err := w.MakeToken(t.Context(), as(Owner), form); Fields(err)[field] == "" {
+		if _, _, err := w.MakeToken(t.Context(), as(Owner), form); Fields(err)[field] == nil {
 			t.Errorf("%s: %v", field, err)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -64,7 +65,7 @@ func (d *Desk) AddTPMAuthorities(ctx context.Context, a Actor, file []byte) (add
 			added = append(added, tpmAuthority(c))
 			names = append(names, site.AuthorityName(c))
 		}
-		target.text = "those of " + strings.Join(names, ", ") + ", too"
+		target.text = language.Say("those of %s, too¦TPMs of makers", strings.Join(names, ", "))
 		return nil
 	})
 	return added, err
@@ -83,9 +84,9 @@ func (d *Desk) RemoveTPMAuthority(ctx context.Context, a Actor, fingerprint stri
 			if wire.Fingerprint(c.Raw) != fingerprint {
 				continue
 			}
-			target.text = "those of " + site.AuthorityName(c) + " no more"
+			target.text = language.Say("those of %s no more¦TPMs of a maker", site.AuthorityName(c))
 			if len(authorities) == 1 {
-				target.text += ": each is taken at its word"
+				target.text = language.Say("those of %s no more: each is taken at its word¦TPMs of a maker", site.AuthorityName(c))
 			}
 			return tx.RemoveTPMAuthority(c.Raw)
 		}

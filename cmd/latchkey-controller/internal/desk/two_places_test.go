@@ -124,7 +124,7 @@ func shown(v any) string {
 	var b strings.Builder
 	var walk func(v reflect.Value, depth int)
 	walk = func(v reflect.Value, depth int) {
-		if depth > 40 {
+		if depth > 100 { // sentences are in sentences
 			panic("too deep")
 		}
 		switch v.Kind() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -17,6 +18,9 @@ type UnheardError struct {
 }
 
 func (e *UnheardError) Error() string { return e.Why.Error() }
+
+// Said returns the sentence.
+func (e *UnheardError) Said() *language.Sentence { return language.Of(e.Why) }
 
 func (e *UnheardError) Unwrap() error { return e.Why }
 

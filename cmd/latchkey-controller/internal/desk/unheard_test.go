@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site/sitetest"
@@ -35,7 +36,7 @@ func TestOfACellThatIsNotHeardNothingIsSaidButWhatIsStored(t *testing.T) {
 	}))
 	w.live.states = []link.ReaderStatus{{ID: here, Heard: w.time.Add(-time.Hour)}, {ID: coming, Heard: w.time.Add(-time.Hour)}, {ID: leaving, Heard: w.time, Online: true}}
 	w.live.brokers = []link.BrokerStatus{{Cell: store.HomeCell, URL: "ssl://a.example:8883", Up: true}}
-	silent := &UnheardError{Cells: []int64{north}, Why: &store.UnavailableError{Reason: "nobody leads the north"}}
+	silent := &UnheardError{Cells: []int64{north}, Why: &store.UnavailableError{Reason: language.Data("nobody leads the north")}}
 	w.live.silent = silent
 	for id, unled := range map[string]bool{here: false, there: true, coming: true, leaving: false} {
 		r, err := w.Reader(t.Context(), as(Owner), id)
@@ -53,11 +54,11 @@ func TestOfACellThatIsNotHeardNothingIsSaidButWhatIsStored(t *testing.T) {
 	w.must(err)
 	modes, err := w.WantedModes(t.Context(), as(Owner))
 	w.must(err)
-	if len(modes) != 1 || !strings.Contains(modes[0].Text, "are not heard now and will follow") || strings.Count(modes[0].Text, "offline") != 1 {
+	if len(modes) != 1 || !strings.Contains(modes[0].Text.String(), "are not heard now and will follow") || strings.Count(modes[0].Text.String(), "offline") != 1 {
 		t.Errorf("%+v", modes[0])
 	}
 	for _, p := range modes[0].Doors {
-		if unheard := p.Reader == there || p.Reader == coming; p.Unheard != unheard || unheard != strings.HasPrefix(p.Text, "not known now") {
+		if unheard := p.Reader == there || p.Reader == coming; p.Unheard != unheard || unheard != strings.HasPrefix(p.Text.String(), "not known now") {
 			t.Errorf("%+v", p)
 		}
 	}
@@ -112,7 +113,7 @@ func TestABrokerIsHeardByTheCellThatIsConnectedToIt(t *testing.T) {
 	}
 	b.Cells = []CellName{{ID: store.HomeCell, Name: "main"}, {ID: north, Name: "north"}}
 	const rest = ": readers that go there do not hear it. Start each controller of that cell with --broker for each first"
-	if got := b.NotHeardTexts(); !slices.Equal(got, []string{"the controller that leads the cell main is not connected to ssl://shed:8883" + rest, "the controller that leads the cell north is not connected to ssl://a.example:8883" + rest}) {
+	if got := b.NotHeardTexts(); !slices.Equal(texts(got), []string{"the controller that leads the cell main is not connected to ssl://shed:8883" + rest, "the controller that leads the cell north is not connected to ssl://a.example:8883" + rest}) {
 		t.Errorf("%q", got)
 	}
 }
@@ -204,7 +205,7 @@ func TestWhereThereIsOneCellTheSiteIsLed(t *testing.T) {
 
 func TestWhatToDoDependsOnWhetherAControllerStandsBy(t *testing.T) {
 	t.Parallel()
-	unled := func(cells ...LedCell) string { return (&Standing{Several: true, Cells: cells}).Remedy() }
+	unled := func(cells ...LedCell) string { return (&Standing{Several: true, Cells: cells}).Remedy().String() }
 	led, waits, alone := LedCell{1, "main", true, true}, LedCell{2, "north", false, true}, LedCell{3, "south", false, false}
 	for want, is := range map[string]string{
 		"": unled(led),

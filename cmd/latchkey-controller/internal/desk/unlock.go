@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -35,19 +36,19 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader strin
 		return nil, err
 	}
 	var out *OrderResult
-	err = d.actAtReader(ctx, a, Unlock, target, func(starting context.Context) (string, error) {
+	err = d.actAtReader(ctx, a, Unlock, target, func(starting context.Context) (*language.Sentence, error) {
 		if d.live == nil {
-			return "", errNoController
+			return nil, errNoController
 		}
-		outcome := link.OrderResult{Unsent: true, Text: "not sent: the door has no reader with a board"}
+		outcome := link.OrderResult{Unsent: true, Text: language.Say("not sent: the door has no reader with a board")}
 		for _, id := range readers {
 			o := store.Order{ID: target.orders[id], Reader: id, Order: wire.Unlock, Who: cut(a.Name, wire.MaxName), By: asked.Add(startWithin), Note: kept}
 			var err error
 			if o.InLockdown, err = d.unlocksInLockdown(starting, a, id); err != nil {
-				return "", err
+				return nil, err
 			}
 			if outcome, err = d.live.Order(starting, o, nil); err != nil {
-				return "", err
+				return nil, err
 			}
 			if !outcome.Unsent && outcome.Record == nil {
 				break // it may have done it, and not said so yet
@@ -57,23 +58,22 @@ func (d *Desk) UnlockDoor(ctx context.Context, a Actor, door int64, reader strin
 			}
 		}
 		if r := outcome.Record; r != nil && r.Kind == wire.CommandRefused {
-			outcome.Text = "the reader refused: " + reasonText(r.Reason)
+			outcome.Text = language.Say("the reader refused: %s", reasonText(r.Reason))
 			if r.Reason == wire.ReasonLockdown {
-				return "", fmt.Errorf("%w: %s", ErrNotAllowed, outcome.Text)
+				return nil, notAllowed(outcome.Text)
 			}
 		}
 		out = &OrderResult{Command: outcome.ID.String(), Done: outcome.Done, Unsent: outcome.Unsent, Text: outcome.Text}
-		whatFor := ""
-		if note.Remark != "" {
-			whatFor = "for " + Clean(cut(note.Remark, maxRemark))
-		}
+		whatFor := Clean(cut(note.Remark, maxRemark))
 		switch {
+		case outcome.Done && whatFor == "":
+			return nil, nil
 		case outcome.Done: // the reader's record says the rest
-			return whatFor, nil
+			return language.Say("for %s¦what a door was opened for", whatFor), nil
 		case whatFor != "":
-			outcome.Text += ", " + whatFor
+			return nil, language.Say("%s, for %s¦why a door was not opened, and what for", outcome.Text, whatFor) // for the audit
 		}
-		return "", errors.New(outcome.Text)
+		return nil, outcome.Text
 	})
 	if out != nil {
 		return out, nil

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -15,10 +16,10 @@ import (
 
 func TestADoorIsUnlockedByTheFirstOfItsReadersThatDoesItAndByNoOther(t *testing.T) {
 	t.Parallel()
-	done := link.OrderResult{Done: true, Text: "opened for 5 s", Record: &wire.Record{Kind: wire.AccessGranted}}
-	unsent := link.OrderResult{Unsent: true, Text: "not sent: it is not connected"}
-	busy := link.OrderResult{Text: "the reader refused: busy", Record: &wire.Record{Kind: wire.CommandRefused, Reason: wire.ReasonBusy}}
-	silent := link.OrderResult{Text: "no answer"}
+	done := link.OrderResult{Done: true, Text: language.Data("opened for 5 s"), Record: &wire.Record{Kind: wire.AccessGranted}}
+	unsent := link.OrderResult{Unsent: true, Text: language.Data("not sent: it is not connected")}
+	busy := link.OrderResult{Text: language.Data("the reader refused: busy"), Record: &wire.Record{Kind: wire.CommandRefused, Reason: wire.ReasonBusy}}
+	silent := link.OrderResult{Text: language.Data("no answer")}
 	for _, test := range []struct {
 		name   string
 		answer map[string]link.OrderResult

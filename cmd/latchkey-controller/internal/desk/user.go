@@ -3,11 +3,10 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -57,26 +56,26 @@ func (d *Desk) AddUser(ctx context.Context, a Actor, form UserForm, choice PIN, 
 	return u.ID, digits, nil
 }
 
-// givenText describes the credentials of a new user.
-func givenText(pin PIN, cards int) string {
-	var parts []string
-	if pin.Choice != NoPIN {
-		text := "a " + string(pin.Choice) + " PIN"
-		if limits := pin.Limits.String(); limits != "" {
-			text += " (" + limits + ")"
+// givenText describes the credentials of a new user; nil: none.
+func givenText(pin PIN, cards int) *language.Sentence {
+	owned := language.Count(cards, "a card¦with it", "%d cards¦with them")
+	if pin.Choice == NoPIN {
+		if cards == 0 {
+			return nil
 		}
-		parts = append(parts, text)
+		return language.Say("with %s¦a credential", owned)
 	}
-	switch {
-	case cards == 1:
-		parts = append(parts, "a card")
-	case cards > 1:
-		parts = append(parts, fmt.Sprintf("%d cards", cards))
+	given := language.Say("a generated PIN¦with it")
+	if pin.Choice == Chosen {
+		given = language.Say("a chosen PIN¦with it")
 	}
-	if len(parts) == 0 {
-		return ""
+	if limits := pin.Limits.said(); limits != nil {
+		given = language.Say("%s (%s)", given, limits)
 	}
-	return "with " + strings.Join(parts, " and ")
+	if cards == 0 {
+		return language.Say("with %s¦a credential", given)
+	}
+	return language.Say("with %s and %s¦two credentials", given, owned)
 }
 
 // EditUser edits a user, and what readers hold of their credentials. was is the
@@ -94,7 +93,7 @@ func (d *Desk) EditUserAndSuspend(ctx context.Context, a Actor, id uint64, suspe
 }
 
 // ErrNoGroup says that a group does not exist.
-var ErrNoGroup = errors.New("one of the groups was removed, or never was here")
+var ErrNoGroup = language.Say("one of the groups was removed, or never was here")
 
 // SetUserGroups has a user be in the groups with these numbers, and in no others. That of
 // everyone may be among them. The error is ErrNoGroup if there is no such group.
@@ -150,16 +149,17 @@ func (d *Desk) editUser(ctx context.Context, a Actor, id uint64, was string, in 
 		if err := keepVisit(tx, now, u, wanted); err != nil {
 			return err
 		}
-		target.text = changes(userSettings(u, in), userSettings(wanted, in))
+		says := changes(userSettings(u, in), userSettings(wanted, in))
 		wanted.ID, wanted.Created, wanted.Suspended = u.ID, u.Created, u.Suspended
 		if suspended != nil && *suspended != u.Suspended {
 			wanted.Suspended = *suspended
-			text := "no longer suspended"
 			if *suspended {
-				text = "suspended"
+				says = append(says, language.Say("suspended"))
+			} else {
+				says = append(says, language.Say("no longer suspended"))
 			}
-			target.text = strings.TrimPrefix(target.text+"; "+text, "; ")
 		}
+		target.text = joined(says...)
 		return site.SetUser(tx, now, wanted)
 	})
 }
@@ -173,7 +173,7 @@ func (d *Desk) SuspendUser(ctx context.Context, a Actor, id uint64, suspended bo
 	return d.act(ctx, a, act, target, func(tx *store.Tx, now time.Time) error {
 		changed, err := site.SuspendUser(tx, now, id, suspended)
 		if !changed {
-			target.text = "as before"
+			target.text = language.Say("as before")
 		}
 		return err
 	})
@@ -187,7 +187,7 @@ func (d *Desk) RemoveUser(ctx context.Context, a Actor, id uint64) error {
 }
 
 // ErrNotSuspended refuses to remove a user who is not suspended.
-var ErrNotSuspended = errors.New("only a user who is suspended can be removed; suspend them first")
+var ErrNotSuspended = language.Say("only a user who is suspended can be removed; suspend them first")
 
 // RemoveSuspendedUser is RemoveUser for programs, whose slips nobody sees: it is ErrNotSuspended
 // unless the user is suspended.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -24,13 +25,15 @@ func UserOrders() []UserOrder {
 	return []UserOrder{store.ByName, store.ByNameDown, store.BySeenDown, store.BySeen, store.ByUntil, store.ByUntilDown, store.ByAddedDown, store.ByAdded}
 }
 
-var orderTitles = map[UserOrder]string{
-	store.ByName: "Name", store.ByNameDown: "Name, from Z to A", store.BySeenDown: "Seen last", store.BySeen: "Not seen for longest",
-	store.ByUntil: "Validity ends first", store.ByUntilDown: "Validity ends last", store.ByAddedDown: "Added last", store.ByAdded: "Added first",
+var orderTitles = map[UserOrder]*language.Sentence{
+	store.ByName: language.Say("Name"), store.ByNameDown: language.Say("Name, from Z to A"), store.BySeenDown: language.Say("Seen last"), store.BySeen: language.Say("Not seen for longest"),
+	store.ByUntil: language.Say("Validity ends first"), store.ByUntilDown: language.Say("Validity ends last"), store.ByAddedDown: language.Say("Added last"), store.ByAdded: language.Say("Added first"),
 }
 
 // OrderTitle returns an order's name for people.
-func OrderTitle(o UserOrder) string { return cmp.Or(orderTitles[o], string(o)) }
+func OrderTitle(o UserOrder) *language.Sentence {
+	return cmp.Or(orderTitles[o], language.Data(string(o)))
+}
 
 // MayOrder says whether an actor may have users in an order: when they were last seen is not told to those who are limited to
 // locations, but of these.

@@ -49,7 +49,7 @@ func TestWhatIsWrongWithAUserIsSaidFieldByField(t *testing.T) {
 		var got []string
 		for field, sentence := range Fields(err) {
 			got = append(got, field)
-			if sentence == "" || strings.ToUpper(sentence[:1]) != sentence[:1] {
+			if sentence == nil || strings.ToUpper(sentence.String()[:1]) != sentence.String()[:1] {
 				t.Errorf("%s: %s: %q is no sentence", c.name, field, sentence)
 			}
 		}
@@ -79,7 +79,7 @@ func TestAnActThatFailsIsNotedAndNothingElseOfItIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := w.newest()
-	if e.Kind != "admin.card.add" || e.User != bob || e.Word != "Failed" || strings.Contains(e.Text.String(), "C3D4") || strings.Contains(e.Text.String(), "C3 D4") {
+	if e.Kind != "admin.card.add" || e.User != bob || e.Word.String() != "Failed" || strings.Contains(e.Text.String(), "C3D4") || strings.Contains(e.Text.String(), "C3 D4") {
 		t.Errorf("%+v", e)
 	}
 	if w.check() != before {
@@ -97,7 +97,7 @@ func TestWhatIsMistypedIsNotKeptAsRefused(t *testing.T) {
 			*f = UserForm{First: "Ada", From: "2026-12-31", Until: "2026-01-01", Zone: time.UTC}
 		})
 	}
-	if err := edit(Editor); Fields(err)["until"] == "" {
+	if err := edit(Editor); Fields(err)["until"] == nil {
 		t.Fatal(err)
 	}
 	if e := w.newest(); e.ID != before {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -135,14 +136,16 @@ func UserStates() []UserState {
 	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers, store.SuspendedUsers, store.CopiedUsers, store.UnseenUsers}
 }
 
-var stateTitles = map[UserState]string{
-	store.AnyState: "All", store.ValidUsers: "Valid now", store.ExpiredUsers: "Expired", store.EarlyUsers: "Not yet valid", store.BareUsers: "No credentials",
-	store.CopyableUsers: "Card can be copied", store.InvitedUsers: "Visitors", store.SuspendedUsers: "Suspended",
-	store.CopiedUsers: "Card was copied", store.UnseenUsers: "Not seen for 90 days",
+var stateTitles = map[UserState]*language.Sentence{
+	store.AnyState: language.Say("All¦users"), store.ValidUsers: language.Say("Valid now"), store.ExpiredUsers: language.Say("Expired"), store.EarlyUsers: language.Say("Not yet valid"), store.BareUsers: language.Say("No credentials"),
+	store.CopyableUsers: language.Say("Card can be copied"), store.InvitedUsers: language.Say("Visitors"), store.SuspendedUsers: language.Say("Suspended"),
+	store.CopiedUsers: language.Say("Card was copied"), store.UnseenUsers: language.Say("Not seen for 90 days"),
 }
 
 // StateTitle returns a state's name for people.
-func StateTitle(s UserState) string { return cmp.Or(stateTitles[s], string(s)) }
+func StateTitle(s UserState) *language.Sentence {
+	return cmp.Or(stateTitles[s], language.Data(string(s)))
+}
 
 // A UserQuery selects users. Each word of Search must begin a word of the user's name,
 // of a group, or of their email or employee number, ignoring case and accents.

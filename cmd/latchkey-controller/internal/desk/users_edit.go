@@ -7,9 +7,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -112,29 +112,34 @@ type UsersEdit struct {
 }
 
 // text says what is changed, for the audit.
-func (e UsersEdit) text() string {
-	var parts []string
+func (e UsersEdit) text() *language.Sentence {
+	var parts language.Series
 	for _, group := range e.Add {
-		parts = append(parts, "into "+group)
+		parts = append(parts, language.Say("into %s¦a group", group))
 	}
 	for _, group := range e.Remove {
-		parts = append(parts, "out of "+group)
+		parts = append(parts, language.Say("out of %s¦a group", group))
 	}
-	date := func(word string, to *string) {
-		if to != nil && *to == "" {
-			parts = append(parts, "no "+word)
-		} else if to != nil {
-			parts = append(parts, word+" "+*to)
-		}
+	switch {
+	case e.From == nil:
+	case *e.From == "":
+		parts = append(parts, language.Say("no beginning"))
+	default:
+		parts = append(parts, language.Say("beginning %s¦a time", *e.From))
 	}
-	date("beginning", e.From)
-	date("end", e.Until)
+	switch {
+	case e.Until == nil:
+	case *e.Until == "":
+		parts = append(parts, language.Say("no end"))
+	default:
+		parts = append(parts, language.Say("end %s¦a time", *e.Until))
+	}
 	if e.Suspend != nil && *e.Suspend {
-		parts = append(parts, "suspended")
+		parts = append(parts, language.Say("suspended"))
 	} else if e.Suspend != nil {
-		parts = append(parts, "suspension ended")
+		parts = append(parts, language.Say("suspension ended"))
 	}
-	return strings.Join(parts, ", ")
+	return language.Say("%s", parts)
 }
 
 // A UsersPreview is what an edit would do.
@@ -186,7 +191,10 @@ func (d *Desk) EditUsers(ctx context.Context, a Actor, selection Selection, was 
 			names = append(names, u.Name)
 		}
 		changed = len(names)
-		target.text = strings.Join(slices.Concat([]string{edit.text()}, namesText(count(changed, "user")+":", names)), "; ")
+		target.text = edit.text()
+		if changed > 0 {
+			target.text = joined(target.text, language.Count(changed, "%d user: %s", "%d users: %s", namesTold(names)))
+		}
 		return nil
 	})
 	return changed, err
@@ -240,7 +248,7 @@ func (d *Desk) planUsersEdit(tx *store.Tx, a Actor, selection Selection, edit Us
 // usersEditor checks an edit, and returns what changes one user. Fields: "groups", "from",
 // "until", "edit".
 func (d *Desk) usersEditor(tx *store.Tx, edit UsersEdit) (func(*store.User) (*store.User, error), error) {
-	if edit.text() == "" {
+	if edit.text().String() == "" {
 		return nil, wrong("edit", "Choose what to change")
 	}
 	var wrongs FieldErrors
@@ -255,7 +263,7 @@ func (d *Desk) usersEditor(tx *store.Tx, edit UsersEdit) (func(*store.User) (*st
 		case group == wire.Everyone:
 			wrongs.add(wrong("groups", "All users are in the group everyone: nobody is put into it, or taken out of it"))
 		case !slices.ContainsFunc(there, func(g *GroupRow) bool { return g.Name == group }):
-			wrongs.add(wrong("groups", "There is no group %.40s in which users can be put: choose another", group))
+			wrongs.add(wrong("groups", "There is no group %s in which users can be put: choose another", cut(group, 40)))
 		case slices.Contains(edit.Add, group) && slices.Contains(edit.Remove, group):
 			wrongs.add(wrong("groups", "Put them into %s, or take them out of it, not both", group))
 		}

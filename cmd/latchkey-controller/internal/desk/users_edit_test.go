@@ -138,7 +138,7 @@ func TestSeveralUsersAreChangedAtOnceOrNone(t *testing.T) {
 	for field, edit := range map[string]UsersEdit{
 		"until": {Until: new("2027-01-01")}, "groups": {Add: []string{"nowhere"}}, "edit": {}, "from": {From: new("soon")},
 	} {
-		if _, err := w.EditUsers(t.Context(), as(Editor), these, look(these).Revision, edit); Fields(err)[field] == "" {
+		if _, err := w.EditUsers(t.Context(), as(Editor), these, look(these).Revision, edit); Fields(err)[field] == nil {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -146,11 +146,11 @@ func TestSeveralUsersAreChangedAtOnceOrNone(t *testing.T) {
 		t.Errorf("%+v, %v", u, err)
 	}
 	for field, s := range map[string]Selection{"users": {Users: make([]uint64, MaxSelected+1)}, "state": {Query: UserQuery{State: "over"}}} {
-		if _, err := w.SelectUsers(t.Context(), as(Viewer), s); Fields(err)[field] == "" {
+		if _, err := w.SelectUsers(t.Context(), as(Viewer), s); Fields(err)[field] == nil {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
-	if _, err := w.EditUsers(t.Context(), as(Editor), Selection{Users: []uint64{visitor}}, look(Selection{Users: []uint64{visitor}}).Revision, back); Fields(err)["users"] == "" {
+	if _, err := w.EditUsers(t.Context(), as(Editor), Selection{Users: []uint64{visitor}}, look(Selection{Users: []uint64{visitor}}).Revision, back); Fields(err)["users"] == nil {
 		t.Error(err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -22,9 +23,9 @@ func (d *Desk) ExportUsers(ctx context.Context, a Actor, q UserQuery, w io.Write
 	if err != nil {
 		return err
 	}
-	return d.actOutside(ctx, a, ExportUsers, new(auditTarget), func() (string, error) {
+	return d.actOutside(ctx, a, ExportUsers, new(auditTarget), func() (*language.Sentence, error) {
 		n, err := d.exportUsers(ctx, a, choice, w)
-		return "for " + count(n, "user"), err
+		return language.Count(n, "for %d user", "for %d users"), err
 	})
 }
 

@@ -3,11 +3,12 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -31,7 +32,7 @@ type VisitForm struct {
 // user returns the visitor of the form, who was invited at a time, or the errors in its fields.
 func (f *VisitForm) user(now, invited time.Time) (*store.User, FieldErrors) {
 	u, wrongs := UserForm{First: f.First, Last: f.Last, Email: f.Email, From: f.From, Until: f.Until, Zone: f.Zone}.user()
-	if Fields(wrongs.err())["until"] == "" {
+	if Fields(wrongs.err())["until"] == nil {
 		wrongs.add(checkVisit(now, invited, u))
 	}
 	doors := slices.Clone(f.Doors)
@@ -41,7 +42,7 @@ func (f *VisitForm) user(now, invited time.Time) (*store.User, FieldErrors) {
 	case len(doors) == 0:
 		wrongs.add(wrong("doors", "Choose at least one door"))
 	case doors[0] <= 0: // which has no group
-		wrongs.add(wrong("doors", "There is no door %d: choose another", doors[0]))
+		wrongs.add(wrong("doors", "There is no door %s: choose another", strconv.FormatInt(doors[0], 10)))
 	case len(doors) > wire.MaxGroups:
 		wrongs.add(wrong("doors", "A visitor can be invited to at most %d doors", wire.MaxGroups))
 	}
@@ -166,7 +167,7 @@ func admit(tx *store.Tx, now time.Time, invited []int64) (names []string, err er
 	for _, id := range invited {
 		place, err := placeOf(tx, Doors, id)
 		if errors.Is(err, ErrNotFound) {
-			return nil, wrong("doors", "There is no door %d any more: choose another", id)
+			return nil, wrong("doors", "There is no door %s any more: choose another", strconv.FormatInt(id, 10))
 		}
 		if err != nil {
 			return nil, err
@@ -177,7 +178,7 @@ func admit(tx *store.Tx, now time.Time, invited []int64) (names []string, err er
 			return nil, wrong("doors", "%s has no reader: choose another door", place.Name)
 		case !doors[at].Takes:
 			return nil, wrong("doors", "Visitors may not be invited to %s: choose another door, or have that switched on under Settings of the door, in the console", place.Name)
-		case doors[at].Why != "":
+		case doors[at].Why != nil:
 			return nil, wrong("doors", "A visitor cannot open %s: %s. Choose another door", place.Name, doors[at].Why)
 		}
 		names = append(names, place.Name)
@@ -186,17 +187,18 @@ func admit(tx *store.Tx, now time.Time, invited []int64) (names []string, err er
 }
 
 // visitText describes an invitation in the audit.
-func visitText(u *store.User, doors []string, limits PINLimits, in *time.Location) string {
-	text := "to " + strings.Join(doors[:min(len(doors), namedDoors)], ", ")
+func visitText(u *store.User, doors []string, limits PINLimits, in *time.Location) *language.Sentence {
+	to := language.Say("%s", strings.Join(doors[:min(len(doors), namedDoors)], ", "))
 	if more := len(doors) - namedDoors; more > 0 {
-		text += fmt.Sprintf(" and %d more", more)
+		to = language.Count(more, "%[2]s and %[1]d more", "%[2]s and %[1]d more", to)
 	}
+	says := language.Series{language.Say("to %s¦doors", to)}
 	if u.From != 0 {
-		text += ", from " + Moment(moment(u.From), in)
+		says = append(says, language.Say("from %s¦a time", language.Moment(moment(u.From).In(in))))
 	}
-	text += ", until " + Moment(moment(u.Until), in)
-	if l := limits.String(); l != "" {
-		text += ", with a PIN " + l
+	says = append(says, language.Say("until %s¦a time", language.Moment(moment(u.Until).In(in))))
+	if l := limits.said(); l != nil {
+		says = append(says, language.Say("with a PIN %s¦for some uses or some time", l))
 	}
-	return text
+	return language.Say("%s", says)
 }

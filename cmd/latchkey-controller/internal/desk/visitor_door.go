@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -14,12 +15,12 @@ import (
 type VisitDoor struct {
 	ID       int64
 	Name     string
-	Place    string   // the location's name
-	Takes    bool     // visitors may be invited to it
-	Everyone bool     // everyone may open it, and so may each visitor, invited to it or not
-	AtTimes  bool     // of Everyone: at set times only
-	Why      string   // why no visitor can open it with a PIN: "it demands card and PIN"; "": they can
-	Notes    []string // what else one should know, as sentences
+	Place    string               // the location's name
+	Takes    bool                 // visitors may be invited to it
+	Everyone bool                 // everyone may open it, and so may each visitor, invited to it or not
+	AtTimes  bool                 // of Everyone: at set times only
+	Why      *language.Sentence   // why no visitor can open it with a PIN: "it demands card and PIN"; nil: they can
+	Notes    []*language.Sentence // what else one should know, as sentences
 }
 
 // VisitDoors returns all doors in the actor's reach that have a reader, in the order of their
@@ -90,10 +91,11 @@ func visitDoors(tx *store.Tx, now time.Time, only ...int64) (doors []*VisitDoor,
 
 // judge fills in what a door's readers mean for a visitor.
 func (door *VisitDoor) judge(readers []*Reader, now time.Time) {
-	open, shut, always := 0, "", false
-	note := func(sentence string) {
-		if !slices.Contains(door.Notes, sentence) {
-			door.Notes = append(door.Notes, sentence)
+	open, always := 0, false
+	var shut *language.Sentence
+	note := func(says *language.Sentence) {
+		if !slices.ContainsFunc(door.Notes, func(s *language.Sentence) bool { return s.String() == says.String() }) {
+			door.Notes = append(door.Notes, says)
 		}
 	}
 	for _, r := range readers {
@@ -103,27 +105,27 @@ func (door *VisitDoor) judge(readers []*Reader, now time.Time) {
 			}
 		}
 		why := r.neverByPIN(now)
-		if why != "" {
+		if why != nil {
 			shut = why
 			continue
 		}
 		open++
 		if r.Policy.TwoProofs != nil {
-			note("At set times it demands card and PIN, and a visitor cannot open it with a PIN.")
+			note(language.Say("At set times it demands card and PIN, and a visitor cannot open it with a PIN."))
 		}
 		if r.OldProofs() {
-			note("Its reader is too old for PINs with limits: update it first, or invite without limits.")
+			note(language.Say("Its reader is too old for PINs with limits: update it first, or invite without limits."))
 		}
 	}
 	door.AtTimes = door.Everyone && !always
 	switch {
 	case open == 0:
 		door.Why, door.Notes = shut, nil
-	case shut != "":
-		note("Not at each of its readers: at one, " + shut + ".")
+	case shut != nil:
+		note(language.Say("Not at each of its readers: at one, %s.", shut))
 	}
 	if open > 1 {
-		note("It has " + count(open, "reader") + ", and each counts uses for itself while it is not connected.")
+		note(language.Count(open, "It has %d reader, and each counts uses for itself while it is not connected.", "It has %d readers, and each counts uses for itself while it is not connected."))
 	}
 }
 

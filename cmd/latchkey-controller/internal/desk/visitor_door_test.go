@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -37,10 +38,10 @@ func TestADoorTellsWhatVisitorsMeetThere(t *testing.T) {
 	w.must(err)
 	id := func(reader string) int64 { return w.look(reader).DoorID }
 	want := []*VisitDoor{
-		{ID: id("reader-1"), Name: "Door 0", Place: "Main building", Everyone: true, Notes: []string{"It has 2 readers, and each counts uses for itself while it is not connected."}},
-		{ID: id("reader-2"), Name: "Door 1", Place: "Main building", Takes: true, Why: "PIN entry is switched off"},
-		{ID: id("reader-3"), Name: "Door 2", Place: "Main building", Why: "the door demands card and PIN, and they have no card"},
-		{ID: id("reader-4"), Name: "Door 3", Place: "Main building", Why: "the reader's program is too old to demand card and PIN, so it lets nobody in: update it"},
+		{ID: id("reader-1"), Name: "Door 0", Place: "Main building", Everyone: true, Notes: []*language.Sentence{language.Count(2, "It has %d reader, and each counts uses for itself while it is not connected.", "It has %d readers, and each counts uses for itself while it is not connected.")}},
+		{ID: id("reader-2"), Name: "Door 1", Place: "Main building", Takes: true, Why: language.Say("PIN entry is switched off")},
+		{ID: id("reader-3"), Name: "Door 2", Place: "Main building", Why: language.Say("the door demands card and PIN, and they have no card")},
+		{ID: id("reader-4"), Name: "Door 3", Place: "Main building", Why: language.Say("the reader's program is too old to demand card and PIN, so it lets nobody in: update it")},
 	}
 	for i := range max(len(want), len(doors)) {
 		if i >= len(doors) || i >= len(want) || !reflect.DeepEqual(doors[i], want[i]) {
@@ -49,22 +50,22 @@ func TestADoorTellsWhatVisitorsMeetThere(t *testing.T) {
 		}
 	}
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel("reader-4", wire.LevelProofs) }))
-	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[3].Why != "" || !slices.Equal(doors[3].Notes, []string{"At set times it demands card and PIN, and a visitor cannot open it with a PIN."}) {
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[3].Why.String() != "" || !slices.Equal(texts(doors[3].Notes), []string{"At set times it demands card and PIN, and a visitor cannot open it with a PIN."}) {
 		t.Errorf("both at set times: %+v, %v", doors[3], err)
 	}
 	w.policy("reader-4", func(p *wire.Policy) { p.TwoProofs = nil })
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error { return tx.SetReaderLevel("reader-4", wire.LevelModes) }))
-	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[3].Why != "" || !slices.Equal(doors[3].Notes, []string{"Its reader is too old for PINs with limits: update it first, or invite without limits."}) {
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[3].Why.String() != "" || !slices.Equal(texts(doors[3].Notes), []string{"Its reader is too old for PINs with limits: update it first, or invite without limits."}) {
 		t.Errorf("a reader that is too old: %+v, %v", doors[3], err)
 	}
 	w.must(w.SwitchPIN(t.Context(), as(Owner), "reader-5", false))
-	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || !slices.Equal(doors[0].Notes, []string{"Not at each of its readers: at one, PIN entry is switched off."}) || doors[0].Why != "" {
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || !slices.Equal(texts(doors[0].Notes), []string{"Not at each of its readers: at one, PIN entry is switched off."}) || doors[0].Why.String() != "" {
 		t.Errorf("one of two without PIN: %+v, %v", doors[0], err)
 	}
 	w.must(w.site.Update(t.Context(), func(tx *store.Tx) error {
 		return tx.SetGuessSettings(store.GuessSettings{OnlyTPM: true, Budget: 200})
 	}))
-	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[0].Why == "" {
+	if doors, err = w.VisitDoors(t.Context(), as(Viewer)); err != nil || doors[0].Why.String() == "" {
 		t.Errorf("no TPM: %+v, %v", doors[0], err)
 	}
 }
@@ -78,7 +79,7 @@ func TestLimitsAreRefusedForAVisitorWhileAReaderIsTooOldForThem(t *testing.T) {
 		form := w.visit(door, time.Hour)
 		form.Limits = limits
 		_, _, err := w.Invite(t.Context(), as(Owner), form)
-		if got := Fields(err)[field]; !strings.Contains(got, "too old") {
+		if got := Fields(err)[field]; !strings.Contains(got.String(), "too old") {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
@@ -150,11 +151,11 @@ func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
 	door := w.visited()
 	group, reader := site.VisitorGroup(door), w.readerOf(door)
 	_, _, err := w.AddUser(t.Context(), as(Owner), UserForm{First: "Eve", Groups: []string{group}}, PIN{}, nil)
-	if got := Fields(err)["groups"]; got != "The name visitors-of-door-1 is kept for visitors: choose another" {
+	if got := Fields(err)["groups"].String(); got != "The name visitors-of-door-1 is kept for visitors: choose another" {
 		t.Error(err)
 	}
 	err = w.EditUser(t.Context(), as(Owner), w.user(), "", nil, func(f *UserForm) { f.Groups = []string{group} })
-	if Fields(err)["groups"] == "" {
+	if Fields(err)["groups"] == nil {
 		t.Error(err)
 	}
 	for name, edit := range map[string]func(*wire.Policy){
@@ -174,7 +175,7 @@ func TestGroupsOfVisitorsAreGivenToNobodyByHand(t *testing.T) {
 	}
 	form := w.form("new")
 	form.Access = []wire.Access{{Group: "visitors-of-door-99"}}
-	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == "" {
+	if _, err := w.Adopt(t.Context(), as(Owner), form, func([]byte) error { return nil }); Fields(err)["access"] == nil {
 		t.Error("adopted with it")
 	}
 	// An edit of the whole list leaves them on it.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -29,7 +30,7 @@ func (d *Desk) EditVisit(ctx context.Context, a Actor, id uint64, edit func(*Vis
 		}
 		invited, is := all[id]
 		if !is {
-			return absent(u.Name + " is no visitor")
+			return language.Say("%s is no visitor", u.Name).Because(ErrNotFound)
 		}
 		in, err := siteZone(tx)
 		if err != nil {
@@ -60,7 +61,7 @@ func (d *Desk) EditVisit(ctx context.Context, a Actor, id uint64, edit func(*Vis
 		if err != nil {
 			return err
 		}
-		target.text = changes(was, isNow)
+		target.text = joined(changes(was, isNow)...)
 		return tx.SetUser(now.Unix(), &edited)
 	})
 }
@@ -79,5 +80,5 @@ func visitSettings(tx *store.Tx, u *store.User, doors []int64, in *time.Location
 		names = append(names, door.Name)
 	}
 	slices.Sort(names)
-	return append(userSettings(u, in), setting{"doors", strings.Join(names, ", ")}), nil
+	return append(userSettings(u, in), setting{language.Say("doors¦a setting"), language.Data(strings.Join(names, ", "))}), nil
 }

@@ -71,7 +71,7 @@ func TestABadEditOfAVisitChangesNothing(t *testing.T) {
 		"closed door":   {id, func(f *VisitForm) { f.Doors = []int64{closed} }, "doors"},
 		"no such email": {id, func(f *VisitForm) { f.Email = "ada" }, "email"},
 	} {
-		if err := w.EditVisit(ctx, owner, c.id, c.edit); Fields(err)[c.field] == "" {
+		if err := w.EditVisit(ctx, owner, c.id, c.edit); Fields(err)[c.field] == nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

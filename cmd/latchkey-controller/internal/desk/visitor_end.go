@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -19,10 +20,10 @@ func (d *Desk) EndInvitation(ctx context.Context, a Actor, id uint64) error {
 		if is, err := tx.IsVisitor(id); err != nil {
 			return err
 		} else if !is {
-			return absent(u.Name + " is no visitor")
+			return language.Say("%s is no visitor", u.Name).Because(ErrNotFound)
 		}
 		if u.Until <= now.Unix() {
-			return absent("the visit of " + u.Name + " is over already")
+			return language.Say("the visit of %s is over already", u.Name).Because(ErrNotFound)
 		}
 		return site.EndInvitation(tx, now, u)
 	})
@@ -55,7 +56,7 @@ func (d *Desk) removeVisitors(ctx context.Context) error {
 				return err
 			}
 			for _, u := range over {
-				target := &auditTarget{user: u.ID, subject: u.Name, text: "the visit ended a day ago"}
+				target := &auditTarget{user: u.ID, subject: u.Name, text: language.Say("the visit ended a day ago")}
 				if err := site.RemoveUser(tx, now, u.ID); err != nil {
 					return err
 				}

@@ -36,7 +36,7 @@ func TestAVisitorComesIntoNoGroup(t *testing.T) {
 	for _, begins := range []bool{true, false} {
 		group := map[bool]string{true: "crew", false: "staff"}[begins]
 		err := w.EditMembers(t.Context(), as(Owner), group, begins, []uint64{id}, nil)
-		if says := Fields(err)["users"]; !strings.HasSuffix(says, "is a visitor, and in no group: invite them to the doors, or add a user") {
+		if says := Fields(err)["users"]; !strings.HasSuffix(says.String(), "is a visitor, and in no group: invite them to the doors, or add a user") {
 			t.Errorf("%s: %v", group, err)
 		}
 	}
@@ -62,7 +62,7 @@ func TestAfterAVisitThereIsNoNewPIN(t *testing.T) {
 	id := w.invite(form)
 	w.must(w.EndInvitation(t.Context(), as(Editor), id))
 	_, err := w.SetPIN(t.Context(), as(Editor), id, PIN{Choice: Auto})
-	if says := Fields(err)["pin"]; !strings.Contains(says, "is over: change its end first, or invite them anew") {
+	if says := Fields(err)["pin"]; !strings.Contains(says.String(), "is over: change its end first, or invite them anew") {
 		t.Error(err)
 	}
 	u, err := w.User(t.Context(), as(Owner), id)
@@ -84,7 +84,7 @@ func TestAVisitLastsAMonthAtMostHoweverOftenItIsEdited(t *testing.T) {
 	w.must(until(30 * 24 * time.Hour))
 	w.pass(24 * time.Hour)
 	w.must(until(29 * 24 * time.Hour))
-	if says := Fields(until(31 * 24 * time.Hour))["until"]; says == "" {
+	if says := Fields(until(31 * 24 * time.Hour))["until"].String(); says == "" {
 		t.Error("the visit is longer than a month")
 	}
 }

@@ -3,6 +3,7 @@ package desk
 import (
 	"slices"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
@@ -24,14 +25,17 @@ func ordinary(groups []string) []string {
 	return slices.DeleteFunc(slices.Clone(groups), site.IsVisitorGroup)
 }
 
-// groupText returns a group of a reader's policy as people read it: another group may be called
+// groupSays returns a group of a reader's policy as people read it: another group may be called
 // visitors.
-func groupText(group string) string {
+func groupSays(group string) *language.Sentence {
 	if site.IsVisitorGroup(group) {
-		return "invited visitors"
+		return language.Say("invited visitors")
 	}
-	return group
+	return language.Data(group)
 }
+
+// groupText returns it in English.
+func groupText(group string) string { return groupSays(group).String() }
 
 // IsVisitors says whether a group of a reader's policy is that of its door's visitors.
 func IsVisitors(group string) bool { return site.IsVisitorGroup(group) }

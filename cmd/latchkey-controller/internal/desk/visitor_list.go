@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -29,28 +30,28 @@ type VisitedDoor struct {
 	Place string // the location's name
 	Takes bool   // visitors may be invited to it: otherwise the invitation opens it no longer
 
-	Everyone bool   // everyone may open it, and so may the visitor
-	AtTimes  bool   // of Everyone: at set times only
-	Why      string // why no visitor can open it with a PIN, as in VisitDoor
+	Everyone bool               // everyone may open it, and so may the visitor
+	AtTimes  bool               // of Everyone: at set times only
+	Why      *language.Sentence // why no visitor can open it with a PIN, as in VisitDoor
 }
 
 // Opens says whether the visitor's PIN opens the door at some time of the visit.
-func (d *VisitedDoor) Opens() bool { return (d.Takes || d.Everyone) && d.Why == "" }
+func (d *VisitedDoor) Opens() bool { return (d.Takes || d.Everyone) && d.Why == nil }
 
 // But says for people, after the door's name, what has become of the invitation to it: "takes no
-// visitors any more"; "": it opens the door.
-func (d *VisitedDoor) But() string {
+// visitors any more"; nil: it opens the door.
+func (d *VisitedDoor) But() *language.Sentence {
 	switch {
 	case d.Opens() && d.Takes:
-		return ""
+		return nil
 	case d.Opens() && d.AtTimes:
-		return "takes no visitors any more, but everyone may open it at set times, and so may they"
+		return language.Say("takes no visitors any more, but everyone may open it at set times, and so may they¦a door")
 	case d.Opens():
-		return "takes no visitors any more, but everyone may open it, and so may they"
+		return language.Say("takes no visitors any more, but everyone may open it, and so may they¦a door")
 	case !d.Takes:
-		return "takes no visitors any more"
+		return language.Say("takes no visitors any more¦a door")
 	}
-	return "a PIN alone does not open it: " + d.Why
+	return language.Say("a PIN alone does not open it: %s", d.Why)
 }
 
 // Opened returns the doors that the visitor's PIN opens at some time of the visit.
@@ -107,7 +108,7 @@ func visitsOf(tx *store.Tx, users []*store.User) (map[uint64]*Visit, error) {
 		for _, id := range site.VisitorDoors(u) {
 			if door := rows[Doors][id]; door != nil { // otherwise it was removed
 				location := rows[Locations][rows[Hubs][door.Parent].Parent]
-				at := VisitedDoor{ID: id, Name: door.Name, Place: location.Name, Takes: takes[id], Why: "it has no reader"}
+				at := VisitedDoor{ID: id, Name: door.Name, Place: location.Name, Takes: takes[id], Why: language.Say("it has no reader")}
 				if is := judged[id]; is != nil {
 					at.Everyone, at.AtTimes, at.Why = is.Everyone, is.AtTimes, is.Why
 				}
@@ -140,10 +141,14 @@ func VisitTimes() []VisitTime {
 	return []VisitTime{store.AnyVisit, store.Here, store.Coming, store.Over}
 }
 
-var visitTitles = map[VisitTime]string{store.AnyVisit: "All", store.Here: "Now", store.Coming: "Coming", store.Over: "Over"}
+var visitTitles = map[VisitTime]*language.Sentence{
+	store.AnyVisit: language.Say("All¦visitors"), store.Here: language.Say("Now¦visitors who are here"), store.Coming: language.Say("Coming¦visitors"), store.Over: language.Say("Over¦visits"),
+}
 
 // VisitTitle returns a time's name for people.
-func VisitTitle(t VisitTime) string { return cmp.Or(visitTitles[t], string(t)) }
+func VisitTitle(t VisitTime) *language.Sentence {
+	return cmp.Or(visitTitles[t], language.Data(string(t)))
+}
 
 // A VisitQuery selects visitors.
 type VisitQuery struct {

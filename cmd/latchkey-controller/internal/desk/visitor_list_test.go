@@ -36,14 +36,14 @@ func TestAVisitSaysWhatHasBecomeOfItsDoors(t *testing.T) {
 		u, err := w.User(t.Context(), as(Viewer), id)
 		w.must(err)
 		at := u.Visit.Doors[0]
-		if at.But() != c.but || at.Opens() != c.opens || len(u.Visit.Opened()) == 1 != c.opens {
+		if at.But().String() != c.but || at.Opens() != c.opens || len(u.Visit.Opened()) == 1 != c.opens {
 			t.Errorf("%d: %q, opens: %v; %+v", i, at.But(), at.Opens(), at)
 		}
 	}
 	_, err := w.RemoveReader(t.Context(), as(Owner), reader, Returned)
 	w.must(err)
 	w.must(w.TakeVisitors(t.Context(), as(Owner), door, true))
-	if u, err := w.User(t.Context(), as(Viewer), id); err != nil || u.Visit.Doors[0].But() != "a PIN alone does not open it: it has no reader" {
+	if u, err := w.User(t.Context(), as(Viewer), id); err != nil || u.Visit.Doors[0].But().String() != "a PIN alone does not open it: it has no reader" {
 		t.Errorf("without a reader: %+v, %v", u.Visit, err)
 	}
 }

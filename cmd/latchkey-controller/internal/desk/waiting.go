@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -14,19 +15,19 @@ import (
 // reader to be heard.
 type WaitingReader struct {
 	ID       int64
-	Request            // Reader: what this board is now; "": no reader, as is usual
-	Named    string    // the id in its config, as it said first; "": it leaves the choice to the site. Nobody has signed it
-	Disputed bool      // its request came under another id, too: whoever adopts it says which one is right
-	Address  string    // from which it was heard last, without a port
-	First    time.Time // when it was heard first
-	Heard    time.Time // and last; written at most once a minute
-	Adopted  string    // the reader it was made; "": it waits for an administrator
-	Revoked  bool      // the board that the reader had was shut out then
-	Moved    string    // the other reader that this board was until then; "": none
-	Fetched  time.Time // zero: nobody has fetched its bundle yet. Who has may be anybody who has seen its request
-	Fetcher  string    // the address from which its bundle was fetched first
-	Twin     bool      // Disputed, or another one waits under the same Named, or Named is a reader with another board: compare carefully
-	Problem  string    // why it cannot be adopted as the site is set up now; "": it can
+	Request                     // Reader: what this board is now; "": no reader, as is usual
+	Named    string             // the id in its config, as it said first; "": it leaves the choice to the site. Nobody has signed it
+	Disputed bool               // its request came under another id, too: whoever adopts it says which one is right
+	Address  string             // from which it was heard last, without a port
+	First    time.Time          // when it was heard first
+	Heard    time.Time          // and last; written at most once a minute
+	Adopted  string             // the reader it was made; "": it waits for an administrator
+	Revoked  bool               // the board that the reader had was shut out then
+	Moved    string             // the other reader that this board was until then; "": none
+	Fetched  time.Time          // zero: nobody has fetched its bundle yet. Who has may be anybody who has seen its request
+	Fetcher  string             // the address from which its bundle was fetched first
+	Twin     bool               // Disputed, or another one waits under the same Named, or Named is a reader with another board: compare carefully
+	Problem  *language.Sentence // why it cannot be adopted as the site is set up now; nil: it can
 }
 
 // WaitingReaders returns the boards that wait for an administrator, and those that were made readers and have not
@@ -124,7 +125,7 @@ func (s *waitingSight) describe(row *store.WaitingReader) (*WaitingReader, error
 	}
 	authority, err := site.CheckTPM(s.tx, s.now, request)
 	if refusal := (*site.Refusal)(nil); errors.As(err, &refusal) {
-		w.Problem = Sentence(err.Error())
+		w.Problem = language.Of(err).Capital()
 	} else if err != nil {
 		return nil, err
 	}

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // errWaitsNoLonger is an ErrNotFound.
-var errWaitsNoLonger = fmt.Errorf("this board waits no longer: it was adopted or refused meanwhile, or has not been heard for an hour: %w", ErrNotFound)
+var errWaitsNoLonger = language.Say("this board waits no longer: it was adopted or refused meanwhile, or has not been heard for an hour").Because(ErrNotFound)
 
 // waitingRow returns the row of a board that waits for an administrator.
 func (d *Desk) waitingRow(tx *store.Tx, id int64) (*store.WaitingReader, error) {
@@ -169,9 +170,9 @@ func (d *Desk) RefuseWaiting(ctx context.Context, a Actor, id int64) error {
 		if err != nil {
 			return err
 		}
-		target.subject, target.text = row.Board, "from "+row.Address
+		target.subject, target.text = row.Board, language.Say("from %s¦an address", row.Address)
 		if row.Named != "" {
-			target.text += ", which calls itself " + row.Named
+			target.text = language.Say("from %s, which calls itself %s¦an address, a board", row.Address, row.Named)
 		}
 		row.Refused, row.Until = true, now.Add(refusalEnds)
 		return tx.SetWaitingReader(row)
@@ -211,11 +212,11 @@ func (d *Desk) TakeBackAdoption(ctx context.Context, a Actor, id int64, fetched 
 			return ErrNotFound
 		}
 		if fetched != (row.Fetched != 0) {
-			return &FieldError{Sentence: "Its keys and settings were fetched meanwhile, or the reader adopted anew: read again what taking it back means", err: ErrChanged}
+			return &FieldError{Sentence: language.Say("Its keys and settings were fetched meanwhile, or the reader adopted anew: read again what taking it back means"), err: ErrChanged}
 		}
-		target.text = "its bundle was not fetched yet"
+		target.text = language.Say("its bundle was not fetched yet")
 		if fetched {
-			target.text = "its bundle was fetched, so the reader counts as lost"
+			target.text = language.Say("its bundle was fetched, so the reader counts as lost")
 		}
 		if _, err := d.site.RemoveReader(tx, now, row.Reader, fetched); err != nil || fetched {
 			return errors.Join(err, tx.RemoveWaitingReader(id))

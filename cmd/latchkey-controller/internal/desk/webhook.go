@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -25,11 +26,11 @@ type Webhook struct {
 	ID   int64
 	Made time.Time
 	WebhookForm
-	Stopped  string    // why nothing is sent, without a full stop; "": it is
-	Waiting  int       // deliveries that have not arrived yet
-	Failed   int       // deliveries that are not tried any more
-	Last     time.Time // an event arrived; zero: none has
-	Revision string    // of the fields, for a form that edits them
+	Stopped  *language.Sentence // why nothing is sent, without a full stop; nil: it is
+	Waiting  int                // deliveries that have not arrived yet
+	Failed   int                // deliveries that are not tried any more
+	Last     time.Time          // an event arrived; zero: none has
+	Revision string             // of the fields, for a form that edits them
 }
 
 // A WebhookForm is a webhook as an administrator edits it. Its fields in errors are "name",
@@ -110,7 +111,7 @@ func (part sealedPart) keep(f *WebhookForm, url string) error {
 		switch {
 		case value != "" || !ok || was == "":
 		case f.URL != url:
-			return wrong("headers", "Enter the value of %.40s again: it was for another URL", name)
+			return wrong("headers", "Enter the value of %s again: it was for another URL", cut(name, 40))
 		default:
 			f.Headers[name] = was
 		}
@@ -143,7 +144,7 @@ func (f *WebhookForm) store(w *store.Webhook, hosts []*store.WebhookHost) error 
 	}
 	for _, name := range f.Events {
 		if !slices.Contains(events, name) {
-			wrongs.add(wrong("events", "There is no event %.60q: choose some of those that are listed", Clean(name)))
+			wrongs.add(wrong("events", "There is no event %s: choose some of those that are listed", language.Quoted(Clean(name), 60)))
 			break
 		}
 	}
@@ -184,7 +185,7 @@ func (d *Desk) webhook(row *store.Webhook) (*Webhook, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Webhook{ID: row.ID, Made: moment(row.Created), WebhookForm: part.form(row), Stopped: row.Stopped, Waiting: row.Waiting, Failed: row.Failed, Last: moment(row.Last)}
+	w := &Webhook{ID: row.ID, Made: moment(row.Created), WebhookForm: part.form(row), Stopped: whyStopped(row.Stopped), Waiting: row.Waiting, Failed: row.Failed, Last: moment(row.Last)}
 	w.Revision = revision(w.WebhookForm)
 	return w, nil
 }
@@ -210,7 +211,7 @@ func (d *Desk) AddWebhook(ctx context.Context, a Actor, form WebhookForm) (id in
 				return err
 			}
 		}
-		target.text = "to " + hostOf(w.URL) + ", of " + strings.Join(w.Events, ", ")
+		target.text = language.Say("to %s, of %s¦a host, kinds of events", hostOf(w.URL), strings.Join(w.Events, ", "))
 		before, err := tx.Webhooks()
 		if err != nil {
 			return err
@@ -242,7 +243,7 @@ var ErrSameURL = store.ErrURLTaken
 
 func urlTaken(err error) error {
 	if errors.Is(err, store.ErrURLTaken) {
-		return &FieldError{Field: "url", Sentence: "Another webhook sends to this URL already; change that one, or enter another URL", err: err}
+		return &FieldError{Field: "url", Sentence: language.Say("Another webhook sends to this URL already; change that one, or enter another URL"), err: err}
 	}
 	return err
 }
@@ -294,7 +295,7 @@ func (d *Desk) EditWebhook(ctx context.Context, a Actor, id int64, revision stri
 		switch {
 		case form.Stop && row.Stopped == "":
 			row.Stopped = stoppedBy + a.Name
-			if err := tx.StopDeliveries(id, "sending was stopped"); err != nil {
+			if err := tx.StopDeliveries(id, sendingStopped); err != nil {
 				return err
 			}
 		case !form.Stop && row.Stopped != "":
@@ -310,31 +311,55 @@ func (d *Desk) EditWebhook(ctx context.Context, a Actor, id int64, revision stri
 // leadsNames returns why an actor may not choose where names of persons are sent; nil: they may.
 func (a Actor) leadsNames() error {
 	if err := a.Refusal(ViewActivity); err != nil {
-		return fmt.Errorf("this webhook sends the names of persons: %w", err)
+		return language.Say("this webhook sends the names of persons: %s", err)
 	}
 	return nil
 }
 
-// stoppedBy begins why a webhook is stopped that an administrator has stopped.
-const stoppedBy = "stopped by "
+// What is stored of why a webhook is stopped: stoppedBy begins that of one that an administrator has stopped, whose name
+// follows.
+const (
+	stoppedBy   = "stopped by "
+	stoppedGone = "its receiver answered that it is gone (410)"
+)
+
+// whyStopped says why a webhook is stopped; nil: it is not.
+func whyStopped(stored string) *language.Sentence {
+	if name, is := strings.CutPrefix(stored, stoppedBy); is {
+		return language.Say("stopped by %s", name)
+	}
+	switch stored {
+	case "":
+		return nil
+	case stoppedGone:
+		return language.Say("its receiver answered that it is gone (410)")
+	}
+	return language.Data(stored)
+}
 
 // webhookChanges says what an edit changes, for the audit: no values of header fields.
-func webhookChanges(was *Webhook, is *WebhookForm, headers map[string]string) string {
-	var parts []string
-	note := func(changed bool, format string, args ...any) {
+func webhookChanges(was *Webhook, is *WebhookForm, headers map[string]string) *language.Sentence {
+	var all []*language.Sentence
+	note := func(changed bool, says *language.Sentence) {
 		if changed {
-			parts = append(parts, fmt.Sprintf(format, args...))
+			all = append(all, says)
 		}
 	}
-	note(was.Name != is.Name, "it is called %s now", is.Name)
-	note(was.URL != is.URL, "to %s", hostOf(is.URL))
-	note(!slices.Equal(was.Events, is.Events), "of %s", strings.Join(is.Events, ", "))
-	note(!maps.Equal(headers, is.Headers), "other header fields")
-	note(was.Style != is.Style, "in the style %s", is.Style)
-	note(was.Persons != is.Persons, "names of persons %s", onOff(is.Persons))
-	note(was.Denied != is.Denied, "denied attempts %s", onOff(is.Denied))
-	note(was.Stop != is.Stop, "sending %s", onOff(!is.Stop))
-	return strings.Join(parts, "; ")
+	either := func(on bool, says, otherwise *language.Sentence) *language.Sentence {
+		if on {
+			return says
+		}
+		return otherwise
+	}
+	note(was.Name != is.Name, language.Say("it is called %s now", is.Name))
+	note(was.URL != is.URL, language.Say("to %s¦a host", hostOf(is.URL)))
+	note(!slices.Equal(was.Events, is.Events), language.Say("of %s¦kinds of events", strings.Join(is.Events, ", ")))
+	note(!maps.Equal(headers, is.Headers), language.Say("other header fields"))
+	note(was.Style != is.Style, language.Say("in the style %s", is.Style))
+	note(was.Persons != is.Persons, either(is.Persons, language.Say("names of persons on"), language.Say("names of persons off")))
+	note(was.Denied != is.Denied, either(is.Denied, language.Say("denied attempts on"), language.Say("denied attempts off")))
+	note(was.Stop != is.Stop, either(!is.Stop, language.Say("sending on"), language.Say("sending off")))
+	return joined(all...)
 }
 
 // RemoveWebhook removes a webhook with its deliveries. An attempt that is under way may still

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/outbound"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -17,33 +18,33 @@ import (
 // An EventChoice is an event that webhooks may send.
 type EventChoice struct {
 	Name  string
-	Title string // what happened
-	Sent  bool   // otherwise it never happens here, and is only accepted
+	Title *language.Sentence // what happened
+	Sent  bool               // otherwise it never happens here, and is only accepted
 }
 
 // WebhookEvents returns all events that webhooks may be asked for: those of the UniFi Access
 // API, and ours.
 func WebhookEvents() []EventChoice {
 	return []EventChoice{
-		{eventUnlock, "A door was opened by a person, or remotely", true},
-		{eventContact, "A door was opened or closed", true},
-		{eventEmergency, "A lockdown, an evacuation or a fire began or ended at a door", true},
-		{eventTemporaryStart, "A door was unlocked for a time", true},
-		{eventTemporaryEnd, "A door is no longer unlocked", true},
-		{eventScheduleStart, "A schedule unlocked a door", true},
-		{eventScheduleEnd, "A schedule no longer unlocks a door", true},
-		{eventVisitor, "A visitor was invited, or a visit ended", true},
-		{"access.doorbell.incoming", "A doorbell rang", false},
-		{"access.doorbell.completed", "A doorbell was answered", false},
-		{"access.doorbell.incoming.REN", "A doorbell rang", false},
-		{eventLockoutStart, "PIN entry was paused after wrong PINs", true},
-		{eventLockoutEnd, "PIN entry resumed", true},
-		{eventForced, "A door was forced open", true},
-		{eventHeld, "A door has been open for too long", true},
-		{eventTamperStart, "A reader was opened", true},
-		{eventTamperEnd, "A reader is closed again", true},
-		{eventOffline, "A reader has lost its connection", true},
-		{eventOnline, "A reader is connected again", true},
+		{eventUnlock, language.Say("A door was opened by a person, or remotely"), true},
+		{eventContact, language.Say("A door was opened or closed"), true},
+		{eventEmergency, language.Say("A lockdown, an evacuation or a fire began or ended at a door"), true},
+		{eventTemporaryStart, language.Say("A door was unlocked for a time"), true},
+		{eventTemporaryEnd, language.Say("A door is no longer unlocked"), true},
+		{eventScheduleStart, language.Say("A schedule unlocked a door"), true},
+		{eventScheduleEnd, language.Say("A schedule no longer unlocks a door"), true},
+		{eventVisitor, language.Say("A visitor was invited, or a visit ended"), true},
+		{"access.doorbell.incoming", language.Say("A doorbell rang"), false},
+		{"access.doorbell.completed", language.Say("A doorbell was answered"), false},
+		{"access.doorbell.incoming.REN", language.Say("A doorbell rang"), false},
+		{eventLockoutStart, language.Say("PIN entry was paused after wrong PINs"), true},
+		{eventLockoutEnd, language.Say("PIN entry resumed"), true},
+		{eventForced, language.Say("A door was forced open"), true},
+		{eventHeld, language.Say("A door has been open for too long"), true},
+		{eventTamperStart, language.Say("A reader was opened"), true},
+		{eventTamperEnd, language.Say("A reader is closed again"), true},
+		{eventOffline, language.Say("A reader has lost its connection"), true},
+		{eventOnline, language.Say("A reader is connected again"), true},
 	}
 }
 
@@ -76,12 +77,10 @@ func hostPort(u *url.URL) string {
 func readWebhookURL(text string, hosts []*store.WebhookHost) (string, error) {
 	u, err := url.Parse(text)
 	if err != nil {
-		return text, wrong("url", likeThis)
+		return text, wrong("url", "Enter a URL like https://example.com/hook")
 	}
 	return u.String(), checkWebhookURL(text, u, hosts)
 }
-
-const likeThis = "Enter a URL like https://example.com/hook"
 
 func checkWebhookURL(text string, u *url.URL, hosts []*store.WebhookHost) error {
 	const field = "url"
@@ -90,7 +89,7 @@ func checkWebhookURL(text string, u *url.URL, hosts []*store.WebhookHost) error 
 	}
 	switch {
 	case u.Opaque != "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
-		return wrong(field, likeThis)
+		return wrong(field, "Enter a URL like https://example.com/hook")
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
 		return wrong(field, "A URL has no spaces or control characters: write %%20 for a space")
 	case !isPort(u):
@@ -156,7 +155,7 @@ func ReadHeaders(text string) (map[string]string, error) {
 			return nil, wrong(field, "Write one header field a line, like X-Api-Key: value")
 		}
 		if lower := strings.ToLower(name); seen[lower] {
-			return nil, wrong(field, "The header field %.40s is there twice: leave one out", Clean(name))
+			return nil, wrong(field, "The header field %s is there twice: leave one out", cut(Clean(name), 40))
 		} else {
 			seen[lower] = true
 		}
@@ -177,11 +176,11 @@ func checkHeaders(headers map[string]string) error {
 		lower := strings.ToLower(name)
 		switch {
 		case name == "" || strings.Trim(lower, headerLetters) != "":
-			return wrong(field, "%.40q cannot be the name of a header field", Clean(name))
+			return wrong(field, "%s cannot be the name of a header field", language.Quoted(Clean(name), 40))
 		case strings.ContainsFunc(value, func(r rune) bool { return r != '\t' && (r < ' ' || r > '~') }):
-			return wrong(field, "The header field %.40s has characters that cannot be sent", name)
+			return wrong(field, "The header field %s has characters that cannot be sent", cut(name, 40))
 		case strings.HasPrefix(lower, "webhook-"), strings.HasPrefix(lower, "proxy-"), ownHeaders[lower]:
-			return wrong(field, "The header field %.40s is the controller's own; choose another name", name)
+			return wrong(field, "The header field %s is the controller's own; choose another name", cut(name, 40))
 		}
 	}
 	if size > maxHeadersLength {

@@ -293,10 +293,10 @@ func (d *Desk) Settle(ctx context.Context, id int64, got Attempt) error {
 		if err != nil || w.Stopped != "" {
 			return err
 		}
-		w.Stopped = "its receiver answered that it is gone (410)"
+		w.Stopped = stoppedGone
 		controller := Actor{Name: "Latchkey", Via: Controller}
 		return errors.Join(tx.SetWebhook(w), tx.StopDeliveries(w.ID, w.Stopped),
-			(&auditTarget{subject: w.Name, text: w.Stopped}).note(tx, d.now(), controller, StopWebhook, nil))
+			(&auditTarget{subject: w.Name, text: whyStopped(w.Stopped)}).note(tx, d.now(), controller, StopWebhook, nil))
 	})
 }
 

@@ -3,11 +3,11 @@ package desk
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/zone"
 	"latchkey/sync/wire"
@@ -139,12 +139,14 @@ type ZoneChange struct {
 }
 
 // text says it for the audit.
-func (c *ZoneChange) text() string {
-	if c.From == c.To {
-		return "it stays " + c.To
+func (c *ZoneChange) text() *language.Sentence {
+	switch {
+	case c.From == c.To:
+		return language.Say("it stays %s¦a time zone", c.To)
+	case len(c.Doors) == 0:
+		return language.Say("from %s to %s¦time zones", c.From, c.To)
 	}
-	moved := namesText("and that of "+count(len(c.Doors), "door")+":", c.Doors)
-	return strings.Join(slices.Concat([]string{"from " + c.From + " to " + c.To}, moved), ", ")
+	return language.Count(len(c.Doors), "from %[2]s to %[3]s, and that of %[1]d door: %[4]s", "from %[2]s to %[3]s, and that of %[1]d doors: %[4]s", c.From, c.To, namesTold(c.Doors))
 }
 
 // SetZone changes the zone in which times are displayed and entered. Stored times do not change, and
@@ -167,7 +169,7 @@ func (d *Desk) SetZone(ctx context.Context, a Actor, form ZoneForm) (did ZoneCha
 				return err
 			}
 			if form.Revision != "" && form.Revision != rev {
-				return &FieldError{Field: "zone", Sentence: "The site's time zone was changed meanwhile, or which doors have it: check this again", err: ErrChanged}
+				return &FieldError{Field: "zone", Sentence: language.Say("The site's time zone was changed meanwhile, or which doors have it: check this again"), err: ErrChanged}
 			}
 			if form.Doors && was != name {
 				if did.Doors, err = a.moveToZone(tx, now, policies, name); err != nil {
@@ -221,7 +223,7 @@ func ParseTime(text string, days int, in *time.Location) (time.Time, error) {
 			return zone.At(wall, in)
 		}
 	}
-	return time.Time{}, errors.New("write it like 2026-12-31 or 2026-12-31T18:00")
+	return time.Time{}, language.Say("write it like 2026-12-31 or 2026-12-31T18:00")
 }
 
 // ZoneDates are a user's dates in the time zone of some doors, where it differs from
@@ -235,24 +237,22 @@ type ZoneDates struct {
 // namedDoors is how many doors are listed by name.
 const namedDoors = 3
 
-// String returns them as text: "at Lobby (America/New_York) until 30 Nov 2026,
-// 18:00".
-func (t ZoneDates) String() string {
-	doors := t.Doors[:min(len(t.Doors), namedDoors)]
-	text := "at " + strings.Join(doors, ", ")
-	if more := len(t.Doors) - len(doors); more > 0 {
-		text += " and " + count(more, "more door")
+// Said says it: "at Lobby (America/New_York) until 30 Nov 2026, 18:00".
+func (t ZoneDates) Said() *language.Sentence {
+	at := language.Say("at %s (%s)¦doors, and their time zone", strings.Join(t.Doors[:min(len(t.Doors), namedDoors)], ", "), t.Zone.String())
+	if more := len(t.Doors) - namedDoors; more > 0 {
+		at = language.Count(more, "at %[2]s and %[1]d more door (%[3]s)", "at %[2]s and %[1]d more doors (%[3]s)", strings.Join(t.Doors[:namedDoors], ", "), t.Zone.String())
 	}
-	text += " (" + t.Zone.String() + ")"
-	for _, date := range []struct {
-		word string
-		at   time.Time
-	}{{"from", t.From}, {"until", t.Until}} {
-		if !date.at.IsZero() {
-			text += fmt.Sprintf(" %s %s", date.word, Moment(date.at, t.Zone))
-		}
+	from, until := language.Moment(t.From.In(t.Zone)), language.Moment(t.Until.In(t.Zone))
+	switch {
+	case t.From.IsZero() && t.Until.IsZero():
+		return at
+	case t.Until.IsZero():
+		return language.Say("%s from %s¦where, and since when somebody may come in", at, from)
+	case t.From.IsZero():
+		return language.Say("%s until %s¦where, and until when somebody may come in", at, until)
 	}
-	return text
+	return language.Say("%s from %s until %s¦where, and when somebody may come in", at, from, until)
 }
 
 // Moment returns a time in a zone as text, with the zone's abbreviation if the clocks

@@ -29,7 +29,7 @@ func TestATimeIsReadInTheSitesZoneUnlessItSaysAnother(t *testing.T) {
 		id, _, err := w.AddUser(t.Context(), as(Editor), UserForm{First: "Ada", From: c.from, Until: c.until}, PIN{}, nil)
 		var is []string
 		for field, wrong := range Fields(err) {
-			is = append(is, field+": "+wrong)
+			is = append(is, field+": "+wrong.String())
 		}
 		if err == nil {
 			u := w.person(id)
@@ -73,7 +73,7 @@ func TestAnotherZoneOfTheSiteMovesNoMoment(t *testing.T) {
 		t.Error(got)
 	}
 	for _, name := range []string{"", "Local", "Mars/Olympus"} {
-		if _, err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: name}); !strings.HasSuffix(Fields(err)["zone"], "write one like Europe/Berlin, or UTC") {
+		if _, err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: name}); !strings.HasSuffix(Fields(err)["zone"].String(), "write one like Europe/Berlin, or UTC") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -99,7 +99,7 @@ func TestWithTheSitesZoneThoseDoorsGetItThatHadTheOneOfBefore(t *testing.T) {
 	}
 	third := w.reader() // whoever was shown one door is not asked about this one
 	_, err = w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "Europe/Berlin", Doors: true, Revision: shown.Revision})
-	if !errors.Is(err, ErrChanged) || Fields(err)["zone"] == "" {
+	if !errors.Is(err, ErrChanged) || Fields(err)["zone"] == nil {
 		t.Errorf("with one more door: %v", err)
 	}
 	did, err := w.SetZone(t.Context(), as(Owner), ZoneForm{Zone: "berlin", Doors: true, Revision: is().Revision})
@@ -226,7 +226,7 @@ func TestDatesAreSaidForEachZoneInWhichTheUserCanOpenADoor(t *testing.T) {
 		for how, all := range map[string][]ZoneDates{"kept": w.person(id).Elsewhere, "typed": typed} {
 			var got []string
 			for _, there := range all {
-				got = append(got, there.String())
+				got = append(got, there.Said().String())
 			}
 			if !slices.Equal(got, c.want) {
 				t.Errorf("%s, %+v: %q", how, c.form, got)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/store"
@@ -293,7 +294,7 @@ func TestAnOrderOutlivesAConnectionThatBreaks(t *testing.T) {
 	w.leads(&fake{order: func(context.Context, store.Order, func([]byte) (string, bool)) (link.OrderResult, error) {
 		begun <- struct{}{}
 		<-release
-		return link.OrderResult{Done: true, Text: "opened"}, nil
+		return link.OrderResult{Done: true, Text: language.Data("opened")}, nil
 	}})
 	t.Cleanup(open) // before the end of who leads
 	done := make(chan link.OrderResult, 1)
@@ -314,7 +315,7 @@ func TestAnOrderOutlivesAConnectionThatBreaks(t *testing.T) {
 		}
 	}
 	open()
-	if r := come(t, done, "what came of the order"); !r.Done || r.Text != "opened" {
+	if r := come(t, done, "what came of the order"); !r.Done || r.Text.String() != "opened" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -328,7 +329,7 @@ func TestNothingIsToldToWhoHasNoKey(t *testing.T) {
 	o := unlock
 	o.Who = "Grace Hopper of the accounting department"
 	if r, err := c.Order(t.Context(), o, nil); err != nil || !r.Done {
-		t.Fatal(errors.Join(err, errors.New(r.Text)))
+		t.Fatal(errors.Join(err, errors.New(r.Text.String())))
 	}
 	for range 2 {
 		m := tap.next()

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -89,7 +90,7 @@ func (s *server) carry(ctx context.Context, c *conversation, given *order) (link
 			e.r, e.err = s.live.Personalise(starting, o, func(read *wire.CardToKey) (*wire.CardKeySets, error) {
 				a := s.ask(talking, cards, read)
 				if !a.OK || a.Keys == nil {
-					return nil, errors.New(a.Text)
+					return nil, language.Data(a.Text)
 				}
 				return a.Keys, nil
 			})

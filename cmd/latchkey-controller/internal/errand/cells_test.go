@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -154,7 +155,7 @@ func TestOrdersGoToTheLeaderOfTheReadersCell(t *testing.T) {
 	// It is moved while the order is on its way.
 	home.order = func(context.Context, store.Order, func([]byte) (string, bool)) (link.OrderResult, error) {
 		w.do(`UPDATE readers SET cell = 2 WHERE id = 'front'`)
-		return link.OrderResult{Unsent: true, Text: "there is no such reader"}, nil
+		return link.OrderResult{Unsent: true, Text: language.Data("there is no such reader")}, nil
 	}
 	if r, err := c.Order(t.Context(), unlockAt("front"), nil); err != nil || !r.Done {
 		t.Errorf("%+v, %v", r, err)

@@ -25,11 +25,13 @@
 package errand
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -162,17 +164,17 @@ func outcomeOf(r link.OrderResult, err error) *outcome {
 	var disk *store.FullError
 	switch {
 	case err == nil:
-		o := &outcome{Done: r.Done, Unsent: r.Unsent, Text: plain(r.Text)}
+		o := &outcome{Done: r.Done, Unsent: r.Unsent, Text: plain(r.Text.String())}
 		if r.Record != nil {
 			o.Record = wire.Marshal(r.Record)
 		}
 		return o
 	case errors.As(err, &away):
-		return &outcome{Failed: unavailable, Text: plain(away.Reason)}
+		return &outcome{Failed: unavailable, Text: plain(away.Reason.String())}
 	case errors.As(err, &doubt):
 		return &outcome{Failed: unsure, Text: plain(doubt.Database)}
 	case errors.As(err, &disk):
-		return &outcome{Failed: full, Text: plain(disk.Path)}
+		return &outcome{Failed: full, Text: plain(cmp.Or(disk.Path, "the database "+disk.Database))}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &outcome{Failed: late}
 	case errors.Is(err, context.Canceled):
@@ -190,15 +192,15 @@ func (o *outcome) result(id wire.CommandID) (link.OrderResult, error) {
 	case gone:
 		return link.OrderResult{}, errGone
 	case unavailable:
-		return link.OrderResult{}, &store.UnavailableError{Reason: o.Text}
+		return link.OrderResult{}, &store.UnavailableError{Reason: language.Data(o.Text)}
 	case unsure:
 		return link.OrderResult{}, &store.UnsureError{Database: o.Text}
 	case full:
 		return link.OrderResult{}, &store.FullError{Path: o.Text}
 	default:
-		return link.OrderResult{}, errors.New(o.Text)
+		return link.OrderResult{}, language.Data(o.Text)
 	}
-	r := link.OrderResult{ID: id, Done: o.Done, Unsent: o.Unsent, Text: o.Text}
+	r := link.OrderResult{ID: id, Done: o.Done, Unsent: o.Unsent, Text: language.Data(o.Text)}
 	if len(o.Record) == 0 {
 		return r, nil
 	}
@@ -212,26 +214,24 @@ func (o *outcome) result(id wire.CommandID) (link.OrderResult, error) {
 
 // What people are told.
 var (
-	errNobody      = &store.UnavailableError{Reason: "no controller leads this site now, so readers cannot be reached; nothing was done. Doors work by themselves meanwhile: try again in some seconds"}
-	errNobodyThere = &store.UnavailableError{Reason: "no controller leads the cell of this reader now, so it cannot be reached; nothing was done. Its door works by itself meanwhile: try again in some seconds"}
-	errBusyHere    = &store.UnavailableError{Reason: "this controller asks the one that leads this site for too much at once; nothing was done. Try again in some seconds"}
-	errBusy        = &store.UnavailableError{Reason: "the controller that leads this site is asked for too much at once; nothing was done. Try again in some seconds"}
-	errLate        = &store.UnavailableError{Reason: "the order came too late to the controller that leads this site, so the reader was not asked for anything; nothing was done. Try again"}
-	errGone        = &store.UnavailableError{Reason: "the controller that led this site has just stopped leading, before it began with this; nothing was done. Try again in some seconds"}
+	errNobody      = &store.UnavailableError{Reason: language.Say("no controller leads this site now, so readers cannot be reached; nothing was done. Doors work by themselves meanwhile: try again in some seconds")}
+	errNobodyThere = &store.UnavailableError{Reason: language.Say("no controller leads the cell of this reader now, so it cannot be reached; nothing was done. Its door works by itself meanwhile: try again in some seconds")}
+	errBusyHere    = &store.UnavailableError{Reason: language.Say("this controller asks the one that leads this site for too much at once; nothing was done. Try again in some seconds")}
+	errBusy        = &store.UnavailableError{Reason: language.Say("the controller that leads this site is asked for too much at once; nothing was done. Try again in some seconds")}
+	errLate        = &store.UnavailableError{Reason: language.Say("the order came too late to the controller that leads this site, so the reader was not asked for anything; nothing was done. Try again")}
+	errGone        = &store.UnavailableError{Reason: language.Say("the controller that led this site has just stopped leading, before it began with this; nothing was done. Try again in some seconds")}
 )
 
 // otherVersion is what people are told when the leader's messages are of another version.
 func otherVersion(leader uint8) error {
-	which := "this controller is of an older version than the one that leads this site"
-	upgrade := "upgrade this one"
 	if leader < messages {
-		which, upgrade = "the controller that leads this site is of an older version than this one", "upgrade that one"
+		return &store.UnavailableError{Reason: language.Say("the controller that leads this site is of an older version than this one, and they do not understand each other, so readers cannot be reached from here; nothing was done. Do this at the one that leads, or upgrade that one")}
 	}
-	return &store.UnavailableError{Reason: which + ", and they do not understand each other, so readers cannot be reached from here; nothing was done. Do this at the one that leads, or " + upgrade}
+	return &store.UnavailableError{Reason: language.Say("this controller is of an older version than the one that leads this site, and they do not understand each other, so readers cannot be reached from here; nothing was done. Do this at the one that leads, or upgrade this one")}
 }
 
 // doubtful is what came of an order that may have been begun.
-const doubtful = "the controller that leads this site does not answer any more: the order may be carried out or not, and the reader's record will say so; look before you try again"
+var doubtful = language.Say("the controller that leads this site does not answer any more: the order may be carried out or not, and the reader's record will say so; look before you try again")
 
 // unanswered is what a reader's card gets when the stand-by says nothing.
 const unanswered = "the controller at which this was ordered did not say in time what to do with the card; do it again"

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -25,7 +26,7 @@ func TestAnOrderOfAStandByIsCarriedOutByTheLeader(t *testing.T) {
 	f := &fake{order: func(ctx context.Context, o store.Order, _ func([]byte) (string, bool)) (link.OrderResult, error) {
 		end, _ := ctx.Deadline()
 		got, by, begun = o, o.By.Sub(asked), end.Sub(asked)
-		return link.OrderResult{ID: o.ID, Done: true, Text: "opened for 5 s", Record: record}, nil
+		return link.OrderResult{ID: o.ID, Done: true, Text: language.Data("opened for 5 s"), Record: record}, nil
 	}}
 	w.leads(f)
 	for _, given := range []store.Order{
@@ -39,7 +40,7 @@ func TestAnOrderOfAStandByIsCarriedOutByTheLeader(t *testing.T) {
 		ctx, cancel := context.WithDeadline(t.Context(), asked.Add(long))
 		r, err := c.Order(ctx, given, nil)
 		cancel()
-		if err != nil || !r.Done || r.Text != "opened for 5 s" || r.ID != got.ID || r.ID == (wire.CommandID{}) || r.Record == nil || r.Record.Number != 7 {
+		if err != nil || !r.Done || r.Text.String() != "opened for 5 s" || r.ID != got.ID || r.ID == (wire.CommandID{}) || r.Record == nil || r.Record.Number != 7 {
 			t.Fatalf("%+v, %v", r, err)
 		}
 		if begun > long || begun < long/3 {
@@ -65,7 +66,7 @@ func TestWhatTheLeaderFailsAtIsToldAtTheStandBy(t *testing.T) {
 	w.leads(&fake{order: func(context.Context, store.Order, func([]byte) (string, bool)) (link.OrderResult, error) {
 		return link.OrderResult{}, failed
 	}})
-	for _, failed = range []error{&store.UnavailableError{Reason: "it is away"}, &store.UnsureError{Database: "x"}, &store.FullError{Path: "/x"}, errors.New("it is odd\xff")} {
+	for _, failed = range []error{&store.UnavailableError{Reason: language.Data("it is away")}, &store.UnsureError{Database: "x"}, &store.FullError{Path: "/x"}, errors.New("it is odd\xff")} {
 		if _, err := c.Order(t.Context(), unlock, nil); err == nil || err.Error() != strings.ToValidUTF8(failed.Error(), "") {
 			t.Errorf("%v, not %v", err, failed)
 		}
@@ -84,7 +85,7 @@ func TestCardsAreTakenAndKeyedAtTheStandBy(t *testing.T) {
 	w.leads(&fake{
 		order: func(_ context.Context, _ store.Order, take func([]byte) (string, bool)) (link.OrderResult, error) {
 			text, ok := take(uid)
-			return link.OrderResult{Done: ok, Text: text}, nil
+			return link.OrderResult{Done: ok, Text: language.Data(text)}, nil
 		},
 		personalise: func(_ context.Context, o store.Order, keys func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {
 			if o.Order != wire.Personalise {
@@ -92,12 +93,12 @@ func TestCardsAreTakenAndKeyedAtTheStandBy(t *testing.T) {
 			}
 			sets, err := keys(shown)
 			if err != nil {
-				return link.OrderResult{Text: err.Error()}, nil
+				return link.OrderResult{Text: language.Data(err.Error())}, nil
 			}
 			if !bytes.Equal(sets.UID, uid) || sets.To.Generation != 2 || !bytes.Equal(sets.To.Keys, bytes.Repeat([]byte{9}, 48)) || len(sets.From) != 1 {
 				t.Errorf("%+v", sets)
 			}
-			return link.OrderResult{Done: true, Text: "the card has its keys"}, nil
+			return link.OrderResult{Done: true, Text: language.Data("the card has its keys")}, nil
 		},
 	})
 	for _, ok := range []bool{true, false} {
@@ -106,7 +107,7 @@ func TestCardsAreTakenAndKeyedAtTheStandBy(t *testing.T) {
 			got, kept = bytes.Clone(b), b
 			return "the card was read", ok
 		})
-		if err != nil || r.Done != ok || r.Text != "the card was read" || !bytes.Equal(got, uid) || !bytes.Equal(kept, make([]byte, 7)) {
+		if err != nil || r.Done != ok || r.Text.String() != "the card was read" || !bytes.Equal(got, uid) || !bytes.Equal(kept, make([]byte, 7)) {
 			t.Errorf("%+v, %v, %x, %x", r, err, got, kept)
 		}
 	}
@@ -117,13 +118,13 @@ func TestCardsAreTakenAndKeyedAtTheStandBy(t *testing.T) {
 		}
 		return &wire.CardKeySets{UID: bytes.Clone(card.UID), Chip: wire.DESFireEV2, To: wire.KeySet{Generation: 2, Keys: keys}, From: []wire.KeySet{{}}}, nil
 	})
-	if err != nil || !r.Done || r.Text != "the card has its keys" || !bytes.Equal(keys, make([]byte, 48)) {
+	if err != nil || !r.Done || r.Text.String() != "the card has its keys" || !bytes.Equal(keys, make([]byte, 48)) {
 		t.Errorf("%+v, %v, %x", r, err, keys)
 	}
 	r, err = c.Personalise(t.Context(), store.Order{Reader: "front-door", Who: "Grace"}, func(*wire.CardToKey) (*wire.CardKeySets, error) {
 		return nil, errors.New("it is Bob's")
 	})
-	if err != nil || r.Done || r.Text != "it is Bob's" {
+	if err != nil || r.Done || r.Text.String() != "it is Bob's" {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -274,7 +275,7 @@ func TestALeaderThatEndsSaysWhatCameOfOrders(t *testing.T) {
 		close(begun)
 		<-ctx.Done() // of the link
 		text, _ := take([]byte{1, 2, 3, 4})
-		return link.OrderResult{Text: "the controller ended; " + text}, nil
+		return link.OrderResult{Text: language.Data("the controller ended; " + text)}, nil
 	}}
 	stop := w.leads(f)
 	done := make(chan link.OrderResult, 1)
@@ -287,7 +288,7 @@ func TestALeaderThatEndsSaysWhatCameOfOrders(t *testing.T) {
 	}()
 	come(t, begun, "the order at the link")
 	stop()
-	if r := come(t, done, "what came of the order"); r.Text != "the controller ended; "+unanswered {
+	if r := come(t, done, "what came of the order"); r.Text.String() != "the controller ended; "+unanswered {
 		t.Errorf("%+v", r)
 	}
 }

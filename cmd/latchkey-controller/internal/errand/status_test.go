@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -149,7 +150,7 @@ func TestAProcessThatLeadsAsksNobody(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 	// The same, and the link has just ended.
-	ended := &store.UnavailableError{Reason: "ended"}
+	ended := &store.UnavailableError{Reason: language.Data("ended")}
 	leads, lose = context.WithCancel(t.Context())
 	c.Lead(leads, f)
 	f.order = func(context.Context, store.Order, func([]byte) (string, bool)) (link.OrderResult, error) {

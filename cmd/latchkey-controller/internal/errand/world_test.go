@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
@@ -227,7 +228,7 @@ func (f *fake) beat() store.Beat { return store.Beat{Term: f.term.Load(), Count:
 func (f *fake) Order(ctx context.Context, o store.Order, take func([]byte) (string, bool)) (link.OrderResult, error) {
 	f.orders.Add(1)
 	if f.order == nil {
-		return link.OrderResult{ID: o.ID, Done: true, Text: "opened"}, nil
+		return link.OrderResult{ID: o.ID, Done: true, Text: language.Data("opened")}, nil
 	}
 	return f.order(ctx, o, take)
 }

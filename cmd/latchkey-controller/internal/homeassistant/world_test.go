@@ -20,6 +20,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/link"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
@@ -69,7 +70,7 @@ func (r *readers) Order(_ context.Context, o store.Order, _ func([]byte) (string
 	if gate != nil {
 		<-gate
 	}
-	return link.OrderResult{Done: true, Text: "opened for 5 s"}, nil
+	return link.OrderResult{Done: true, Text: language.Data("opened for 5 s")}, nil
 }
 
 func (r *readers) Personalise(context.Context, store.Order, func(*wire.CardToKey) (*wire.CardKeySets, error)) (link.OrderResult, error) {

@@ -139,7 +139,7 @@ func TestWhatHappensWhileSomebodyIsAskedAboutACardIsTheOutcome(t *testing.T) {
 		default:
 		}
 		goOn()
-		if outcome := come(t, ended, "what came of the order"); outcome.Done || !strings.Contains(outcome.Text, test.want) {
+		if outcome := come(t, ended, "what came of the order"); outcome.Done || !strings.Contains(outcome.Text.String(), test.want) {
 			t.Errorf("%s: %+v", test.what, outcome)
 		}
 		w.settledStates(other) // what was sent before that has come
@@ -172,7 +172,7 @@ func TestTheLinkEndsWhenWhoIsAskedAboutACardHasAnswered(t *testing.T) {
 	case <-time.After(200 * time.Millisecond):
 	}
 	goOn()
-	if outcome := come(t, ended, "what came of the order"); outcome.Done || !strings.Contains(outcome.Text, "the controller ended") {
+	if outcome := come(t, ended, "what came of the order"); outcome.Done || !strings.Contains(outcome.Text.String(), "the controller ended") {
 		t.Errorf("%+v", outcome)
 	}
 	come(t, stopped, "the end of the link")
@@ -225,7 +225,7 @@ func TestACardGetsKeysAtOneReaderAtATime(t *testing.T) {
 		return r
 	}
 	goOn, ended := w.personaliseSlowly(keysOf)
-	if r := elsewhere(); r.Done || !strings.Contains(r.Text, "at another reader at this moment") {
+	if r := elsewhere(); r.Done || !strings.Contains(r.Text.String(), "at another reader at this moment") {
 		t.Errorf("%+v", r)
 	}
 	goOn()

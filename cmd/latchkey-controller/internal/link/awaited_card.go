@@ -3,8 +3,8 @@ package link
 import (
 	"bytes"
 	"crypto/ecdh"
-	"errors"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/sync/wire"
 )
@@ -45,20 +45,20 @@ func (t *tracker) card(peer *site.Peer, read *wire.CardRead) {
 	if a.keys != nil {
 		if err := t.keyCard(peer, a, o, read); err != nil {
 			t.decline(read.Command)
-			t.orders.answer(o, OrderResult{Text: err.Error()})
+			t.orders.answer(o, OrderResult{Text: language.Of(err)})
 		}
 		return
 	}
 	delete(t.awaited, read.Command)
 	uid, err := read.Unseal(a.key)
 	if err != nil {
-		t.orders.answer(o, OrderResult{Text: "the card cannot be read: " + err.Error()})
+		t.orders.answer(o, OrderResult{Text: language.Say("the card cannot be read: %s", err)})
 		return
 	}
 	t.ask(o, func() cardAnswer {
 		defer clear(uid)
 		text, ok := a.take(uid)
-		return cardAnswer{id: read.Command, outcome: OrderResult{Done: ok, Text: text}}
+		return cardAnswer{id: read.Command, outcome: OrderResult{Done: ok, Text: language.Data(text)}}
 	})
 }
 
@@ -68,7 +68,7 @@ func (t *tracker) card(peer *site.Peer, read *wire.CardRead) {
 func (t *tracker) keyCard(peer *site.Peer, a *awaitedCard, o *pendingOrder, read *wire.CardRead) error {
 	card, err := read.UnsealCardToKey(a.key)
 	if err != nil {
-		return errors.New("the card cannot be read: " + err.Error())
+		return language.Say("the card cannot be read: %s", err)
 	}
 	if a.uid == nil {
 		for id, other := range t.awaited { // the desks of several controllers do not know of each other
@@ -97,16 +97,16 @@ func (t *tracker) keyCard(peer *site.Peer, a *awaitedCard, o *pendingOrder, read
 
 func (t *tracker) sendKeys(peer *site.Peer, a *awaitedCard) error {
 	if a.answers++; a.answers > maxCardAnswers {
-		return errors.New("the reader asked for the keys of this card too often; do it again")
+		return language.Say("the reader asked for the keys of this card too often; do it again")
 	}
 	t.send(wire.OnCard, peer.Reader, a.signed)
 	return nil
 }
 
 var (
-	errOtherCard   = errors.New("another card was shown before the first one had all its keys; do it again, with the first one")
-	errCardBusy    = errors.New("this card gets keys at another reader at this moment; wait until that has ended")
-	errReaderGoing = errors.New("the reader was removed, or adopted again, before the card had its keys")
+	errOtherCard   = language.Say("another card was shown before the first one had all its keys; do it again, with the first one")
+	errCardBusy    = language.Say("this card gets keys at another reader at this moment; wait until that has ended")
+	errReaderGoing = language.Say("the reader was removed, or adopted again, before the card had its keys")
 )
 
 // keysFor returns the signed keys for a card.
@@ -151,7 +151,7 @@ func (t *tracker) cardAnswered(c cardAnswer) {
 	}
 	if err != nil {
 		t.decline(c.id)
-		t.orders.answer(o, OrderResult{Text: err.Error()})
+		t.orders.answer(o, OrderResult{Text: language.Of(err)})
 	}
 }
 

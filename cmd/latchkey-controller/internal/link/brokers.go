@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -14,6 +15,8 @@ type BrokerStatus struct {
 	Up    bool
 	Since time.Time // when that began
 	Why   string    // why it is not up; "": it is, or the controller has just started
+
+	Trouble *language.Sentence `json:"-"` // Why, for people, and what to do, as the desk says it; nil: it is up, or nobody has said it yet
 }
 
 // Brokers returns how the connections to all brokers are, in their order.

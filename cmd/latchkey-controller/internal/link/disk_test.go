@@ -116,7 +116,7 @@ func TestAnOrderIsCarriedOutAndNotedThoughTheDiskWasFullFromTheStart(t *testing.
 	m.obey = answers(wire.Record{Kind: wire.AccessGranted, By: "remote", Seconds: 5})
 	m.mu.Unlock()
 	for range 8 { // a reader sends the first of what is not acknowledged
-		if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); !outcome.Done || outcome.Text != "opened for 5 s" {
+		if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); !outcome.Done || outcome.Text.String() != "opened for 5 s" {
 			t.Fatalf("%+v", outcome)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -16,7 +17,7 @@ func TestWhyReportsAreNotStoredIsLoggedOnceUnlessTheDatabaseIsAway(t *testing.T)
 	}{
 		"in the site's directory": {&store.FullError{Path: "/x", Reserved: true}, "until there is room, and orders are noted in reserved space"},
 		"at a server":             {&store.FullError{Path: "the database x"}, `until there is room"`},
-		"away":                    {&store.UnavailableError{Reason: "it is away; nothing was done", Outage: "it is away"}, ""},
+		"away":                    {&store.UnavailableError{Reason: language.Data("it is away; nothing was done"), Outage: "it is away"}, ""},
 		"odd":                     {errors.New("odd"), "err=odd"},
 	} {
 		var log strings.Builder

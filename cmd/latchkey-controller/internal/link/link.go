@@ -30,6 +30,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -185,7 +186,7 @@ func (l *Link) run(ctx context.Context) error {
 }
 
 // errEnded is for what is asked of a link that does not run any more.
-var errEnded = &store.UnavailableError{Reason: "this controller has just stopped leading the site; nothing was done. Try again in some seconds"}
+var errEnded = &store.UnavailableError{Reason: language.Say("this controller has just stopped leading the site; nothing was done. Try again in some seconds")}
 
 // running waits until the link runs.
 func (l *Link) running(ctx context.Context) error {

@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/ecdh"
 	"crypto/rand"
-	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -61,18 +61,18 @@ func (l *Link) order(ctx context.Context, p placedOrder) (OrderResult, error) {
 	case l.placed <- p:
 		result = <-answer // the tracker answers each order, also when it ends
 	case <-l.ended:
-		result = OrderResult{ID: o.ID, Unsent: true, Text: "not sent: this controller has just stopped leading the site; try again"}
+		result = OrderResult{ID: o.ID, Unsent: true, Text: language.Say("not sent: this controller has just stopped leading the site; try again")}
 	case <-ctx.Done():
 		return OrderResult{}, ctx.Err()
 	}
-	err := l.o.Site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SetOutcome(o.ID, result.Text) })
+	err := l.o.Site.Update(context.WithoutCancel(ctx), func(tx *store.Tx) error { return tx.SetOutcome(o.ID, result.Text.String()) })
 	if err != nil { // what the reader did is done: whoever hears of an error would take it as not done
 		l.o.Log.Error("cannot store what came of an order", "reader", o.Reader, "err", err)
 	}
 	return result, nil
 }
 
-const unknownReader = "not sent: there is no such reader, or it was removed, or has just gone to another cell; latchkey-controller reader list shows all of them"
+var unknownReader = language.Say("not sent: there is no such reader, or it was removed, or has just gone to another cell; latchkey-controller reader list shows all of them")
 
 // commandOf returns an order's command, without a nonce.
 func commandOf(o *store.Order) wire.Command {
@@ -91,7 +91,7 @@ func checkOrder(o *store.Order) error {
 // place sends an order to its reader.
 func (t *tracker) place(now time.Time, p placedOrder) {
 	o, c := p.order, commandOf(&p.order)
-	refuse := func(text string) { p.answer <- OrderResult{ID: o.ID, Unsent: true, Text: text} }
+	refuse := func(text *language.Sentence) { p.answer <- OrderResult{ID: o.ID, Unsent: true, Text: text} }
 	if (*t.peers.Load())[o.Reader] == nil {
 		refuse(unknownReader)
 		return
@@ -99,21 +99,21 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 	at := t.presence(o.Reader)
 	switch {
 	case at.elsewhere:
-		refuse("not sent: " + o.Reader + " is being moved between cells, and is not at the brokers of this one now; try again")
+		refuse(language.Say("not sent: %s is being moved between cells, and is not at the brokers of this one now; try again", o.Reader))
 		return
 	case !t.reached():
-		refuse("not sent: the controller has no connection to its broker")
+		refuse(language.Say("not sent: the controller has no connection to its broker"))
 		return
 	case at.is == unheard:
-		refuse("not sent: " + o.Reader + " has never reported")
+		refuse(language.Say("not sent: %s has never reported", o.Reader))
 		return
 	case at.is == disconnected || now.Sub(at.heard) >= freshFor:
-		refuse(fmt.Sprintf("not sent: %s is not connected; it last reported %s ago", o.Reader, now.Sub(at.heard).Round(time.Second)))
+		refuse(language.Say("not sent: %s is not connected; it last reported %s ago", o.Reader, now.Sub(at.heard).Round(time.Second)))
 		return
 	}
 	if !o.By.IsZero() {
 		if at.state == nil || at.state.Level < wire.LevelMaxAge {
-			refuse(fmt.Sprintf("not sent: the program of %s is too old to refuse an order that comes late; update it", o.Reader))
+			refuse(language.Say("not sent: the program of %s is too old to refuse an order that comes late; update it", o.Reader))
 			return
 		}
 		heard := time.Duration(0)
@@ -121,7 +121,7 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 			heard = now.Sub(at.heard)
 		}
 		if c.MaxAge = maxAge(now, o.By, heard); c.MaxAge == 0 {
-			refuse("not sent: the controller is too busy, and it would have come too late")
+			refuse(language.Say("not sent: the controller is too busy, and it would have come too late"))
 			return
 		}
 	}
@@ -129,7 +129,7 @@ func (t *tracker) place(now time.Time, p placedOrder) {
 	if o.Order.ReadsCard() {
 		key, err := ecdh.X25519().GenerateKey(rand.Reader)
 		if err != nil {
-			refuse("not sent: " + err.Error())
+			refuse(language.Say("not sent: %s", err))
 			return
 		}
 		c.Sealing = [32]byte(key.PublicKey().Bytes())

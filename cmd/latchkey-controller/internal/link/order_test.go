@@ -53,7 +53,7 @@ func TestAnOrderIsAnsweredByTheReadersRecord(t *testing.T) {
 			m.mu.Unlock()
 			test.order.Reader = "front-door"
 			outcome := w.order(test.order)
-			if outcome.Done != test.done || outcome.Text != test.text || outcome.Record == nil {
+			if outcome.Done != test.done || outcome.Text.String() != test.text || outcome.Record == nil {
 				t.Errorf("%s: %+v", test.order.Order, outcome)
 			}
 			command := m.commands[len(m.commands)-1]
@@ -103,7 +103,7 @@ func TestAnOrderThatCannotReachItsReaderSaysSo(t *testing.T) {
 		"nobody":    "there is no such reader",
 		"back-door": "back-door has never reported",
 	} {
-		if outcome := w.order(store.Order{Reader: reader, Order: wire.Unlock}); outcome.Done || !strings.Contains(outcome.Text, want) {
+		if outcome := w.order(store.Order{Reader: reader, Order: wire.Unlock}); outcome.Done || !strings.Contains(outcome.Text.String(), want) {
 			t.Errorf("%+v", outcome)
 		}
 	}
@@ -117,7 +117,7 @@ func TestAnOrderThatCannotReachItsReaderSaysSo(t *testing.T) {
 		}
 		return !readers[1].Online
 	})
-	if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); outcome.Done || !strings.Contains(outcome.Text, "front-door is not connected; it last reported") {
+	if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); outcome.Done || !strings.Contains(outcome.Text.String(), "front-door is not connected; it last reported") {
 		t.Errorf("%+v", outcome)
 	}
 	for _, o := range []store.Order{
@@ -160,7 +160,7 @@ func TestAnOrderWithAMomentTellsTheReaderHowOldItsNonceMayBe(t *testing.T) {
 	m.say()
 	until(t, "the controller knows that it is old", func() bool {
 		outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock, By: time.Now().Add(4 * time.Second)})
-		return outcome.Unsent && strings.Contains(outcome.Text, "too old")
+		return outcome.Unsent && strings.Contains(outcome.Text.String(), "too old")
 	})
 }
 
@@ -180,7 +180,7 @@ func TestAnOrderIsAnsweredWhenTheControllerEnds(t *testing.T) {
 	}()
 	m.until("has the command", func() bool { return len(m.commands) == 1 })
 	w.end()
-	if o := <-outcome; o.Done || !strings.Contains(o.Text, "the controller ended before an answer came") {
+	if o := <-outcome; o.Done || !strings.Contains(o.Text.String(), "the controller ended before an answer came") {
 		t.Errorf("%+v", o)
 	}
 }
@@ -216,7 +216,7 @@ func TestAnEnrolTakesTheCardOnceAndForNobodyElse(t *testing.T) {
 		err := w.site.Update(t.Context(), func(tx *store.Tx) error { return w.site.AddCard(tx, time.Now(), "Grace", 1, card) })
 		return "added", err == nil
 	})
-	if err != nil || !outcome.Done || outcome.Text != "added" {
+	if err != nil || !outcome.Done || outcome.Text.String() != "added" {
 		t.Errorf("%+v, %v", outcome, err)
 	}
 	w.settledStates(m) // the card is still in its states

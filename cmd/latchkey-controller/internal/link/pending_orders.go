@@ -1,9 +1,9 @@
 package link
 
 import (
-	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -25,10 +25,10 @@ const maxOrders = 256
 // An OrderResult is what came of an order.
 type OrderResult struct {
 	ID     wire.CommandID
-	Done   bool         // it was carried out, as the reader's record says
-	Text   string       // what came of it, in words
-	Record *wire.Record // the reader's; nil: none came
-	Unsent bool         // it was not sent: nobody will carry it out
+	Done   bool               // it was carried out, as the reader's record says
+	Text   *language.Sentence // what came of it
+	Record *wire.Record       // the reader's; nil: none came
+	Unsent bool               // it was not sent: nobody will carry it out
 }
 
 // A pendingOrder waits for its answer.
@@ -69,7 +69,7 @@ type pendingOrders map[wire.CommandID]*pendingOrder
 // place adds an order that is sent now, and says whether there was room.
 func (os pendingOrders) place(now time.Time, c wire.Command, by time.Time, answer chan<- OrderResult) bool {
 	if len(os) >= maxOrders {
-		answer <- OrderResult{ID: c.ID, Unsent: true, Text: fmt.Sprintf("not sent: %d orders wait for an answer", len(os))}
+		answer <- OrderResult{ID: c.ID, Unsent: true, Text: language.Say("not sent: %d orders wait for an answer", len(os))}
 		return false
 	}
 	os[c.ID] = &pendingOrder{command: c, placed: now, by: by, answer: answer}
@@ -101,15 +101,15 @@ func (os pendingOrders) record(now time.Time, reader string, r *wire.Record, non
 			o.refused = true
 			return os.retry(now, reader, nonce, o)
 		}
-		os.answer(o, OrderResult{Record: r, Text: "the reader refused: " + string(r.Reason)})
+		os.answer(o, OrderResult{Record: r, Text: language.Say("the reader refused: %s", string(r.Reason))})
 	case wire.AccessGranted:
-		os.answer(o, OrderResult{Record: r, Done: true, Text: fmt.Sprintf("opened for %d s", r.Seconds)})
+		os.answer(o, OrderResult{Record: r, Done: true, Text: language.Say("opened for %d s", r.Seconds)})
 	case wire.CommandDone:
 		switch o.command.Order {
 		case wire.Personalise:
-			os.answer(o, OrderResult{Record: r, Done: true, Text: "the card has its keys"})
+			os.answer(o, OrderResult{Record: r, Done: true, Text: language.Say("the card has its keys")})
 		case wire.Identify:
-			os.answer(o, OrderResult{Record: r, Done: true, Text: "the reader shows which one it is"})
+			os.answer(o, OrderResult{Record: r, Done: true, Text: language.Say("the reader shows which one it is")})
 		}
 	}
 	return nil
@@ -158,11 +158,11 @@ func (os pendingOrders) expire(now time.Time) {
 	for _, o := range os {
 		switch {
 		case o.refused && now.Sub(o.placed) >= resendFor:
-			os.answer(o, OrderResult{Text: "not carried out: the reader said that the order came too late, and nothing newer was heard of it for 10 s"})
+			os.answer(o, OrderResult{Text: language.Say("not carried out: the reader said that the order came too late, and nothing newer was heard of it for 10 s")})
 		case !now.Before(o.end()) && !o.by.IsZero():
-			os.answer(o, OrderResult{Text: fmt.Sprintf("no answer from %s in time; from now on it does not carry the order out", o.command.Reader)})
+			os.answer(o, OrderResult{Text: language.Say("no answer from %s in time; from now on it does not carry the order out", o.command.Reader)})
 		case !now.Before(o.end()):
-			os.answer(o, OrderResult{Text: fmt.Sprintf("no answer from %s; it may still carry the order out, up to a minute after it was given, and its record will say so", o.command.Reader)})
+			os.answer(o, OrderResult{Text: language.Say("no answer from %s; it may still carry the order out, up to a minute after it was given, and its record will say so", o.command.Reader)})
 		}
 	}
 }

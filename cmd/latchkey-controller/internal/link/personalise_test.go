@@ -128,7 +128,7 @@ func TestOneOrderGetsTheKeysOfOneCard(t *testing.T) {
 		asked++
 		return keysOf(c)
 	})
-	if outcome.Done || !strings.Contains(outcome.Text, "another card was shown") || asked != 1 {
+	if outcome.Done || !strings.Contains(outcome.Text.String(), "another card was shown") || asked != 1 {
 		t.Errorf("%+v, asked %d times", outcome, asked)
 	}
 	m.until("is told that the second card gets none", func() bool { return len(m.cardKeys[len(m.cardKeys)-1].Sealed) == 0 })
@@ -164,7 +164,7 @@ func TestOneOrderIsAnsweredSoOftenAndNotMore(t *testing.T) {
 		}
 	}
 	m.mu.Unlock()
-	if outcome := w.personalise(keysOf); outcome.Done || !strings.Contains(outcome.Text, "too often") {
+	if outcome := w.personalise(keysOf); outcome.Done || !strings.Contains(outcome.Text.String(), "too often") {
 		t.Errorf("%+v", outcome)
 	}
 	m.mu.Lock()
@@ -195,7 +195,7 @@ func TestACardThatIsDeclinedGetsNoKeysAndThePersonIsToldAtOnce(t *testing.T) {
 		m.mu.Lock()
 		m.obey, m.cardKeys = test.shows, nil
 		m.mu.Unlock()
-		if outcome := w.personalise(test.keys); outcome.Done || !strings.Contains(outcome.Text, test.want) {
+		if outcome := w.personalise(test.keys); outcome.Done || !strings.Contains(outcome.Text.String(), test.want) {
 			t.Errorf("%s: %+v", what, outcome)
 		}
 		m.until("is told", func() bool { return len(m.cardKeys) > 0 })
@@ -220,7 +220,7 @@ func TestKeysAreSentForNoOrderButAPersonalise(t *testing.T) {
 		t.Error("it was taken")
 		return "", true
 	})
-	if err != nil || outcome.Done || !strings.Contains(outcome.Text, "cannot be read") {
+	if err != nil || outcome.Done || !strings.Contains(outcome.Text.String(), "cannot be read") {
 		t.Errorf("%+v, %v", outcome, err)
 	}
 	m.mu.Lock()
@@ -249,7 +249,7 @@ func TestKeysAreSentForNoOrderButAPersonalise(t *testing.T) {
 	}()
 	m.until("has the command", func() bool { return command != nil })
 	w.end()
-	if outcome := <-ended; outcome.Done || !strings.Contains(outcome.Text, "the controller ended") {
+	if outcome := <-ended; outcome.Done || !strings.Contains(outcome.Text.String(), "the controller ended") {
 		t.Errorf("%+v", outcome)
 	}
 	w.serve()

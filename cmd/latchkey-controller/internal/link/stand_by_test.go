@@ -103,7 +103,7 @@ func TestAStandByOpensDoorsAndHasCardsReadAndKeyed(t *testing.T) {
 	w.settledStates(m)
 	asked := time.Now()
 	r, err := c.Order(t.Context(), store.Order{Reader: "front-door", Order: wire.Unlock, Who: "Grace", By: asked.Add(4 * time.Second)}, nil)
-	if err != nil || !r.Done || r.Record == nil || r.Text != "opened for 5 s" {
+	if err != nil || !r.Done || r.Record == nil || r.Text.String() != "opened for 5 s" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	m.mu.Lock()
@@ -132,7 +132,7 @@ func TestAStandByOpensDoorsAndHasCardsReadAndKeyed(t *testing.T) {
 		read = bytes.Clone(b)
 		return "the card was read", true
 	})
-	if err != nil || !r.Done || r.Text != "the card was read" || !bytes.Equal(read, uid) {
+	if err != nil || !r.Done || r.Text.String() != "the card was read" || !bytes.Equal(read, uid) {
 		t.Errorf("%+v, %v, %x", r, err, read)
 	}
 	r, err = c.Personalise(t.Context(), store.Order{Reader: "front-door", Who: "Grace"}, keysOf)

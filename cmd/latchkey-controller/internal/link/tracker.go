@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
@@ -44,7 +45,7 @@ func (l *Link) track(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			for _, o := range t.orders {
-				t.orders.answer(o, OrderResult{Text: "the controller ended before an answer came"})
+				t.orders.answer(o, OrderResult{Text: language.Say("the controller ended before an answer came")})
 			}
 			for t.asking > 0 {
 				t.cardAnswered(<-t.cards)

@@ -105,7 +105,7 @@ func TestAnOrderIsSentAgainOnlyAfterARefusalAsStale(t *testing.T) {
 	if again := os.state(at(4), "front-door", wire.Nonce{3}); again != nil {
 		t.Error("twice after one refusal")
 	}
-	if c := os.record(at(5), "front-door", refusal(id, "busy"), wire.Nonce{4}); c != nil || (<-answer).Text != "the reader refused: busy" || len(os) != 0 {
+	if c := os.record(at(5), "front-door", refusal(id, "busy"), wire.Nonce{4}); c != nil || (<-answer).Text.String() != "the reader refused: busy" || len(os) != 0 {
 		t.Error("after another refusal")
 	}
 

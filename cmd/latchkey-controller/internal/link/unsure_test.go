@@ -36,7 +36,7 @@ func TestAnOrderIsAnsweredThoughItIsUnsureWhetherTheRecordIsStored(t *testing.T)
 	m.mu.Unlock()
 	for i := range 4 {
 		cut.Before.Store(i%2 == 0)
-		if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); !outcome.Done || outcome.Text != "opened for 5 s" {
+		if outcome := w.order(store.Order{Reader: "front-door", Order: wire.Unlock}); !outcome.Done || outcome.Text.String() != "opened for 5 s" {
 			t.Fatalf("%+v", outcome)
 		}
 		cut.Commits.Store(0)

@@ -12,6 +12,7 @@ import (
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
 	"latchkey/cmd/latchkey-controller/internal/desk"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/site"
 	"latchkey/cmd/latchkey-controller/internal/site/boardtest"
@@ -251,17 +252,17 @@ func TestWrongSettingsAreRefusedWithASentence(t *testing.T) {
 	} {
 		s := w.settings()
 		spoil(s)
-		if err := w.teller.desk.SetMail(t.Context(), root, 0, s, []byte("a password")); desk.Fields(err)[field] == "" {
+		if err := w.teller.desk.SetMail(t.Context(), root, 0, s, []byte("a password")); desk.Fields(err)[field] == nil {
 			t.Errorf("%s: %v", field, err)
 		}
 	}
 	w.begin(func(*desk.MailSettings) {})
 	other := w.settings()
 	other.Host = "elsewhere.example.com"
-	if err := w.teller.desk.SetMail(t.Context(), root, 1, other, nil); desk.Fields(err)["mail-password"] == "" {
+	if err := w.teller.desk.SetMail(t.Context(), root, 1, other, nil); desk.Fields(err)["mail-password"] == nil {
 		t.Errorf("the password went to another host: %v", err)
 	}
-	if err := w.teller.desk.SetMail(t.Context(), root, 0, w.settings(), nil); desk.Fields(err)["mail"] == "" {
+	if err := w.teller.desk.SetMail(t.Context(), root, 0, w.settings(), nil); desk.Fields(err)["mail"] == nil {
 		t.Errorf("an old form: %v", err)
 	}
 	w.must(w.teller.desk.SetMail(t.Context(), root, 1, w.settings(), nil))
@@ -274,11 +275,11 @@ func TestWrongSettingsAreRefusedWithASentence(t *testing.T) {
 func TestAnOutageOfTheDatabaseIsNotLoggedHere(t *testing.T) {
 	var log strings.Builder
 	tell := teller{log: slog.New(slog.NewTextHandler(&log, nil))}
-	tell.complain("cannot read", &desk.UnavailableError{Reason: "it is away; nothing was done", Outage: "it is away"})
+	tell.complain("cannot read", &desk.UnavailableError{Reason: language.Data("it is away; nothing was done"), Outage: "it is away"})
 	if log.Len() > 0 {
 		t.Error(log.String())
 	}
-	tell.complain("cannot read", &desk.UnavailableError{Reason: "somebody writes; nothing was done"})
+	tell.complain("cannot read", &desk.UnavailableError{Reason: language.Data("somebody writes; nothing was done")})
 	if strings.Count(log.String(), "level=ERROR") != 1 {
 		t.Errorf("of a database that answers: %q", log.String())
 	}

@@ -138,7 +138,7 @@ func Restore(ctx context.Context, at clock.Reading, from string, with backup.Ide
 			if at.Wall.UnixMilli() > m.Wall { // the age of the backup is no reason to doubt the clock
 				m = m.Confirmed(at)
 			}
-			restored.Doubt = m.Says(at)
+			restored.Doubt = m.Says(at).String()
 			restored.Ended, restored.Wanted, err = endOpenModes(tx, at.Wall)
 			// Sign-ins in the backup are out of date, and receivers may have got what waits in it.
 			return errors.Join(err, tx.SetClock(m), tx.ForgetSignIns(), tx.ForgetDeliveries(), tx.SkipNotices())

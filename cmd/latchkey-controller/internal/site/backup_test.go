@@ -94,7 +94,7 @@ func TestARestoreByAClockThatIsBehindIsInDoubt(t *testing.T) {
 			t.Fatal(err)
 		}
 		doubt, err := r.Doubt(t.Context(), read)
-		if err != nil || (doubt != "") != want {
+		if err != nil || (doubt != nil) != want {
 			t.Errorf("%v after the backup: %q, %v", after, doubt, err)
 		}
 		r.Close()

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin/tpm"
 	"latchkey/sync/wire"
@@ -235,11 +236,14 @@ func inForce(tx *store.Tx, p *Peer) (*store.Bundle, error) {
 }
 
 // A Refusal says why the site does not do what an administrator asks for, and what to do.
-type Refusal struct{ text string }
+type Refusal struct{ why *language.Sentence }
 
-func (r *Refusal) Error() string { return r.text }
+func (r *Refusal) Error() string { return r.why.String() }
 
-func refuse(format string, args ...any) error { return &Refusal{fmt.Sprintf(format, args...)} }
+// Said returns the sentence.
+func (r *Refusal) Said() *language.Sentence { return r.why }
+
+func refuse(english string, values ...any) error { return &Refusal{language.Say(english, values...)} }
 
 // RenewBudget gives a reader a new budget over the nonce that its newest state asks with:
 // its TPM has lost the one that it had, or never got it. The error may be a

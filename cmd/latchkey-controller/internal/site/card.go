@@ -2,10 +2,10 @@ package site
 
 import (
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -18,7 +18,7 @@ func ParseNewUID(text string) ([]byte, error) {
 		return nil, err
 	}
 	if len(uid) == 4 && uid[0] == 0x88 {
-		return nil, errors.New("a UID of 4 bytes that begins with 88 is usually the first part of one with 7 or 10 bytes; enter all of it, or let a reader read the card, in the console")
+		return nil, language.Say("a UID of 4 bytes that begins with 88 is usually the first part of one with 7 or 10 bytes; enter all of it, or let a reader read the card, in the console")
 	}
 	return uid, nil
 }
@@ -28,9 +28,9 @@ func ParseNewUID(text string) ([]byte, error) {
 func CheckUID(uid []byte) error {
 	switch {
 	case len(uid) != 4 && len(uid) != 7 && len(uid) != 10:
-		return fmt.Errorf("a card's UID has 4, 7 or 10 bytes, and this one has %d; include leading zeros", len(uid))
+		return language.Say("a card's UID has 4, 7 or 10 bytes, and this one has %d; include leading zeros", len(uid))
 	case len(uid) == 4 && uid[0] == 0x08:
-		return errors.New("a UID of 4 bytes that begins with 08 is random: the card (or phone) makes a new one each time it is shown. Use another card")
+		return language.Say("a UID of 4 bytes that begins with 08 is random: the card (or phone) makes a new one each time it is shown. Use another card")
 	}
 	return nil
 }
@@ -41,7 +41,7 @@ func ParseUID(text string) ([]byte, error) {
 	digits := strings.NewReplacer(":", "", "-", "", " ", "").Replace(strings.TrimSpace(text))
 	uid, err := hex.DecodeString(digits)
 	if err != nil {
-		return nil, errors.New("a card's UID is written in hexadecimal, two digits per byte, like 04:A1:B2:C3:D4:E5:80")
+		return nil, language.Say("a card's UID is written in hexadecimal, two digits per byte, like 04:A1:B2:C3:D4:E5:80")
 	}
 	if err := CheckUID(uid); err != nil {
 		return nil, err

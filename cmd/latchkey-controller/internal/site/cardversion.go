@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/sync/wire"
 )
 
@@ -12,13 +13,13 @@ import (
 func chipOf(card *wire.CardToKey) (wire.CardChip, error) {
 	v := card.Version
 	if len(v) < 28 || v[0] != 0x04 {
-		return 0, errors.New("this card is of an unknown make and cannot prove that it is no copy; use a MIFARE DESFire EV2 or EV3, or an NTAG 424 DNA")
+		return 0, language.Say("this card is of an unknown make and cannot prove that it is no copy; use a MIFARE DESFire EV2 or EV3, or an NTAG 424 DNA")
 	}
 	if uid := v[14:21]; len(card.UID) == 7 && !bytes.Equal(uid, card.UID) {
 		if bytes.Equal(uid, make([]byte, 7)) {
 			return 0, errRandomUID
 		}
-		return 0, errors.New("this card gives two different UIDs: it may be a copy; use another card")
+		return 0, language.Say("this card gives two different UIDs: it may be a copy; use another card")
 	}
 	const use = "; use a MIFARE DESFire EV2 or EV3, or an NTAG 424 DNA"
 	switch kind, major := v[1], v[3]; {
@@ -38,4 +39,4 @@ func chipOf(card *wire.CardToKey) (wire.CardChip, error) {
 	return 0, errors.New("this kind of card cannot prove that it is no copy" + use)
 }
 
-var errRandomUID = errors.New("this card gives a new random UID each time it is shown, so nobody can tell whose it is; use another card")
+var errRandomUID = language.Say("this card gives a new random UID each time it is shown, so nobody can tell whose it is; use another card")

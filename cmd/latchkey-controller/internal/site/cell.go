@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -37,7 +38,7 @@ func CellNamed(all []store.Cell, name string) (*store.Cell, error) {
 			return &all[i], nil
 		}
 	}
-	return nil, fmt.Errorf("there is no cell %.80q: name one of %s", name, strings.Join(names, ", "))
+	return nil, language.Say("there is no cell %s: name one of %s", language.Quoted(name, 80), strings.Join(names, ", "))
 }
 
 // Settle ends the move of readers that have come over to a cell: only that serves them from now on. Those that were moved,

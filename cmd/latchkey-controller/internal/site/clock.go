@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
 // KeepTime advances the site's time to a reading of the machine's clocks, and returns
-// why the wall clock is in doubt; "": it is not. It raises an alarm when a doubt
+// why the wall clock is in doubt; nil: it is not. It raises an alarm when a doubt
 // begins. Call it every minute.
-func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, err error) {
+func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt *language.Sentence, err error) {
 	var kept clock.Mark
 	err = s.store.Keep(ctx, func(tx *store.Tx) error {
 		before, err := tx.Doubt()
@@ -29,8 +30,8 @@ func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, er
 			return err
 		}
 		doubt = m.Says(at)
-		if doubt != "" && before == clock.None {
-			if err := tx.AddAlarm(&store.Alarm{Kind: store.ClockDoubted, At: at.Wall.UnixMilli(), Text: doubt}); err != nil {
+		if doubt != nil && before == clock.None {
+			if err := tx.AddAlarm(&store.Alarm{Kind: store.ClockDoubted, At: at.Wall.UnixMilli(), Text: doubt.String()}); err != nil {
 				return err
 			}
 		}
@@ -42,8 +43,8 @@ func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt string, er
 	return doubt, err
 }
 
-// Doubt returns why the machine's wall clock is in doubt; "": it is not.
-func (s *Site) Doubt(ctx context.Context, at clock.Reading) (doubt string, err error) {
+// Doubt returns why the machine's wall clock is in doubt; nil: it is not.
+func (s *Site) Doubt(ctx context.Context, at clock.Reading) (doubt *language.Sentence, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		m, err := tx.Clock(at)
 		doubt = m.Says(at)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/postgrestest"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
@@ -40,12 +41,12 @@ func TestASitesTimeRunsOnWhileMachinesTakeTurns(t *testing.T) {
 	}
 	doubt := func(r clock.Reading, want string) {
 		t.Helper()
-		for _, look := range []func() (string, error){
-			func() (string, error) { return s.Doubt(t.Context(), r) }, // as who stands by
-			func() (string, error) { return s.KeepTime(t.Context(), r) },
-			func() (string, error) { return s.Doubt(t.Context(), r) },
+		for _, look := range []func() (*language.Sentence, error){
+			func() (*language.Sentence, error) { return s.Doubt(t.Context(), r) }, // as who stands by
+			func() (*language.Sentence, error) { return s.KeepTime(t.Context(), r) },
+			func() (*language.Sentence, error) { return s.Doubt(t.Context(), r) },
 		} {
-			if says, err := look(); err != nil || !strings.Contains(says, want) || (want == "") != (says == "") {
+			if says, err := look(); err != nil || !strings.Contains(says.String(), want) || (want == "") != (says == nil) {
 				t.Errorf("%q, %v; want %q", says, err, want)
 			}
 		}

@@ -2,9 +2,9 @@ package site
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -19,7 +19,7 @@ func (s *Site) tag(tx *store.Tx, kind wire.CredentialKind, material []byte) (wir
 }
 
 // ErrCardTaken says that a card is already assigned.
-var ErrCardTaken = errors.New("is already assigned")
+var ErrCardTaken = errors.New("the card is already assigned")
 
 // addCredential gives a user a credential. by is who assigns it.
 func (s *Site) addCredential(tx *store.Tx, now time.Time, by string, u *store.User, kind wire.CredentialKind, material []byte) error {
@@ -36,7 +36,7 @@ func (s *Site) storeCredential(tx *store.Tx, now time.Time, u *store.User, c *st
 	case errors.Is(err, store.ErrTagTaken) && c.Kind == wire.PIN:
 		return ErrPINTaken
 	case errors.Is(err, store.ErrTagTaken):
-		return fmt.Errorf("the card %s %w; remove it there first", MaskUID(material), ErrCardTaken)
+		return language.Say("the card %s is already assigned; remove it there first", MaskUID(material)).Because(ErrCardTaken)
 	}
 	return err
 }
@@ -98,7 +98,7 @@ func (s *Site) RemoveCardUID(tx *store.Tx, now time.Time, id uint64, uid []byte)
 	}
 	n, err := removeCredentials(tx, now, id, func(c *store.Credential) bool { return c.Tag == tag })
 	if err == nil && n == 0 {
-		return fmt.Errorf("%s does not have the card %s", u.Name, MaskUID(uid))
+		return language.Say("%s does not have the card %s", u.Name, MaskUID(uid))
 	}
 	return err
 }

@@ -6,11 +6,11 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin/tpm"
 	"latchkey/sync/wire"
@@ -30,11 +30,11 @@ func ParseTPMAuthorities(file []byte, now time.Time) (authorities []*x509.Certif
 		block, rest := pem.Decode(file)
 		switch {
 		case block == nil && len(authorities) == 0:
-			return nil, errors.New("there is no certificate in it")
+			return nil, language.Say("there is no certificate in it")
 		case block == nil:
 			return authorities, nil
 		case block.Type != "CERTIFICATE":
-			return nil, fmt.Errorf("there is something else in it than certificates: %.40q", block.Type)
+			return nil, language.Say("there is something else in it than certificates: %s", language.Quoted(block.Type, 40))
 		}
 		if authorities, err = appendAuthority(authorities, block.Bytes, now); err != nil {
 			return nil, err
@@ -47,11 +47,11 @@ func appendAuthority(authorities []*x509.Certificate, der []byte, now time.Time)
 	c, err := x509.ParseCertificate(der)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("it cannot be read as an X.509 certificate: %w", err)
+		return nil, language.Say("it cannot be read as an X.509 certificate: %s", err)
 	case !c.BasicConstraintsValid || !c.IsCA || c.KeyUsage != 0 && c.KeyUsage&x509.KeyUsageCertSign == 0:
-		return nil, fmt.Errorf("%q is not an authority's certificate: its maker publishes that of the authority that signs its TPMs'", c.Subject)
+		return nil, language.Say("%s is not an authority's certificate: its maker publishes that of the authority that signs its TPMs'", language.Quoted(c.Subject.String(), 1000))
 	case now.After(c.NotAfter):
-		return nil, fmt.Errorf("the certificate of %q was good until %s: get its newer one", c.Subject, c.NotAfter.Format(time.DateOnly))
+		return nil, language.Say("the certificate of %s was good until %s: get its newer one", language.Quoted(c.Subject.String(), 1000), c.NotAfter.Format(time.DateOnly))
 	}
 	return append(authorities, c), nil
 }
@@ -86,12 +86,12 @@ func CheckTPM(tx *store.Tx, now time.Time, request *wire.Request) (*x509.Certifi
 	}
 	certificate, err := tpm.ParseEndorsement(request.TPM.Endorsement)
 	if err != nil {
-		return nil, refuse("the certificate of this board's TPM cannot be used: %v", err)
+		return nil, refuse("the certificate of this board's TPM cannot be used: %s", err)
 	}
 	authority, err := verifyEndorsement(certificate, authorities, now)
 	if err != nil {
-		return nil, refuse("the certificate of this board's TPM is by %.100q, and none of the site's authorities stands behind it: %v. "+
-			"If that is who makes such TPMs, add the certificate that they publish to the authorities; if not, the board is not what it says", certificate.Issuer, err)
+		return nil, refuse("the certificate of this board's TPM is by %s, and none of the site's authorities stands behind it: %s. "+
+			"If that is who makes such TPMs, add the certificate that they publish to the authorities; if not, the board is not what it says", language.Quoted(certificate.Issuer.String(), 100), err)
 	}
 	return authority, nil
 }
@@ -102,11 +102,11 @@ func verifyEndorsement(c *x509.Certificate, authorities []*x509.Certificate, now
 	subjectAltName, endorsementKey := asn1.ObjectIdentifier{2, 5, 29, 17}, asn1.ObjectIdentifier{2, 23, 133, 8, 1}
 	switch uses := c.UnknownExtKeyUsage; {
 	case c.IsCA:
-		return nil, errors.New("it is an authority's own")
+		return nil, language.Say("it is an authority's own")
 	case c.KeyUsage != 0 && c.KeyUsage&(x509.KeyUsageKeyEncipherment|x509.KeyUsageKeyAgreement) == 0:
-		return nil, errors.New("it is not for a key that decrypts")
+		return nil, language.Say("it is not for a key that decrypts")
 	case len(uses)+len(c.ExtKeyUsage) > 0 && !slices.ContainsFunc(uses, endorsementKey.Equal):
-		return nil, errors.New("it is not for an endorsement key")
+		return nil, language.Say("it is not for an endorsement key")
 	}
 	// Its subject may be empty, and the TPM's maker and model be in a critical subject
 	// alternative name, of a kind that crypto/x509 leaves to us. We need neither.

@@ -1,9 +1,9 @@
 package site
 
 import (
-	"fmt"
 	"slices"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -36,7 +36,7 @@ func takeHolidays(tx *store.Tx, p *wire.Policy) error {
 
 // ErrHolidays is in the refusal of a policy that would have more days than a reader keeps. It is a
 // store.ErrPolicy.
-var ErrHolidays = fmt.Errorf("%w: with those of the site these are more than %d holidays", store.ErrPolicy, wire.MaxHolidays)
+var ErrHolidays = language.Say("%s: with those of the site these are more than %d holidays", store.ErrPolicy, wire.MaxHolidays)
 
 // setHolidays makes the holidays of a policy its door's own and the site's.
 func setHolidays(tx *store.Tx, p *wire.Policy, own, sites []wire.Holiday) error {

@@ -3,10 +3,10 @@ package site
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -62,7 +62,7 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, reader string, c
 	// keys of the card may be of that generation and nobody can say which.
 	if row.Pending == 0 || row.Reader != reader && tells {
 		if row.Highest == 255 {
-			return nil, nil, errors.New("this card has got new keys 255 times and cannot get others; use another card")
+			return nil, nil, language.Say("this card has got new keys 255 times and cannot get others; use another card")
 		}
 		row.Highest++
 		row.Pending = row.Highest
@@ -75,9 +75,9 @@ func (s *Site) BeginKeys(tx *store.Tx, user, credential uint64, reader string, c
 	return s.begin(tx, k, row, from)
 }
 
-var errAsNew = errors.New("this card is as it came from the factory, and should have keys of this site: it may be a copy; if you are sure that it is not, give it back first, and start again")
+var errAsNew = language.Say("this card is as it came from the factory, and should have keys of this site: it may be a copy; if you are sure that it is not, give it back first, and start again")
 
-var errOtherChip = errors.New("this card answers as another kind of card than when it got its keys: it may be a copy; use another card")
+var errOtherChip = language.Say("this card answers as another kind of card than when it got its keys: it may be a copy; use another card")
 
 // BeginReturn removes a user's card from the user, so that it opens nothing more, and
 // returns the sets of keys that bring it back to its factory state; the caller wipes
@@ -89,7 +89,7 @@ func (s *Site) BeginReturn(tx *store.Tx, now time.Time, user, credential uint64,
 	}
 	switch {
 	case credential == 0 && owned.credential != nil:
-		return nil, nil, fmt.Errorf("the card %s %w; take it from its user instead", MaskUID(card.UID), ErrCardTaken)
+		return nil, nil, language.Say("the card %s is already assigned; take it from its user instead", MaskUID(card.UID)).Because(ErrCardTaken)
 	case credential != 0:
 		if err := owned.by(user, credential, card.UID); err != nil {
 			return nil, nil, err
@@ -97,7 +97,7 @@ func (s *Site) BeginReturn(tx *store.Tx, now time.Time, user, credential uint64,
 	}
 	from := generations(row, card)
 	if row.OnCard == 0 && row.Pending == 0 && len(from) == 0 {
-		return nil, nil, errors.New("this card has no keys of this site; there is nothing to take back")
+		return nil, nil, language.Say("this card has no keys of this site; there is nothing to take back")
 	}
 	if row.Chip != k.chip {
 		return nil, nil, errOtherChip
@@ -156,9 +156,9 @@ func (s *Site) ownedCard(tx *store.Tx, uid []byte) (*ownedCard, error) {
 func (o *ownedCard) by(user, credential uint64, uid []byte) error {
 	switch {
 	case credential != 0 && (o.credential == nil || o.credential.ID != credential):
-		return fmt.Errorf("the card %s is another card; show the one that you have chosen", MaskUID(uid))
+		return language.Say("the card %s is another card; show the one that you have chosen", MaskUID(uid))
 	case o.credential != nil && o.credential.User != user:
-		return fmt.Errorf("the card %s %w; remove it there first", MaskUID(uid), ErrCardTaken)
+		return language.Say("the card %s is already assigned; remove it there first", MaskUID(uid)).Because(ErrCardTaken)
 	}
 	return nil
 }
@@ -209,7 +209,7 @@ func (s *Site) begin(tx *store.Tx, k *Keying, row *store.Card, from []uint8) (*K
 	}
 	if len(sets.From) > k.chip.Keys() {
 		sets.Wipe()
-		return nil, nil, errors.New("this card tells of more keys than it can have: it may be a copy; use another card")
+		return nil, nil, language.Say("this card tells of more keys than it can have: it may be a copy; use another card")
 	}
 	return k, sets, nil
 }
@@ -276,7 +276,7 @@ func (s *Site) GiveKeyed(tx *store.Tx, now time.Time, by string, k *Keying) (beg
 }
 
 // ErrOtherKeys says that a card has other keys than it was about to get.
-var ErrOtherKeys = errors.New("this card has got other keys meanwhile; do it again")
+var ErrOtherKeys = language.Say("this card has got other keys meanwhile; do it again")
 
 // EndKeys notes that a reader has written the keys of a Keying to its card. A pending
 // generation stays pending unless it is the one: a reader that was told to write it may

@@ -3,11 +3,11 @@ package site
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin"
 	"latchkey/sync/wire"
@@ -15,25 +15,45 @@ import (
 
 // ErrPINTaken does not say why the PIN cannot be used: to know that it is assigned
 // would open doors.
-var ErrPINTaken = errors.New("this PIN cannot be used; choose another PIN")
+var ErrPINTaken = language.Say("this PIN cannot be used; choose another PIN")
 
 // Refusals of a PIN for duress, and beside one.
 var (
 	// ErrNoPIN: who has no other PIN would use it each day.
-	ErrNoPIN = errors.New("a PIN for duress is a second one; give them a PIN first")
+	ErrNoPIN = language.Say("a PIN for duress is a second one; give them a PIN first")
 	// ErrLimitedPIN: it has no limits, and so the other would have none.
-	ErrLimitedPIN = errors.New("a PIN for duress has no limits; give them a PIN without limits first")
+	ErrLimitedPIN = language.Say("a PIN for duress has no limits; give them a PIN without limits first")
 	// ErrDuressPIN: the same.
-	ErrDuressPIN = errors.New("they have a PIN for duress, which has no limits; remove that first")
+	ErrDuressPIN = language.Say("they have a PIN for duress, which has no limits; remove that first")
 )
 
 // A RefusedPIN is a PIN that nobody may have: it does not have eight digits, or it is
 // too easy to guess.
 type RefusedPIN struct{ err error }
 
-func (r *RefusedPIN) Error() string { return r.err.Error() + "; choose another PIN" }
+func (r *RefusedPIN) Error() string { return r.Said().String() }
+
+// Said returns the sentence.
+func (r *RefusedPIN) Said() *language.Sentence {
+	return language.Say("%s; choose another PIN", weakness(r.err))
+}
 
 func (r *RefusedPIN) Unwrap() error { return r.err }
+
+// weakness returns what an error of pin.Weak says.
+func weakness(err error) *language.Sentence {
+	switch {
+	case errors.Is(err, pin.ErrEqual):
+		return language.Say("all digits of this PIN are equal")
+	case errors.Is(err, pin.ErrRun):
+		return language.Say("the digits of this PIN run up or down")
+	case errors.Is(err, pin.ErrRepeat):
+		return language.Say("this PIN repeats its first digits")
+	case errors.Is(err, pin.ErrDate):
+		return language.Say("this PIN is a date")
+	}
+	return language.Say("a PIN is eight digits")
+}
 
 // A NewPIN is a PIN to be assigned, already stretched: that takes a tenth of a
 // second, too long for a transaction.
@@ -151,7 +171,7 @@ func (s *Site) givePIN(tx *store.Tx, now time.Time, by string, u *store.User, p 
 		return p.refused // which undoes all of it
 	}
 	if p.generated && errors.Is(err, ErrPINTaken) { // not a guess
-		return errors.New("the generated PIN has just been given to somebody; try again")
+		return language.Say("the generated PIN has just been given to somebody; try again")
 	}
 	return err
 }
@@ -167,15 +187,16 @@ type OldReaders struct{ IDs []string }
 // maxNamedOld is how many readers the error names.
 const maxNamedOld = 5
 
-func (o *OldReaders) Error() string {
+func (o *OldReaders) Error() string { return o.Said().String() }
+
+// Said names the readers, and what to do.
+func (o *OldReaders) Said() *language.Sentence {
 	named := strings.Join(o.IDs[:min(len(o.IDs), maxNamedOld)], ", ")
-	if len(o.IDs) == 1 {
-		return fmt.Sprintf("the reader %s is too old for such a PIN, and would get no credentials any more: update it first", named)
-	}
 	if len(o.IDs) > maxNamedOld {
 		named += ", …"
 	}
-	return fmt.Sprintf("%d readers are too old for such a PIN, and would get no credentials any more: update them first: %s", len(o.IDs), named)
+	return language.Count(len(o.IDs), "the reader %[2]s is too old for such a PIN, and would get no credentials any more: update it first",
+		"%[1]d readers are too old for such a PIN, and would get no credentials any more: update them first: %[2]s", named)
 }
 
 // allUnderstand returns *OldReaders if adopted readers are of a level below one. Readers

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -110,7 +111,7 @@ const roomForModes = 1 << 10
 // checkSize refuses a policy without that room, unless it is no larger than before, without Modes.
 func checkSize(p *wire.Policy, before int) error {
 	if size := sizeWithoutModes(p); size > wire.MaxMessage-roomForModes && size > before {
-		return fmt.Errorf("%w: its groups have too many hours (%d bytes, at most %d)", store.ErrPolicy, size, wire.MaxMessage-roomForModes)
+		return language.Say("%s: its groups have too many hours (%d bytes, at most %d)", store.ErrPolicy, size, wire.MaxMessage-roomForModes)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin/tpm"
 	"latchkey/sync/wire"
@@ -47,7 +48,7 @@ func (a *Adopter) Adopt(now time.Time, signed []byte, brokers []string, policy *
 	}
 	request, board, err := wire.ParseRequest(signed)
 	if err != nil {
-		return nil, nil, fmt.Errorf("the file is not a reader's request (latchkeyd identity writes one): %w", err)
+		return nil, nil, language.Say("the file is not a reader's request (latchkeyd identity writes one): %s", err)
 	}
 	certificate, err := s.authority.reader(id, request)
 	if err != nil {
@@ -193,7 +194,7 @@ func (s *Site) prepareTPM(tx *store.Tx, now time.Time, request *wire.Request, ha
 		return nil
 	}
 	if err := tpm.CheckParent(request.TPM.Parent); err != nil {
-		return fmt.Errorf("this request's TPM cannot be given keys; is the reader's program as new as the controller's? %w", err)
+		return language.Say("this request's TPM cannot be given keys; is the reader's program as new as the controller's? %s", err)
 	}
 	settings, err := tx.GuessSettings()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/pin"
 	"latchkey/sync/wire"
@@ -90,7 +91,7 @@ func (s *Site) PrepareUsers(ctx context.Context, by string, users []UserWrite) (
 }
 
 // ErrOutdated says that what was prepared can no longer be written.
-var ErrOutdated = errors.New("the site's keys have just changed, or a PIN or card has just been given to somebody; try again")
+var ErrOutdated = language.Say("the site's keys have just changed, or a PIN or card has just been given to somebody; try again")
 
 // WriteUsers adds and changes users after PrepareUsers. It relies on it that those to be changed
 // are still as they were. The error may be ErrOutdated or *OldReaders.

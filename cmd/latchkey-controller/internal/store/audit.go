@@ -25,7 +25,8 @@ type Audit struct {
 	User    uint64 // 0: none
 	Subject string // name of the target at that time
 	Text    string
-	Count   int // how many acts this entry stands for
+	Said    string // the same, to be said in a language; "": there is English only
+	Count   int    // how many acts this entry stands for
 
 	Event  int64 // id of its event; of one that is to be added as Deed returned it, or 0
 	PartOf int64 // of one that is to be added: id of the event of which it is a part; 0: it stands by itself
@@ -36,8 +37,8 @@ const ExportAct = "activity.export"
 
 // AddAudit adds an audit entry and its event, and fills in ID and Event.
 func (t *Tx) AddAudit(a *Audit) error {
-	err := t.row(`INSERT INTO audit (at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
-		[]any{a.At, a.Admin, a.Who, a.Via, a.Act, string(a.Outcome), a.Reader, a.User, a.Subject, a.Text}, &a.ID)
+	err := t.row(`INSERT INTO audit (at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text, said) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id`,
+		[]any{a.At, a.Admin, a.Who, a.Via, a.Act, string(a.Outcome), a.Reader, a.User, a.Subject, a.Text, a.Said}, &a.ID)
 	if err != nil {
 		return err
 	}
@@ -75,16 +76,16 @@ func (t *Tx) AddRefused(a *Audit) error {
 }
 
 // SettleAudit records the outcome of an act that was Asked.
-func (t *Tx) SettleAudit(id int64, outcome AuditOutcome, text string) error {
-	return t.exec(`UPDATE audit SET outcome = ?, text = ? WHERE id = ?`, string(outcome), text, id)
+func (t *Tx) SettleAudit(id int64, outcome AuditOutcome, text, said string) error {
+	return t.exec(`UPDATE audit SET outcome = ?, text = ?, said = ? WHERE id = ?`, string(outcome), text, said, id)
 }
 
 // Audit returns the audit entries of some ids, by id.
 func (t *Tx) Audit(ids []int64) (map[int64]*Audit, error) {
 	entries := make(map[int64]*Audit, len(ids))
-	err := t.rows(`SELECT id, at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text, count FROM audit WHERE id IN `+listedIDs, []any{list(ids)}, func(r scanner) error {
+	err := t.rows(`SELECT id, at, admin_id, who, via, act, outcome, reader_id, user_id, subject, text, said, count FROM audit WHERE id IN `+listedIDs, []any{list(ids)}, func(r scanner) error {
 		var a Audit
-		err := r.Scan(&a.ID, &a.At, &a.Admin, &a.Who, &a.Via, &a.Act, &a.Outcome, &a.Reader, &a.User, &a.Subject, &a.Text, &a.Count)
+		err := r.Scan(&a.ID, &a.At, &a.Admin, &a.Who, &a.Via, &a.Act, &a.Outcome, &a.Reader, &a.User, &a.Subject, &a.Text, &a.Said, &a.Count)
 		entries[a.ID] = &a
 		return err
 	})

@@ -4,8 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"time"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A begun transaction.
@@ -17,11 +18,14 @@ type begun struct {
 
 // An UnavailableError says that the database cannot be used now. What was begun was not done.
 type UnavailableError struct {
-	Reason string // for who has asked for something
-	Outage string // what of it is the matter with the database itself, for a log; "": that is well
+	Reason *language.Sentence // for who has asked for something
+	Outage string             // what of it is the matter with the database itself, for a log; "": that is well
 }
 
-func (e *UnavailableError) Error() string { return e.Reason }
+func (e *UnavailableError) Error() string { return e.Reason.String() }
+
+// Said returns the reason.
+func (e *UnavailableError) Said() *language.Sentence { return e.Reason }
 
 // Outage returns what is the matter with the database itself, if an error is of that; "" otherwise. A controller logs it
 // once, and not in each of its parts.
@@ -36,8 +40,11 @@ func Outage(err error) string {
 // An UnsureError says that the database went away while it committed, or was kept from waiting for its stand-by.
 type UnsureError struct{ Database string }
 
-func (e *UnsureError) Error() string {
-	return fmt.Sprintf("the connection to the database %s broke while this was being stored: it may be done or not; look before you try again", e.Database)
+func (e *UnsureError) Error() string { return e.Said().String() }
+
+// Said returns the sentence.
+func (e *UnsureError) Said() *language.Sentence {
+	return language.Say("the connection to the database %s broke while this was being stored: it may be done or not; look before you try again", e.Database)
 }
 
 // An engine is the database that a store is in: SQLite in the site's directory, or a database of a

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // A Lead is the right to lead a cell, which one process has at a time, of all that use the site's database. Its
@@ -284,12 +285,12 @@ func (l *led) deposed(row scanner) error {
 	var term uint64
 	switch err := row.Scan(&term); {
 	case errors.Is(err, sql.ErrNoRows):
-		return &UnavailableError{Reason: "the cell of this controller was removed from the site, so nothing was done; start it with --cell and the name of another one"}
+		return &UnavailableError{Reason: language.Say("the cell of this controller was removed from the site, so nothing was done; start it with --cell and the name of another one")}
 	case err != nil:
 		return err
 	}
 	if term != l.term {
-		return &UnavailableError{Reason: "another controller has just taken over from this one, so nothing was done; try again"}
+		return &UnavailableError{Reason: language.Say("another controller has just taken over from this one, so nothing was done; try again")}
 	}
 	return nil
 }

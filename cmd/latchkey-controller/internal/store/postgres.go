@@ -15,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // postgresEngine is a database of a PostgreSQL server. Several processes of several machines may
@@ -128,7 +130,7 @@ func (e *postgresEngine) begin(asked context.Context, writes bool) (*begun, erro
 		if err == nil {
 			tx.Rollback()
 		}
-		return nil, e.away("has not answered for %.0f s", within.Seconds())
+		return nil, e.away(language.Say("the database %s has not answered for %d s", e.name, int(within.Seconds())))
 	}
 	if !writes {
 		tx, err := begin(viewTimeout, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}, "")

@@ -14,6 +14,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // code returns the SQLSTATE of an error (https://www.postgresql.org/docs/15/errcodes-appendix.html); "":
@@ -45,17 +47,21 @@ func broken(err error) bool {
 // answer the transaction of this process that is before.
 func (e *postgresEngine) busy(ctx context.Context) error {
 	if e.reaching.Load() {
-		return e.away("is not reachable (%s)", silent)
+		return e.away(language.Say("the database %s is not reachable (%s)", e.name, silent))
 	}
 	ctx, cancel := context.WithTimeout(ctx, holderTimeout)
 	defer cancel()
 	var name, role, from string
-	err := e.db.QueryRowContext(ctx, `SELECT coalesce(nullif(a.application_name, ''), 'another program'), coalesce(a.usename, 'unknown'), coalesce(' at ' || host(a.client_addr), '')`+holdsLock, int64(writeLock)).
+	err := e.db.QueryRowContext(ctx, `SELECT coalesce(nullif(a.application_name, ''), 'another program'), coalesce(a.usename, 'unknown'), coalesce(host(a.client_addr), '')`+holdsLock, int64(writeLock)).
 		Scan(&name, &role, &from)
 	if err != nil { // it has just been given back, or it is not to be known now
 		return &UnavailableError{Reason: busyReason}
 	}
-	return &UnavailableError{Reason: fmt.Sprintf("%s. %.80q (role %.80q%s) has its lock", busyReason, withoutToken(name), role, from)}
+	name, role = language.Quoted(withoutToken(name), 80), language.Quoted(role, 80)
+	if from == "" {
+		return &UnavailableError{Reason: language.Say("%s. %s (role %s) has its lock", busyReason, name, role)}
+	}
+	return &UnavailableError{Reason: language.Say("%s. %s (role %s at %s) has its lock", busyReason, name, role, from)}
 }
 
 // holderTimeout is how long asking who holds a lock may take.
@@ -67,9 +73,8 @@ const holdsLock = ` FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pi
 	WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.objsubid = 1 AND (l.classid::bigint << 32 | l.objid::bigint) = $1`
 
 // away returns that the database cannot be used now.
-func (e *postgresEngine) away(format string, args ...any) error {
-	outage := fmt.Sprintf("the database %s ", e.name) + fmt.Sprintf(format, args...)
-	return &UnavailableError{Reason: outage + "; nothing was done. Try again later: the controller goes on by itself", Outage: outage}
+func (e *postgresEngine) away(outage *language.Sentence) error {
+	return &UnavailableError{Reason: language.Say("%s; nothing was done. Try again later: the controller goes on by itself", outage), Outage: outage.String()}
 }
 
 // committed returns an UnsureError if a commit's error does not say whether it was done. pgx says of
@@ -92,25 +97,25 @@ func (e *postgresEngine) failure(err error) error {
 	}
 	switch c := code(err); {
 	case c == "53100": // disk_full
-		return &FullError{Path: "the database " + e.name}
+		return &FullError{Database: e.name}
 	case c == lockNotAvailable, c == deadlock:
 		return &UnavailableError{Reason: busyReason}
 	case c == "57014": // query_canceled
-		return &UnavailableError{Reason: fmt.Sprintf("the server of the database %s canceled this, so nothing was done: it took longer than statement_timeout there, or somebody ended it; try again", e.name)}
+		return &UnavailableError{Reason: language.Say("the server of the database %s canceled this, so nothing was done: it took longer than statement_timeout there, or somebody ended it; try again", e.name)}
 	case c == "53300": // too_many_connections
-		return e.away("has too many connections (max_connections at the server, or a limit of the role or the database)")
+		return e.away(language.Say("the database %s has too many connections (max_connections at the server, or a limit of the role or the database)", e.name))
 	case c == "25006", errors.Is(err, errReadOnly): // read_only_sql_transaction
-		return e.away("takes no changes now: its server has become a stand-by, or default_transaction_read_only is on")
+		return e.away(language.Say("the database %s takes no changes now: its server has become a stand-by, or default_transaction_read_only is on", e.name))
 	case c == "42501": // insufficient_privilege
-		return &UnavailableError{Reason: fmt.Sprintf("the database %s does not let the controller's role do this (%s); nothing was done. Make that role the owner of the database and of all its tables", e.name, reason(err))}
+		return &UnavailableError{Reason: language.Say("the database %s does not let the controller's role do this (%s); nothing was done. Make that role the owner of the database and of all its tables", e.name, reason(err))}
 	case strings.HasPrefix(c, "53"), strings.HasPrefix(c, "58"): // insufficient_resources, system_error
-		return e.away("has not what it needs (%s)", reason(err))
+		return e.away(language.Say("the database %s has not what it needs (%s)", e.name, reason(err)))
 	case errors.Is(err, errOther):
-		return e.away("cannot be used (%s)", reason(err))
+		return e.away(language.Say("the database %s cannot be used (%s)", e.name, reason(err)))
 	case refusesTLS(err):
-		return e.away("cannot be used: its server does not speak TLS, which sslmode in the address asks for")
+		return e.away(language.Say("the database %s cannot be used: its server does not speak TLS, which sslmode in the address asks for", e.name))
 	case broken(err):
-		return e.away("is not reachable (%s)", reason(err))
+		return e.away(language.Say("the database %s is not reachable (%s)", e.name, reason(err)))
 	}
 	return err
 }

@@ -68,7 +68,7 @@ func TestWaitingForTheLockIsBoundedAndLeavesRoomForViews(t *testing.T) {
 	for n := range 2 * postgresConnections {
 		writers.Go(func() {
 			err := add(s, int64(n))
-			if busy := (*UnavailableError)(nil); !errors.As(err, &busy) || !strings.HasPrefix(err.Error(), busyReason+`. "latchkey-controller on `) || !strings.HasSuffix(err.Error(), `" (role "postgres") has its lock`) {
+			if busy := (*UnavailableError)(nil); !errors.As(err, &busy) || !strings.HasPrefix(err.Error(), busyReason.String()+`. "latchkey-controller on `) || !strings.HasSuffix(err.Error(), `" (role "postgres") has its lock`) {
 				t.Error(err)
 			}
 		})

@@ -9,6 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
 )
 
 // ReserveFile reserves disk space for important acts on a full disk.
@@ -23,12 +25,19 @@ const (
 
 // A FullError says that the disk is full.
 type FullError struct {
-	Path     string // the file that has no room
+	Path     string // the file that has no room; "": it is a database
+	Database string // its name, of one at a server
 	Reserved bool   // orders, and what administrators do, are stored all the same, in reserved space
 }
 
-func (e *FullError) Error() string {
-	return fmt.Sprintf("the disk is full: there is no room for %s; free some space there, and the controller recovers by itself", e.Path)
+func (e *FullError) Error() string { return e.Said().String() }
+
+// Said returns the sentence.
+func (e *FullError) Said() *language.Sentence {
+	if e.Path == "" {
+		return language.Say("the disk is full: there is no room for the database %s; free some space there, and the controller recovers by itself", e.Database)
+	}
+	return language.Say("the disk is full: there is no room for %s; free some space there, and the controller recovers by itself", e.Path)
 }
 
 // A reserve is disk space set aside for one database. It is released to the

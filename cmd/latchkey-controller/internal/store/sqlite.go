@@ -13,6 +13,7 @@ import (
 	"modernc.org/sqlite" // also registers the driver "sqlite", for image.go
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/device/durable"
 )
 
@@ -31,7 +32,7 @@ type sqliteEngine struct {
 const busyTimeout = 10 * time.Second
 
 // busyReason is what people read then.
-const busyReason = "somebody else has been writing to the database for 10 seconds, so nothing was done; try again"
+var busyReason = language.Say("somebody else has been writing to the database for 10 seconds, so nothing was done; try again")
 
 // busy says whether another process held the database's lock.
 func busy(err error) bool {

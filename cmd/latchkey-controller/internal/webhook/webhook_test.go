@@ -193,7 +193,7 @@ func TestASlowReceiverHoldsUpNobodyElse(t *testing.T) {
 		}
 		return n == 20 // all but those of the door at which it hangs
 	})
-	if d := slow.settled(func(all []*desk.Delivery) bool { return all[len(all)-1].Attempts == 1 }); !strings.Contains(d[len(d)-1].Problem, "no answer came within 15 s") {
+	if d := slow.settled(func(all []*desk.Delivery) bool { return all[len(all)-1].Attempts == 1 }); !strings.Contains(d[len(d)-1].Problem.String(), "no answer came within 15 s") {
 		t.Errorf("%+v", d[len(d)-1])
 	}
 }
@@ -241,7 +241,7 @@ func TestWhatAReceiverAnswersIsUnderstood(t *testing.T) {
 			d := rc.settled(func(all []*desk.Delivery) bool {
 				return len(all) == 1 && all[0].Attempts == c.attempts && all[0].State == c.state
 			})[0]
-			if !strings.Contains(d.Problem, c.problem) || c.state == desk.DeliveryDelivered && d.Problem != "" {
+			if !strings.Contains(d.Problem.String(), c.problem) || c.state == desk.DeliveryDelivered && d.Problem != nil {
 				t.Errorf("%+v", d)
 			}
 		})
@@ -298,7 +298,7 @@ func TestAHostInsideTheNetworkIsSentToOnlyWhileItIsAllowed(t *testing.T) {
 	w.must(w.desk.ForbidWebhookHost(t.Context(), root, hosts[0].Host))
 	w.happens(reader, closed())
 	d := rc.settled(func(all []*desk.Delivery) bool { return len(all) == 2 && all[0].Attempts == 1 })
-	if d[0].State != desk.DeliveryWaiting || d[0].Problem != "dial tcp "+strings.TrimPrefix(rc.server.URL, "https://")+": 127.0.0.1 is inside the network or the machine: an Owner has not allowed this host" {
+	if d[0].State != desk.DeliveryWaiting || d[0].Problem.String() != "dial tcp "+strings.TrimPrefix(rc.server.URL, "https://")+": 127.0.0.1 is inside the network or the machine: an Owner has not allowed this host" {
 		t.Errorf("%+v", d[0])
 	}
 	if n := len(rc.await(1)); n != 1 {
@@ -352,7 +352,7 @@ func TestATestIsSentAndFailsAtOnce(t *testing.T) {
 		t.Error(got.body)
 	}
 	w.must(w.desk.TestWebhook(t.Context(), root, rc.hook))
-	if d := rc.settled(func(all []*desk.Delivery) bool { return len(all) == 2 && all[0].State == desk.DeliveryFailed }); d[0].Problem != "it answered 418 I'm a teapot" {
+	if d := rc.settled(func(all []*desk.Delivery) bool { return len(all) == 2 && all[0].State == desk.DeliveryFailed }); d[0].Problem.String() != "it answered 418 I'm a teapot" {
 		t.Errorf("%+v", d[0])
 	}
 }
@@ -368,7 +368,7 @@ func TestNothingIsSentWithoutTLSToAHostThatIsNoMoreAllowed(t *testing.T) {
 	w.must(w.desk.ForbidWebhookHost(t.Context(), root, "receiver.invalid:8080"))
 	w.happens(w.reader(), opened())
 	d := rc.settled(func(all []*desk.Delivery) bool { return len(all) == 1 && all[0].Attempts == 1 })
-	if want := "an Owner no longer allows this host, and others are sent to over https:// only"; d[0].Problem != want {
+	if want := "an Owner no longer allows this host, and others are sent to over https:// only"; d[0].Problem.String() != want {
 		t.Errorf("%q, not %q", d[0].Problem, want)
 	}
 }

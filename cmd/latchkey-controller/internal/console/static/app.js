@@ -91,8 +91,8 @@
       if (!document.execCommand("copy")) return;
     }
     const label = $("span", button), before = label.textContent;
-    label.textContent = "Copied";
-    say(button.dataset.copied || "Copied");
+    label.textContent = root.dataset.sayCopied;
+    say(button.dataset.copied || root.dataset.sayCopied);
     setTimeout(() => { label.textContent = before; }, 2000);
   }
 
@@ -111,7 +111,7 @@
         : await navigator.credentials.get({ publicKey: PublicKeyCredential.parseRequestOptionsFromJSON(options) });
       form.elements.passkey.value = JSON.stringify(made);
     } catch (e) {
-      wrong.textContent = e.name === "InvalidStateError" ? "This device has a passkey of yours for this console already." : "Your browser gave no passkey: it was cancelled, took too long, or there is none here.";
+      wrong.textContent = e.name === "InvalidStateError" ? button.dataset.sayKnown : button.dataset.sayNone;
       wrong.hidden = false;
       return;
     } finally { button.disabled = false; }
@@ -126,10 +126,10 @@
   }
 
   const step = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7]];
-  const words = new Intl.RelativeTimeFormat("en", { numeric: "auto" });
+  const words = new Intl.RelativeTimeFormat(root.lang, { numeric: "auto" });
   function ago(then) {
     let n = (then - Date.now()) / 1000;
-    if (Math.abs(n) < 10) return "just now";
+    if (Math.abs(n) < 10) return root.dataset.sayJustNow;
     for (const [unit, of] of step) {
       if (Math.abs(n) < of || unit === "day") return words.format(Math.round(n), unit);
       n /= of;
@@ -191,7 +191,7 @@
     $("button", offer).onclick = () => { input.value = zone; input.focus(); };
     if (offer.dataset.browserZone !== "fill" || input.matches("[aria-invalid]")) return;
     input.value = zone;
-    $("b", offer).textContent = "This is the zone of your browser. Save it if it is right.";
+    $("b", offer).textContent = offer.dataset.sayFilled;
     $("button", offer).hidden = true;
   }
 
@@ -232,9 +232,9 @@
     const hint = document.getElementById("o-" + input.name);
     hint.hidden = !over;
     const clock = (text) => String(Math.floor(minute(text) / 60)).padStart(2, "0") + ":" + String(minute(text) % 60).padStart(2, "0");
-    hint.textContent = over ? input.labels[0].textContent + " " + clock(begin) + " until " + input.dataset.next + " " + clock(end) : "";
+    hint.textContent = over ? input.dataset.sayOvernight.replace("{from}", clock(begin)).replace("{to}", clock(end)) : "";
   }
-  document.addEventListener("input", (e) => { if (e.target.dataset.next) overnight(e.target); });
+  document.addEventListener("input", (e) => { if (e.target.dataset.sayOvernight) overnight(e.target); });
 
   // Copies a day's hours to other days at once; without a script the server does it.
   function copyDay(button) {
@@ -244,7 +244,7 @@
       input.value = fields[from.value].value;
       input.dispatchEvent(new Event("input", { bubbles: true }));
     }
-    say("The hours of " + from.selectedOptions[0].textContent + " are copied to " + onto.textContent + ". Nothing is saved yet.");
+    say(onto.dataset.sayDone.replace("{day}", from.selectedOptions[0].textContent));
   }
 
   // What was wrong with a field is said until the field is changed.
