@@ -28,8 +28,11 @@ func withoutRefusal(text string) string { return strings.TrimPrefix(text, ErrNot
 
 // details returns what the audit keeps of an act, of which text is the English, as a value of a sentence: one that is said in
 // each language, unless it is of an older version or damaged.
-func details(a *store.Audit, text string) any {
-	if s, err := language.Kept(a.Said); err == nil && s.String() == text && Clean(text) == text {
+func details(a *store.Audit, text string) any { return keptOr(a.Said, text) }
+
+// keptOr returns what was kept, if its English is that text; otherwise the text.
+func keptOr(said, text string) any {
+	if s, err := language.Kept(said); err == nil && s.String() == text && Clean(text) == text {
 		return s
 	}
 	return Clean(text)

@@ -108,3 +108,19 @@ func TestAnActWithoutASentenceThatCanBeSaidIsToldInEnglish(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatAnAlarmTellsIsSaidInALanguage(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	l := pseudo()
+	w.must(w.site.AddAlarm(t.Context(), store.NewAlarm("", store.LeadTakenOver, w.time.UnixMilli(), language.Say("the controller on %s has left", "attic"))))
+	if got := l.Say(w.newest().Text); got != "⟦⟦the controller on attic has left⟧⟧" {
+		t.Error(got)
+	}
+	for _, said := range []string{"", `{"s":"another"}`} {
+		w.must(w.site.AddAlarm(t.Context(), &store.Alarm{Kind: store.LogForeign, At: w.time.UnixMilli(), Text: "of before", Said: said}))
+		if got := l.Say(w.newest().Text); got != "⟦of before⟧" { // the sentence around it only
+			t.Errorf("%q: %q", said, got)
+		}
+	}
+}

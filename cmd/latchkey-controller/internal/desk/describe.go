@@ -67,10 +67,7 @@ func events(tx *store.Tx, rows []*store.Event) ([]*Event, error) {
 
 // alarmText says what an alarm tells.
 func alarmText(e *Event, a *store.Alarm) *language.Sentence {
-	var text any = Clean(a.Text)
-	if says := alarmSays[a.Kind]; says != nil && says.String() == a.Text {
-		text = says
-	}
+	text := keptOr(a.Said, a.Text)
 	switch {
 	case e.Reader == "":
 		return language.Say("%s", text)
@@ -78,13 +75,6 @@ func alarmText(e *Event, a *store.Alarm) *language.Sentence {
 		return language.Say("%s at %s¦that a copy of a card was shown, and the door", text, named(e.Door))
 	}
 	return language.Say("%s: %s", named(e.Door), text)
-}
-
-// alarmSays are the alarms that always say the same.
-var alarmSays = map[string]*language.Sentence{
-	store.ReaderOffline: language.Say("the reader has had no connection for a minute. It goes on by what it has stored. Check its power and its network"),
-	store.ReaderOnline:  language.Say("the reader is connected again"),
-	store.CardCopied:    language.Say("A copy of a card that is nobody's any more, or the card itself, was shown"),
 }
 
 // unreadable fills in a damaged event. It must not hide the others.

@@ -1,9 +1,8 @@
 package site
 
 import (
-	"fmt"
-
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -46,8 +45,8 @@ func mayGrant(tx *store.Tx, at clock.Reading, reader string, more, setting uint3
 	if err := tx.SetAllowance(a); err != nil {
 		return false, err
 	}
-	return false, tx.AddAlarm(&store.Alarm{Reader: reader, Kind: store.BudgetRefused, At: at.Wall.UnixMilli(), Text: fmt.Sprintf(
-		"by its records more than %d PINs were entered there within a day: its TPM gets no further grant until tomorrow. Somebody may have taken over the reader: if so, remove it as lost. If not, raise its limit by hand: latchkey-controller reader grant", dailyGrants)})
+	return false, tx.AddAlarm(store.NewAlarm(reader, store.BudgetRefused, at.Wall.UnixMilli(), language.Say(
+		"by its records more than %d PINs were entered there within a day: its TPM gets no further grant until tomorrow. Somebody may have taken over the reader: if so, remove it as lost. If not, raise its limit by hand: latchkey-controller reader grant", dailyGrants)))
 }
 
 // daySeconds is the length of a day of the site's steady time. It begins at midnight
@@ -61,6 +60,6 @@ func refuseRecords(in *store.Intake, now int64, a *store.Allowance) error {
 	}
 	a.AlarmRaised = true
 	in.SetAllowance(a)
-	return in.AddAlarm(&store.Alarm{Reader: a.Reader, Kind: store.RecordsRefused, At: now, Text: fmt.Sprintf(
-		"this reader has sent more than its daily limit (%d MiB). Its further records are refused until tomorrow; it keeps them. Somebody may have taken over the reader: if so, remove it", dailyAllowance>>20)})
+	return in.AddAlarm(store.NewAlarm(a.Reader, store.RecordsRefused, now, language.Say(
+		"this reader has sent more than its daily limit (%d MiB). Its further records are refused until tomorrow; it keeps them. Somebody may have taken over the reader: if so, remove it", dailyAllowance>>20)))
 }

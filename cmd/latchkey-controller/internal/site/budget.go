@@ -170,10 +170,10 @@ func (s *Site) TakeBudget(ctx context.Context, at clock.Reading, p *Peer, state 
 			return err
 		}
 		if do.surplus > 0 {
-			if err := tx.AddAlarm(&store.Alarm{Reader: p.Reader, Kind: store.BudgetUnrecorded, At: at.Wall.UnixMilli(), Text: fmt.Sprintf(
+			if err := tx.AddAlarm(store.NewAlarm(p.Reader, store.BudgetUnrecorded, at.Wall.UnixMilli(), language.Say(
 				"its TPM has checked %d PINs, %d more than its records show. Somebody may be trying PINs on its chip: if the reader is not where it should be, remove it as lost. "+
 					"After records were lost, or this site was restored from a backup, it is expected. The reader gets no guesses for what its records do not show; adopt it anew to give it a new budget",
-				state.Condition.TPM.Budget.Spent, do.surplus)}); err != nil {
+				state.Condition.TPM.Budget.Spent, do.surplus))); err != nil {
 				return err
 			}
 		}
@@ -193,8 +193,8 @@ func (s *Site) TakeBudget(ctx context.Context, at clock.Reading, p *Peer, state 
 			if err != nil {
 				return err
 			}
-			if err := tx.AddAlarm(&store.Alarm{Reader: p.Reader, Kind: store.BudgetAgain, At: at.Wall.UnixMilli(), Text: "its TPM says that it has not used the budget of its adoption, and was given another, once. " +
-				"That is expected after an adoption that was interrupted, or of a reader that did not run. If the reader is not where it should be, remove it as lost"}); err != nil {
+			if err := tx.AddAlarm(store.NewAlarm(p.Reader, store.BudgetAgain, at.Wall.UnixMilli(), language.Say("its TPM says that it has not used the budget of its adoption, and was given another, once. "+
+				"That is expected after an adoption that was interrupted, or of a reader that did not run. If the reader is not where it should be, remove it as lost"))); err != nil {
 				return err
 			}
 			return s.newBudget(tx, at.Wall, b, state.Condition.TPM.Nonce, budget.Certified(), true)

@@ -31,7 +31,7 @@ func (s *Site) KeepTime(ctx context.Context, at clock.Reading) (doubt *language.
 		}
 		doubt = m.Says(at)
 		if doubt != nil && before == clock.None {
-			if err := tx.AddAlarm(&store.Alarm{Kind: store.ClockDoubted, At: at.Wall.UnixMilli(), Text: doubt.String()}); err != nil {
+			if err := tx.AddAlarm(store.NewAlarm("", store.ClockDoubted, at.Wall.UnixMilli(), doubt)); err != nil {
 				return err
 			}
 		}

@@ -2,9 +2,9 @@ package site
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -25,39 +25,40 @@ func (s *Site) alarmCopy(tx *store.Tx, in *store.Intake, now int64, reader strin
 	if err != nil {
 		return false, err
 	}
-	alarm := &store.Alarm{Reader: reader, Kind: store.CardCopied, At: now, Text: "A copy of a card that is nobody's any more, or the card itself, was shown"}
+	says, user := language.Say("A copy of a card that is nobody's any more, or the card itself, was shown"), uint64(0)
 	if i := slices.IndexFunc(credentials, func(c *store.Credential) bool { return c.ID == r.Credential && c.Chip != 0 }); i >= 0 {
-		alarm.User = r.User
-		if alarm.Text, err = s.copyText(tx, r, credentials[i]); err != nil {
+		user = r.User
+		if says, err = s.copyText(tx, r, credentials[i]); err != nil {
 			return false, err
 		}
 	}
-	last, err := tx.LastAlarm(reader, store.CardCopied, alarm.User)
+	last, err := tx.LastAlarm(reader, store.CardCopied, user)
 	if err != nil || last <= now && now-last < copyAlarmEvery {
 		return false, err
 	}
+	alarm := store.NewAlarm(reader, store.CardCopied, now, says)
+	alarm.User = user
 	return true, in.AddAlarm(alarm)
 }
 
 // copyText says what was shown instead of a user's card.
-func (s *Site) copyText(tx *store.Tx, r *wire.Record, c *store.Credential) (string, error) {
+func (s *Site) copyText(tx *store.Tx, r *wire.Record, c *store.Credential) (*language.Sentence, error) {
 	name, err := tx.UserName(r.User)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	card, err := s.cardOf(tx, c)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	doubt := ""
 	switch at := (wire.Position{Epoch: r.Epoch, Revision: r.Revision}); {
 	case card == nil:
 	case card.Pending != 0 || card.OnCard != c.Generation:
-		doubt = ", or the card itself, whose new keys are unfinished,"
+		return language.Say("A copy of %s's card, or the card itself, whose new keys are unfinished, was shown", name), nil
 	case (wire.Position{Epoch: card.Epoch, Revision: card.Revision}).Above(at):
-		doubt = ", or the card itself, whose new key the reader did not know yet,"
+		return language.Say("A copy of %s's card, or the card itself, whose new key the reader did not know yet, was shown", name), nil
 	}
-	return fmt.Sprintf("A copy of %s's card%s was shown", name, doubt), nil
+	return language.Say("A copy of %s's card was shown", name), nil
 }
 
 // cardOf returns what is known about the keys of a card; nil: nothing. Secrets that cannot

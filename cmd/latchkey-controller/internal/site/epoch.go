@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/cmd/latchkey-controller/internal/vault"
 	"latchkey/device/pin"
@@ -98,8 +99,8 @@ func (s *Site) Reissue(ctx context.Context, now time.Time, position wire.Positio
 // others begin one more, see store.Tx.NoticedRestore.
 func foreign(now time.Time, reader string) func(*store.Tx) error {
 	return func(tx *store.Tx) error {
-		return tx.AddAlarm(&store.Alarm{Reader: reader, Kind: store.LogForeign, At: now.UnixMilli(),
-			Text: "the database was restored to an older state: it does not know an epoch and revision that its log has had; check the users and readers that were changed since then"})
+		return tx.AddAlarm(store.NewAlarm(reader, store.LogForeign, now.UnixMilli(),
+			language.Say("the database was restored to an older state: it does not know an epoch and revision that its log has had; check the users and readers that were changed since then")))
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/device/durable"
 	"latchkey/sync/wire"
@@ -193,8 +194,8 @@ func (s *Site) reissueIfBehind(ctx context.Context, at clock.Reading, noted *hig
 		}
 		return nil
 	}, func(tx *store.Tx) error {
-		return tx.AddAlarm(&store.Alarm{Kind: store.LogForeign, At: at.Wall.UnixMilli(),
-			Text: "the database was restored to an older state: it lacks what this controller has seen in it; check the users and readers that were changed since then"})
+		return tx.AddAlarm(store.NewAlarm("", store.LogForeign, at.Wall.UnixMilli(),
+			language.Say("the database was restored to an older state: it lacks what this controller has seen in it; check the users and readers that were changed since then")))
 	})
 	if errors.Is(err, ErrNoticed) {
 		return 0, nil

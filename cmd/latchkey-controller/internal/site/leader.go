@@ -2,11 +2,11 @@ package site
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"strings"
 	"time"
 
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -51,25 +51,24 @@ func (s *Site) TellTakenOver(ctx context.Context, at time.Time, cell int64, lead
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("the controller on %s has stopped leading %s without handing over, and another one leads in its place", former, led)
-	look := "that machine: its power, its network, and the controller's log there"
+	says := language.Say("the controller on %s has stopped leading %s without handing over, and another one leads in its place. Doors have worked by themselves meanwhile. Look at that machine: its power, its network, and the controller's log there", former, led)
 	switch host, err := os.Hostname(); {
 	case err == nil && host == former:
-		text, look = fmt.Sprintf("a controller on %s has stopped leading %s without handing over, and another one on that machine leads in its place", former, led), "its log"
+		says = language.Say("a controller on %s has stopped leading %s without handing over, and another one on that machine leads in its place. Doors have worked by themselves meanwhile. Look at its log", former, led)
 	case err == nil:
-		text = fmt.Sprintf("the controller on %s has stopped leading %s without handing over, and the one on %s leads in its place", former, led, host)
+		says = language.Say("the controller on %s has stopped leading %s without handing over, and the one on %s leads in its place. Doors have worked by themselves meanwhile. Look at that machine: its power, its network, and the controller's log there", former, led, host)
 	}
-	return s.AddAlarm(ctx, &store.Alarm{Kind: store.LeadTakenOver, At: at.UnixMilli(), Text: text + ". Doors have worked by themselves meanwhile. Look at " + look})
+	return s.AddAlarm(ctx, store.NewAlarm("", store.LeadTakenOver, at.UnixMilli(), says))
 }
 
 // led says what a leader of a cell leads: "the site", or "the cell north" if there are several.
-func (s *Site) led(ctx context.Context, cell int64) (led string, err error) {
+func (s *Site) led(ctx context.Context, cell int64) (led *language.Sentence, err error) {
 	err = s.store.View(ctx, func(tx *store.Tx) error {
 		all, err := tx.Cells()
-		led = "the site"
+		led = language.Say("the site¦is led")
 		for _, c := range all {
 			if c.ID == cell && len(all) > 1 {
-				led = "the cell " + c.Name
+				led = language.Say("the cell %s¦is led", c.Name)
 			}
 		}
 		return err

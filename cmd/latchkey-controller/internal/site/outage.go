@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 )
 
@@ -31,9 +32,9 @@ func (s *Site) TakeOutages(ctx context.Context, cell int64, at clock.Reading, ou
 			} else if is.Cell != cell {
 				continue
 			}
-			event := &store.Alarm{Reader: reader, Kind: store.ReaderOnline, At: at.Wall.UnixMilli(), Text: "the reader is connected again"}
+			event := store.NewAlarm(reader, store.ReaderOnline, at.Wall.UnixMilli(), language.Say("the reader is connected again"))
 			if out[reader] {
-				event.Kind, event.Text = store.ReaderOffline, "the reader has had no connection for a minute. It goes on by what it has stored. Check its power and its network"
+				event = store.NewAlarm(reader, store.ReaderOffline, at.Wall.UnixMilli(), language.Say("the reader has had no connection for a minute. It goes on by what it has stored. Check its power and its network"))
 			}
 			if err := tx.AddAlarm(event); err != nil {
 				return err

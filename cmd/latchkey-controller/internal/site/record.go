@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"latchkey/cmd/latchkey-controller/internal/clock"
+	"latchkey/cmd/latchkey-controller/internal/language"
 	"latchkey/cmd/latchkey-controller/internal/store"
 	"latchkey/sync/wire"
 )
@@ -121,8 +122,8 @@ func (s *Site) storeRecords(tx *store.Tx, in *store.Intake, now arrival, m *stor
 		if forks(in, m, r.Decoded) {
 			j.Forked = true
 			cost += breakCost
-			if err := in.AddAlarm(&store.Alarm{Reader: m.Reader, Kind: store.JournalForked, At: now.wall, Text: fmt.Sprintf(
-				"journal %s: record %d differs from the stored one, or does not follow from it; somebody has copied this reader's storage, or restored an older state of it", m.Journal, r.Number)}); err != nil {
+			if err := in.AddAlarm(store.NewAlarm(m.Reader, store.JournalForked, now.wall, language.Say(
+				"journal %s: record %s differs from the stored one, or does not follow from it; somebody has copied this reader's storage, or restored an older state of it", m.Journal.String(), fmt.Sprint(r.Number)))); err != nil {
 				return 0, err
 			}
 		}
@@ -207,8 +208,8 @@ func (s *Site) AlarmGaps(ctx context.Context, at clock.Reading) error {
 			if whole || covered(gap, ranges) {
 				continue
 			}
-			if err := tx.AddAlarm(&store.Alarm{Reader: gap.Reader, Kind: store.JournalGap, At: at.Wall.UnixMilli(), Text: fmt.Sprintf(
-				"journal %s: records %d to %d are missing, and the reader did not report that it dropped them", gap.Journal, gap.First, gap.Last)}); err != nil {
+			if err := tx.AddAlarm(store.NewAlarm(gap.Reader, store.JournalGap, at.Wall.UnixMilli(), language.Say(
+				"journal %s: records %s to %s are missing, and the reader did not report that it dropped them", gap.Journal.String(), fmt.Sprint(gap.First), fmt.Sprint(gap.Last)))); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,10 @@
 package store
 
-import "slices"
+import (
+	"slices"
+
+	"latchkey/cmd/latchkey-controller/internal/language"
+)
 
 // An Alarm is a problem with a reader, or with the site, that the controller
 // detected; or the end of one.
@@ -10,7 +14,13 @@ type Alarm struct {
 	Kind   string
 	User   uint64 // whom it concerns; 0: nobody
 	At     int64  // Unix milliseconds
-	Text   string
+	Text   string // in English
+	Said   string // language.Kept; "": there is English only
+}
+
+// NewAlarm returns an alarm that says something, of a reader or, if reader is "", of the site.
+func NewAlarm(reader, kind string, at int64, says *language.Sentence) *Alarm {
+	return &Alarm{Reader: reader, Kind: kind, At: at, Text: says.String(), Said: says.Keep()}
 }
 
 // Kinds of alarms.
@@ -46,7 +56,7 @@ func (t *Tx) AddAlarm(a *Alarm) error {
 }
 
 func (t *Tx) insertAlarm(a *Alarm) error {
-	return t.row(`INSERT INTO alarms (reader_id, kind, user_id, at, text) VALUES (?, ?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.User, a.At, a.Text}, &a.ID)
+	return t.row(`INSERT INTO alarms (reader_id, kind, user_id, at, text, said) VALUES (?, ?, ?, ?, ?, ?) RETURNING id`, []any{a.Reader, a.Kind, a.User, a.At, a.Text, a.Said}, &a.ID)
 }
 
 // Alarms returns alarms in the order in which they were raised.
@@ -78,10 +88,10 @@ func (t *Tx) Out(reader string) (bool, error) {
 }
 
 func (t *Tx) alarms(where string, args ...any) (alarms []*Alarm, err error) {
-	err = t.rows(`SELECT id, reader_id, kind, user_id, at, text FROM alarms WHERE `+where, args, func(r scanner) error {
+	err = t.rows(`SELECT id, reader_id, kind, user_id, at, text, said FROM alarms WHERE `+where, args, func(r scanner) error {
 		var a Alarm
 		alarms = append(alarms, &a)
-		return r.Scan(&a.ID, &a.Reader, &a.Kind, &a.User, &a.At, &a.Text)
+		return r.Scan(&a.ID, &a.Reader, &a.Kind, &a.User, &a.At, &a.Text, &a.Said)
 	})
 	return alarms, err
 }
