@@ -156,7 +156,7 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 
 // EndQuestion asks whether to end the mode Ending.
 func (p *overviewPage) EndQuestion() *language.Sentence {
-	switch at := p.Ending.Place; p.Ending.Mode {
+	switch at := (wantedHere{WantedMode: p.Ending}).SaidPlace(); p.Ending.Mode {
 	case wire.ModeUnlocked:
 		return language.Say("End unlocked: %s?", at)
 	case wire.ModeLocked:

@@ -78,7 +78,11 @@ func targetOf(e *Event, a *store.Audit, r rule) any {
 var wholes = map[string]*language.Sentence{
 	wholeSite: language.Say("the whole site"), removedPlace: language.Say("a place that was removed"), theirLocations: language.Say("all their locations"),
 	pastHolidays: language.Say("past ones¦holidays"), holidayList: language.Say("the list¦of holidays"),
+	allReaders: language.Say("all readers¦whose brokers were changed"), firstOwner: language.Say("the first Owner"),
 }
+
+// allReaders and firstOwner are what acts are done to, in the audit.
+const allReaders, firstOwner = "all readers", "the first Owner"
 
 // because returns a sentence and why it is so, of which reason is the English; of "": the sentence. A reason that continues it
 // follows without a colon.

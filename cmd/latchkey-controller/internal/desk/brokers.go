@@ -139,7 +139,7 @@ type BrokersForm struct {
 func (d *Desk) SetBrokers(ctx context.Context, a Actor, form BrokersForm) (changed int, err error) {
 	target := &auditTarget{reader: form.Reader, subject: form.Reader}
 	if form.Reader == "" {
-		target.subject = "all readers"
+		target.subject = allReaders
 	}
 	if err := d.check(ctx, a, SetBrokers, target); err != nil { // before the controller that leads is asked
 		return 0, err

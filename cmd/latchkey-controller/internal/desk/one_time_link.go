@@ -61,7 +61,7 @@ func (d *Desk) OwnerLink(ctx context.Context, a Actor, name string) (token strin
 		if err != nil {
 			return err
 		}
-		target := &auditTarget{subject: "the first Owner"}
+		target := &auditTarget{subject: firstOwner}
 		id := int64(0)
 		for _, admin := range admins {
 			if Role(admin.Role) == Owner && admin.Issuer == "" && (name == "" || store.Fold(name) == store.Fold(admin.Name)) && (id == 0 || admin.ID < id) {
