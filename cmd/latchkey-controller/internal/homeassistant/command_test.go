@@ -176,12 +176,16 @@ func (w *world) end(reader string) error {
 // until returns when the first wanted mode ends.
 func (w *world) until(t *testing.T) time.Time {
 	t.Helper()
-	all, err := w.desk.WantedModes(t.Context(), root)
-	w.must(err)
-	if len(all) != 1 {
-		t.Fatalf("wanted: %v", w.wanted())
-	}
-	return all[0].Until
+	var at time.Time
+	until(t, "one mode is wanted, when the one before has ended", func() bool {
+		all, err := w.desk.WantedModes(t.Context(), root)
+		w.must(err)
+		if len(all) == 1 {
+			at = all[0].Until
+		}
+		return len(all) == 1
+	})
+	return at
 }
 
 func TestARetainedCommandNeverOpens(t *testing.T) {
