@@ -88,6 +88,10 @@ func (a *API) serveFollower(ctx context.Context, conn *websocket.Conn, one *foll
 	// stands returns why the token may not follow any more; 0: it may.
 	stands := func() (websocket.StatusCode, string) {
 		now, err := a.desk.TokenStands(ctx, actor, from)
+		may := err == nil && now.May(desk.ViewReaders)
+		if may { // which may find that it is revoked just now
+			sight, err = a.desk.Sight(ctx, now)
+		}
 		switch {
 		case errors.Is(err, desk.ErrNoToken):
 			return websocket.StatusPolicyViolation, "the token is not valid any more"
@@ -97,16 +101,10 @@ func (a *API) serveFollower(ctx context.Context, conn *websocket.Conn, one *foll
 				a.log.Error("api: look at a token", "error", err)
 			}
 			return websocket.StatusInternalError, "the controller failed"
-		case !now.May(desk.ViewReaders):
+		case !may:
 			return websocket.StatusPolicyViolation, "the token may not look at readers any more"
 		default:
 			one.names.Store(now.May(desk.ViewActivity))
-			if sight, err = a.desk.Sight(ctx, now); err != nil {
-				if ctx.Err() == nil && desk.Outage(err) == "" {
-					a.log.Error("api: look at the limits of a token", "error", err)
-				}
-				return websocket.StatusInternalError, "the controller failed"
-			}
 			looked = time.Now()
 		}
 		return 0, ""
