@@ -15,7 +15,7 @@ import (
 // processor. Tests of the console and of the board's page have it.
 func browser(t testing.TB) context.Context {
 	t.Helper()
-	ctx := browsertest.Open(t, 6*time.Minute, chromedp.Flag("force-prefers-reduced-motion", true))
+	ctx := browsertest.Open(t, 6*time.Minute)
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(1280, 800)); err != nil {
 		t.Fatal(err)
 	}

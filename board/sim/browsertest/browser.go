@@ -12,8 +12,9 @@ import (
 )
 
 // Open opens a window of a headless Chromium of its own, which talks to loopback only, and trusts every
-// certificate: the console's is of its site's own authority. It is closed when the test ends, or
-// after a time. More options may be given.
+// certificate: the console's is of its site's own authority. Pages do not move, unless asked to: on a busy
+// machine Chromium gives up the fading of one page into the next, and complains. It is closed when the test
+// ends, or after a time. More options may be given.
 func Open(t testing.TB, within time.Duration, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path, err := exec.LookPath("chromium-headless-shell") // starts in a quarter of the time of the whole browser
@@ -22,7 +23,7 @@ func Open(t testing.TB, within time.Duration, more ...chromedp.ExecAllocatorOpti
 	}
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), slices.Concat(chromedp.DefaultExecAllocatorOptions[:], []chromedp.ExecAllocatorOption{
 		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.IgnoreCertErrors,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("force-prefers-reduced-motion", true),
 		chromedp.Flag("enable-features", "NetworkServiceInProcess2"), // not a process more
 	}, more)...)
 	t.Cleanup(cancel)
