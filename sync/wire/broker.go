@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -24,14 +23,14 @@ type Broker struct {
 // machine. The default port is 8883 or 1883.
 func ParseBroker(s string) (Broker, error) {
 	if len(s) > 256 {
-		return Broker{}, fmt.Errorf("broker: %d bytes, at most 256", len(s))
+		return Broker{}, wrong("broker: %d bytes, at most 256", len(s))
 	}
 	if bare := bareAddress(s); bare != "" {
-		return Broker{}, fmt.Errorf("broker %q: an IPv6 address stands in brackets; write ssl://[%s]:8883", s, bare)
+		return Broker{}, wrong("broker %s: an IPv6 address stands in brackets; write ssl://[%s]:8883", quoted(s, 80), bare)
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		return Broker{}, fmt.Errorf("broker %.80q: not a URL; write ssl://host:port", s)
+		return Broker{}, wrong("broker %s: not a URL; write ssl://host:port", quoted(s, 80))
 	}
 	b := Broker{Host: strings.ToLower(u.Hostname())}
 	switch u.Scheme {
@@ -40,17 +39,17 @@ func ParseBroker(s string) (Broker, error) {
 	case "tcp", "mqtt":
 		b.Port, b.Plain = cmp.Or(u.Port(), "1883"), true
 	default:
-		return Broker{}, fmt.Errorf("broker %.80q: write ssl://host:port", s)
+		return Broker{}, wrong("broker %s: write ssl://host:port", quoted(s, 80))
 	}
 	if b.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
-		return Broker{}, fmt.Errorf("broker %.80q: write ssl://host:port", s)
+		return Broker{}, wrong("broker %s: write ssl://host:port", quoted(s, 80))
 	}
 	ip, err := netip.ParseAddr(b.Host)
 	if err != nil && !isHostName(b.Host) || ip.Zone() != "" {
-		return Broker{}, fmt.Errorf("broker %.80q: %q is neither an address nor a DNS name; write ssl://host:port", s, b.Host)
+		return Broker{}, wrong("broker %s: %s is neither an address nor a DNS name; write ssl://host:port", quoted(s, 80), quoted(b.Host, 80))
 	}
 	if b.Plain && b.Host != "localhost" && (err != nil || !ip.IsLoopback()) {
-		return Broker{}, fmt.Errorf("broker %.80q: a broker on another machine needs TLS; write ssl://host:port", s)
+		return Broker{}, wrong("broker %s: a broker on another machine needs TLS; write ssl://host:port", quoted(s, 80))
 	}
 	b.Host = strings.TrimSuffix(b.Host, ".")
 	if err == nil {
@@ -104,7 +103,7 @@ func CheckBroker(s string) error {
 		return err
 	}
 	if strings.HasSuffix(b.Host, ".local") {
-		return fmt.Errorf("broker %.80q: readers do not look up names that end in .local (mDNS); write the address, or a name that your DNS server knows", s)
+		return wrong("broker %s: readers do not look up names that end in .local (mDNS); write the address, or a name that your DNS server knows", quoted(s, 80))
 	}
 	return nil
 }
@@ -116,17 +115,17 @@ const MaxBrokers = 4
 // policy can hold: each as Broker.String returns it, none twice.
 func CheckBrokers(urls []string) error {
 	if len(urls) > MaxBrokers {
-		return fmt.Errorf("%d brokers, at most %d", len(urls), MaxBrokers)
+		return wrong("%d brokers, at most %d", len(urls), MaxBrokers)
 	}
 	for i, url := range urls {
 		if err := CheckBroker(url); err != nil {
 			return err
 		}
 		if b, _ := ParseBroker(url); b.String() != url {
-			return fmt.Errorf("broker %.80q: write %s", url, b)
+			return wrong("broker %s: write %s", quoted(url, 80), b.String())
 		}
 		if slices.Contains(urls[:i], url) {
-			return fmt.Errorf("broker %.80q stands there twice", url)
+			return wrong("broker %s stands there twice", quoted(url, 80))
 		}
 	}
 	return nil

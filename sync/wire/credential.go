@@ -117,9 +117,9 @@ func (c *Credential) Check() error {
 func CheckTime(t int64) error {
 	switch {
 	case t < 0:
-		return errors.New("times before 1970 cannot be kept")
+		return wrong("times before 1970 cannot be kept")
 	case t > MaxTime:
-		return errors.New("times after the year 9999 cannot be kept: leave it empty for no limit")
+		return wrong("times after the year 9999 cannot be kept: leave it empty for no limit")
 	}
 	return nil
 }
@@ -131,14 +131,14 @@ func CheckLabel(text string) error { return checkText(text, MaxName) }
 
 func checkText(text string, limit int) error {
 	if len(text) > limit {
-		return fmt.Errorf("it has %d bytes, at most %d", len(text), limit)
+		return wrong("it has %d bytes, at most %d", len(text), limit)
 	}
 	if !utf8.ValidString(text) {
-		return errors.New("it is not UTF-8")
+		return wrong("it is not UTF-8")
 	}
 	for _, r := range text {
 		if unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control) {
-			return errors.New("it cannot hold control characters")
+			return wrong("it cannot hold control characters")
 		}
 	}
 	return nil

@@ -3,7 +3,6 @@ package wire
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"strings"
 )
 
@@ -43,7 +42,7 @@ func CheckName(name string) error {
 		ok = ok && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '-')
 	}
 	if !ok {
-		return fmt.Errorf("%.40q cannot be a name: use 1 to 32 lower-case letters, digits and hyphens, not a hyphen first", name)
+		return wrong("%s cannot be a name: use 1 to 32 lower-case letters, digits and hyphens, not a hyphen first", quoted(name, 40))
 	}
 	return nil
 }

@@ -114,9 +114,9 @@ func CheckModes(wanted []WantedMode) error {
 		case i > 0 && !w.Mode.Above(wanted[i-1].Mode):
 			return errors.New("modes are not in order, or come twice")
 		case w.Mode == ModeUnlocked && w.Until == 0:
-			return errors.New("unlocked needs an end: a door must not stay open because somebody forgot it")
+			return wrong("unlocked needs an end: a door must not stay open because somebody forgot it")
 		case w.Mode == ModeEvacuation && w.Until != 0:
-			return errors.New("an evacuation has no end of its own: it lasts until somebody ends it")
+			return wrong("an evacuation has no end of its own: it lasts until somebody ends it")
 		}
 		if err := CheckTime(w.Until); err != nil {
 			return fmt.Errorf("end of %s: %w", w.Mode, err)
@@ -137,7 +137,7 @@ func CheckOpening(o *Opening) error {
 		return named("unlock schedule", err)
 	}
 	if len(o.Schedule.Week)+len(o.Schedule.Holiday) == 0 {
-		return errors.New("the unlock schedule never opens")
+		return wrong("the unlock schedule never opens")
 	}
 	if o.First != "" {
 		if err := CheckName(o.First); err != nil {

@@ -167,7 +167,7 @@ func (p *Policy) Check() error {
 	case p.Extended < p.Unlock || p.Extended > 300:
 		return fmt.Errorf("extended unlock of %d s is outside %d to 300", p.Extended, p.Unlock)
 	case p.TwoProofs != nil && !p.PIN:
-		return errors.New("two proofs need PIN entry, which is off: nobody could open the door")
+		return wrong("two proofs need PIN entry, which is off: nobody could open the door")
 	}
 	return nil
 }
@@ -197,7 +197,7 @@ func CheckTwoProofs(two *TwoProofs) error {
 		return nil
 	}
 	if len(two.Schedule.Week)+len(two.Schedule.Holiday) == 0 {
-		return errors.New("the schedule never demands two proofs")
+		return wrong("the schedule never demands two proofs")
 	}
 	return named("schedule of two proofs", two.Schedule.Check())
 }
