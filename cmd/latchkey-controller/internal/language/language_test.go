@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,20 @@ func TestASentenceIsSaidInALanguageWithItsValues(t *testing.T) {
 		}
 		if got := german.Say(c.s); got != c.there {
 			t.Errorf("%q, not %q", got, c.there)
+		}
+	}
+}
+
+func TestFrenchHasASpaceThatDoesNotBreakBeforeItsSigns(t *testing.T) {
+	french := New().Choose("fr", "")
+	if got, want := french.Say(Say("%s: %s", "Lab", Join{Data("1"), Data("2")})), "Lab\u00a0: 1\u202f; 2"; got != want {
+		t.Errorf("%q, not %q", got, want)
+	}
+	for english, in := range french.sentences() {
+		for _, text := range in {
+			if regexp.MustCompile(` [:;?!»]|\x{202f}:`).MatchString(text) {
+				t.Errorf("%q for %q", text, english)
+			}
 		}
 	}
 }

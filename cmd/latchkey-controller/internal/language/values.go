@@ -47,7 +47,10 @@ func (all Series) in(l *Language) string { return l.join(all, ", ") }
 // A Join is of sentences, one after the other, each of which stands by itself: with semicolons between them.
 type Join []*Sentence
 
-func (all Join) in(l *Language) string { return l.join(all, "; ") }
+func (all Join) in(l *Language) string {
+	between := strings.TrimPrefix(l.pattern(Say("%s; %s")), "%s") // French has a space before it, too
+	return l.join(all, strings.TrimSuffix(between, "%s"))
+}
 
 // join says sentences with something between them.
 func (l *Language) join(all []*Sentence, between string) string {
