@@ -117,21 +117,31 @@ func (r *reader) forgetTwins() {
 	}
 }
 
-// checkDepth refuses a file whose components are deep in one another: the parser calls itself.
+// checkDepth refuses a file whose components are deep in one another: the parser calls itself. It
+// reads lines as the parser does, which joins folded ones and takes BEGIN with parameters.
 func checkDepth(file []byte) error {
 	depth := 0
-	for line := range bytes.Lines(file) {
-		switch word := strings.ToUpper(string(line[:min(len(line), 6)])); {
-		case word == "BEGIN:":
-			depth++
-		case strings.HasPrefix(word, "END:"):
-			depth--
+	for lines := ics.NewCalendarStream(bytes.NewReader(file)); ; {
+		line, err := lines.ReadLine()
+		if line == nil {
+			return nil
+		}
+		// What is wrong with a property the parser says.
+		if p, wrong := ics.ParseProperty(*line); wrong == nil && p != nil {
+			switch strings.ToUpper(p.IANAToken) {
+			case "BEGIN":
+				depth++
+			case "END":
+				depth--
+			}
 		}
 		if depth > maxDepth {
 			return errors.New("this is no calendar: its parts are too deep in one another")
 		}
+		if err != nil {
+			return nil
+		}
 	}
-	return nil
 }
 
 type reader struct {

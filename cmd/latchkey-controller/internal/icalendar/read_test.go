@@ -125,6 +125,16 @@ func TestWhatIsNoCalendarIsRefused(t *testing.T) {
 	}
 }
 
+// The parser joins folded lines, takes parameters of a BEGIN, and skips what stands before it.
+func TestPartsTooDeepInOneAnotherAreSeenHoweverTheyAreWritten(t *testing.T) {
+	for _, begin := range []string{"BEGIN:X\r\n", "begin:X\n", "B\r\n EGIN:X\r\n", "BEGIN\n\t:X\n", "BEGIN;A=1:X\r\n", "!BEGIN:X\r\n"} {
+		file := "BEGIN:VCALENDAR\r\n" + strings.Repeat(begin+"A:1\r\n", 1000)
+		if _, err := Read(t.Context(), []byte(file), asked()); err == nil || !strings.Contains(err.Error(), "too deep") {
+			t.Errorf("%q: %.200v", begin, err)
+		}
+	}
+}
+
 // A rule of no day is looked at in the years that are asked for alone, and a file has bounds as a whole.
 func TestAFileIsReadWithBoundedWork(t *testing.T) {
 	impossible := calendar(slices.Repeat([]string{"DTSTART:20260228\nRRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30"}, 4700)...)
