@@ -340,11 +340,15 @@ func TestALookThatIsCutTellsNobodyThatTheReaderIsOffline(t *testing.T) {
 		s.kill(0)
 		s.wait(3 * time.Second)
 		s.isAt(1)
+		s.set(s.cut, 0, true) // a look goes on until it is cut
 		s.set(s.down, 0, false)
 		tries := s.tries()
 		for s.tries() == tries {
 			s.wait(time.Second)
 		}
+		s.mu.Lock()
+		s.cut[0] = false // the controller would hear of it
+		s.mu.Unlock()
 		s.kill(0)
 		s.wait(time.Minute)
 		s.isAt(1)
