@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/google/go-tpm/tpm2"
@@ -22,9 +23,24 @@ func openPath(path string) (transport.TPMCloser, error) {
 		return nil, err
 	}
 	if info.Mode()&os.ModeSocket != 0 {
-		return linuxudstpm.Open(path)
+		tpm, err := linuxudstpm.Open(path)
+		return socket{tpm}, err
 	}
 	return linuxtpm.Open(path)
+}
+
+// A socket is that of swtpm. It has a connection for each command, and takes one after the other: whoever comes while its
+// short queue is full is refused at once (connect(2), EAGAIN), and tries again for a while.
+type socket struct{ transport.TPMCloser }
+
+func (s socket) Send(command []byte) (answer []byte, err error) {
+	for range 200 {
+		if answer, err = s.TPMCloser.Send(command); !errors.Is(err, syscall.EAGAIN) {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return answer, err
 }
 
 // A file is one opening of the TPM. On /dev/tpmrm0 it has sessions and loaded objects of
