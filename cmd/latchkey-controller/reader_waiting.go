@@ -25,6 +25,8 @@ type waitingRow struct {
 	Fetcher     string     `json:"fetched_from"` // an address
 	Twin        bool       `json:"twin"`
 	TPM         bool       `json:"tpm"`
+	Was         string     `json:"was"`  // the reader that its board was and is not any more; "": none
+	Lost        bool       `json:"lost"` // that was removed as lost
 	Problem     string     `json:"problem"`
 }
 
@@ -42,6 +44,9 @@ func readerWaiting(c *invocation) action {
 		rows, lines := []waitingRow{}, []string{}
 		for _, w := range waiting {
 			row := waitingRow{Number: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.In(in), Heard: w.Heard.In(in), Reader: w.Adopted, Fetcher: w.Fetcher, Twin: w.Twin, TPM: w.TPM, Problem: w.Problem.String()}
+			if w.Was != nil {
+				row.Was, row.Lost = w.Was.ID, w.Was.Lost
+			}
 			if !w.Fetched.IsZero() {
 				at := w.Fetched.In(in)
 				row.Fetched = &at
@@ -62,6 +67,8 @@ func waitsFor(w *desk.WaitingReader) string {
 		return w.Adopted + ", whose bundle was not fetched yet"
 	case w.Problem != nil:
 		return "cannot be adopted: " + w.Problem.String()
+	case w.Was != nil && w.Was.Lost:
+		return "waits; its board was the reader " + w.Was.ID + ", which was removed as lost, so find out how it came back"
 	case w.Disputed:
 		return "waits; its request came under different ids, so say with --reader which one is in its config"
 	case w.Twin:

@@ -46,7 +46,7 @@ func stateFlag(c *invocation) *string {
 	for _, s := range desk.UserStates()[1:] { // the first is any
 		states = append(states, string(s))
 	}
-	return c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials, a copyable-card or a copied-card, are a visitor or suspended, or not-seen for 90 days: a `state`", states...)
+	return c.oneOf("state", "those who are valid, expired or not-yet-valid now, have no-credentials, a copyable-card or a copied-card, are exposed (a lost reader may have disclosed a PIN or card), a visitor or suspended, or not-seen for 90 days: a `state`", states...)
 }
 
 func userList(c *invocation) action {

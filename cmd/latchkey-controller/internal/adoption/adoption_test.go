@@ -159,7 +159,7 @@ func fingerprintOf(w *world) string {
 func TestARefusedBoardAndAReaderGetNothing(t *testing.T) {
 	w, b, reader := newWorld(t), boardtest.New(t), boardtest.New(t)
 	w.asks(b)
-	if err := w.desk.RefuseWaiting(t.Context(), owner, w.waiting().ID); err != nil {
+	if err := w.desk.RefuseWaiting(t.Context(), owner, w.waiting().ID, false); err != nil {
 		t.Fatal(err)
 	}
 	if status, _, text := w.asks(b); status != http.StatusConflict || !strings.Contains(text, "refused") {

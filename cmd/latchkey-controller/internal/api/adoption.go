@@ -25,6 +25,8 @@ type waitingObject struct {
 	TPM         bool       `json:"tpm"`
 	Certified   string     `json:"certified"`
 	TakesPINs   bool       `json:"takes_pins"`
+	Was         string     `json:"was"`     // the reader that its board was and is not any more; "": none
+	Lost        bool       `json:"lost"`    // that was removed as lost
 	Problem     string     `json:"problem"` // why it cannot be adopted now; "": it can
 }
 
@@ -38,6 +40,9 @@ func (a *API) waiting(c *call) (any, error) {
 	for _, w := range waiting {
 		o := &waitingObject{Waiting: w.ID, Fingerprint: w.Fingerprint, Named: w.Named, Disputed: w.Disputed, Address: w.Address, First: w.First.UTC(), Heard: w.Heard.UTC(), Reader: w.Adopted, Fetcher: w.Fetcher,
 			Twin: w.Twin, TPM: w.TPM, Certified: w.Certified, TakesPINs: !w.NoPIN, Problem: w.Problem.String()}
+		if w.Was != nil {
+			o.Was, o.Lost = w.Was.ID, w.Was.Lost
+		}
 		if !w.Fetched.IsZero() {
 			at := w.Fetched.UTC()
 			o.Fetched = &at

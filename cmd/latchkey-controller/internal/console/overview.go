@@ -33,6 +33,7 @@ type overviewPage struct {
 	Doors      int
 	Users      int
 	Cards      desk.CardCount
+	Exposed    bool               // some PINs or cards
 	Full       *language.Sentence // the disk is full; nil: it is not
 	Doubt      *language.Sentence // why the controller's clock is in doubt; nil: it is not
 	Lead       *language.Sentence // that no controller leads; nil: one does
@@ -117,6 +118,9 @@ func (c *Console) readOverview(r *http.Request, v *visit, p *overviewPage) (err 
 	}
 	p.Users = users.Total
 	if p.Cards, err = c.desk.CountCards(r.Context(), v.Actor); err != nil {
+		return err
+	}
+	if p.Exposed, err = c.desk.Exposed(r.Context(), v.Actor); err != nil {
 		return err
 	}
 	page, err := c.desk.Activity(r.Context(), v.Actor, desk.Query{Kind: desk.AtTheDoors, Lines: true, Limit: 8})

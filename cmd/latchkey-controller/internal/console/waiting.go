@@ -223,7 +223,11 @@ func (c *Console) showAdoptWaiting(w http.ResponseWriter, r *http.Request, v *vi
 
 // refuseWaiting sends a board away.
 func (c *Console) refuseWaiting(r *http.Request, v *visit, f *form) (answer, error) {
-	err := c.desk.RefuseWaiting(r.Context(), v.Actor, v.id)
+	all := f.Has("all", "on")
+	err := c.desk.RefuseWaiting(r.Context(), v.Actor, v.id, all)
+	if all {
+		return removed(err, "/devices", language.Say("Refused. They are not shown for an hour."), language.Say("It waits no longer."))
+	}
 	return removed(err, "/devices", language.Say("Refused. It is not shown for an hour."), language.Say("It waits no longer."))
 }
 

@@ -125,7 +125,7 @@ func TestAFormThatIsBeingFilledInHearsThatTheReaderWaitsNoLonger(t *testing.T) {
 	until(t, ctx, "htmx is there", `typeof htmx === "object"`)
 	w.waits("gate")
 	until(t, ctx, "the page warns of a twin", `document.querySelector("#waiting-now").innerText.includes("Another board waits under the id gate")`)
-	w.must(w.desk.RefuseWaiting(t.Context(), owner, w.idOf(board)))
+	w.must(w.desk.RefuseWaiting(t.Context(), owner, w.idOf(board), false))
 	until(t, ctx, "the page says so", `document.querySelector("#waiting-now").innerText.includes("It waits no longer")`)
 	if !eval[bool](t, ctx, `document.querySelector("#f-door").value === "Gate"`) {
 		t.Error("what was entered is gone")

@@ -244,6 +244,37 @@ func TestABoardThatIsRefusedIsNotShown(t *testing.T) {
 	b.post(page, "compared", "on", "which", "new", "door", "Shed", "place", "Annex", "access", "nobody").shows(t, http.StatusNotFound, "It waits no longer")
 }
 
+func TestAllBoardsThatAskFromAnAddressAreRefusedWithOnePress(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	_, page := w.waits("")
+	b.get(page+"?ask=refuse").lacks(t, "Also the other")
+	_, other := w.waits("")
+	b.get(page+"?ask=refuse").shows(t, http.StatusOK, "Also the other new reader that asks from there")
+	w.waits("")
+	b.get(page+"?ask=refuse").shows(t, http.StatusOK, "Also the 2 other new readers that ask from there")
+	b.post(page+"/refuse", "all", "on").shows(t, http.StatusOK, "Refused. They are not shown for an hour.")
+	b.get("/devices").lacks(t, "is waiting")
+	b.get(other).shows(t, http.StatusNotFound, "It waits no longer")
+	b.get("/activity?kind=admin").shows(t, http.StatusOK, "and 2 other boards from there")
+}
+
+func TestABoardThatWasLostSaysSoBeforeItIsAdopted(t *testing.T) {
+	w := small(t)
+	b := w.visitor(desk.Super)
+	board, page := w.waits("")
+	b.post(page, "fingerprint", board.Fingerprint(), "compared", "on", "which", "new", "door", "Shed", "place", "Annex", "access", "everyone").shows(t, http.StatusOK)
+	b.get("/").lacks(t, "lost reader may have disclosed")
+	_, err := w.desk.RemoveReader(t.Context(), owner, "shed", desk.Lost)
+	w.must(err)
+	w.handOver(board, "")
+	const says = "This board was the reader shed until"
+	b.get("/devices").shows(t, http.StatusOK, "Was lost or stolen")
+	b.get(w.pageOf(board)).shows(t, http.StatusOK, says, "when that was removed as lost or stolen")
+	b.get("/").shows(t, http.StatusOK, "PINs or cards that a lost reader may have disclosed are still in use.", `href="/users?state=exposed"`)
+	b.get("/users?state=exposed").shows(t, http.StatusOK, "Ada Lovelace", "Exposed PIN or card")
+}
+
 func TestAWrongPressIsTakenBack(t *testing.T) {
 	w := small(t)
 	b := w.visitor(desk.Super)

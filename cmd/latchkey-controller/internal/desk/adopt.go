@@ -17,9 +17,25 @@ import (
 type Request struct {
 	Fingerprint string // as on the reader's screen
 	Reader      string // the current reader of this board; "": none
+	Was         *FormerReader
 	TPM         bool   // its keys are to be in a TPM
 	Certified   string // name of the site's authority that has certified the TPM; "": it is taken at its word
 	NoPIN       bool   // it would take no PINs: it has no TPM, and the site gives the PIN key only to those
+}
+
+// A FormerReader is what a board was that is no reader now; nil: it never was one.
+type FormerReader struct {
+	ID    string
+	Until time.Time
+	Lost  bool // it was removed as lost: who had it meanwhile may have changed the board
+}
+
+// formerReader returns what a board was.
+func formerReader(b *store.FormerBundle) *FormerReader {
+	if b == nil {
+		return nil
+	}
+	return &FormerReader{ID: b.Reader, Until: time.Unix(b.Revoked, 0), Lost: b.Lost}
 }
 
 // MaxRequest is the largest size of a request, in bytes.
@@ -43,6 +59,13 @@ func (d *Desk) ReadRequest(ctx context.Context, a Actor, signed []byte) (r *Requ
 		}
 		if r.Reader, err = site.BoardOf(tx, request); err != nil {
 			return err
+		}
+		if r.Reader == "" {
+			was, err := site.FormerBoards(tx)
+			if err != nil {
+				return err
+			}
+			r.Was = formerReader(was(request))
 		}
 		settings, err := tx.GuessSettings()
 		r.NoPIN = settings.OnlyTPM && !r.TPM

@@ -523,7 +523,7 @@ var attempts = map[Act][]attempt{
 	RefuseReader: {
 		func(w *world) func(context.Context, Actor) error {
 			waits := w.waiting(w.t.Context())
-			return func(ctx context.Context, a Actor) error { return w.RefuseWaiting(ctx, a, waits.ID) }
+			return func(ctx context.Context, a Actor) error { return w.RefuseWaiting(ctx, a, waits.ID, false) }
 		},
 	},
 	RemoveReader: {

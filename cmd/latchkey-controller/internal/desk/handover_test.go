@@ -235,7 +235,7 @@ func TestABoardThatIsAdoptedByAFileWhileItWaitsWaitsNoLonger(t *testing.T) {
 	for name, before := range map[string]func(b *boardtest.Board){
 		"waits":   func(*boardtest.Board) {},
 		"adopted": func(b *boardtest.Board) { w.adoptsWaiting(b, "Back door") },
-		"refused": func(b *boardtest.Board) { w.must(w.RefuseWaiting(t.Context(), as(Super), w.waits(b).ID)) },
+		"refused": func(b *boardtest.Board) { w.must(w.RefuseWaiting(t.Context(), as(Super), w.waits(b).ID, false)) },
 	} {
 		b := boardtest.New(t)
 		_, err := w.asks(b, "", "192.0.2.7")
@@ -354,7 +354,7 @@ func TestARefusedBoardIsToldSoForAnHourAndNotShown(t *testing.T) {
 	_, err := w.asks(b, "front", "192.0.2.7")
 	w.must(err)
 	id := w.waits(b).ID
-	w.must(w.RefuseWaiting(t.Context(), as(Super), id))
+	w.must(w.RefuseWaiting(t.Context(), as(Super), id, false))
 	if got, want := w.newest().Text.String(), "Super Admin refused the board "+b.Fingerprint()+" from 192.0.2.7, which calls itself front"; got != want {
 		t.Errorf("%q, not %q", got, want)
 	}
@@ -367,7 +367,7 @@ func TestARefusedBoardIsToldSoForAnHourAndNotShown(t *testing.T) {
 	if _, err := w.WaitingReader(t.Context(), as(Super), id); !errors.Is(err, ErrNotFound) {
 		t.Error(err)
 	}
-	for _, do := range []error{w.RefuseWaiting(t.Context(), as(Super), id), w.TakeBackAdoption(t.Context(), as(Super), id, false)} {
+	for _, do := range []error{w.RefuseWaiting(t.Context(), as(Super), id, false), w.TakeBackAdoption(t.Context(), as(Super), id, false)} {
 		if !errors.Is(do, ErrNotFound) {
 			t.Error(do)
 		}
@@ -520,7 +520,7 @@ func TestAHundredWaitAndWhoIsSilentGivesWay(t *testing.T) {
 		t.Errorf("%d wait, %v", len(all), err)
 	}
 	// Those that were adopted or refused take nobody's place.
-	w.must(w.RefuseWaiting(t.Context(), as(Super), all[0].ID))
+	w.must(w.RefuseWaiting(t.Context(), as(Super), all[0].ID, false))
 	if _, err := w.asks(boards[17], "", "192.0.2.17"); err != nil {
 		t.Error(err)
 	}
@@ -671,5 +671,73 @@ func TestPagesAreToldOfABoardThatWaits(t *testing.T) {
 		if c := come(t, changes, "a change"); !c.States {
 			t.Errorf("%q: %+v", named, c)
 		}
+	}
+}
+
+func TestABoardSaysWhichReaderItWas(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, lost := range []bool{false, true} {
+		b := boardtest.New(t)
+		ask := func() *WaitingReader {
+			t.Helper()
+			_, err := w.asks(b, "", "192.0.2.7")
+			w.must(err)
+			return w.waits(b)
+		}
+		if was := ask().Was; was != nil {
+			t.Errorf("a new one was %+v", was)
+		}
+		reader := w.adoptsWaiting(b, fmt.Sprintf("Door %t", lost)).Reader
+		how := Returned
+		if lost {
+			how = Lost
+		}
+		_, err := w.RemoveReader(t.Context(), as(Super), reader, how)
+		w.must(err)
+		w.pass(2 * day) // its row has gone
+		want := FormerReader{ID: reader, Until: w.time.Add(-2 * day), Lost: lost}
+		if was := ask().Was; was == nil || was.ID != want.ID || was.Lost != want.Lost || was.Until.Sub(want.Until).Abs() > time.Minute {
+			t.Errorf("it was %+v, not %+v", was, want)
+		}
+		// Another board in its place, and the same board as a file, change nothing of that.
+		other := boardtest.New(t)
+		_, err = w.Adopt(t.Context(), as(Super), AdoptForm{Reader: reader, Request: other.Signed, Fingerprint: other.Fingerprint(), Access: []wire.Access{}}, func([]byte) error { return nil })
+		w.must(err)
+		file, err := w.ReadRequest(t.Context(), as(Super), b.Signed)
+		w.must(err)
+		for _, was := range []*FormerReader{ask().Was, file.Was} {
+			if was == nil || was.ID != reader || was.Lost != lost {
+				t.Errorf("it was %+v", was)
+			}
+		}
+		if is, err := w.ReadRequest(t.Context(), as(Super), other.Signed); err != nil || is.Was != nil || is.Reader != reader {
+			t.Errorf("the other one: %+v, %v", is, err)
+		}
+	}
+}
+
+func TestAllBoardsOfAnAddressAreRefusedAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var boards []*boardtest.Board
+	for _, from := range []string{"192.0.2.7", "192.0.2.7", "192.0.2.8", "192.0.2.7"} {
+		b := boardtest.New(t)
+		_, err := w.asks(b, "", from)
+		w.must(err)
+		boards = append(boards, b)
+	}
+	w.adoptsWaiting(boards[3], "Lab")
+	if first, other := w.waits(boards[0]).Beside, w.waits(boards[2]).Beside; first != 1 || other != 0 {
+		t.Errorf("beside are %d and %d", first, other)
+	}
+	w.must(w.RefuseWaiting(t.Context(), as(Super), w.waits(boards[0]).ID, true))
+	for i, there := range []bool{false, false, true, true} {
+		if got := w.waits(boards[i]) != nil; got != there {
+			t.Errorf("board %d is there: %t", i, got)
+		}
+	}
+	if _, err := w.asks(boards[1], "", "192.0.2.9"); !errors.Is(err, ErrBoardRefused) {
+		t.Errorf("the other one of the address: %v", err)
 	}
 }

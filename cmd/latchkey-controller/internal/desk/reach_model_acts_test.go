@@ -245,7 +245,7 @@ func (m *homeAndAnnex) acts() map[string]func(context.Context, Actor) error {
 			_, err := m.AdoptWaiting(ctx, a, waits.ID, AdoptForm{Reader: one(m, "reader", append(m.ids(), "")...), Fingerprint: waits.Fingerprint, Door: one(m, "door", "Front", "Gate", "Other"), Access: []wire.Access{}})
 			return err
 		},
-		"RefuseWaiting": func(ctx context.Context, a Actor) error { return m.RefuseWaiting(ctx, a, m.waiting(ctx).ID) },
+		"RefuseWaiting": func(ctx context.Context, a Actor) error { return m.RefuseWaiting(ctx, a, m.waiting(ctx).ID, false) },
 		"SetBrokers": reader(func(ctx context.Context, a Actor, id string) error {
 			_, err := m.SetBrokers(ctx, a, BrokersForm{Reader: one(m, "reader", id, ""), Brokers: one(m, "brokers", "", "ssl://a.example ssl://b.example")})
 			return err

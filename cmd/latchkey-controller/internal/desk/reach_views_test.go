@@ -72,6 +72,7 @@ var looks = map[string][]look{
 	// They lead to one opened door of the site, and are over for all at once. What they say of users is of
 	// those whom everybody finds, and no door is in them.
 	"FirstSteps":    {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.FirstSteps(c, a) })},
+	"Exposed":       {of(allOfIt, func(w tp, c cx, a Actor) (any, error) { return w.Exposed(c, a) })},
 	"CountCards":    {of(fewer, func(w tp, c cx, a Actor) (any, error) { return w.CountCards(c, a) })},
 	"Brokers":       {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.Brokers(c, a) })},
 	"BrokerClients": {of(nothing, func(w tp, c cx, a Actor) (any, error) { return w.BrokerClients(c, a) })},

@@ -115,6 +115,15 @@ func (d *Desk) CountCards(ctx context.Context, a Actor) (n CardCount, err error)
 	return n, err
 }
 
+// Exposed says whether any PIN or card of the site may have been disclosed by a lost reader, and was not replaced.
+func (d *Desk) Exposed(ctx context.Context, a Actor) (any bool, err error) {
+	err = d.view(ctx, a, ViewUsers, func(tx *store.Tx) error {
+		any, err = tx.AnyExposed()
+		return err
+	})
+	return any, err
+}
+
 // A User is a user with everything to display about them.
 type User struct {
 	UserRow
@@ -131,15 +140,15 @@ type UserState = store.UserState
 const UnseenDays = 90
 
 // UserStates returns all states. Users without credentials, those whose card can be or was copied,
-// visitors, those who are suspended, and those who were not seen may also be in one of the others.
+// visitors, those who are suspended, whose PIN or card is exposed, and those who were not seen may also be in one of the others.
 func UserStates() []UserState {
-	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers, store.SuspendedUsers, store.CopiedUsers, store.UnseenUsers}
+	return []UserState{store.AnyState, store.ValidUsers, store.ExpiredUsers, store.EarlyUsers, store.BareUsers, store.CopyableUsers, store.InvitedUsers, store.SuspendedUsers, store.CopiedUsers, store.ExposedUsers, store.UnseenUsers}
 }
 
 var stateTitles = map[UserState]*language.Sentence{
 	store.AnyState: language.Say("All¦users"), store.ValidUsers: language.Say("Valid now"), store.ExpiredUsers: language.Say("Expired"), store.EarlyUsers: language.Say("Not yet valid"), store.BareUsers: language.Say("No credentials"),
 	store.CopyableUsers: language.Say("Card can be copied"), store.InvitedUsers: language.Say("Visitors"), store.SuspendedUsers: language.Say("Suspended"),
-	store.CopiedUsers: language.Say("Card was copied"), store.UnseenUsers: language.Say("Not seen for 90 days"),
+	store.CopiedUsers: language.Say("Card was copied"), store.ExposedUsers: language.Say("Exposed PIN or card"), store.UnseenUsers: language.Say("Not seen for 90 days"),
 }
 
 // StateTitle returns a state's name for people.

@@ -81,6 +81,33 @@ func TestACopiedCardIsFoundByItsUser(t *testing.T) {
 	}
 }
 
+func TestUsersWithExposedCredentialsAreFoundUntilThoseAreReplaced(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ctx := t.Context()
+	reader := w.reader()
+	id, other := w.withPIN(), w.withPIN()
+	w.user()
+	exposed := func(want bool, users ...uint64) {
+		t.Helper()
+		if ids := w.inState(store.ExposedUsers); !slices.Equal(ids, users) {
+			t.Errorf("exposed are %v, not %v", ids, users)
+		}
+		if any, err := w.Exposed(ctx, as(Viewer)); err != nil || any != want {
+			t.Errorf("any: %t, %v", any, err)
+		}
+	}
+	exposed(false)
+	_, err := w.RemoveReader(ctx, as(Super), reader, Lost)
+	w.must(err)
+	exposed(true, id, other)
+	_, err = w.SetPIN(ctx, as(Super), id, PIN{Choice: Auto})
+	w.must(err)
+	exposed(true, other)
+	w.must(w.RemoveUser(ctx, as(Super), other))
+	exposed(false)
+}
+
 func TestSeveralUsersAreChangedAtOnceOrNone(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

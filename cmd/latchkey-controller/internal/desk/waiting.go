@@ -27,6 +27,7 @@ type WaitingReader struct {
 	Fetched  time.Time          // zero: nobody has fetched its bundle yet. Who has may be anybody who has seen its request
 	Fetcher  string             // the address from which its bundle was fetched first
 	Twin     bool               // Disputed, or another one waits under the same Named, or Named is a reader with another board: compare carefully
+	Beside   int                // while it waits: how many others wait that were heard from Address last
 	Problem  *language.Sentence // why it cannot be adopted as the site is set up now; nil: it can
 }
 
@@ -92,6 +93,7 @@ type waitingSight struct {
 	now      time.Time
 	rows     []*store.WaitingReader
 	boards   func(*wire.Request) (reader string)
+	former   func(*wire.Request) *store.FormerBundle
 	settings store.GuessSettings
 }
 
@@ -107,6 +109,9 @@ func (d *Desk) waitingSight(tx *store.Tx) (*waitingSight, error) {
 	if s.boards, err = site.Boards(tx); err != nil {
 		return nil, err
 	}
+	if s.former, err = site.FormerBoards(tx); err != nil {
+		return nil, err
+	}
 	s.settings, err = tx.GuessSettings()
 	return s, err
 }
@@ -120,6 +125,12 @@ func (s *waitingSight) describe(row *store.WaitingReader) (*WaitingReader, error
 	w := &WaitingReader{ID: row.ID, Named: row.Named, Disputed: row.Disputed, Address: row.Address, First: time.UnixMilli(row.First), Heard: time.UnixMilli(row.Heard), Adopted: row.Reader, Revoked: row.Revoked, Moved: row.Moved, Fetcher: row.Fetcher}
 	w.Request = Request{Fingerprint: fingerprint, Reader: s.boards(request), TPM: request.TPM != nil}
 	w.NoPIN = s.settings.OnlyTPM && !w.TPM
+	if w.Reader == "" {
+		w.Was = formerReader(s.former(request))
+	}
+	if row.Waits() {
+		w.Beside = len(beside(s.rows, row))
+	}
 	if row.Fetched != 0 {
 		w.Fetched = time.UnixMilli(row.Fetched)
 	}
@@ -155,6 +166,16 @@ func (s *waitingSight) twin(row *store.WaitingReader, is string) (bool, error) {
 		return false, nil
 	}
 	return err == nil, err
+}
+
+// beside returns the others that wait and were heard last from the address from which one was.
+func beside(rows []*store.WaitingReader, one *store.WaitingReader) (all []*store.WaitingReader) {
+	for _, row := range rows {
+		if row.ID != one.ID && row.Waits() && row.Address == one.Address {
+			all = append(all, row)
+		}
+	}
+	return all
 }
 
 // bundleAwaited says whether the bundle of one that was adopted is in force, and its reader has not been heard yet.

@@ -158,8 +158,9 @@ func idFrom(name string) string {
 	return cmp.Or(strings.Trim(cut(b.String(), maxID), "-"), "reader")
 }
 
-// RefuseWaiting sends a board that waits away: for an hour it is told so, and is not shown.
-func (d *Desk) RefuseWaiting(ctx context.Context, a Actor, id int64) error {
+// RefuseWaiting sends a board that waits away: for an hour it is told so, and is not shown; with all, also the others that were
+// heard last from the address from which it was.
+func (d *Desk) RefuseWaiting(ctx context.Context, a Actor, id int64, all bool) error {
 	target := new(auditTarget)
 	return d.act(ctx, a, RefuseReader, target, func(tx *store.Tx, _ time.Time) error {
 		row, err := d.waitingRow(tx, id)
@@ -174,8 +175,24 @@ func (d *Desk) RefuseWaiting(ctx context.Context, a Actor, id int64) error {
 		if row.Named != "" {
 			target.text = language.Say("from %s, which calls itself %s¦an address, a board", row.Address, row.Named)
 		}
-		row.Refused, row.Until = true, now.Add(refusalEnds)
-		return tx.SetWaitingReader(row)
+		refused := []*store.WaitingReader{row}
+		if all {
+			rows, err := tx.WaitingReaders(now)
+			if err != nil {
+				return err
+			}
+			others := beside(rows, row)
+			if refused = append(refused, others...); len(others) > 0 {
+				target.text = language.Count(len(others), "from %[2]s, and %[1]d other board from there", "from %[2]s, and %[1]d other boards from there", row.Address)
+			}
+		}
+		for _, one := range refused {
+			one.Refused, one.Until = true, now.Add(refusalEnds)
+			if err := tx.SetWaitingReader(one); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 

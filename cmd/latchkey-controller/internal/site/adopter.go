@@ -113,6 +113,22 @@ func Boards(tx *store.Tx) (of func(*wire.Request) (reader string), err error) {
 	return func(request *wire.Request) string { return a.boards[boardKey(request)] }, err
 }
 
+// FormerBoards returns a function that says which reader the board of a request was last, of those whose bundle is not in
+// force any more; nil: it was none.
+func FormerBoards(tx *store.Tx) (was func(*wire.Request) *store.FormerBundle, err error) {
+	boards := map[string]*store.FormerBundle{}
+	err = tx.FormerBundles(func(b *store.FormerBundle) error {
+		var request wire.Request
+		if err := wire.Unmarshal(b.Request, wire.MaxMessage, &request); err != nil {
+			return fmt.Errorf("former request of %s: %w", b.Reader, err)
+		}
+		b.Request = nil // not needed any more
+		boards[boardKey(&request)] = b
+		return nil
+	})
+	return func(request *wire.Request) *store.FormerBundle { return boards[boardKey(request)] }, err
+}
+
 // BoardOf returns the reader that the board of a request is; "": none.
 func BoardOf(tx *store.Tx, request *wire.Request) (reader string, err error) {
 	of, err := Boards(tx)

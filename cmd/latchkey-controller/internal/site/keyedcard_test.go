@@ -205,7 +205,7 @@ func TestKeysThatOneReaderGotAreNotWrittenByAnother(t *testing.T) {
 			adopt(t, s, noon, "front-door", newBoard(t), noEdit)
 			continue
 		case "revoke":
-			if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.RevokeBundle(noon.Unix(), "front-door") }); err != nil {
+			if err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.RevokeBundle(noon.Unix(), "front-door", false) }); err != nil {
 				t.Fatal(err)
 			}
 			continue

@@ -212,7 +212,7 @@ func (s *Site) prepareTPM(tx *store.Tx, now time.Time, request *wire.Request, ha
 // longer valid, and it is sent nothing. Its records stay. A new epoch begins, whose
 // key it does not get. If it is lost, all PINs and cards count as exposed.
 func (s *Site) RemoveReader(tx *store.Tx, now time.Time, id string, lost bool) (epoch uint64, err error) {
-	err = tx.RevokeBundle(now.Unix(), id)
+	err = tx.RevokeBundle(now.Unix(), id, lost)
 	if errors.Is(err, store.ErrNotFound) {
 		return 0, noReader(id)
 	}

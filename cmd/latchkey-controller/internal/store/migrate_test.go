@@ -455,3 +455,29 @@ func TestASiteThatWasThereBeforeTheFirstStepsHasNoneIfItHasACredential(t *testin
 		s.Close()
 	}
 }
+
+func TestOfASiteOfBeforeTheNewestBoardOfALostReaderWasLost(t *testing.T) {
+	bundle := func(number int, reader string, revoked int) string {
+		return fmt.Sprintf(`INSERT INTO bundles (number, reader_id, created, request, certificate, serial, epoch, revoked) VALUES (%d, '%s', 1, x'', x'', '%d', 1, %d)`, number, reader, number, revoked)
+	}
+	reader := func(id, removed string) string {
+		return fmt.Sprintf(`INSERT INTO readers (id, created, removed) VALUES ('%s', 1, '%s')`, id, removed)
+	}
+	dir := older(t, 35,
+		`INSERT INTO epochs (number, created, key, salt, memory, time, threads) VALUES (1, 1, x'', zeroblob(16), 1, 1, 1)`,
+		reader("lab", "lost"), reader("yard", "returned"), reader("hall", ""),
+		bundle(1, "lab", 5), bundle(2, "lab", 7), bundle(3, "yard", 7), bundle(4, "hall", 7), bundle(5, "hall", 0))
+	s, err := Open(t.Context(), dir)
+	must(t, err)
+	defer s.Close()
+	var got []string
+	must(t, s.View(t.Context(), func(tx *Tx) error {
+		return tx.FormerBundles(func(b *FormerBundle) error {
+			got = append(got, fmt.Sprint(b.Reader, b.Revoked, b.Lost))
+			return nil
+		})
+	}))
+	if want := []string{"lab5 false", "lab7 true", "yard7 false", "hall7 false"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}

@@ -26,7 +26,7 @@ func TestWholeNamesOfEventsAreCutAndMoveToPostgreSQL(t *testing.T) {
 		if err := tx.exec(`UPDATE besides SET name = 101 WHERE activity = (SELECT min(activity) FROM besides)`); err != nil {
 			return err
 		}
-		for _, later := range append(append(withoutCells[:], withoutHappenings[:]...), `ALTER TABLE audit DROP COLUMN said`, `ALTER TABLE alarms DROP COLUMN said`, `DROP INDEX users_seen`, `ALTER TABLE site DROP COLUMN first_steps_over`, `DROP TABLE own_holidays`, `DROP TABLE holidays`, `DROP TABLE waiting_reader`, `DROP TABLE lead`, `ALTER TABLE clock DROP COLUMN shared`) {
+		for _, later := range append(append(withoutCells[:], withoutHappenings[:]...), `ALTER TABLE bundles DROP COLUMN lost`, `DROP INDEX credentials_exposed`, `ALTER TABLE audit DROP COLUMN said`, `ALTER TABLE alarms DROP COLUMN said`, `DROP INDEX users_seen`, `ALTER TABLE site DROP COLUMN first_steps_over`, `DROP TABLE own_holidays`, `DROP TABLE holidays`, `DROP TABLE waiting_reader`, `DROP TABLE lead`, `ALTER TABLE clock DROP COLUMN shared`) {
 			if err := tx.exec(later); err != nil {
 				return err
 			}

@@ -69,6 +69,7 @@ func reads(users int) map[string]func(tx *Tx) error {
 	}
 	choices["not seen"] = UserChoice{State: UnseenUsers, AddedBefore: 10, SeenSince: events / 2}
 	choices["copied card"] = UserChoice{State: CopiedUsers}
+	choices["exposed"] = UserChoice{State: ExposedUsers}
 	for _, order := range orders() {
 		choices["by "+string(order)] = UserChoice{Order: order}
 		choices["valid by "+string(order)] = UserChoice{Order: order, State: ValidUsers, Now: 2000}

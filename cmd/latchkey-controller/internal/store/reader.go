@@ -227,14 +227,33 @@ func (t *Tx) SetPolicies(now int64, policies ...*wire.Policy) error {
 		ON CONFLICT (reader_id) DO UPDATE SET revision = excluded.revision, policy = excluded.policy, changed = excluded.changed, act = excluded.act, act_revision = excluded.act_revision`, rows)
 }
 
-// RevokeBundle revokes a reader's bundle in force. The error is ErrNotFound if there is
-// none.
-func (t *Tx) RevokeBundle(now int64, reader string) error {
+// RevokeBundle revokes the bundle in force of a reader whose board is lost, or in good hands. The error is
+// ErrNotFound if there is none.
+func (t *Tx) RevokeBundle(now int64, reader string, lost bool) error {
 	var number int64
-	if err := t.row(`UPDATE bundles SET revoked = ? WHERE revoked = 0 AND reader_id = ? RETURNING number`, []any{now, reader}, &number); err != nil {
+	if err := t.row(`UPDATE bundles SET revoked = ?, lost = ? WHERE revoked = 0 AND reader_id = ? RETURNING number`, []any{now, lost, reader}, &number); err != nil {
 		return err
 	}
 	return t.forgetCardReader(reader)
+}
+
+// A FormerBundle is one that is not in force any more.
+type FormerBundle struct {
+	Reader  string
+	Request []byte // the payload it answered
+	Revoked int64  // when, Unix seconds
+	Lost    bool   // because its reader was removed as lost
+}
+
+// FormerBundles calls each with those that are not in force any more, the oldest first.
+func (t *Tx) FormerBundles(each func(*FormerBundle) error) error {
+	return t.rows(`SELECT reader_id, request, revoked, lost FROM bundles WHERE revoked <> 0 ORDER BY number`, nil, func(r scanner) error {
+		var b FormerBundle
+		if err := r.Scan(&b.Reader, &b.Request, &b.Revoked, &b.Lost); err != nil {
+			return err
+		}
+		return each(&b)
+	})
 }
 
 // RevokedSerials calls each with the serial number of each revoked certificate and

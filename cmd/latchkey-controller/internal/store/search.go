@@ -133,6 +133,8 @@ const (
 	// one of the others.
 	UnseenUsers UserState = "not-seen"
 	CopiedUsers UserState = "copied-card"
+	// ExposedUsers have a PIN or card that a lost reader may have disclosed, and are also in one of the others.
+	ExposedUsers UserState = "exposed"
 )
 
 // A UserChoice selects users.
@@ -201,6 +203,8 @@ func (c UserChoice) where() (w condition) {
 			w = w.and(`created <= ? AND NOT EXISTS (SELECT 1 FROM activity INDEXED BY activity_by_user WHERE user_id = users.id AND user_id <> 0 AND class = 'granted' AND activity.id > ?`+there+`)`,
 				slices.Concat([]any{c.AddedBefore, c.SeenSince}, readers)...)
 		}
+	case ExposedUsers:
+		w = w.and(`id IN (SELECT user_id FROM credentials WHERE exposed <> 0)`)
 	case CopiedUsers:
 		there, readers := c.there()
 		w = w.and(`id IN (SELECT user_id FROM alarms INDEXED BY alarms_copied WHERE kind = 'card.copied' AND user_id <> 0`+there+`)`, readers...)

@@ -260,3 +260,8 @@ func (t *Tx) credential(where string, arg any) (*Credential, error) {
 
 // ExposeCredentials marks all credentials as possibly disclosed by a lost reader.
 func (t *Tx) ExposeCredentials() error { return t.exec(`UPDATE credentials SET exposed = 1`) }
+
+// AnyExposed says whether there are credentials that a lost reader may have disclosed.
+func (t *Tx) AnyExposed() (any bool, err error) {
+	return any, t.row(`SELECT EXISTS (SELECT 1 FROM credentials WHERE exposed <> 0)`, nil, &any)
+}
